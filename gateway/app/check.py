@@ -6,20 +6,21 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Device, Fleet, FleetSettings, read_fleet
 from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
 from gateway.config.settings import Service, Settings
-from gateway.config.settings_loader import BadSettings, load, missing_secret
+from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
 from gateway.config.sla_file import BadSla, load_sla
 from gateway.devices.broker_access import address_error
 from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.mappings import Mapping as Mapped
 from gateway.devices.profiles import BadProfile, Profile
-from gateway.model import DAY
+from gateway.model import DAY, OnCallRole
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
@@ -44,7 +45,7 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
     found, profiles = CheckResult(), None
     try:
         found.settings = load(config)
-        found.errors += settings_errors(found.settings) + missing_secret(found.settings)
+        found.errors += say_where(settings_errors(found.settings), config) + missing_secret(found.settings)
         found.warnings += settings_warnings(found.settings)
     except BadSettings as bad:
         found.errors += bad.errors
@@ -103,7 +104,7 @@ def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | Non
     return FleetSettings(
         profiles=profiles, dialects=dialects, channels=_channels(settings),
         check_address=lambda channel, address: check_address(channel, address, private),
-        emergency=buttons, on_call=bool(settings.service.emergency), country=settings.service.country)
+        emergency=buttons, on_call=settings.reach_somebody_at_any_hour, country=settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:
@@ -146,8 +147,9 @@ def _dialects(settings: Settings) -> Iterator[str]:
 def _service(settings: Settings) -> Iterator[str]:
     if settings.service.callback_hours is not None:
         yield from (f"service.callback_hours: {wrong}" for wrong in check_hours(settings.service.callback_hours))
-    for name in ("dispatcher", "emergency"):
+    for name in OnCallRole:
         yield from (f"service.{name}: {wrong}" for wrong in _contacts(settings, getattr(settings.service, name)))
+    yield from on_call_errors(settings, lambda contacts: _contacts(settings, contacts))
 
 
 def _contacts(settings: Settings, contacts: list[dict[str, str]]) -> Iterator[str]:
@@ -192,6 +194,7 @@ MANY = 500  # names, among which a misspelt one is no longer looked for
 
 def settings_warnings(settings: Settings) -> Iterator[str]:
     yield from _callback_hours(settings.service)
+    yield from on_call_warnings(settings)
     if not settings.service.dispatcher:
         yield ("service.dispatcher: nobody, so no person hears of it when no firm is left or a customer cannot be told "
                "— expected a contact, e.g. [{channel: email, address: dispatch@example.com}]")

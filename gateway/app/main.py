@@ -213,7 +213,7 @@ def _warn_of_missing_emergency_contact(gw: Gateway) -> None:
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)
     buttons = [name for name in used if gw.profiles[name].emergency]
-    if buttons and not gw.settings.service.emergency:
+    if buttons and not gw.settings.reach_somebody_at_any_hour:
         log.warning("nobody in service.emergency: who presses an emergency button reaches the dispatcher only",
                     profiles=buttons)
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.calendars.opening_hours import DAYS, Calendar, Span, open_spans
-from gateway.model.instant import DAY, HOUR, MINUTE, Instant
+from gateway.model.instant import DAY, HOUR, MINUTE, Instant, local
 
 Window = tuple[Instant, Instant]
 
@@ -46,6 +46,11 @@ def is_far(window_from: Instant, now: Instant) -> bool:
 def parse_local(text: str, zone: str) -> Instant:
     """A `datetime-local` value such as 2026-11-22T14:00, read as wall-clock time in `zone`; ValueError otherwise."""
     return round(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)).timestamp() * 1000)
+
+
+def written_local(at: Instant, zone: str) -> str:
+    """A `datetime-local` value that `parse_local` reads as `at`, to the minute."""
+    return local(at, zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def _awake(zone: str, night: tuple[str | None, str | None]) -> Calendar:

@@ -61,7 +61,7 @@ NUMBERS: Mapping[str, str] = {country: number for number, listed in _COUNTRIES.i
 
 
 NOBODY_REACHED = ("is an emergency button, and service.emergency lists nobody — expected a contact there that is "
-                  "reached at any hour, or a web hook that forwards")
+                  "reached at any hour, a web hook that forwards, or people in on_call.emergency")
 
 
 def no_number(device: str, country: str) -> str:

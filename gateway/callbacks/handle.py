@@ -4,19 +4,33 @@ from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import OPEN, WAITING, Action, move
 from gateway.callbacks.open import desk_hours
 from gateway.config.settings import Service
-from gateway.model import DAY, DISPATCHER, MINUTE, Actor, Callback, EntryKind, Instant, Promise, customer
+from gateway.model import (
+    DAY,
+    MINUTE,
+    Actor,
+    Callback,
+    CallbackState,
+    EntryKind,
+    Instant,
+    PageReason,
+    Promise,
+    customer,
+)
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import entry, notify, on_call, show_time
+from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
 from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
 from gateway.tickets.promises.told_times import call_by
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
-def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, who: Actor, now: Instant) -> None:
-    """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle."""
+def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, policy: Policy, who: Actor,
+                  now: Instant) -> None:
+    """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle. Who rings sees to it: others are
+    paged again when there is no outcome for too long."""
     promises = context.work.promises.get(callback.id, [])
     match act:
         case AttemptCallback():
@@ -40,6 +54,11 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
             callback.note = why
             said = entry(callback, now, EntryKind.CANCELLED, who=who, reason=why)
     context.draft.add(said)
+    if callback.state is CallbackState.CONNECTED:
+        facts = {"callback_by": callback.promised_by, "device": context.device.name}
+        watch_outcome(callback, context.draft, policy, who, now, facts)
+    elif callback.state is CallbackState.ATTEMPTING:
+        acknowledge(callback, context.draft, who, now)
     if callback.state not in OPEN:
         cancel_promises(promises, now)
         if callback.id in context.work.follow:
@@ -47,8 +66,8 @@ def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext
 
 
 def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The promised time has passed, and nobody has called: `missed` is broken, the dispatcher is asked to ring now, and
-    the customer is told before they have to ask, with a time that is later each time that we miss it."""
+    """The promised time has passed, and nobody has called: `missed` is broken, whoever is on call is asked to ring now,
+    and the customer is told before they have to ask, with a time that is later each time that we miss it."""
     break_promises([missed], now)
     if callback.state not in WAITING:
         return
@@ -59,10 +78,10 @@ def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, 
     facts = {"callback_by": callback.promised_by, "missed_by": overdue_by, "device": context.device.name}
     context.draft.add(
         entry(callback, now, EntryKind.CALLBACK_OVERDUE),
-        *(notify(policy, recipient, TopicName.CALLBACK_OVERDUE, callback, missed.id, now, facts=facts)
-          for recipient in dict.fromkeys((DISPATCHER, *(on_call(policy) if callback.emergency else ())))),
         notify(policy, customer(callback.customer_id), TopicName.CALLBACK_LATE, callback, missed.id, now,
                facts=facts, link_id=context.work.follow_id(callback.id)))
+    page_dispatcher(context.draft, policy, callback, PageReason.CALL_OVERDUE, now, urgent=callback.emergency,
+                    facts=facts)
 
 
 def _next_time(callback: Callback, service: Service, now: Instant) -> Instant:

@@ -37,7 +37,8 @@ TRANSITIONS: dict[tuple[CallbackState, Action], CallbackState] = {
 DUTIES: dict[CallbackState, Duty] = {
     CallbackState.REQUESTED: Duty(Responsible.DISPATCHER, "we have called, as promised", "promise.watch_at"),
     CallbackState.ATTEMPTING: Duty(Responsible.DISPATCHER, "we have called, as promised", "promise.watch_at"),
-    CallbackState.CONNECTED: Duty(Responsible.DISPATCHER, "the agent writes down what came of it", None, watched=False),
+    CallbackState.CONNECTED: Duty(Responsible.DISPATCHER, "the agent writes down what came of it",
+                                  "on_call_page.next_at"),
 }
 
 

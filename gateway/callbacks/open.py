@@ -18,7 +18,9 @@ from gateway.model import (
     EntryKind,
     Instant,
     LinkPurpose,
+    OnCallRole,
     Outage,
+    PageReason,
     PressKind,
     PressRecord,
     Site,
@@ -27,7 +29,8 @@ from gateway.model import (
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, on_call, show_time
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, show_time
+from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
 from gateway.tickets.promises.told_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
@@ -123,11 +126,13 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
                    now: Instant) -> None:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
-    for recipient in on_call(policy):
-        context.draft.add(notify(policy, recipient, TopicName.EMERGENCY_PRESS, callback,
-                                 f"{context.device.id}/{press_id}",
-                                 now, facts={"pressed_at": pressed.at, **_facts(callback.promised_by, context)},
-                                 heard_at=now))
+    facts = {"pressed_at": pressed.at, **_facts(callback.promised_by, context)}
+    page = open_page(context.draft, callback, OnCallRole.EMERGENCY)
+    if page is None:
+        page_dispatcher(context.draft, policy, callback, PageReason.CALL_FOR_HELP, now, role=OnCallRole.EMERGENCY,
+                        facts=facts, heard_at=now)
+    else:
+        tell_again(page, callback, f"{context.device.id}/{press_id}", context.draft, policy, now, facts, heard_at=now)
 
 
 def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:

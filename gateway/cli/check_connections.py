@@ -115,9 +115,11 @@ def _why(refused: NotSent, address: str) -> str:
 
 
 def _addresses(settings: Settings, fleet: Fleet | None) -> list[tuple[str, str]]:
-    """(channel, address) of dispatcher and emergency contacts, and of everybody in the fleet file."""
+    """(channel, address) of everybody on call, of dispatcher and emergency contacts, and of all in the fleet file."""
     service = settings.service
-    found = [(contact["channel"], contact["address"]) for contact in (*service.emergency, *service.dispatcher)]
+    on_call = [contact for person in settings.on_call.people.values() for contact in person.contacts]
+    found = [(contact["channel"], contact["address"])
+             for contact in (*on_call, *service.emergency, *service.dispatcher)]
     if fleet is not None:
         people: list[Any] = [*fleet.customers, *fleet.providers,
                              *(technician for provider in fleet.providers for technician in provider.technicians)]

@@ -16,7 +16,7 @@ from rich.table import Table
 from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
-from gateway.config.settings_loader import BadSettings, load
+from gateway.config.settings_loader import BadSettings, load, say_where
 from gateway.config.sla_file import BadSla
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
@@ -75,10 +75,11 @@ def warn(warnings: list[str]) -> None:
 def settings_from(config: Path | None) -> Settings:
     """Settings from `config`, else from gateway.yaml here if there is one. Raises BadSettings with every error."""
     here = Path("gateway.yaml")
-    settings = load(config or (here if here.exists() else None))
+    file = config or (here if here.exists() else None)
+    settings = load(file)
     wrong = settings_errors(settings)
     if wrong:
-        raise BadSettings(wrong)
+        raise BadSettings(say_where(wrong, file))
     return settings
 
 

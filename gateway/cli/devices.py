@@ -100,7 +100,7 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
 
 
 def _policy(settings: Settings) -> Policy:
-    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service))
+    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service), on_call=settings.on_call)
 
 
 @app.command("cover")
@@ -221,7 +221,7 @@ def _device_checks(settings: Settings, profiles: Mapping[str, DeviceKind] | None
     known = profiles or {}
     return DeviceChecks(
         profiles=known, dialects=dialects, reserved=(settings.mqtt.username or "", settings.mqtt.client_id),
-        emergency=[name for name, one in known.items() if one.emergency], on_call=bool(settings.service.emergency),
+        emergency=[name for name, one in known.items() if one.emergency], on_call=settings.reach_somebody_at_any_hour,
         country=settings.service.country)
 
 

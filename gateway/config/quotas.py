@@ -24,3 +24,6 @@ DEAD_LETTERS = 5_000  # in all: about 24 MB with payloads of 4 KiB each
 NOTES_PER_SOURCE = 100  # names of one source
 NOTE_BYTES = 256 * 1024  # of one value as JSON: a node with 4,000 metrics fits
 NOTES = 50_000  # in all
+
+# Critical news and offers cannot wait: the next contact is tried within half a minute.
+TRIES_CRITICAL = 3  # failures on one contact

@@ -2,12 +2,23 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from gateway.config.field_types import AppriseTemplate, ClientId, Country, Email, HttpUrl, TimeZone, WebhookSecret
+from gateway.config.field_types import (
+    AppriseTemplate,
+    ClientId,
+    Country,
+    Email,
+    HttpUrl,
+    Locale,
+    Name,
+    Phone,
+    TimeZone,
+    WebhookSecret,
+)
 from gateway.model.states import Severity
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -68,6 +79,15 @@ class Channels(Section):
     apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
 
 
+def _contacts(contacts: list[dict[str, str]]) -> list[dict[str, str]]:
+    if any(set(contact) != {"channel", "address"} for contact in contacts):
+        raise ValueError("expected each as {channel: email, address: dispatch@example.com}")
+    return contacts
+
+
+Contacts = Annotated[list[dict[str, str]], AfterValidator(_contacts)]  # tried in this order
+
+
 class OfferWaves(Section):
     """How providers are asked: the best few at once, then the next few beside them, then a person."""
 
@@ -104,8 +124,8 @@ class Service(Section):
     callback_timezone: TimeZone = "UTC"
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
-    dispatcher: list[dict[str, str]] = Field(default_factory=list)  # [{channel: email, address: …}]
-    emergency: list[dict[str, str]] = Field(default_factory=list)  # likewise, all at once, at any hour
+    dispatcher: Contacts = Field(default_factory=list)  # [{channel: email, address: …}]
+    emergency: Contacts = Field(default_factory=list)  # likewise, all at once, at any hour
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named
     outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
@@ -120,12 +140,41 @@ class Service(Section):
             raise ValueError(f"{short[0]}: expected at least {MOST_OFTEN} minutes")
         return NEXT_WORD_MINUTES | minutes
 
-    @field_validator("dispatcher", "emergency")
-    @classmethod
-    def _contacts(cls, contacts: list[dict[str, str]]) -> list[dict[str, str]]:
-        if any(set(contact) != {"channel", "address"} for contact in contacts):
-            raise ValueError("expected each as {channel: email, address: dispatch@example.com}")
-        return contacts
+
+class OnCallPerson(Section):
+    """Somebody who can be paged."""
+
+    name: Name
+    contacts: Contacts = Field(min_length=1)
+    locale: Locale = "en"
+    timezone: TimeZone | None = None  # in which they read times; None: on_call.timezone
+    phone: Phone = ""  # for colleagues to ring
+
+
+class Shift(Section):
+    """Who is on call in some hours of the week."""
+
+    people: list[str] = Field(min_length=1)  # of on_call.people; the first is paged first
+    hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
+    timezone: TimeZone | None = None  # of the hours; None: on_call.timezone
+    days_off: dict[str, Any] | None = None  # on which the hours do not hold: {country: DE, subdivision: BY, …}
+
+
+class OnCall(Section):
+    """Who is paged, one after the other, until somebody acknowledges; after the last again the first, without end.
+
+    Of a role all shifts that are on duty count, in their order. A role without shifts: everybody in service.dispatcher
+    or service.emergency together, again and again.
+    """
+
+    people: dict[str, OnCallPerson] = Field(default_factory=dict)
+    timezone: TimeZone = "UTC"
+    minutes: int = Field(5, ge=1, le=120)  # one person is waited for …
+    emergency_seconds: int = Field(60, ge=10, le=600)  # … of a call for help
+    dispatcher: list[Shift] = Field(default_factory=list)
+    emergency: list[Shift] = Field(default_factory=list)  # calls for help
+
+
 
 
 class Settings(Section):
@@ -145,6 +194,12 @@ class Settings(Section):
     web: Web = Web()
     channels: Channels = Channels()
     service: Service = Service()
+    on_call: OnCall = OnCall()
+
+    @property
+    def reach_somebody_at_any_hour(self) -> bool:
+        """Whether a call for help has somebody of its own to go to."""
+        return bool(self.on_call.emergency or self.service.emergency)
 
     @field_validator("database_url")
     @classmethod

@@ -4,7 +4,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 from gateway.config import example_files
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.settings import Settings
-from gateway.config.yaml_lines import BadYaml, LineOf, dotted_path, read_yaml
+from gateway.config.yaml_lines import BadYaml, LineOf, dotted_path, path_of, read_yaml
 from gateway.config.yaml_lines import Path as Way
 
 PREFIX = "GATEWAY_"
@@ -72,13 +72,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
 
     Raises BadSettings with every error, each naming its file and line or its environment variable.
     """
-    environ = os.environ if environ is None else environ
-    found = _Gathered()
-    line_of: LineOf | None = None
-    if path is not None:
-        line_of = _from_yaml(found, path)
-    _from_secrets_dir(found, environ.get("GATEWAY_SECRETS_DIR"))
-    _from_environment(found, environ)
+    found, line_of = _gather(path, environ)
     for name, value in overrides.items():
         found.put((name,), value, "command line")
     if "profiles" not in found.values:
@@ -99,6 +93,28 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
     if found.errors:
         raise BadSettings(sort_by_line(found.errors))
     return settings
+
+
+def say_where(errors: Iterable[str], path: Path | None, environ: Mapping[str, str] | None = None) -> list[str]:
+    """Each error that begins with the name of a setting, e.g. `on_call.dispatcher[0].people: …`, behind the file and
+    line, or the environment variable, that it was read from."""
+    found, line_of = _gather(path, environ)
+    placed = []
+    for error in errors:
+        way = path_of(error.partition(": ")[0])
+        known = bool(way) and way[0] in found.values
+        placed.append(f"{_where(found, way, path, line_of)}: {error}" if known else error)
+    return sort_by_line(placed)
+
+
+def _gather(path: Path | None, environ: Mapping[str, str] | None) -> tuple[_Gathered, LineOf | None]:
+    """What file, secrets files and environment say, and the lines of the file."""
+    environ = os.environ if environ is None else environ
+    found = _Gathered()
+    line_of = _from_yaml(found, path) if path is not None else None
+    _from_secrets_dir(found, environ.get("GATEWAY_SECRETS_DIR"))
+    _from_environment(found, environ)
+    return found, line_of
 
 
 def ensure_secret(settings: Settings) -> Settings:

@@ -128,3 +128,10 @@ def dotted_path(path: Path) -> str:
     """`("devices", 3, "site")` → `devices[3].site`, as people write it."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return text.removeprefix(".")
+
+
+def path_of(dotted: str) -> Path:
+    """`devices[3].site` → `("devices", 3, "site")`, what `dotted_path` made; () for what is no such name."""
+    if not re.fullmatch(r"[\w-]+(?:\[\d+\]|\.[\w-]+)*", dotted):
+        return ()
+    return tuple(int(number) if number else name for number, name in re.findall(r"\[(\d+)\]|([\w-]+)", dotted))

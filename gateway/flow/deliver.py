@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
+from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
 from gateway.model import (
     HOUR,
@@ -39,7 +40,6 @@ from gateway.notifications import signed_links
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
-    TRIES_CRITICAL,
     UNSURE,
     Drop,
     Hold,
@@ -61,7 +61,7 @@ from gateway.notifications.undelivered.plan import (
     undeliverable,
 )
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
-from gateway.store.contexts import sla
+from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import take_back_told
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
@@ -221,6 +221,7 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease)
+        on_call.link_to_dispatch_page(session, rows, now)
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
         outbox.close_undeliverable(session, contexts.values(), now)
         decided = decide_all(rows, contexts, now)
@@ -245,6 +246,8 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
         apply(session, outbox.without_duplicate_offers(session, draft.plan()))
         outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Undeliverable) and not decision.unsure], now)
+        on_call.page_next_now(session, [row for row, decision in decided if isinstance(decision, Undeliverable)
+                                       and not decision.unsure and row.facts.get("others")], now)
     for row, decision in decided:
         if isinstance(decision, Drop):
             _log.info("message dropped", extra=_about(row) | {"why": decision.reason.kind})
@@ -279,7 +282,7 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Undeliverable(unsure=True):
             move(copy, Action.LOSE_TRACK, now)
             kind, unsure = EntryKind.MAYBE_TOLD, True
-            rings = row.recipient_kind != RecipientKind.DISPATCHER
+            rings = row.recipient_kind not in (RecipientKind.DISPATCHER, RecipientKind.ON_CALL)  # others are asked next
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
@@ -412,7 +415,8 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         return
     attempt.why, copy.reason = outcome.why, Reason(ReasonKind.LAST_TRY, {"last": outcome.why})
     move(copy, Action.RETRY, done.at, due_at=_again_at(hand_over, done))
-    if is_call_for_help(row) and isinstance(outcome, NotSent) and _failures(context) == TRIES_CRITICAL - 1:
+    patient = is_call_for_help(row) and row.recipient_kind == RecipientKind.EMERGENCY
+    if patient and isinstance(outcome, NotSent) and _failures(context) == TRIES_CRITICAL - 1:
         # it is tried for hours yet; somebody must know now
         draft.add(undeliverable(new_id("N"), row, _name(row, context), copy.reason, done.at))
 

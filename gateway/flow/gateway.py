@@ -55,7 +55,8 @@ class Gateway:
 
     @property
     def policy(self) -> Policy:
-        return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues, self.sla)
+        return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues, self.sla,
+                      self.settings.on_call)
 
 
 def retry_on_conflict(work: Callable[[], T]) -> T:

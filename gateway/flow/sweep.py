@@ -1,4 +1,4 @@
-"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks."""
+"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on call."""
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
@@ -7,12 +7,14 @@ from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
-from gateway.store.contexts import planning
+from gateway.store.contexts import on_call, planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
 from gateway.tickets.context import SiteWork
+from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
+from gateway.tickets.sla.follow import complete
 
 SWEEP = 500  # devices a sweep looks at in one transaction
 
@@ -22,7 +24,8 @@ def sweep(gw: Gateway, now: Instant) -> int:
     with gw.store.read() as session:
         if not due_work.has_work(session, now):
             return 0
-    looked = retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
+    looked = (retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
+              + retry_on_conflict(lambda: _sweep_pages(gw, now)))
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()
@@ -59,3 +62,13 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
                                                   visit_ids=work.visit_ids, provider_loads=provider_loads(session, now))
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
+
+
+def _sweep_pages(gw: Gateway, now: Instant) -> int:
+    with gw.store.write() as session:
+        draft = Draft()
+        pages = on_call.due_pages(session, draft, now)
+        for page, subject in pages:
+            plan_page_due(page, subject, draft, gw.policy, now)
+        apply(session, complete(draft, gw.policy, now))
+        return len(pages)

@@ -16,6 +16,7 @@ class Link(Row, table=True):
     subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))
     subject_id: str = Field(index=True)
     site_id: str = ""  # of an outage: whose home it shows
+    person: str = ""  # of a dispatcher's page: who in on_call.people acts by it; "" = any of the dispatcher's people
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -85,6 +85,10 @@ class EntryKind(StrEnum):
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
     CALLBACK_OVERDUE = "callback_overdue"
+    ASKED_AGAIN = "asked_again"
+    PUT_ON_HOLD = "put_on_hold"
+    PAGE_ACKNOWLEDGED = "page_acknowledged"
+    PAGE_LAPSED = "page_lapsed"
     PROMISE_BROKEN = "promise_broken"
     CALLBACK_ATTEMPT = "callback_attempt"
     CALLBACK_NO_ANSWER = "callback_no_answer"
@@ -164,6 +168,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
+    EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
+    EntryKind.PAGE_ACKNOWLEDGED: ("until",),
+    EntryKind.PAGE_LAPSED: ("person",),
     EntryKind.SLA_WARNED: ("clock", "due", "policy"),
     EntryKind.SLA_MISSED: ("clock", "due", "policy"),
     EntryKind.SLA_INHERITED: ("clock", "due", "policy"),

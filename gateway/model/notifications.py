@@ -47,6 +47,11 @@ def emergency(number: int) -> Recipient:
     return Recipient(RecipientKind.EMERGENCY, str(number))
 
 
+def on_call(person: str) -> Recipient:
+    """One of `on_call.people`, by the name that they have there."""
+    return Recipient(RecipientKind.ON_CALL, person)
+
+
 class Subject(NamedTuple):
     """What a message or a timeline entry is about, where its row is not at hand."""
 

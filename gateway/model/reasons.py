@@ -93,6 +93,10 @@ class ReasonKind(StrEnum):
     """A message: the callback is over."""
     ALREADY_SPEAKING = "already_speaking"
     """A message: an agent is speaking with them."""
+    PAGE_OVER = "page_over"
+    """A message: nobody on call has to look any more."""
+    PAGE_ACKNOWLEDGED = "page_acknowledged"
+    """A message: somebody on call (`who`) sees to it."""
     OFFER_NOT_OPEN = "offer_not_open"
     """A message: the offer has been answered or taken back."""
     OFFER_EXPIRED = "offer_expired"
@@ -102,7 +106,7 @@ class ReasonKind(StrEnum):
     PRICE_ANSWERED = "price_answered"
     """A message: the customer has said meanwhile whether somebody may come."""
     PROVIDER_FOUND = "provider_found"
-    """A message: the ticket no longer waits for a provider."""
+    """A message: another visit is arranged by now."""
     ALL_TOLD = "all_told"
     """A message: everybody on its list has been told after all."""
     NEVER_TOLD_SOMEBODY_COMES = "never_told_somebody_comes"
@@ -214,6 +218,10 @@ class RefusedReason(StrEnum):
     """Nobody is coming before the arrival window."""
     ACKNOWLEDGED = "acknowledged"
     """Somebody (`who`) has acknowledged the alarm `id`."""
+    BAD_HOLD_DATE = "bad_hold_date"
+    """A ticket is to wait until a time that is past."""
+    NOT_PAGED = "not_paged"
+    """Nobody on call is being asked to look at `id`."""
 
 
 @dataclass(frozen=True)

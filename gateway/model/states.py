@@ -150,6 +150,63 @@ class DueKind(StrEnum):
     """It works again, as far as anybody can tell: it is closed, or opened again."""
 
 
+class OnCallRole(StrEnum):
+    """What somebody is on call for."""
+
+    DISPATCHER = "dispatcher"
+    """Whatever the gateway cannot settle by itself."""
+    EMERGENCY = "emergency"
+    """Calls for help."""
+
+
+class PageState(StrEnum):
+    """Where a page stands: the request that somebody on call looks at a ticket or callback."""
+
+    PAGING = "paging"
+    """One person after the other is asked; nobody has said yes."""
+    ACKNOWLEDGED = "acknowledged"
+    """Somebody sees to it, for some time."""
+    ENDED = "ended"
+    """Its reasons no longer hold."""
+
+
+class PageReason(StrEnum):
+    """Why somebody on call has to look; the catalogues say it, in `page_reason.<reason>`."""
+
+    NOBODY_LEFT = "nobody_left"
+    """No provider is left to ask."""
+    NOBODY_ON_THE_WAY = "nobody_on_the_way"
+    """The arrival window is nearly over, and nobody has set out."""
+    NOBODY_CAME = "nobody_came"
+    """The arrival window is over, and nobody is there."""
+    NOBODY_CAME_SAID = "nobody_came_said"
+    """The customer says that nobody came."""
+    NO_ANSWER_ON_THE_WAY = "no_answer_on_the_way"
+    """The technician should be there, and does not answer."""
+    NO_ANSWER_ON_SITE = "no_answer_on_site"
+    """The work takes much longer than planned, and the technician does not answer."""
+    ACCESS_CONTESTED = "access_contested"
+    """The customer says that somebody was there to open the door."""
+    STILL_NEEDED_UNKNOWN = "still_needed_unknown"
+    """It works again, and the customer has not said whether somebody shall still come."""
+    UNSAFE_THERE = "unsafe_there"
+    """It could not be done safely."""
+    CUSTOMER_SILENT = "customer_silent"
+    """The customer was asked something else and has not answered: please ring them."""
+    SLA_FIRST_RESPONSE = "sla_first_response"
+    """Nobody has it in hand, and by now somebody should."""
+    SLA_UPDATE = "sla_update"
+    """The customer should have heard from us by now."""
+    SLA_SOLUTION = "sla_solution"
+    """It should work again by now."""
+    CALL_OVERDUE = "call_overdue"
+    """A call that was promised has not happened in time."""
+    CALL_WITHOUT_OUTCOME = "call_without_outcome"
+    """Somebody has spoken with the customer and has not written down what came of it."""
+    CALL_FOR_HELP = "call_for_help"
+    """Somebody called for help."""
+
+
 class OfferState(StrEnum):
     """How a provider answered."""
 
@@ -443,6 +500,8 @@ class LinkPurpose(StrEnum):
     """A visit, for the technician."""
     FOLLOW = "follow"
     """A ticket, callback or outage, for the customer to follow."""
+    DISPATCH = "dispatch"
+    """A ticket or callback, for whoever is on call to act on."""
 
 
 class ApiRole(StrEnum):
@@ -467,6 +526,8 @@ class RecipientKind(StrEnum):
     """Who is reached at any hour: a number in `service.emergency`, counted from 1."""
     TECHNICIAN = "technician"
     """One of a provider's people."""
+    ON_CALL = "on_call"
+    """One of the people in `on_call.people`."""
 
 
 class ActorKind(StrEnum):
@@ -483,7 +544,7 @@ class ActorKind(StrEnum):
     CUSTOMER = "customer"
     """A household, on its own page."""
     AGENT = "agent"
-    """Somebody at the desk, by the API."""
+    """Somebody at the desk, by the API or the dispatcher's page."""
     OPERATOR = "operator"
     """Whoever sits at the gateway's own command line."""
 

@@ -7,6 +7,7 @@ from sqlmodel import Field
 
 from gateway.model.devices import Price, PriceColumn
 from gateway.model.instant import Instant
+from gateway.model.notifications import Subject
 from gateway.model.row import Row
 from gateway.model.states import (
     CallbackState,
@@ -16,6 +17,9 @@ from gateway.model.states import (
     HoldReason,
     IncompleteReason,
     OfferState,
+    OnCallRole,
+    PageReason,
+    PageState,
     PriceAnswer,
     ResolvedBy,
     Responsible,
@@ -271,6 +275,46 @@ class Callback(Row, table=True):
     note: str | None = None
     outage_id: str | None = None  # the known outage that answered it
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class OnCallPage(Row, table=True):
+    """The request that somebody on call looks at a ticket or callback: paging → acknowledged → …, until it has ended.
+    What may follow what is in gateway.tickets.on_call.lifecycle."""
+
+    __tablename__ = "on_call_page"
+    __table_args__ = (
+        _open_once("on_call_page_open", "subject_id", "role"),
+        Index("on_call_page_site_open", "site_id", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("on_call_page_next", "next_at", sqlite_where=text("next_at IS NOT NULL"),
+              postgresql_where=text("next_at IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))  # a ticket or a callback
+    subject_id: str
+    site_id: str = Field(foreign_key="site.id")
+    role: OnCallRole = Field(default=OnCallRole.DISPATCHER, sa_type=stored(OnCallRole))
+    state: PageState = Field(default=PageState.PAGING, sa_type=stored(PageState))
+    reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # PageReason, oldest first
+    urgent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # the next person sooner
+    turn: int = 0  # how many times somebody has been paged
+    paged: str | None = None  # who was last, in on_call.people; "" = the contacts of service.…; None: the first is next
+    # what the message says besides what is true when it goes: gateway/notifications/stored_facts.py
+    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    opened_at: Instant = Field(sa_type=BigInteger)
+    next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the next person, or the acknowledgement lapses
+    acknowledged_by: str | None = None  # their name
+    acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.subject_kind, self.subject_id)
+
+    @property
+    def why(self) -> tuple[PageReason, ...]:
+        """The reasons that held when it was last looked at, the oldest first."""
+        return tuple(PageReason(reason) for reason in self.reasons)
 
 
 class SlaPolicyVersion(Row, table=True):

@@ -13,6 +13,7 @@ from gateway.model import (
     Link,
     Notification,
     Offer,
+    OnCallPage,
     Outage,
     OutageMember,
     Promise,
@@ -51,6 +52,7 @@ class NotificationContext:
     device: Device | None = None
     provider: Provider | None = None
     link: Link | None = None
+    pages: tuple[OnCallPage, ...] = ()  # open ones about the same ticket or callback
     contacts: tuple[Contact, ...] = ()  # of the recipient, in their order, on channels that are configured
     attempts: tuple[Attempt, ...] = ()  # at this notification
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.calendars.opening_hours import quiet_until
-from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR
+from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
 from gateway.model import (
     DAY,
     HOUR,
@@ -28,7 +28,6 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
-TRIES_CRITICAL = 3  # critical news and offers cannot wait: the next contact is tried within half a minute
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND

@@ -74,5 +74,5 @@ _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
     "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
     "price": lambda value, catalogue: price(Price.read(value), catalogue.locale),
-    "promised": _named("promise"),
+    "waits_for": _named("page.dispatch.hold"), "promised": _named("promise"),
 }

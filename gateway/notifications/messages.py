@@ -79,6 +79,9 @@ class Facts:
     missing: str = ""  # dialects that the broker does not let us hear …
     filters: str = ""  # … with their topic filters
     seconds: int = 0  # by which our clock jumped
+    reason: str = ""  # why somebody on call is asked to look: a PageReason …
+    asked_before: bool = False  # … and whether somebody has been asked before
+    is_call: bool = False  # it is about a callback
     link: str = ""
     service: str = ""
     phone: str = ""
@@ -119,8 +122,11 @@ class MessageRenderer:
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {
-            "say": catalogue, "when": times.when, "span": times.span, "priority": _priority(facts.severity, catalogue),
+            "say": catalogue, "when": times.when, "span": times.span,
+            "priority": _worded("severity", facts.severity, catalogue),
             "count": partial(number, locale=catalogue.locale),
+            "why_asked": _worded("page_reason", facts.reason, catalogue),
+            "todo": _worded("page_todo", facts.reason, catalogue),
             "no_rescue_service": no_rescue_service(facts.emergency_number, catalogue), "sentences": sentences,
         }
         try:
@@ -189,8 +195,9 @@ def in_brackets(text: str) -> str:
     return f" ({text})" if text else ""
 
 
-def _priority(severity: str, catalogue: Catalogue) -> str:
-    return catalogue(f"severity.{severity}") if catalogue.has(f"severity.{severity}") else severity
+def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
+    """One word or sentence of a group of them; a kind that the catalogue lacks stays as it is."""
+    return catalogue(f"{group}.{kind}") if catalogue.has(f"{group}.{kind}") else kind
 
 
 class _Sandbox(SandboxedEnvironment):

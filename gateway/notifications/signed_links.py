@@ -4,7 +4,7 @@ from itsdangerous import BadSignature, Signer
 
 from gateway.model import LinkPurpose
 
-_PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f"}
+_PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d"}
 
 
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:

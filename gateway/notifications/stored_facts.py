@@ -72,10 +72,6 @@ class QuestionFacts(VisitFacts, total=False):
     since: Instant  # they have been there
 
 
-class VisitProblemFacts(VisitFacts, total=False):
-    """Why a visit needs a dispatcher."""
-
-
 class NoProviderLeftFacts(FaultFacts, total=False):
     """A fault that no provider can take."""
 
@@ -110,6 +106,18 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     """A call for help."""
 
     pressed_at: Instant
+
+
+class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
+    """Why somebody on call is asked to look at a ticket or callback."""
+
+    role: str  # OnCallRole
+    reason: str  # PageReason
+    turn: int  # how many times somebody has been paged, with this one; a press that is told at once has none
+    others: bool  # somebody else is on call after them
+    reader: str  # of a person in on_call.people: their name …
+    reader_locale: str  # … language …
+    reader_zone: str  # … and time zone
 
 
 class AreaFacts(TypedDict, total=False):
@@ -160,8 +168,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(NoProviderLeftFacts, SlaFacts, StillLookingFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       EmergencyPressFacts, OutageAnswerFacts, GatewayFaultFacts, total=False):
+class UndeliveredFacts(PageFacts, StillLookingFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
+                       GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -35,6 +35,10 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
         return context.customer.name, context.customer.locale, context.customer.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
+    if notification.recipient_kind == RecipientKind.ON_CALL:
+        facts = notification.facts
+        return (str(facts.get("reader") or notification.recipient_id), str(facts.get("reader_locale") or "en"),
+                str(facts.get("reader_zone") or own_zone))
     if notification.recipient_kind == RecipientKind.TECHNICIAN and context.provider:
         name = (context.visit.technician if context.visit else "") or context.provider.name
         return name, context.provider.locale, context.provider.timezone
@@ -60,8 +64,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
-        "town": _town(context.site), "answer_by": facts.get("answer_by"),
+        "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
+        "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }
     if facts.get("price") is not None:
         asked = Price.read(facts["price"])

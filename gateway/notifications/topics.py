@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
     Instant,
@@ -14,6 +15,7 @@ from gateway.model import (
     NotificationState,
     OfferState,
     OutageState,
+    PageState,
     PriceAnswer,
     PromiseKind,
     Reason,
@@ -93,12 +95,10 @@ class TopicName(StrEnum):
     """A provider need not come after all."""
     OFFER_TAKEN = "offer_taken"
     """A provider that was asked need not answer any more: another one was faster."""
+    PLEASE_LOOK = "please_look"
+    """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
-    NOBODY_LEFT = "nobody_left"
-    """No provider is left to ask."""
-    CALLBACK_OVERDUE = "callback_overdue"
-    """A call that was promised has not happened in time."""
     SLA_WARNING = "sla_warning"
     """Most of an SLA's time is used."""
     SLA_MISSED = "sla_missed"
@@ -297,11 +297,6 @@ def _comes_after_all(notification: Notification, context: NotificationContext, n
     return _another_comes(notification, ticket) if ticket is not None else None
 
 
-def _problem_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    over = context.ticket is None or context.ticket.state in _OVER
-    return Reason(ReasonKind.OVER_FIRST) if over else _said_anew(notification, context)
-
-
 def _comes_before(notification: Notification, context: NotificationContext, until: Instant) -> bool:
     """Somebody rings the bell, or was to, before their quiet hours are over."""
     begins = context.visit.window_from if context.visit is not None else notification.facts.get("window_from")
@@ -355,9 +350,24 @@ def _offer_over(notification: Notification, context: NotificationContext, now: I
     return Reason(ReasonKind.OFFER_EXPIRED) if now >= offer.expires_at else None
 
 
-def _somebody_has_it(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    waits = context.ticket is not None and context.ticket.state == TicketState.NEW
-    return None if waits else Reason(ReasonKind.PROVIDER_FOUND)
+def _page_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """Somebody has said that they see to it, or nobody has to, or the same person has been paged again since."""
+    page = next((page for page in context.pages if page.role == notification.facts.get("role")), None)
+    if page is None:
+        return Reason(ReasonKind.PAGE_OVER)
+    if page.state is PageState.ACKNOWLEDGED:
+        return Reason(ReasonKind.PAGE_ACKNOWLEDGED, {"who": page.acknowledged_by or ""})
+    if 0 < len(context.attempts) < TRIES_CRITICAL:
+        return None  # so that it becomes known when they cannot be told
+    again = any(other.topic == notification.topic and other.facts.get("role") == page.role and "turn" in other.facts
+                and other.created_at > notification.created_at for other in context.siblings)
+    return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if again else None
+
+
+def _help_has_come(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """A press is told whoever sees to it; that somebody else is asked about it is not, once somebody does."""
+    over = _call_over(notification, context, now)
+    return over if over is not None or "turn" not in notification.facts else _page_over(notification, context, now)
 
 
 def _target_met(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -414,7 +424,7 @@ _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
 _WHO_GOES = _PROVIDER | {RecipientKind.TECHNICIAN}
 _DISPATCHER = frozenset({RecipientKind.DISPATCHER})
-_ON_CALL = frozenset({RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
+_ON_CALL = frozenset({RecipientKind.ON_CALL, RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
 _TICKET = frozenset({SubjectKind.TICKET})
 _CALLBACK = frozenset({SubjectKind.CALLBACK})
 _OUTAGE = frozenset({SubjectKind.OUTAGE})
@@ -502,9 +512,9 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_question_answered, link=LinkPurpose.VISIT),
     Topic(
-        name=TopicName.VISIT_PROBLEM, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.VisitProblemFacts,
+        name=TopicName.VISIT_PROBLEM, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_problem_over),
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
@@ -575,29 +585,25 @@ _ALL = (
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
-        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.EmergencyPressFacts,
+        name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_over),
+        obsolete_when=_help_has_come, link=LinkPurpose.DISPATCH),
     Topic(
-        name=TopicName.NOBODY_LEFT, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.NoProviderLeftFacts,
+        name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_somebody_has_it),
-    Topic(
-        name=TopicName.CALLBACK_OVERDUE, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_call_not_needed),
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
         name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
-        obsolete_when=_warned_in_vain),
+        obsolete_when=_warned_in_vain, link=LinkPurpose.DISPATCH),
     Topic(
-        name=TopicName.SLA_MISSED, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
+        name=TopicName.SLA_MISSED, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_target_met),
+        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=never),
+        obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -605,7 +611,7 @@ _ALL = (
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        obsolete_when=never),
+        obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

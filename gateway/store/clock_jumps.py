@@ -34,6 +34,7 @@ from gateway.model import (
     Notification,
     NotificationState,
     Offer,
+    OnCallPage,
     Outage,
     OutageMember,
     PressRecord,
@@ -59,6 +60,7 @@ DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Due, "at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
+    (OnCallPage, "next_at"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL)
 # These deadlines stand by times that a person was given
@@ -87,6 +89,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
+    (OnCallPage, "opened_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (Callback, "promised_by"), (Promise, "made_at"), (Promise, "shown_at"), (Promise, "from_at"), (Promise, "due_at"),

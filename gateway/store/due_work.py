@@ -13,6 +13,7 @@ from gateway.model import (
     Due,
     Instant,
     LinkState,
+    OnCallPage,
     Promise,
     PromiseState,
     SlaClock,
@@ -31,6 +32,7 @@ _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once:
     select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
     select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
+    select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW),
 ))))
 
 

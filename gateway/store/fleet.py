@@ -28,6 +28,7 @@ from gateway.model import (
     Unclaimed,
     customer,
     emergency,
+    on_call,
     provider,
 )
 from gateway.model.row import table_of
@@ -85,14 +86,16 @@ def providers_not_in(session: Session, fleet: Fleet) -> list[str]:
 
 
 def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant) -> Count:
-    """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, and each of
-    Settings.service.emergency a recipient of its own, numbered from 1: a call for help goes to all at once."""
-    before = session.connection().execute(
-        select(col(Contact.owner_id)).where(col(Contact.owner_kind) == RecipientKind.EMERGENCY))
-    owners: dict[Recipient, list[file.Contact]] = {Recipient(RecipientKind.EMERGENCY, number): []
-                                                   for (number,) in before}
+    """Makes the dispatcher's contacts those of Settings.service.dispatcher, in that order, each of
+    Settings.service.emergency a recipient of its own, numbered from 1 (a call for help goes to all at once), and each
+    person of Settings.on_call one with their contacts."""
+    before = session.connection().execute(select(col(Contact.owner_kind), col(Contact.owner_id)).where(
+        col(Contact.owner_kind).in_((RecipientKind.EMERGENCY, RecipientKind.ON_CALL))))
+    owners: dict[Recipient, list[file.Contact]] = {Recipient(kind, owner): [] for kind, owner in before}
     owners |= {emergency(number): [file.Contact(**contact)]
                for number, contact in enumerate(settings.service.emergency, 1)}
+    owners |= {on_call(name): [file.Contact(**contact) for contact in person.contacts]
+               for name, person in settings.on_call.people.items()}
     return _contacts(session, {**owners, DISPATCHER: [file.Contact(**one) for one in settings.service.dispatcher]}, now)
 
 

@@ -52,6 +52,7 @@ from gateway.notifications.topics import SLA_TOPICS, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes
 from gateway.store.contexts import sla
+from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, take_back_told
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -196,7 +197,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     contacts = _contacts(session, recipients, set(channels))
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
-    recent = _recent(session, notifications)
+    recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = _same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
@@ -220,7 +221,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
-            knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()),
+            knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             same_trip=together.get(row.subject_id, frozenset()),
             promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
                                                visit.job_id if visit else "", *together.get(row.subject_id, ())}

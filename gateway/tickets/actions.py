@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import IncompleteReason, Instant, Reason, VisitOutcome
+from gateway.model import HoldReason, IncompleteReason, Instant, Reason, Subject, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -203,6 +203,30 @@ class AcknowledgeAlarm:
 
 
 @dataclass(frozen=True)
+class AcknowledgePage:
+    """Somebody on call sees to a ticket or a callback: nobody else is paged about it for some time."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True)
+class AskAgain:
+    """Providers are ranked anew now, and asked, also those who had declined; what was on hold goes on."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class HoldTicket:
+    """It waits for something, until a date; `note` in a person's words."""
+
+    ticket_id: str
+    reason: HoldReason
+    until: Instant
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class AttemptCallback:
     """An agent dials now."""
 
@@ -243,6 +267,6 @@ Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
     | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
     | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AgreeToPrice | DeclinePrice
-    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit
+    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit | AcknowledgePage | AskAgain | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from gateway.config.settings import Service
+from gateway.config.settings import OnCall, Service
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Actor,
@@ -197,10 +197,12 @@ class PlanningContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), the sentences of every language, and the SLA policies."""
+    profiles (for what was put off and is decided anew), the sentences of every language, the SLA policies, and who is
+    on call."""
 
     service: Service
     new_id: NewId
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
     sla: SlaPolicies = field(default_factory=SlaPolicies)
+    on_call: OnCall = field(default_factory=OnCall)

@@ -4,7 +4,6 @@ from typing import Any
 
 from gateway.model import (
     DAY,
-    DISPATCHER,
     GATEWAY,
     Actor,
     Alarm,
@@ -25,7 +24,6 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     Visit,
-    emergency,
 )
 from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
@@ -58,11 +56,6 @@ def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY
     subject = subject_of(row)
     return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
                  by_kind=who.kind, by_name=who.name, evidence=evidence or {})
-
-
-def on_call(policy: Policy) -> tuple[Recipient, ...]:
-    """Recipients who are told of a call for help: everybody in `service.emergency` at once, else the dispatcher."""
-    return tuple(emergency(number) for number in range(1, len(policy.service.emergency) + 1)) or (DISPATCHER,)
 
 
 def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit, now: Instant, until: Instant,

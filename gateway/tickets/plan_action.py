@@ -24,10 +24,12 @@ from gateway.model.reasons import RefusedReason
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
+    AcknowledgePage,
     Act,
     AgreeToPrice,
     AllowEarly,
     Arrive,
+    AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -40,6 +42,7 @@ from gateway.tickets.actions import (
     Finish,
     FinishCallback,
     HandBack,
+    HoldTicket,
     KeepVisit,
     LeaveOutOffer,
     LeaveOutVisit,
@@ -57,10 +60,12 @@ from gateway.tickets.actions import (
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
+from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
+from gateway.tickets.on_call.pages import plan_acknowledge
 from gateway.tickets.sla.follow import complete, plan_person_acted
 from gateway.tickets.visits.changes import (
     plan_hand_back,
@@ -151,7 +156,13 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), _the(context.planning), who, now)
+            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
+        case AskAgain():
+            plan_ask_again(_open(context), work, policy, who, now)
+        case HoldTicket():
+            plan_hold(act, _open(context), work, policy, who, now)
+        case AcknowledgePage():
+            plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
     if who.kind is ActorKind.AGENT:
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)

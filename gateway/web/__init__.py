@@ -12,7 +12,7 @@ from gateway.monitoring.health import Health
 from gateway.web import api, openapi, problems, public
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
-from gateway.web.pages import customer, links, offer, visit
+from gateway.web.pages import customer, dispatch, links, offer, visit
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
 
@@ -25,7 +25,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, customer, offer, visit):
+    for part in (api, public, customer, dispatch, offer, visit):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

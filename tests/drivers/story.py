@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from sqlmodel import SQLModel, col, select
 
-from gateway.config.settings import Offers, OfferWaves, Service, Settings
+from gateway.config.settings import Offers, OfferWaves, OnCall, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.flow.act import act
@@ -36,7 +36,8 @@ from gateway.model import (
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
-from gateway.tickets.actions import AcceptOffer, Act
+from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
+from gateway.tickets.new_rows import subject_of
 from tests.drivers.timelines import actor, sentence
 from tests.fixtures.database_copies import fill
 from tests.fixtures.sample_fleet import save_sample_fleet
@@ -130,6 +131,10 @@ class Story:
     def act(self, action: Act, who: str = "agent Anna") -> None:
         act(self.gw, action, actor(who), self.now)
 
+    def acknowledge(self, row: Ticket | Callback, who: str = "agent Dana") -> None:
+        """Somebody on call sees to it."""
+        self.act(AcknowledgePage(subject_of(row)), who)
+
     def accept(self, technician: str = "Karin Kunz") -> None:
         """Whoever was asked first takes the job."""
         pending = sorted(self.all(Offer, Offer.state == "pending"), key=lambda offer: (offer.wave, offer.rank))
@@ -214,11 +219,11 @@ ONE_AT_A_TIME = Offers(urgent=_ONE, normal=_ONE.model_copy(update={"wait_minutes
 """First the one firm, ten minutes later the other one too: most stories begin after somebody has accepted."""
 
 
-def begin(store: Store, **service: Any) -> Story:
+def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`. The firms
     are asked ONE_AT_A_TIME unless `offers` says otherwise."""
     service = {"offers": ONE_AT_A_TIME} | service
-    settings = Settings(secret="a test secret of thirty-two chars or more",
+    settings = Settings(secret="a test secret of thirty-two chars or more", on_call=on_call or OnCall(),
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
                                         **{"settle_seconds": 0, **service}))
     profiles = {name: compiled(text, f"{name}.yaml") for name, text in (("heat-pump", HEAT_PUMP), ("button", BUTTON))}
@@ -238,5 +243,5 @@ def begin(store: Store, **service: Any) -> Story:
             save_dispatcher_contacts(session, settings, story.now)
         story.listen()
 
-    fill(store, settings.service.model_dump_json(), move_in)
+    fill(store, settings.service.model_dump_json() + settings.on_call.model_dump_json(), move_in)
     return story

@@ -93,6 +93,17 @@ def test_a_callback_can_be_cancelled_and_the_next_press_opens_another(story: Sto
     assert sorted(callback.state for callback in story.callbacks) == ["cancelled", "requested"]
 
 
+def test_a_missed_promise_is_broken_once_and_told_until_somebody_sees_to_it(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait(minutes=61)
+    story.wait(minutes=5)
+    said = f"{story.one(Callback).id}: a promised call has not been made"
+    assert story.told_to("desk@example.com") == [said, said]
+    story.acknowledge(story.one(Callback))
+    story.wait(minutes=61)
+    assert len(story.told_to("desk@example.com")) == 2
+
+
 def test_a_call_that_was_missed_is_admitted_by_us_first_with_a_new_time(story: Story) -> None:
     story.press("alice-button", "p1")
     story.wait()
@@ -104,7 +115,7 @@ def test_a_call_that_was_missed_is_admitted_by_us_first_with_a_new_time(story: S
     [late] = story.notifications("callback_late")
     assert (late.recipient_id, late.state, late.facts) == ("alice", "sent", {
         "device": "Help button", "missed_by": promised, "callback_by": again})
-    [overdue] = story.notifications("callback_overdue")
+    [overdue] = story.notifications("please_look")
     assert (overdue.recipient_kind, overdue.facts["missed_by"]) == ("dispatcher", promised)
     first, second = story.all(Promise)
     assert (first.state, first.settled_at, second.state) == ("broken", promised, "open")

@@ -217,7 +217,7 @@ def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
 
 def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: DeliveryDriver) -> None:
     answering(office, "webhook", NotSent(True, "no"))
-    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    key = office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert office.note(key).state == "failed"

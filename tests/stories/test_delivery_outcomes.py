@@ -166,7 +166,7 @@ def test_what_was_written_off_and_has_arrived_after_all_has_arrived(office: Deli
 
 def test_a_web_hook_that_does_not_answer_is_told_again_under_the_same_id(
         office: DeliveryDriver, webhook_server: servers.WebhookServer) -> None:
-    key = office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    key = office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     real = office.channels["webhook"]
     lost: list[str] = []

@@ -82,12 +82,12 @@ def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_p
     office.tell("fault_found", "2")
     office.deliver()
     del office.channels["webhook"]
-    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert lines(said) == [("message sent", "INFO", "fault_found", "email"),
                            ("message dropped", "INFO", "fault_found", ""),
-                           ("message given up", "WARNING", "nobody_left", "")]
+                           ("message given up", "WARNING", "undeliverable", "")]
     assert vars(said[0])["to"] == "customer"
     assert vars(said[0])["notification"].startswith("N-")
     assert vars(said[1])["why"] == "fixed_first"
@@ -146,7 +146,7 @@ def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
         office: DeliveryDriver, webhook_server: servers.WebhookServer, said: list[logging.LogRecord]) -> None:
     webhook_server.replies += [(503, {}), (204, {})]
     office.now = now()  # by the gateway's own clock: what failed long ago does not count
-    office.tell("nobody_left", "1", to=DISPATCHER, critical=True)
+    office.tell("undeliverable", "1", to=DISPATCHER, critical=True)
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert vars(said[0])["said"] == "503 Service Unavailable"

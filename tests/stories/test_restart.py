@@ -139,7 +139,7 @@ def test_an_offer_lapses_at_its_time_and_not_before_whoever_runs_then(house: Hou
     house.tick(until)
     assert house.one(Offer).state == "lapsed"
     assert house.one(Ticket).state == "new"
-    assert rows(house.store, "SELECT recipient_kind FROM notification WHERE topic = 'nobody_left'") == [("dispatcher",)]
+    assert rows(house.store, "SELECT recipient_kind FROM notification WHERE topic = 'please_look'") == [("dispatcher",)]
 
 
 def test_silence_is_found_at_its_deadline_after_a_restart_of_the_clock(house: House) -> None:
@@ -199,11 +199,11 @@ def test_a_message_that_could_not_be_sent_is_tried_again_after_a_restart_but_not
 def test_a_call_we_promised_and_did_not_make_is_noticed_after_a_restart_and_told_once(house: House) -> None:
     house.hear("button-0a/press", '{"id": "1"}', NOON)
     promised = house.one(Callback).promised_by
-    overdue = "SELECT recipient_kind FROM notification WHERE topic = 'callback_overdue'"
+    overdue = "SELECT recipient_kind FROM notification WHERE topic = 'please_look'"
     house.restart()
     house.tick(promised - 1)
     assert rows(house.store, overdue) == []
-    for late in (promised, promised + 1, promised + 14 * MINUTE):
+    for late in (promised, promised + 1, promised + 5 * MINUTE - 1):
         house.restart()
         house.tick(late)
         assert rows(house.store, overdue) == [("dispatcher",)]

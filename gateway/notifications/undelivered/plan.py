@@ -79,17 +79,19 @@ def _list_about(about: Subject, lists: Lists, areas: Mapping[str, str], draft: D
 
 
 def is_call_for_help(notification: Notification) -> bool:
-    """To somebody in `service.emergency`, whom the dispatcher must replace when they cannot be told."""
+    """To somebody on call, whom the dispatcher must replace when they cannot be told."""
     return (notification.topic == TopicName.EMERGENCY_PRESS
-            and notification.recipient_kind == RecipientKind.EMERGENCY)
+            and notification.recipient_kind in (RecipientKind.EMERGENCY, RecipientKind.ON_CALL))
 
 
 def undeliverable(notification_id: str, failed: Notification, whom: str, reason: Reason, now: Instant, *,
                   unsure: bool = False) -> Notification:
-    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived."""
+    """Asks the dispatcher to pick up the telephone, because of one message; `unsure`: it may have arrived. A call for
+    help is repeated until somebody acknowledges: that one of them cannot be told is said once."""
+    occurrence = str(failed.recipient) if is_call_for_help(failed) else failed.id
     facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
     facts |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, failed.id, now, facts=facts)
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, occurrence, now, facts=facts)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Instant, Job, Offer, Provider, Ticket, Visit
+from gateway.model import Alarm, Callback, Instant, Job, Offer, Provider, SubjectKind, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
@@ -10,10 +10,12 @@ from gateway.store.contexts.visits import sites_after
 from gateway.tickets.actions import (
     AcceptOffer,
     AcknowledgeAlarm,
+    AcknowledgePage,
     Act,
     AgreeToPrice,
     AllowEarly,
     Arrive,
+    AskAgain,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -26,6 +28,7 @@ from gateway.tickets.actions import (
     Finish,
     FinishCallback,
     HandBack,
+    HoldTicket,
     KeepVisit,
     LeaveOutOffer,
     LeaveOutVisit,
@@ -70,7 +73,8 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
         case (ResolveTicket(ticket_id=key) | CancelTicket(ticket_id=key) | MergeTickets(ticket_id=key)
               | UnmergeTicket(ticket_id=key) | AgreeToPrice(ticket_id=key) | DeclinePrice(ticket_id=key)
               | KeepVisit(ticket_id=key) | DropVisit(ticket_id=key)
-              | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)):
+              | AllowEarly(ticket_id=key) | ReportMissed(ticket_id=key) | ContestNoAccess(ticket_id=key)
+              | AskAgain(ticket_id=key) | HoldTicket(ticket_id=key)):
             return _with_ticket(session, draft, key, now)
         case LeaveOutOffer(offer_id=key):
             offer = _get(session, draft, Offer, key)
@@ -88,9 +92,17 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
             return ActionContext(device.work, device, alarm=alarm)
         case (AttemptCallback(callback_id=key) | MissCallback(callback_id=key) | ConnectCallback(callback_id=key)
               | FinishCallback(callback_id=key) | CancelCallback(callback_id=key)):
-            callback = _get(session, draft, Callback, key)
-            device = _device(session, draft, callback.device_id)
-            return ActionContext(device.work, device, callback=callback)
+            return _with_callback(session, draft, key)
+        case AcknowledgePage(subject=(SubjectKind.CALLBACK, key)):
+            return _with_callback(session, draft, key)
+        case AcknowledgePage(subject=(_, key)):
+            return _with_ticket(session, draft, key, now)
+
+
+def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionContext:
+    callback = _get(session, draft, Callback, callback_id)
+    device = _device(session, draft, callback.device_id)
+    return ActionContext(device.work, device, callback=callback)
 
 
 def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *,

@@ -36,6 +36,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, R
 from gateway.model.row import table_of
+from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.tickets.alarms.changes import broken_subject
@@ -72,6 +73,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     _add_work(session, draft, fresh, tickets)
     _add_callbacks(session, draft, contexts, press_ids or {})
     add_suppression(session, draft, contexts, around)
+    load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
 

@@ -213,6 +213,8 @@ def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipi
     names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
     names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes
               if row.recipient_kind == RecipientKind.EMERGENCY}
+    names |= {row.recipient: str(row.facts.get("reader") or row.recipient_id) for row in notes
+              if row.recipient_kind == RecipientKind.ON_CALL}
     customers = {row.recipient_id for row in notes if row.recipient_kind == RecipientKind.CUSTOMER}
     for one in session.exec(select(Customer).where(col(Customer.id).in_(customers))):
         names[customer(one.id)] = one.name

@@ -4,7 +4,6 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.model import (
-    DISPATCHER,
     GATEWAY,
     HOUR,
     MINUTE,
@@ -16,6 +15,7 @@ from gateway.model import (
     LinkPurpose,
     Offer,
     OfferState,
+    PageReason,
     Provider,
     Responsible,
 )
@@ -28,6 +28,7 @@ from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 
 _ASKED_FOR = {  # how long an answer keeps a provider from being asked about the same job again
     OfferState.PENDING: None, OfferState.DECLINED: 24 * HOUR, OfferState.LAPSED: 4 * HOUR}
@@ -135,9 +136,8 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
                          for one in work.tickets_of(job) if not waits))
         return
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    work.draft.add(
-        *(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)),
-        notify(policy, DISPATCHER, TopicName.NOBODY_LEFT, work.named_ticket(job), now, now, facts=facts))
+    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 
 def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:

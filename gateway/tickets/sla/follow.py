@@ -8,6 +8,7 @@ from gateway.model.plan import Draft, Plan
 from gateway.model.tickets import SlaClock
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
+from gateway.tickets.on_call.pages import settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK, Facts, SlaPolicies, SlaPolicy
 
@@ -39,6 +40,7 @@ def complete(draft: Draft, policy: Policy, now: Instant) -> Plan:
     """The plan, when all else is planned: what follows from the state of a ticket, whoever wrote it, is added here, so
     that nobody has to think of it."""
     follow_tickets(draft, policy.sla, policy.new_id, now)
+    settle_pages(draft, now)
     return draft.plan()
 
 

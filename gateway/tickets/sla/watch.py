@@ -9,6 +9,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.on_call.pages import OF_THE_SLA, page_dispatcher
 from gateway.tickets.sla.clock import end
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK
 
@@ -24,15 +25,15 @@ def plan_sla_due(clock: SlaClock, work: SiteWork, policy: Policy, now: Instant) 
     draft = work.draft
     said: dict[str, Any] = {"clock": clock.kind, "due": clock.due_at, "policy": clock.policy}
     facts = ticket_facts(ticket, work, policy) | {"sla": clock.kind, "due_at": clock.due_at, "policy": clock.policy}
-    occurrence = f"{clock.kind}/{clock.due_at}"
     if clock.due_at <= now:
         clock.missed_at, clock.warned_at, clock.warn_at = clock.due_at, clock.warned_at or now, None
         kind = EntryKind.SLA_INHERITED if clock.inherited else EntryKind.SLA_MISSED
-        draft.add(entry(ticket, now, kind, **said),
-                  notify(policy, DISPATCHER, TopicName.SLA_MISSED, ticket, occurrence, now, facts=facts))
+        draft.add(entry(ticket, now, kind, **said))
+        page_dispatcher(draft, policy, ticket, OF_THE_SLA[clock.kind], now, facts=facts)
     elif clock.warn_at is not None and clock.warn_at <= now:
         clock.warned_at, clock.warn_at = now, None
-        warning = notify(policy, DISPATCHER, TopicName.SLA_WARNING, ticket, occurrence, now, facts=facts)
+        warning = notify(policy, DISPATCHER, TopicName.SLA_WARNING, ticket, f"{clock.kind}/{clock.due_at}", now,
+                         facts=facts)
         warning.due_at = _read_at(ticket, policy, now)
         draft.add(entry(ticket, now, EntryKind.SLA_WARNED, **said), warning)
 

@@ -4,11 +4,11 @@ from typing import Any
 
 from gateway.calendars.opening_hours import quiet_until
 from gateway.model import (
-    DISPATCHER,
     HOUR,
     Instant,
     Job,
     LinkPurpose,
+    PageReason,
     Reason,
     Recipient,
     RecipientKind,
@@ -20,6 +20,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import job_facts
 from gateway.tickets.new_rows import notify
+from gateway.tickets.on_call.pages import page_dispatcher
 from gateway.tickets.visits.watch import hear_again_at, rounded_up
 
 
@@ -48,10 +49,10 @@ def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
 
 
 def tell_dispatcher(why: Reason, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
-    """A person has to see to this visit."""
+    """Whoever is on call has to see to this visit. `why`: one that is a PageReason too."""
     job = work.jobs[visit.job_id]
-    work.draft.add(notify(policy, DISPATCHER, TopicName.VISIT_PROBLEM, work.named_ticket(job), once(policy), now,
-                          facts=visit_facts(visit, job, work, policy) | facts | {"why": why.stored()}))
+    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason(str(why.kind)), now,
+                    facts=visit_facts(visit, job, work, policy) | facts | {"why": why.stored()})
 
 
 def who_goes(visit: Visit, work: SiteWork) -> Recipient:

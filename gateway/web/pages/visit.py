@@ -1,7 +1,6 @@
 """The technician's page: job details, and buttons for on the way, arrived and done, or what comes in between."""
 
 from typing import Annotated, NamedTuple
-from urllib.parse import quote
 
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
@@ -18,7 +17,6 @@ from gateway.model import (
     Instant,
     LinkPurpose,
     Reading,
-    Site,
     Visit,
     VisitOutcome,
     local,
@@ -45,6 +43,7 @@ from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
+from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import payer_lines, words_of
 
@@ -162,14 +161,6 @@ def _name(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def _map(site: Site) -> str:
-    """A geo: address (RFC 5870): the phone opens it in whatever map its owner uses."""
-    label = quote(f"{site.street}, {site.postcode} {site.town}".strip(", "))
-    if site.lat is None or site.lon is None:
-        return f"geo:0,0?q={label}"
-    return f"geo:{site.lat},{site.lon}?q={site.lat},{site.lon}({label})"
-
-
 def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None) -> Response:
     job, words = view.job, catalogue_for(view.job.provider.locale)
@@ -180,7 +171,7 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         name=_name(view),
         job=job, say=say, cause=words_of(job.cause, job.ticket, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
-        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=_map(job.site),
+        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
         payers=payer_lines(job, words),
         minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
         nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),

@@ -12,6 +12,7 @@ from gateway.model import (
     CallbackState,
     EntryKind,
     OutageState,
+    PageReason,
     PromiseKind,
     ReasonKind,
     Severity,
@@ -34,6 +35,7 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
          *(f"promise.{kind}" for kind in PromiseKind),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
+         *(f"{what}.{reason}" for reason in PageReason for what in ("page_reason", "page_todo")),
          # closed reads as resolved; who presses while a known outage is the answer reads that outage's page
          *(f"page.ticket.{state}{more}" for state in set(TicketState) - {TicketState.CLOSED} for more in ("", "_more")),
          *(f"page.call.{state}{more}" for state in set(CallbackState) - {CallbackState.ANSWERED}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DISPATCHER,
     HOUR,
@@ -21,6 +22,8 @@ from gateway.model import (
     Notification,
     Offer,
     OfferState,
+    OnCallPage,
+    PageState,
     Provider,
     Reason,
     ReasonKind,
@@ -40,7 +43,6 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     TRIES,
-    TRIES_CRITICAL,
     TRIES_PATIENT,
     Drop,
     Hold,
@@ -217,7 +219,7 @@ def test_critical_news_passes_quiet_hours() -> None:
 def test_a_provider_is_asked_whatever_the_customers_quiet_hours() -> None:
     case = replace(HOME, offer=offer())
     assert isinstance(decide(news("offer", "O-1", to=provider("kunz")), case, NOON), Send)
-    note = news("nobody_left", to=DISPATCHER)
+    note = news("undeliverable", to=DISPATCHER)
     assert isinstance(decide(note, replace(HOME, ticket=ticket("new")), NIGHT), Send)
 
 
@@ -272,6 +274,22 @@ ON_ROAD = replace(HOME, ticket=ticket("en_route", visit_id="V-1"), visit=visit("
 TOLD = news("fault_found", "1", id="N-told", state="sent")
 HEARD = replace(HOME, siblings=(TOLD,), sent=frozenset({("N-told", "c-sms")}))
 
+
+
+def page(topic: str = "please_look") -> Notification:
+    """One of those that are repeated until somebody acknowledges."""
+    return replace_row(news(topic, "D-1/1"), facts={"role": "dispatcher", "turn": 1})
+
+
+def paging(state: str = "paging") -> OnCallPage:
+    return OnCallPage(id="D-1", subject_kind=SubjectKind.TICKET, subject_id="T-1", site_id="h", state=PageState(state),
+                      reasons=["nobody_left"], opened_at=NOON, acknowledged_by="Dana")
+
+
+def replace_row(row: Notification, **values: object) -> Notification:
+    return Notification(**{**row.model_dump(), **values})
+
+
 STILL_TRUE = [
     (news(), HOME),
     (news("technician_assigned", "V-1"), VISIT),
@@ -280,9 +298,9 @@ STILL_TRUE = [
     (news("resolved"), replace(HEARD, ticket=ticket("resolved"))),
     (news("resolved"), replace(HEARD, ticket=ticket("closed"))),
     (news("callback_scheduled"), replace(HOME, callback=callback())),
-    (news("callback_overdue"), replace(HOME, callback=callback("attempting"))),
+    (page(), replace(HOME, pages=(paging(),))),
+    (news("emergency_press", "p2"), replace(HOME, callback=callback(), pages=(paging("acknowledged"),))),  # a new press
     (news("offer", "O-1"), replace(HOME, offer=offer())),
-    (news("nobody_left"), replace(HOME, ticket=ticket("new"))),
     (news("undeliverable"), HOME),
 ]
 NO_LONGER = [
@@ -298,10 +316,14 @@ NO_LONGER = [
     (news("resolved"), HEARD, "not fixed after all"),
     (news("resolved"), replace(HOME, ticket=ticket("resolved")), "nobody hears fixed who was not told broken"),
     (news("callback_scheduled"), replace(HOME, callback=callback("done", NOON)), "the callback is over"),
-    (news("callback_overdue"), replace(HOME, callback=callback("connected")), "they are already speaking"),
+    (news("callback_scheduled"), replace(HOME, callback=callback("connected")), "they are already speaking"),
+    (page(), HOME, "nobody has to look any more"),
+    (page(), replace(HOME, pages=(paging("acknowledged"),)), "Dana sees to it"),
+    (page(), replace(HOME, pages=(paging(),), siblings=(replace_row(page(), created_at=NOON + 1),)),
+     "superseded by “request to look at it”"),
+    (page("emergency_press"), replace(HOME, callback=callback(), pages=(paging("acknowledged"),)), "Dana sees to it"),
     (news("offer", "O-1"), replace(HOME, offer=offer("accepted")), "the offer is no longer open"),
     (news("offer_withdrawn", "O-1"), replace(HOME, offer=offer("withdrawn")), "the offer never reached them"),
-    (news("nobody_left"), HOME, "the ticket is no longer waiting for a provider"),
 ]
 
 

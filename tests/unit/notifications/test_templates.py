@@ -51,7 +51,7 @@ FACTS = Facts(
     area="Feeder 7", homes=40, etr=NOW + HOUR, what="carrier", seconds=90,
     payers="You pay a call-out price of €95.00, as agreed.", price="€95.00", price_plain="EUR 95.00",
     answer_by=NOW + 4 * HOUR,
-    sla="first_response", due_at=NOW + 2 * HOUR, policy="standard@3f9c01de",
+    sla="first_response", due_at=NOW + 2 * HOUR, policy="standard@3f9c01de", reason="nobody_left",
 )
 # GSM 03.38: the basic set; these cost two: ^{}\[~]|€
 GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"

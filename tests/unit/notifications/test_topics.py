@@ -30,7 +30,8 @@ HER_TICKET = Subject(SubjectKind.TICKET, "T-1")
 EVERY = pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topic.name)
 OFF_DUTY = {  # how docs/messages.md names who is told
     RecipientKind.CUSTOMER: "customer", RecipientKind.PROVIDER: "provider", RecipientKind.DISPATCHER: "dispatcher",
-    RecipientKind.EMERGENCY: "service.emergency", RecipientKind.TECHNICIAN: "technician",
+    RecipientKind.EMERGENCY: "service.emergency", RecipientKind.ON_CALL: "whoever is on call",
+    RecipientKind.TECHNICIAN: "technician",
 }
 
 
@@ -130,10 +131,11 @@ def test_a_message_is_due_at_once_and_has_a_column_for_whom_it_is_and_what_it_is
 
 @pytest.mark.parametrize(("write", "words"), [
     (lambda: written(provider("kunz")), "fault_found to a provider"),
-    (lambda: written(ALICE, TopicName.NOBODY_LEFT), "expected one of dispatcher"),
+    (lambda: written(ALICE, TopicName.UNDELIVERABLE), "expected one of dispatcher"),
     (lambda: written(subject=Subject(SubjectKind.OUTAGE, "X-1")), "about a outage"),
     (lambda: written(says="colour"), "says nothing of colour"),
-    (lambda: written(DISPATCHER, TopicName.NOBODY_LEFT, link_id="L-1"), "carries no link"),
+    (lambda: written(DISPATCHER, TopicName.GATEWAY_FAULT, Subject(SubjectKind.OUTAGE, "X-1"), "what", "L-1"),
+     "carries no link"),
 ])
 def test_what_the_registry_does_not_allow_is_not_written(write: Callable[[], Notification], words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -20,6 +20,8 @@ from gateway.model import (
     NotificationState,
     Offer,
     OfferState,
+    OnCallPage,
+    PageState,
     Promise,
     PromiseKind,
     PromiseState,
@@ -37,6 +39,7 @@ from gateway.notifications import lifecycle as notifications
 from gateway.notifications.catalogues import catalogue_for, catalogues
 from gateway.notifications.reasons import refusal_sentence
 from gateway.tickets import lifecycle as tickets
+from gateway.tickets.on_call import lifecycle as pages
 from gateway.tickets.promises import ledger as promises
 
 NOW = 1_000_000
@@ -95,6 +98,11 @@ def a_command(state: CommandState) -> Command:
     return Command(id="K-1", device_id="d", topic="d/cmd", payload="{}", created_at=0, expires_at=60_000, state=state)
 
 
+def a_page(state: PageState) -> OnCallPage:
+    return OnCallPage(id="D-1", subject_kind=SubjectKind.TICKET, subject_id="T-1", site_id="s", state=state,
+                      reasons=["nobody_left"], opened_at=0, next_at=5)
+
+
 CYCLES = {
     "ticket": LifeCycle(a_ticket, TicketState, tickets.Action, tickets.TRANSITIONS, tickets.move, tickets.OPEN,
                         tickets.DUTIES, (TicketState.NEW,), late=(TicketState.MERGED,)),
@@ -108,6 +116,8 @@ CYCLES = {
     "notification": LifeCycle(a_notification, NotificationState, notifications.Action, notifications.TRANSITIONS,
                               notifications.move, notifications.OPEN, notifications.DUTIES,
                               (NotificationState.QUEUED,), "done_at", late=(NotificationState.UNKNOWN,)),
+    "page": LifeCycle(a_page, PageState, pages.Action, pages.TRANSITIONS, pages.move, pages.OPEN, pages.DUTIES,
+                      (PageState.PAGING,)),
     "promise": LifeCycle(a_promise, PromiseState, promises.PromiseAction, promises.PROMISE_TRANSITIONS,
                          promises.move_promise, (PromiseState.OPEN,), promises.PROMISE_DUTIES, (PromiseState.OPEN,),
                          "settled_at", late=(PromiseState.KEPT, PromiseState.CORRECTED)),

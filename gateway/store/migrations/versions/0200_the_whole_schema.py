@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.Column('subject_kind', sa.String(), nullable=False),
         sa.Column('subject_id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('person', sa.String(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),
         sa.Column('revoked_at', sa.BigInteger(), nullable=True),
@@ -391,6 +392,29 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_job_provider_id'), 'job', ['provider_id'], unique=False)
     op.create_index('job_site_open', 'job', ['site_id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('on_call_page',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('reasons', sa.JSON(), nullable=False),
+        sa.Column('urgent', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+        sa.Column('turn', sa.Integer(), nullable=False),
+        sa.Column('paged', sa.String(), nullable=True),
+        sa.Column('facts', sa.JSON(), nullable=False),
+        sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('acknowledged_by', sa.String(), nullable=True),
+        sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('on_call_page_next', 'on_call_page', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
+    op.create_index('on_call_page_open', 'on_call_page', ['subject_id', 'role'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('on_call_page_site_open', 'on_call_page', ['site_id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('outage_member',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('outage_id', sa.String(), nullable=False),

@@ -1,0 +1,181 @@
+"""The dispatcher's page: a ticket or callback as it stands, and what to do with it. GET shows, POST acts."""
+
+from collections.abc import Callable
+from typing import Annotated, NamedTuple
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel
+
+from gateway.calendars import arrival_windows
+from gateway.flow.act import act
+from gateway.flow.gateway import Gateway
+from gateway.model import (
+    HOUR,
+    SECOND,
+    Actor,
+    ActorKind,
+    EntryKind,
+    HoldReason,
+    Instant,
+    LinkPurpose,
+    Subject,
+    TicketState,
+)
+from gateway.model.plan import NoSuch, Refused
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.reasons import refusal_sentence
+from gateway.store import Conflict
+from gateway.store.views import dispatch_page
+from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket
+from gateway.tickets import actions
+from gateway.web.dependencies import Gw, Now
+from gateway.web.pages.dispatch_view import callback_content, ticket_content
+from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
+from gateway.web.pages.maps import map_address
+from gateway.web.pages.templates import Renderer
+
+router = APIRouter(include_in_schema=False)
+NOTE = 2000  # characters kept
+MOMENT = 10 * SECOND  # the same again within it is a second tap
+
+
+class DispatchForm(BaseModel):
+    """The form as it comes: every field is text and may be missing."""
+
+    act: str = ""
+    firm: str = ""  # a provider's id
+    reason: str = ""
+    until: str = ""
+    note: str = ""
+
+
+class View(NamedTuple):
+    """What the link shows, and who acts by it."""
+
+    facts: DispatchTicket | DispatchCallback
+    subject: Subject
+    who: Actor
+    words: Catalogue
+
+    @property
+    def zone(self) -> str:
+        return self.facts.whose.site.timezone
+
+
+@router.api_route("/d/{token}", methods=["GET", "HEAD"])
+def look(gw: Gw, now: Now, render: Render, request: Request, token: str) -> Response:
+    return _page(gw, render, _view(gw, request, token, now), now)
+
+
+@router.post("/d/{token}")
+def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: Annotated[DispatchForm, Form()]
+       ) -> Response:
+    view = _view(gw, request, token, now)
+    try:
+        if not _same_tap(given, view, now):
+            act(gw, _act(given, view, now), view.who, now)
+    except InvalidInput as unusable:
+        return _page(gw, render, view, now, 422, view.words(str(unusable)), given)
+    except (Refused, NoSuch, Conflict) as refused:
+        after = _view(gw, request, token, now)
+        if not _done_already(given, after):
+            said = refusal_sentence(refused, view.words) if isinstance(refused, Refused) else view.words(
+                "page.not_possible")
+            return _page(gw, render, after, now, 409, said, given)
+    return RedirectResponse(f"{render.root}/d/{token}", 303)
+
+
+def _view(gw: Gateway, request: Request, token: str, now: Instant) -> View:
+    with gw.store.read() as session:
+        link = open_link(session, gw.settings, LinkPurpose.DISPATCH, token, now)
+        subject, name = Subject(link.subject_kind, link.subject_id), link.person
+        facts = dispatch_page.load(session, subject)
+        if facts is None:
+            raise LinkInvalid
+    person = gw.settings.on_call.people.get(name)
+    if name and person is None:  # on call no longer: the link ends with it
+        raise LinkInvalid
+    words = catalogue_for(person.locale if person is not None else request.headers.get("accept-language", ""))
+    return View(facts, subject, Actor(ActorKind.AGENT, person.name if person is not None else ""), words)
+
+
+def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
+    note = given.note.strip()[:NOTE]
+    if given.act == "acknowledge":
+        return actions.AcknowledgePage(view.subject)
+    acts = _ticket_acts(given, note, view.zone) if isinstance(view.facts, DispatchTicket) else _call_acts(note)
+    make = acts.get(given.act)
+    if make is None:
+        raise InvalidInput("page.not_possible")
+    if given.act in ("cancel", "resolve", "finish") and not note:
+        raise InvalidInput("page.dispatch.note_needed")
+    return make(view.subject.id)
+
+
+def _ticket_acts(given: DispatchForm, note: str, zone: str) -> dict[str, Callable[[str], actions.Act]]:
+    return {
+        "ask_again": actions.AskAgain,
+        "hold": lambda key: actions.HoldTicket(key, *_hold(given, zone), note),
+        "ask": lambda key: actions.OfferTo(key, given.firm),
+        "cancel": lambda key: actions.CancelTicket(key, note),
+        "resolve": lambda key: actions.ResolveTicket(key, note),
+    }
+
+
+def _hold(given: DispatchForm, zone: str) -> tuple[HoldReason, Instant]:
+    if given.reason not in tuple(HoldReason):
+        raise InvalidInput("page.not_possible")
+    try:
+        return HoldReason(given.reason), arrival_windows.parse_local(given.until, zone)
+    except (ValueError, OverflowError):
+        raise InvalidInput("page.dispatch.until_needed") from None
+
+
+def _call_acts(note: str) -> dict[str, Callable[[str], actions.Act]]:
+    return {
+        "attempt": actions.AttemptCallback, "miss": actions.MissCallback, "connect": actions.ConnectCallback,
+        "finish": lambda key: actions.FinishCallback(key, note),
+        "cancel": lambda key: actions.CancelCallback(key, note),
+    }
+
+
+def _same_tap(given: DispatchForm, view: View, now: Instant) -> bool:
+    """Whether whoever acts did the very same a moment ago, where the state does not say so."""
+    kind = {"ask_again": EntryKind.ASKED_AGAIN, "hold": EntryKind.PUT_ON_HOLD}.get(given.act)
+    return any(entry.kind is kind and entry.by == view.who and now - entry.at < MOMENT
+               for entry in view.facts.whose.timeline)
+
+
+def _done_already(given: DispatchForm, view: View) -> bool:
+    """Whether what was refused is as it was wanted: the same tap twice gets the same answer."""
+    facts = view.facts
+    if isinstance(facts, DispatchCallback):
+        return given.act == "cancel" and facts.callback.closed_at is not None
+    state = facts.ticket.state
+    return {
+        "ask_again": state is TicketState.OFFERED,
+        "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
+        "cancel": state is TicketState.CANCELLED,
+        "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
+    }.get(given.act, False)
+
+
+def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int = 200, note: str = "",
+          given: DispatchForm | None = None) -> Response:
+    facts, words = view.facts, view.words
+    say = TimeFormat(words, view.zone, now)
+    row = facts.ticket if isinstance(facts, DispatchTicket) else facts.callback
+    if row.closed_at is not None:
+        return render.page("dispatch_over.html", words, status, number=row.id, when=say.when(row.closed_at),
+                           state=words(f"{view.subject.kind}_state.{row.state}"))
+    content = (ticket_content(facts, gw.settings.on_call, view.who.name, words, say)
+               if isinstance(facts, DispatchTicket)
+               else callback_content(facts, gw.settings.on_call, view.who.name, words, say))
+    return render.page(
+        "dispatch.html", words, status, note=note, page=content, whose=facts.whose, who=view.who.name, say=say,
+        map=map_address(facts.whose.site), given=given or DispatchForm(),
+        is_call=isinstance(facts, DispatchCallback), hold_reasons=tuple(HoldReason),
+        until=arrival_windows.written_local(now + 24 * HOUR, view.zone))

@@ -1,0 +1,256 @@
+"""The page of whoever is on call: how things stand, and what to do, used as people do, without a script."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateway.config.settings import OnCall
+from gateway.model import (
+    DAY,
+    HOUR,
+    Callback,
+    Customer,
+    Entry,
+    HoldReason,
+    Job,
+    Link,
+    LinkPurpose,
+    Notification,
+    Offer,
+    OnCallPage,
+    Ticket,
+)
+from gateway.notifications import signed_links
+from gateway.store import Store
+from gateway.tickets.actions import CancelTicket, DeclineOffer
+from tests.drivers.story import begin
+from tests.drivers.web_driver import WebStory, read, without_ids
+from tests.fixtures.on_call_team import TEAM
+from tests.fixtures.web import serve
+
+
+@pytest.fixture
+def there(both_stores: Store) -> WebStory:
+    there = WebStory(**vars(begin(both_stores, on_call=TEAM, name="Wiesental Service", country="CH")))
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    return there
+
+
+@pytest.fixture
+def web(there: WebStory) -> Iterator[httpx.Client]:
+    with there.client() as client:
+        yield client
+
+
+def nobody_takes_it(there: WebStory) -> Ticket:
+    """Kunz and Seeblick have declined; Dana and Max have been paged."""
+    ticket = there.break_down()
+    for why in ("no time", "too far"):
+        there.act(DeclineOffer(there.one(Offer, Offer.state == "pending").id, why), "provider")
+    there.wait(seconds=1)
+    there.wait(minutes=5)
+    return ticket
+
+
+def page_of(there: WebStory, row: Ticket | Callback, person: str = "dana") -> str:
+    """The path in the message to that person."""
+    link = there.one(Link, Link.purpose == "dispatch", Link.subject_id == row.id, Link.person == person)
+    return signed_links.url("", there.secret, LinkPurpose.DISPATCH, link.id)
+
+
+def timeline(there: WebStory, row: Ticket | Callback) -> list[tuple[str, str]]:
+    """(what, by whom) of what a person did, in order."""
+    entries = sorted(there.all(Entry, Entry.subject_id == row.id), key=lambda entry: entry.id or 0)
+    return [(str(entry.kind), str(entry.by)) for entry in entries if entry.by_kind == "agent"]
+
+
+def test_it_says_what_is_wrong_who_acts_next_who_was_asked_and_whom_to_ring(
+        there: WebStory, web: httpx.Client) -> None:
+    page = read(web.get(page_of(there, nobody_takes_it(there))))
+    assert "Top priority Compressor fault Nobody has this job." in page
+    assert "Next: you, who are on call, by" in page
+    assert "No firm is left to ask. Nobody sees to it yet. We have been asking since today 13:00." in page
+    assert "Alice Keller Lindenweg 1 8001 Wiesental +41791234567 alice@example.com" in page
+    assert "Seeblick Service declined today 13:00: too far" in page
+    assert "Kunz Heating declined today 13:00: no time · +41446681800" in page
+    assert "Told Dana Weber by email: request to look at it" in page
+
+
+def test_max_reads_german(there: WebStory, web: httpx.Client) -> None:
+    page = read(web.get(page_of(there, nobody_takes_it(there), "max")))
+    assert "Kompressorstörung Niemand hat diesen Auftrag. Am Zug: Sie und die Bereitschaft" in page
+    assert "Wir haben keinen Betrieb mehr, den wir fragen könnten." in page
+
+
+def test_the_firms_that_could_not_be_asked_stand_there_with_the_reason(there: WebStory, web: httpx.Client) -> None:
+    there.says("charlie-pump", flow_temp=80.0)  # Kunz does not go to Seedorf
+    there.act(DeclineOffer(there.one(Offer).id), "provider")
+    there.wait(seconds=1)
+    page = read(web.get(page_of(there, there.ticket)))
+    assert re.search(r"Why not the others Kunz Heating \S.*Timeline", page)
+
+
+def test_a_tap_acknowledges_and_the_same_tap_twice_gets_the_same_answer(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    answers = [web.post(path, data={"act": "acknowledge"}) for _ in range(3)]
+    assert {(answer.status_code, answer.headers["location"]) for answer in answers} == {(303, path)}
+    assert timeline(there, ticket) == [("page_acknowledged", "agent Dana Weber")]
+    assert there.one(OnCallPage).next_at == there.now + 4 * HOUR
+    page = read(web.get(path))
+    assert "Dana Weber +41790000001 sees to it. If it is not settled by today 17:05, we ask again." in page
+    assert "I am still on it" in page
+    assert "I see to it" in read(web.get(page_of(there, ticket, "max"))).replace("Ich kümmere mich", "I see to it")
+
+
+def test_nothing_is_acknowledged_any_more_once_nobody_is_paged(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    web.post(path, data={"act": "ask_again"})
+    assert f"Nobody is being paged about {ticket.id} now." in read(web.post(path, data={"act": "acknowledge"}), 409)
+
+
+def test_firms_are_asked_again_once_however_often_it_is_tapped(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    for _ in range(3):
+        assert web.post(path, data={"act": "ask_again"}).status_code == 303
+    assert there.one(Offer, Offer.state == "pending").round == 2
+    assert len(there.all(Offer)) == 3
+    assert timeline(there, ticket) == [("asked_again", "agent Dana Weber")]
+    assert "Asked: Kunz Heating." in read(web.get(path))
+
+
+def test_one_firm_is_asked_by_hand(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    assert {re.sub(r"\s+", " ", name) for name in re.findall(r'<option value="\w+">([^<]+)', web.get(path).text)} >= {
+        "Kunz Heating", "Seeblick Service"}
+    for _ in range(2):
+        assert web.post(path, data={"act": "ask", "firm": "kunz"}).status_code == 303
+    assert [offer.provider_id for offer in there.all(Offer, Offer.state == "pending")] == ["kunz"]
+    assert len(there.all(Offer)) == 3
+    page = read(web.get(path))
+    assert "Asked: Kunz Heating. Next: the firm, by today 13:25" in page
+    assert read(web.post(path, data={"act": "ask", "firm": "nobody"}), 409)
+
+
+def test_it_can_be_put_on_hold_until_a_date_and_goes_on_then(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path, form = page_of(there, ticket), {"act": "hold", "reason": "part", "until": "2026-11-24T09:00", "note": "valve"}
+    for _ in range(2):
+        assert web.post(path, data=form).status_code == 303
+    job = there.one(Job)
+    assert (job.state, job.hold_reason, job.held_by) == ("on_hold", HoldReason.PART, "agent Dana Weber")
+    assert timeline(there, ticket) == [("put_on_hold", "agent Dana Weber")]
+    page = read(web.get(path))
+    assert "It is on hold. Next: you, who are on call, by tomorrow 09:00" in page
+    assert "What it waits for A part, until tomorrow 09:00" in page
+    assert "On hold until 24 Nov 09:00, waiting for: A part. valve" in page
+    there.now = job.hold_until or 0
+    there.wait(seconds=1)
+    assert there.one(Offer, Offer.state == "pending", Offer.job_id == job.id).round == 2
+
+
+@pytest.mark.parametrize(("form", "words"), [
+    ({"act": "hold", "reason": "part", "until": ""}, "Please give a date and a time."),
+    ({"act": "hold", "reason": "part", "until": "soon"}, "Please give a date and a time."),
+    ({"act": "hold", "reason": "rain", "until": "2026-11-24T09:00"}, "That is no longer possible."),
+    ({"act": "cancel", "note": " "}, "Please say in a few words why"),
+    ({"act": "resolve"}, "Please say in a few words why"),
+    ({"act": "dance"}, "That is no longer possible."), ({}, "That is no longer possible."),
+])
+def test_a_form_that_makes_no_sense_is_asked_for_again(
+        there: WebStory, web: httpx.Client, form: dict[str, str], words: str) -> None:
+    ticket = nobody_takes_it(there)
+    assert words in read(web.post(page_of(there, ticket), data=form), 422)
+    assert (there.again(ticket).state, timeline(there, ticket)) == ("new", [])
+
+
+def test_it_cannot_wait_until_yesterday(there: WebStory, web: httpx.Client) -> None:
+    form = {"act": "hold", "reason": "part", "until": "2026-11-22T09:00"}
+    answer = web.post(page_of(there, nobody_takes_it(there)), data=form)
+    assert "It cannot wait until a time that is past." in read(answer, 409)
+
+
+def test_it_can_be_settled_and_the_customer_hears_of_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    for _ in range(2):
+        answer = web.post(page_of(there, ticket), data={"act": "resolve", "note": "Restarted it with her"})
+        assert answer.status_code == 303
+    there.wait(seconds=1)
+    assert there.again(ticket).state == "resolved"
+    assert len(there.all(Notification, Notification.topic == "resolved")) == 1
+    assert there.one(OnCallPage).state == "ended"
+
+
+def test_an_old_link_says_what_is_over_and_nothing_private(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    for _ in range(2):
+        assert web.post(path, data={"act": "cancel", "note": "She has sold the house"}).status_code == 303
+    page = read(web.get(path))
+    assert f"{ticket.id} is over It was cancelled today 13:05. There is nothing left to do." in page
+    for private in ("Alice", "Lindenweg", "+4179", "Compressor", "sold"):
+        assert private not in without_ids(page)
+    assert read(web.post(path, data={"act": "ask_again"}), 409) == page
+    there.now += 91 * DAY
+    assert "This link does not open anything" in read(web.get(path), 404)
+
+
+def test_who_is_no_longer_on_call_opens_nothing(there: WebStory, web: httpx.Client) -> None:
+    path = page_of(there, nobody_takes_it(there))
+    people = {name: person for name, person in TEAM.people.items() if name != "dana"}
+    there.gw.settings = there.gw.settings.model_copy(update={"on_call": OnCall(people=people)})
+    assert read(web.get(path), 404)
+    assert read(web.post(path, data={"act": "acknowledge"}), 404)
+
+
+def test_looking_acts_on_nothing(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+
+    def everything() -> list[object]:
+        return [row.model_dump() for table in (Ticket, Job, Offer, Link, Entry, OnCallPage) for row in there.all(table)]
+
+    before = everything()
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE"):
+        assert web.request(method, page_of(there, ticket), params={"act": "cancel", "note": "x"}).status_code < 500
+    assert everything() == before
+
+
+def test_what_somebody_else_has_ended_meanwhile_is_said_and_changes_nothing(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    there.act(CancelTicket(ticket.id, "twice in the system"))
+    page = read(web.post(page_of(there, ticket), data={"act": "ask", "firm": "kunz"}), 409)
+    assert f"{ticket.id} is over" in page
+    assert there.all(Offer, Offer.state == "pending") == []
+
+
+def test_a_name_that_looks_like_markup_is_text(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    there.change(there.one(Customer, Customer.id == "alice"), name="<b onclick=x>Eve</b>")
+    assert "<b onclick" not in web.get(page_of(there, ticket)).text
+
+
+# a callback
+
+
+def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client) -> None:
+    callback = there.call_for_help()
+    there.wait(minutes=61)
+    path = page_of(there, callback)
+    page = read(web.get(path))
+    assert "Please call back They wait for our call. Call promised by today 14:00" in page
+    assert "A promised call has not been made." in page
+    assert "Alice Keller Lindenweg 1 8001 Wiesental +41791234567" in page
+    for tap in ("attempt", "connect"):
+        assert web.post(path, data={"act": tap}).status_code == 303
+    assert "agent Dana Weber is speaking with them." in read(web.get(path))
+    assert "Please say in a few words" in read(web.post(path, data={"act": "finish"}), 422)
+    assert web.post(path, data={"act": "finish", "note": "All is well"}).status_code == 303
+    assert there.again(callback).state == "done"
+    assert f"{callback.id} is over" in read(web.get(path))
+    assert [kind for kind, _ in timeline(there, callback)] == [
+        "callback_attempt", "page_acknowledged", "callback_connected", "callback_done"]  # one acknowledgement a minute

@@ -19,7 +19,7 @@ EXPECTED = ("ticket", "alarm", "outage", "callback", "none")
 # family → its list in the API, and the API's name for each of ours
 LISTS: dict[str, tuple[str, dict[str, str]]] = {
     "ticket": ("tickets", {"id": "id", "device": "device_id", "site": "site_id", "rule": "cause_key",
-                           "opened": "opened_at", "closed": "closed_at"}),
+                           "opened": "opened_at", "closed": "closed_at", "merged_into": "merged_into"}),
     "alarm": ("alarms", {"id": "id", "device": "device_id", "site": "site_id", "rule": "rule",
                          "opened": "opened_at", "known": "known_at", "closed": "closed_at", "ticket": "ticket_id",
                          "held_by": "held_by"}),

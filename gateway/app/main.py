@@ -23,7 +23,7 @@ from gateway.flow.adopt_sla import adopt_policies
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
-from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, forget
+from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, count_unwatched, forget
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -48,6 +48,7 @@ DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbo
 FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
+COUNT_EVERY = 60.0  # seconds: what is open and waits for nothing, which is nothing unless we have made a mistake
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 NAMED = 100  # topic filters on /readyz
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
@@ -61,7 +62,7 @@ _NO_ADDRESS = {
     errno.EACCES: "web.port: {web.port} — this user may not open it; expected one above 1023",
 }
 log = structlog.get_logger()
-__all__ = ["Role", "Running", "now", "health_probe", "run", "start"]
+__all__ = ["Role", "Running", "now", "health_probe", "run", "start", "start_clock"]
 
 
 @dataclass
@@ -148,7 +149,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
                                     corrected_time)
         running.listener.start()
     if role in ("all", "clock"):
-        _start_clock(running, gw, corrected_time)
+        start_clock(running, gw, corrected_time)
     _freeze_garbage_collector()
     return running
 
@@ -177,7 +178,8 @@ def _serve(running: Running) -> Server:
                            f"{error.strerror or error}; expected an address of this machine"]) from error
 
 
-def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Instant]) -> None:
+def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Instant]) -> None:
+    """Sweeps, watches, delivers and keeps house in threads of their own, by that clock, until `running` stops."""
     def each(seconds: float, work: Callable[[Gateway, Instant], object], wake: threading.Event | None = None,
              watched: bool = True) -> None:
         running._threads.append(every(seconds, lambda: work(gw, corrected_time()), running._stop, work.__name__,
@@ -190,6 +192,7 @@ def _start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Ins
     each(WITHDRAW_EVERY, remove_rules, watched=False)
     each(FORGET_EVERY, forget, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)
+    each(COUNT_EVERY, count_unwatched, watched=False)
 
 
 def _freeze_garbage_collector() -> None:

@@ -1,9 +1,16 @@
-"""Housekeeping: deletes old readings and dead letters, and corrects stored times after a clock jump."""
+"""Housekeeping: deletes old readings and dead letters, corrects stored times after a clock jump, and counts what waits
+for nothing."""
+
+import logging
 
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import DAY, Instant
+from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
+from gateway.store.views.unwatched import unwatched
+
+_log = logging.getLogger(__name__)
 
 
 def adjust_to_clock_jump(gw: Gateway, jumped: int, now: Instant) -> None:
@@ -36,3 +43,12 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
+
+
+def count_unwatched(gw: Gateway, now: Instant) -> None:
+    """Sets the gauge of what is open and would never be looked at again, and logs which: a mistake of ours."""
+    with gw.store.read() as session:
+        left = unwatched(session)
+    metrics.UNWATCHED.set(len(left))
+    if left:
+        _log.error("open, and no deadline runs for it: %s", ", ".join(f"{one.kind} {one.id}" for one in left[:10]))

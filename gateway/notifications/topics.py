@@ -64,7 +64,7 @@ class TopicName(StrEnum):
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
     PRICE_QUESTION = "price_question"
-    """Something is broken: may somebody come at this price?"""
+    """Something is broken, and they are asked whether somebody may come at this price."""
     PRICE_AGREED = "price_agreed"
     """They said yes: somebody is being sent, at that price."""
     PRICE_DECLINED = "price_declined"

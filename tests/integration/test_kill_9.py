@@ -67,6 +67,7 @@ def story(broker: Mosquitto, sink: WebhookServer, store: Store, url: str, folder
     assert_nothing_lost(store, traffic)
     assert_one_of_each(store, traffic)
     assert_told_once(store, sink)
+    assert_promised_once(store)
     assert gateway.validation_errors() == []
 
 
@@ -95,6 +96,15 @@ def assert_told_once(store: Store, sink: WebhookServer) -> None:
     unfinished = ("SELECT id, state, reason FROM notification "
                   "WHERE state NOT IN ('sent', 'unknown', 'dropped', 'failed')")
     assert rows(store, unfinished) == []
+
+
+def assert_promised_once(store: Store) -> None:
+    """Whatever may have reached a customer has promised them our next word, once; and nothing else has."""
+    told = rows(store, "SELECT DISTINCT n.id FROM attempt JOIN notification n ON n.id = attempt.notification_id "
+                       "WHERE n.topic = 'fault_found' AND outcome IN ('sent', 'unknown')")
+    promised = rows(store, "SELECT n.id FROM promise JOIN notification n ON n.id = promise.notification_id "
+                           "WHERE n.topic = 'fault_found' AND promise.kind = 'next_word'")
+    assert Counter(promised) == Counter(told)
 
 
 @pytest.mark.slow

@@ -5,7 +5,18 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, ActorKind, CallbackState, Entry, EntryKind, Site, SubjectKind, TicketState
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    ActorKind,
+    CallbackState,
+    Entry,
+    EntryKind,
+    Site,
+    SubjectKind,
+    TicketState,
+    Visit,
+)
 from gateway.store import Store
 from gateway.tickets.actions import AttemptCallback, CancelTicket, MissCallback
 from tests.drivers.web_driver import WebStory, accept, read, web_story, without_ids
@@ -96,6 +107,26 @@ def test_an_arrival_expected_after_the_promised_window_is_already_a_broken_promi
     there.now += 3 * HOUR + 50 * MINUTE
     web.post(there.visit(ticket), data={"act": "depart", "minutes": "60"})
     assert "We are later than we promised" in read(web.get(there.follow(ticket)))
+
+
+def test_the_page_says_by_when_they_hear_again_as_soon_as_that_was_told(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    assert "You hear from us by" not in read(web.get(page)), "no message has left yet"
+    there.wait()
+    assert "You hear from us by Today 13:30" in read(web.get(page))
+    there.accept()
+    there.wait()
+    assert "You hear from us by" not in read(web.get(page))
+
+
+def test_the_page_shows_no_time_that_is_not_written_down_as_told(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.accept()
+    page = there.follow(ticket)
+    assert "Arrives Today 13:00–17:00" in read(web.get(page))
+    there.change(there.one(Visit), window_until=there.now + 8 * HOUR)
+    assert "Arrives" not in read(web.get(page))
 
 
 def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: WebStory, web: httpx.Client) -> None:

@@ -15,7 +15,7 @@ _SUPPRESSED_BY = case((col(Alarm.suppressed_by_kind) == SuppressedBy.RULE, "rule
 _ROWS: dict[str, dict[str, Any]] = {  # what it is → name in the file → column; no word of a person is among them
     "ticket": {"id": Ticket.id, "device": Ticket.device_id, "site": Ticket.site_id, "rule": Ticket.cause_key,
                "severity": Ticket.severity, "round": Ticket.round, "opened": Ticket.opened_at,
-               "resolved": Ticket.resolved_at, "closed": Ticket.closed_at},
+               "resolved": Ticket.resolved_at, "closed": Ticket.closed_at, "merged_into": Ticket.merged_into},
     "alarm": {"id": Alarm.id, "device": Alarm.device_id, "site": Alarm.site_id, "rule": Alarm.rule,
               "severity": Alarm.severity, "ticket": Alarm.ticket_id, "held_by": _SUPPRESSED_BY,
               "opened": Alarm.opened_at, "known": Alarm.known_at, "closed": Alarm.closed_at},

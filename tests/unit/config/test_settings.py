@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config.settings import Settings, Smtp, Web
+from gateway.config.settings import Service, Settings, Smtp, Web
 from gateway.config.settings_loader import BadSettings, ensure_secret, load
+from gateway.model import Severity
 from gateway.store import Store
 
 LONG = "9b1f0c5e7a3d2846f1c07be59d3a6482"
@@ -213,6 +214,21 @@ def test_gateways_that_share_a_database_must_be_given_their_secret() -> None:
 def test_a_secret_that_was_given_is_used() -> None:
     environ = {"GATEWAY_SECRET": LONG}
     assert ensure_secret(load(None, environ)).secret.get_secret_value() == LONG
+
+
+@pytest.mark.parametrize(("minutes", "words"), [
+    ("{critical: 5}", "2: service.next_word_minutes: {'critical': 5} — critical: expected at least 10 minutes"),
+    ("{urgent: 30}", "2: service.next_word_minutes.urgent: 'urgent' — expected 'warning', 'minor', 'major' or"),
+    ("{critical: often}", "2: service.next_word_minutes.critical: 'often' — expected a whole number"),
+])
+def test_when_people_hear_again_is_named_by_severity(config: Path, minutes: str, words: str) -> None:
+    config.write_text(f"service:\n  next_word_minutes: {minutes}\n")
+    assert errors(config, {})[0].startswith(f"{config}:{words}")
+
+
+def test_severities_that_are_not_named_keep_their_minutes() -> None:
+    assert Service(next_word_minutes={Severity.MINOR: 90}).next_word_minutes == {
+        Severity.CRITICAL: 30, Severity.MAJOR: 60, Severity.MINOR: 90, Severity.WARNING: 480}
 
 
 def test_settings_cannot_be_changed_afterwards() -> None:

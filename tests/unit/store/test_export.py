@@ -42,7 +42,7 @@ def test_an_export_has_ids_and_times_and_no_word_of_a_person(both_stores: Store)
     assert records == [
         {"exported": 99, "families": ["ticket", "alarm", "callback", "outage"]},
         {"what": "ticket", "id": "T-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
-         "round": 1, "opened": 20, "resolved": 40, "closed": None},
+         "round": 1, "opened": 20, "resolved": 40, "closed": None, "merged_into": None},
         {"what": "alarm", "id": "A-1", "device": "pump-0", "site": "home-0", "rule": "leak", "severity": "major",
          "ticket": "T-1", "held_by": None, "opened": 10, "known": 15, "closed": None},
         {"what": "callback", "id": "C-1", "device": "button-0a", "site": "home-0", "urgent": False, "presses": 3,

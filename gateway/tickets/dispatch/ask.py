@@ -126,14 +126,14 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
-    if told:
-        return
     if quietly:
         work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
                          for one in work.tickets_of(job) if not waits))
         return
+    if not told:
+        work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    # each time, for the ticket whose page it was may have been called off; while the page is open nothing follows
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 

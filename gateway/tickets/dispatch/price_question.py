@@ -9,6 +9,7 @@ from gateway.model import (
     HoldReason,
     Instant,
     Job,
+    PageReason,
     PriceAnswer,
     Reason,
     ReasonKind,
@@ -29,6 +30,7 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import add_to, job_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 from gateway.tickets.sla.policy import Facts
 
 RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
@@ -120,11 +122,14 @@ def plan_decline(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now
 
 
 def plan_no_answer(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """The customer has not said in time whether somebody may come: a dispatcher rings them."""
+    """The customer has not said in time whether somebody may come: whoever is on call rings them."""
     first = work.due[DueKind.HOLD_UNTIL, job.id].responsible is Responsible.CUSTOMER
     set_due(job, DueKind.HOLD_UNTIL, now + RING_AGAIN_AFTER, Responsible.DISPATCHER, work, policy)
-    for ticket in work.tickets_of(job) if first else ():
-        work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
+    for ticket in work.tickets_of(job):
+        if first:
+            work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
+        page_dispatcher(work.draft, policy, ticket, PageReason.CUSTOMER_SILENT, now,
+                        facts=ticket_facts(ticket, work, policy))
 
 
 def _is_new(ticket: Ticket, answer: PriceAnswer) -> bool:

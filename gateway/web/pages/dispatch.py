@@ -19,6 +19,7 @@ from gateway.model import (
     HoldReason,
     Instant,
     LinkPurpose,
+    PriceAnswer,
     Subject,
     TicketState,
 )
@@ -117,7 +118,7 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
 
 def _ticket_acts(given: DispatchForm, note: str, zone: str) -> dict[str, Callable[[str], actions.Act]]:
     return {
-        "ask_again": actions.AskAgain,
+        "ask_again": actions.AskAgain, "agree": actions.AgreeToPrice, "decline": actions.DeclinePrice,
         "hold": lambda key: actions.HoldTicket(key, *_hold(given, zone), note),
         "ask": lambda key: actions.OfferTo(key, given.firm),
         "cancel": lambda key: actions.CancelTicket(key, note),
@@ -158,7 +159,7 @@ def _done_already(given: DispatchForm, view: View) -> bool:
     return {
         "ask_again": state is TicketState.OFFERED,
         "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
-        "cancel": state is TicketState.CANCELLED,
+        "cancel": state is TicketState.CANCELLED, "decline": facts.ticket.price_answer is PriceAnswer.DECLINED,
         "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
     }.get(given.act, False)
 

@@ -16,6 +16,7 @@ from gateway.tickets.actions import (
     AllowEarly,
     Arrive,
     AskAgain,
+    AssignTo,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -58,7 +59,7 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
             asks_others = isinstance(act, DeclineOffer)
             return ActionContext(_site_work(session, draft, site_id, now if asks_others else None), offer=offer,
                                  provider=provider)
-        case OfferTo(ticket_id=key, provider_id=provider_id):
+        case OfferTo(ticket_id=key, provider_id=provider_id) | AssignTo(ticket_id=key, provider_id=provider_id):
             return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
         case (Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key) | ReportDelay(visit_id=key)
               | ProposeWindow(visit_id=key) | HandBack(visit_id=key) | LogCall(visit_id=key)):

@@ -18,6 +18,7 @@ from gateway.model import (
     PageReason,
     Provider,
     Responsible,
+    TicketState,
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
@@ -39,6 +40,8 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
     """Asks the next wave of providers when it is time for it: nobody is asked, all of the newest wave have declined, or
     (`due`) their wait has passed. Nobody left → a person is told (a lesser fault that only waits for a firm to open
     waits quietly). `more`: facts for the messages."""
+    if job.state is TicketState.NEW:  # nobody is asked any more: somebody may be there by now, so the waves begin anew
+        job.wave = 0
     offers = [offer for offer in work.offers.get(job.id, []) if offer.round == job.round]
     asked = {offer.provider_id: offer.state for offer in offers if _counts(offer, now)}
     asked |= {visit.provider_id: OfferState.DECLINED for visit in work.visits.values()
@@ -112,12 +115,6 @@ def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
         soon = now + rules.wait_minutes * MINUTE
         sooner = soon if known is None or known.at is None else min(soon, known.at)
         set_due(job, DueKind.NEXT_WAVE, sooner, Responsible.PROVIDER, work, policy)
-
-
-def ask_again(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Somebody may be there by now: the waves begin anew, without those who have just said no."""
-    job.wave = 0
-    dispatch(job, work, policy, now)
 
 
 def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:

@@ -127,6 +127,8 @@ def plan_no_answer(job: Job, work: SiteWork, policy: Policy, now: Instant) -> No
     set_due(job, DueKind.HOLD_UNTIL, now + RING_AGAIN_AFTER, Responsible.DISPATCHER, work, policy)
     for ticket in work.tickets_of(job) if first else ():
         work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
+        page_dispatcher(work.draft, policy, ticket, PageReason.CUSTOMER_SILENT, now,
+                        facts=ticket_facts(ticket, work, policy))
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.CUSTOMER_SILENT, now,
                     facts=job_facts(job, work, policy))
 

@@ -43,7 +43,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     **dict.fromkeys(ABOUT_A_VISIT, UNSETTLED),
     PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
-    PageReason.CUSTOMER_SILENT: _ENDED_WITHOUT_SUCCESS | {TicketState.ASSIGNED},
+    PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,
@@ -123,7 +123,8 @@ def tell_again(page: OnCallPage, subject: Paged, occurrence: str, draft: Draft, 
 def plan_page_due(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy, now: Instant) -> None:
     """`next_at` has come: the next person is asked, or an acknowledgement lapses and all are asked again from the
     first; or it ends, when nothing of it holds any more."""
-    if not still_needed(page, subject, now):
+    _drop_reasons(page, subject, _met_targets(draft), now)
+    if page.state not in OPEN:
         return
     if page.state is PageState.ACKNOWLEDGED:
         draft.add(entry(subject, now, EntryKind.PAGE_LAPSED, person=page.acknowledged_by or ""))
@@ -182,18 +183,21 @@ def settle_pages(draft: Draft, now: Instant) -> None:
     if pages:
         subjects: dict[str, Paged] = {row.id: row for row, _ in draft.rows(Ticket)}
         subjects |= {row.id: row for row, _ in draft.rows(Callback)}
-        met = {(clock.ticket_id, OF_THE_SLA[clock.kind]) for clock, _ in draft.rows(SlaClock)
-               if clock.missed_at is None or clock.ended_at is not None}
+        met = _met_targets(draft)
         for page in pages:
             if page.subject_id in subjects:
-                _keep(page, [reason for reason in page.why if holds(reason, subjects[page.subject_id])
-                             and (page.subject_id, reason) not in met], now)
+                _drop_reasons(page, subjects[page.subject_id], met, now)
 
 
-def still_needed(page: OnCallPage, subject: Paged, now: Instant) -> bool:
-    """Whether a reason of it still holds; else it has ended."""
-    _keep(page, [reason for reason in page.why if holds(reason, subject)], now)
-    return page.state in OPEN
+def _met_targets(draft: Draft) -> set[tuple[str, PageReason]]:
+    """(ticket id, reason) of each SLA clock of the draft that is late no longer, or has ended."""
+    return {(clock.ticket_id, OF_THE_SLA[clock.kind]) for clock, _ in draft.rows(SlaClock)
+            if clock.missed_at is None or clock.ended_at is not None}
+
+
+def _drop_reasons(page: OnCallPage, subject: Paged, met: set[tuple[str, PageReason]], now: Instant) -> None:
+    """Without those that no longer hold; it ends when none is left."""
+    _keep(page, [reason for reason in page.why if holds(reason, subject) and (subject.id, reason) not in met], now)
 
 
 def holds(reason: PageReason, subject: Paged) -> bool:

@@ -11,7 +11,9 @@ from gateway.model import (
     DueKind,
     EntryKind,
     Instant,
+    Job,
     Responsible,
+    Ticket,
     Visit,
     VisitState,
 )
@@ -125,6 +127,23 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     if job.first_asked == visit.provider_id:
         job.first_asked = None
     advance(job, Action.HAND_BACK, work, now)
+
+
+def take_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
+    """Nobody came within the window: whoever was to come is no longer waited for. Returns the jobs that others can be
+    asked for now."""
+    missed = []
+    for job in work.jobs_of(ticket):
+        visit = work.visit_of(job)
+        if visit is not None and is_missed(visit, now):
+            take_back(visit, "", work, policy, who, now)
+            missed.append(job)
+    return missed
+
+
+def is_missed(visit: Visit, now: Instant) -> bool:
+    """Whether nobody has set out, and the arrival window is over."""
+    return visit.state is VisitState.PLANNED and visit.window_until <= now
 
 
 def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import func, true
 from sqlmodel import Session, col, select
 
 from gateway.model import (
+    MINUTE,
     Alarm,
     Callback,
     Due,
@@ -69,6 +70,15 @@ def due_kinds(session: Session, now: Instant) -> set[DueKind]:
     return set(session.exec(select(col(Due.kind)).where(col(Due.at) <= now)))
 
 
+def wait_until(at: Instant, story: Story) -> None:
+    """Until the minute after `at`: what is counted from the real time that a message took must not decide."""
+    story.wait(seconds=max(0, whole_minute(at) - story.now) / 1000)
+
+
+def whole_minute(at: Instant) -> Instant:
+    return -(-at // MINUTE) * MINUTE
+
+
 def drive(story: Story) -> int:
     """Lets only the clock go on, until all has ended, or a person is paged for it again and again. Returns how many
     deadlines passed. AssertionError names what waits for nobody, or for ever."""
@@ -80,7 +90,7 @@ def drive(story: Story) -> int:
         if not left:
             return passed
         assert at is not None, f"it waits for ever: {left}"
-        story.wait(seconds=max(0, at - story.now) / 1000)
+        wait_until(at, story)
     raise AssertionError(f"after {MOST} deadlines: {left}")
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from gateway.app.main import Running, health_probe, start_clock
 from gateway.model import (
+    DAY,
     HOUR,
     SECOND,
     DueKind,
@@ -252,6 +253,19 @@ def test_somebody_is_paged_when_it_passes_and_nobody_acts(kind: DueKind, town: R
         if town.open_rows("subject"):
             return
     raise AssertionError(f"nobody is paged after {kind}")
+
+
+def test_a_visit_that_nobody_makes_is_on_the_ladder_though_the_ticket_waits_for_a_part_too(town: RestlessTown) -> None:
+    town.fault("alice-stove", "power")
+    accept(town)
+    town.fault("alice-stove", "leak")  # another firm's job
+    town.story.act(HoldTicket(stove(town).id, HoldReason.PART, town.story.now + 3 * DAY))
+    assert stove(town).state is ON_HOLD
+    clock_step(town, Explored(), DueKind.WINDOW_END)
+    for _ in range(3):
+        town.story.wait(minutes=5)
+    (page,) = town.open_rows("subject")
+    assert page.turn > 3
 
 
 def test_the_town_knows_what_may_be_said_with_each_act() -> None:

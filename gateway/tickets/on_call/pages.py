@@ -11,6 +11,7 @@ from gateway.model import (
     CallbackState,
     EntryKind,
     Instant,
+    Job,
     OnCallPage,
     OnCallRole,
     PageReason,
@@ -26,22 +27,21 @@ from gateway.model import (
 from gateway.model.plan import Draft, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Policy
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, UNDER_WAY, UNSETTLED
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED
 from gateway.tickets.new_rows import entry, notify, subject_of
 from gateway.tickets.on_call.ladder import Rung, acknowledged_for, ladder, next_rung, patience
 from gateway.tickets.on_call.lifecycle import OPEN, Action, move
 
 _ENDED_WITHOUT_SUCCESS = NOBODY_COMES | {TicketState.ON_HOLD}
+# Of a ticket with two jobs the other one may be less advanced: these hold until the visit itself moves on.
+ABOUT_A_VISIT = (
+    PageReason.NOBODY_ON_THE_WAY, PageReason.NOBODY_CAME, PageReason.NOBODY_CAME_SAID,
+    PageReason.NO_ANSWER_ON_THE_WAY, PageReason.NO_ANSWER_ON_SITE, PageReason.STILL_NEEDED_UNKNOWN)
 HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = {
     PageReason.NOBODY_LEFT: frozenset((TicketState.NEW,)),
-    PageReason.NOBODY_ON_THE_WAY: frozenset((TicketState.ASSIGNED,)),
-    PageReason.NOBODY_CAME: BEFORE_ARRIVAL,
-    PageReason.NOBODY_CAME_SAID: UNDER_WAY,
-    PageReason.NO_ANSWER_ON_THE_WAY: frozenset((TicketState.EN_ROUTE,)),
-    PageReason.NO_ANSWER_ON_SITE: frozenset((TicketState.ON_SITE,)),
+    **dict.fromkeys(ABOUT_A_VISIT, UNSETTLED),
     PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
-    PageReason.STILL_NEEDED_UNKNOWN: BEFORE_ARRIVAL,
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
     PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
@@ -60,10 +60,7 @@ OF_THE_SLA = {SlaKind.FIRST_RESPONSE: PageReason.SLA_FIRST_RESPONSE, SlaKind.UPD
 _TOPICS: Mapping[PageReason, TopicName] = {
     PageReason.CALL_FOR_HELP: TopicName.EMERGENCY_PRESS,
     **dict.fromkeys(OF_THE_SLA.values(), TopicName.SLA_MISSED),
-    **dict.fromkeys((
-        PageReason.NOBODY_ON_THE_WAY, PageReason.NOBODY_CAME, PageReason.NOBODY_CAME_SAID,
-        PageReason.NO_ANSWER_ON_THE_WAY, PageReason.NO_ANSWER_ON_SITE, PageReason.ACCESS_CONTESTED,
-        PageReason.STILL_NEEDED_UNKNOWN, PageReason.UNSAFE_THERE), TopicName.VISIT_PROBLEM),
+    **dict.fromkeys((*ABOUT_A_VISIT, PageReason.ACCESS_CONTESTED, PageReason.UNSAFE_THERE), TopicName.VISIT_PROBLEM),
 }
 """Reasons that have a message of their own; PLEASE_LOOK says all others."""
 
@@ -171,6 +168,12 @@ def end_pages(draft: Draft, subject: Paged, now: Instant, *reasons: PageReason) 
     """These reasons (all of them, when none is named) no longer hold, whatever the state of the subject says."""
     for page in _open_pages(draft, subject):
         _keep(page, [reason for reason in page.why if reasons and reason not in reasons], now)
+
+
+def end_visit_pages(job: Job, work: SiteWork, now: Instant) -> None:
+    """The job's visit has moved on: nobody on call has to look because of it any more."""
+    for ticket in work.tickets_of(job):
+        end_pages(work.draft, ticket, now, *ABOUT_A_VISIT)
 
 
 def settle_pages(draft: Draft, now: Instant) -> None:

@@ -27,6 +27,7 @@ from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.lifecycle import Action, VisitAction, move_visit
 from gateway.tickets.new_rows import entry, show_time
+from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
@@ -120,6 +121,7 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     visit.handed_back_at = now
     move_visit(visit, VisitAction.CALL_OFF, now)
+    end_visit_pages(job, work, now)
     end_due(visit, work)
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if job.first_asked == visit.provider_id:

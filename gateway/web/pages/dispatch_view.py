@@ -18,7 +18,6 @@ from gateway.model import (
     PriceAnswer,
     Provider,
     TicketState,
-    VisitState,
 )
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue

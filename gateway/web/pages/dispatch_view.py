@@ -18,7 +18,6 @@ from gateway.model import (
     PriceAnswer,
     Provider,
     TicketState,
-    VisitState,
 )
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
@@ -105,8 +104,6 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     can = {act for act, fits in _ACTS.items() if states & fits}
     if facts.visit is not None and is_missed(facts.visit, say.now):
         can |= {"ask_again", "ask"}  # nobody came
-    if facts.visit is not None and facts.visit.state is VisitState.PLANNED and facts.visit.window_until <= say.now:
-        can.add("ask")  # nobody came: whoever was to come is no longer waited for
     if ticket.price_answer is PriceAnswer.ASKED:
         can = can - {"ask_again"} | {"agree", "decline"}
     if is_price_asked(ticket):

@@ -15,7 +15,6 @@ from gateway.model import (
     Offer,
     OfferState,
     PageState,
-    PriceAnswer,
     Provider,
     TicketState,
 )
@@ -104,8 +103,6 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     can = {act for act, fits in _ACTS.items() if states & fits}
     if facts.visit is not None and is_missed(facts.visit, say.now):
         can |= {"ask_again", "ask"}  # nobody came
-    if ticket.price_answer is PriceAnswer.ASKED:
-        can = can - {"ask_again"} | {"agree", "decline"}
     if is_price_asked(ticket):
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}

@@ -99,7 +99,7 @@ class Provider(Row, table=True):
     # {"mon": [["08:00", "17:00"]], …} local; a missing day is closed; "24:00" allowed as an end
     hours: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     # {"country": "DE", "subdivision": "BY", "closed": ["2026-12-24"], "open": []}: see gateway/calendars/days_off.py
-    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
     quiet_from: str | None = None  # "20:00" local; both or neither: then it is asked about urgent work only
     quiet_until: str | None = None
     lat: float | None = None  # where its people set out from, degrees, WGS 84; both or neither
@@ -119,5 +119,5 @@ class Technician(Row, table=True):
     skills: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # none: all of the firm's
     hours: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # None: the firm's
     # beside the firm's, in the same form
-    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
     revision: int = revision()

@@ -87,7 +87,7 @@ def test_a_page_whose_link_has_ended_turns_into_the_kind_page(there: WebStory, c
         draft = Draft()
         draft.copy(link).revoked_at = there.now
         apply(session, draft.plan())
-    tab.wait("document.body.innerText.includes('This link does not open anything')", 3)
+    tab.wait("document.body?.innerText.includes('This link does not open anything') ?? false", 3)
 
 
 def test_a_page_that_nobody_sees_keeps_no_connection_and_catches_up_when_it_is_seen_again(

@@ -201,7 +201,7 @@ def upgrade() -> None:
         sa.Column('skills', sa.JSON(), nullable=False),
         sa.Column('territory', sa.JSON(), nullable=False),
         sa.Column('hours', sa.JSON(), nullable=False),
-        sa.Column('days_off', sa.JSON(), nullable=False),
+        sa.Column('days_off', sa.JSON(), server_default='{}', nullable=False),
         sa.Column('quiet_from', sa.String(), nullable=True),
         sa.Column('quiet_until', sa.String(), nullable=True),
         sa.Column('lat', sa.Float(), nullable=True),
@@ -333,7 +333,7 @@ def upgrade() -> None:
         sa.Column('name', sa.String(), nullable=False),
         sa.Column('skills', sa.JSON(), nullable=False),
         sa.Column('hours', sa.JSON(none_as_null=True), nullable=True),
-        sa.Column('days_off', sa.JSON(), nullable=False),
+        sa.Column('days_off', sa.JSON(), server_default='{}', nullable=False),
         sa.Column('revision', sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.PrimaryKeyConstraint('id')

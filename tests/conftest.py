@@ -55,7 +55,7 @@ def random_seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def empty_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated, empty database: copied, because migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "empty.db"
     store = Store(f"sqlite:///{path}")
@@ -67,9 +67,9 @@ def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+def sqlite_url(empty_sqlite: Path, tmp_path: Path) -> str:
     """A migrated, empty SQLite database of this test's own."""
-    shutil.copy(_sqlite_template, tmp_path / "gateway.db")
+    shutil.copy(empty_sqlite, tmp_path / "gateway.db")
     return f"sqlite:///{tmp_path}/gateway.db"
 
 

@@ -38,7 +38,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
                           alarm.opened_at))
         lines += evidence_lines(alarm, profile, times)
     for offer in facts.offers:
-        lines += _provider(offer, facts.history, times)
+        lines += _provider(offer, _was_taken(offer, facts.offers), facts.history, times)
     if not facts.offers:
         lines.append(Line("provider", "No firm has been asked"))
     lines += _nobody(facts.history, times)
@@ -95,10 +95,18 @@ def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
     return Explanation(callback.id, "callback", f"Why {callback.id}: a call is wanted", facts.zone, lines)
 
 
-def _provider(offer: Offer, history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
+def _was_taken(offer: Offer, offers: list[Offer]) -> bool:
+    """Whether it was taken back because another provider was faster."""
+    return offer.state is OfferState.WITHDRAWN and any(
+        other.state is OfferState.ACCEPTED and (other.job_id, other.closed_at) == (offer.job_id, offer.closed_at)
+        for other in offers)
+
+
+def _provider(offer: Offer, taken: bool, history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """Who was asked, why they and not another, and what they said."""
     name = history.names.get(offer.provider_id, offer.provider_id)
-    answer = _ANSWERS.get(offer.state, offer.state) + (f": {offer.answer}" if offer.answer else "")
+    answer = "was told that another firm was faster" if taken else _ANSWERS.get(offer.state, offer.state)
+    answer += f": {offer.answer}" if offer.answer else ""
     yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
     if offer.left_out is not None:
         yield Line("provider", f"… which does not count in their track record: {offer.left_out}")

@@ -95,6 +95,8 @@ class TopicName(StrEnum):
     """A provider need not come after all."""
     OFFER_TAKEN = "offer_taken"
     """A provider that was asked need not answer any more: another one was faster."""
+    JOB_TAKEN = "job_taken"
+    """A provider that said yes on the telephone gets the page of the visit."""
     PLEASE_LOOK = "please_look"
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
@@ -588,6 +590,10 @@ _ALL = (
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_help_has_come, link=LinkPurpose.DISPATCH),
+    Topic(
+        name=TopicName.JOB_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_not_coming, link=LinkPurpose.VISIT),
     Topic(
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

@@ -217,6 +217,17 @@ class AskAgain:
 
 
 @dataclass(frozen=True)
+class AssignTo:
+    """A provider has told a dispatcher that it comes."""
+
+    ticket_id: str
+    provider_id: str
+    technician: str  # name as the customer will read it; "" = the provider's name
+    window_from: Instant
+    window_until: Instant
+
+
+@dataclass(frozen=True)
 class HoldTicket:
     """It waits for something, until a date; `note` in a person's words."""
 
@@ -267,6 +278,7 @@ Act = (
     AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
     | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
     | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AgreeToPrice | DeclinePrice
-    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit | AcknowledgePage | AskAgain | HoldTicket
+    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit | AcknowledgePage | AskAgain | AssignTo
+    | HoldTicket
     | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 )

@@ -30,6 +30,7 @@ from gateway.tickets.facts import job_facts, ticket_facts
 from gateway.tickets.jobs import needed_by_others
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import cancel_promises
 from gateway.tickets.visits.say import tell_customer, tell_who_goes
 from gateway.tickets.visits.watch import AHEAD
@@ -112,6 +113,7 @@ def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> N
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
                               work.tickets[visit.ticket_id], visit.id, now, facts=facts))
     move_visit(visit, VisitAction.CALL_OFF, now)
+    end_visit_pages(job, work, now)
     end_due(visit, work)
     cancel_promises(work.promises.get(job.id, []), now)
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)

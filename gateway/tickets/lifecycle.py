@@ -113,7 +113,7 @@ WHEN_DUE: dict[DueKind, WhenDue] = {
     DueKind.WINDOW_END: WhenDue(pages=True),
     DueKind.ETA_OVERDUE: WhenDue(pages=True),
     DueKind.WORK_OVERRUN: WhenDue(pages=True),
-    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,))),
+    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,)), pages=True),  # a customer who has not said yes is rung
     DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
     DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN))),
 }

@@ -30,6 +30,7 @@ from gateway.tickets.actions import (
     AllowEarly,
     Arrive,
     AskAgain,
+    AssignTo,
     AttemptCallback,
     CancelCallback,
     CancelTicket,
@@ -60,7 +61,7 @@ from gateway.tickets.actions import (
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
-from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_hold
+from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.merging import plan_merge, plan_unmerge
@@ -159,6 +160,8 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
         case AskAgain():
             plan_ask_again(_open(context), work, policy, who, now)
+        case AssignTo():
+            plan_assign(act, _the(context.provider), _open(context), work, policy, who, now)
         case HoldTicket():
             plan_hold(act, _open(context), work, policy, who, now)
         case AcknowledgePage():

@@ -9,7 +9,7 @@ from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
-from gateway.tickets.dispatch.ask import ask_again, dispatch
+from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
@@ -84,7 +84,7 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
             if offer is not None and offer.closed_at is None:
                 plan_offer_expired(offer, provider_name(offer.provider_id, work), work, policy, now)
         case DueKind.ASK_AGAIN:
-            ask_again(work.jobs[due.subject_id], work, policy, now)
+            dispatch(work.jobs[due.subject_id], work, policy, now)
         case DueKind.NEXT_WAVE:
             dispatch(work.jobs[due.subject_id], work, policy, now, due=True)
         case DueKind.HOLD_UNTIL:

@@ -120,6 +120,7 @@ def test_the_first_wave_is_asked_at_once_and_the_first_who_accepts_has_it(story:
     assert answers(story) == {"nord": "accepted", "kunz": "withdrawn", "seeblick": "withdrawn"}
     assert sorted(told(story, "offer_taken", "device")) == [("kunz", "Heat pump"), ("seeblick", "Heat pump")]
     assert told(story, "offer_withdrawn") == []
+    assert "Kunz Heating was asked on Mon 23 Nov 13:00:00 and was told that another firm was faster" in why(story)
     assert told(story, "technician_assigned", "provider", "technician") == [("alice", "Nord Service", "Nora")]
     assert any("another firm was faster" in message.text.lower() for message in story.messages
                if message.to == "office@kunz.example")

@@ -74,7 +74,7 @@ def test_nobody_acknowledges_so_it_starts_again_at_the_first_without_end(story: 
     assert "Told Nina Roth by sms: request to look at it" in story.timeline(ticket.id)
     assert "Told Dana Weber by email: request to look at it" in story.timeline(ticket.id)
     assert [subject.partition(": ")[2] for subject in story.told_to(MAX)] == [
-        "wir haben keinen Betrieb mehr, den wir fragen könnten"] * 3
+        "Wir haben keinen Betrieb mehr, den wir fragen könnten"] * 3
 
 
 def test_somebody_sees_to_it_and_nobody_is_asked_for_four_hours(story: Story) -> None:

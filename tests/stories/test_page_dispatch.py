@@ -11,7 +11,9 @@ from gateway.model import (
     DAY,
     HOUR,
     Callback,
+    Cover,
     Customer,
+    Device,
     Entry,
     HoldReason,
     Job,
@@ -20,11 +22,14 @@ from gateway.model import (
     Notification,
     Offer,
     OnCallPage,
+    Price,
     Ticket,
+    Visit,
+    from_iso,
 )
 from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.tickets.actions import CancelTicket, DeclineOffer
+from gateway.tickets.actions import AcceptOffer, CancelTicket, DeclineOffer
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, read, without_ids
 from tests.fixtures.on_call_team import TEAM
@@ -137,6 +142,34 @@ def test_one_firm_is_asked_by_hand(there: WebStory, web: httpx.Client) -> None:
     assert read(web.post(path, data={"act": "ask", "firm": "nobody"}), 409)
 
 
+def test_a_firm_that_says_yes_on_the_telephone_gets_the_job_and_its_page(there: WebStory, web: httpx.Client) -> None:
+    ticket = nobody_takes_it(there)
+    path = page_of(there, ticket)
+    form = {"act": "assign", "firm": "kunz", "technician": "Karin Kunz", "window_from": "2026-11-23T14:00",
+            "until": "2026-11-23T17:00"}
+    for _ in range(2):
+        assert web.post(path, data=form).status_code == 303
+    there.wait(seconds=1)
+    visit = there.one(Visit)
+    assert (visit.technician, visit.window_from) == ("Karin Kunz", from_iso("2026-11-23T14:00:00+01:00"))
+    told = there.one(Notification, Notification.topic == "job_taken")
+    assert (told.recipient_id, told.state) == ("kunz", "sent")
+    assert there.one(Notification, Notification.topic == "technician_assigned").state == "sent"
+    offers = there.all(Notification, Notification.topic == "offer", Notification.recipient_id == "kunz")
+    assert {row.state for row in offers} == {"dropped"}, "they need not be asked any more"
+    assert f"http://127.0.0.1:8080{there.visit(ticket)}" in next(
+        message.text for message in there.messages if message.subject.startswith("Your job: Heat pump"))
+    page = read(web.get(path))
+    assert "Karin Kunz (Kunz Heating) will come." in page
+    assert "agent Dana Weber" in page
+
+
+@pytest.mark.parametrize("window", [{"window_from": "", "until": "2026-11-23T17:00"}, {"window_from": "soon"}])
+def test_an_arrival_window_is_needed_for_it(there: WebStory, web: httpx.Client, window: dict[str, str]) -> None:
+    answer = web.post(page_of(there, nobody_takes_it(there)), data={"act": "assign", "firm": "kunz"} | window)
+    assert "Please give an arrival window" in read(answer, 422)
+
+
 def test_it_can_be_put_on_hold_until_a_date_and_goes_on_then(there: WebStory, web: httpx.Client) -> None:
     ticket = nobody_takes_it(there)
     path, form = page_of(there, ticket), {"act": "hold", "reason": "part", "until": "2026-11-24T09:00", "note": "valve"}
@@ -234,6 +267,36 @@ def test_a_name_that_looks_like_markup_is_text(there: WebStory, web: httpx.Clien
     assert "<b onclick" not in web.get(page_of(there, ticket)).text
 
 
+def test_when_nobody_came_another_firm_is_asked_from_the_page(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.act(AcceptOffer(there.one(Offer, Offer.provider_id == "kunz").id, "Karin Kunz"), "provider")
+    there.keep_saying("alice-pump", 248, flow_temp=50.0)
+    path = page_of(there, ticket)
+    page = read(web.get(path))
+    assert "Karin Kunz (Kunz Heating) will come." in page
+    assert "Nobody came within the arrival window." in page
+    assert web.post(path, data={"act": "ask", "firm": "seeblick"}).status_code == 303
+    assert [offer.provider_id for offer in there.all(Offer, Offer.state == "pending")] == ["seeblick"]
+    assert there.one(OnCallPage).state == "ended"
+
+
+def test_the_customer_who_has_not_answered_about_the_price_is_rung(there: WebStory, web: httpx.Client) -> None:
+    there.change(there.one(Device, Device.id == "alice-pump"), cover=Cover.CALL_OUT_PRICE,
+                 call_out_price=Price("95.00", "EUR"))
+    ticket = there.break_down()
+    there.wait(minutes=there.gw.settings.service.price_answer_minutes + 1)
+    path = page_of(there, ticket)
+    page = read(web.get(path))
+    assert "The customer has not answered our question." in page
+    assert "Ask firms again now" not in page
+    assert web.post(path, data={"act": "ask_again"}).status_code == 409
+    for _ in range(2):
+        assert web.post(path, data={"act": "agree"}).status_code == 303
+    assert there.again(ticket).state == "offered"
+    assert timeline(there, ticket) == [("price_agreed", "agent Dana Weber")]
+    assert there.one(OnCallPage).state == "ended"
+
+
 # a callback
 
 
@@ -242,7 +305,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     there.wait(minutes=61)
     path = page_of(there, callback)
     page = read(web.get(path))
-    assert "Please call back They wait for our call. Call promised by today 14:00" in page
+    assert "Please call back They wait for our call. Call promised by today 14:16" in page
     assert "A promised call has not been made." in page
     assert "Alice Keller Lindenweg 1 8001 Wiesental +41791234567" in page
     for tap in ("attempt", "connect"):

@@ -33,6 +33,7 @@ from gateway.tickets.actions import (
     AcceptOffer,
     AllowEarly,
     Arrive,
+    AskAgain,
     Depart,
     Finish,
     HandBack,
@@ -99,7 +100,8 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     missed = story.last_told(ALICE, TopicName.VISIT_MISSED)
     assert missed.created_at - visit.window_until < 5 * MINUTE
     assert (missed.facts["technician"], missed.facts["hear_by"]) == ("Karin Kunz", NOON + 285 * MINUTE)
-    assert story.heard(DISPATCHER) == [TopicName.VISIT_PROBLEM] * 2
+    assert {row.facts["why"]["reason"] for row in story.notifications(TopicName.VISIT_PROBLEM)} == {
+        ReasonKind.NOBODY_ON_THE_WAY, ReasonKind.NOBODY_CAME}
     assert story.heard(KUNZ)[1:] == [TopicName.TECHNICIAN_ASKED] * 2
 
     assert outcomes(story, PromiseKind.ARRIVAL_WINDOW) == [PromiseState.BROKEN]
@@ -120,6 +122,18 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     assert story.last_told(ALICE, TopicName.TECHNICIAN_ASSIGNED).facts["technician"] == "Stefan Suter"
     for said in ("Nobody came within the arrival window", "nobody is on the way", "Kunz Heating does not come"):
         assert any(said in line for line in story.timeline(story.ticket.id)), said
+
+
+def test_a_dispatcher_asks_others_when_nobody_came(story: Story) -> None:
+    visit = assigned(story)
+    with pytest.raises(Refused, match=RefusedReason.NOT_OFFERED_NOW):
+        story.act(AskAgain(story.ticket.id))
+    until(story, 244)
+    story.act(AskAgain(story.ticket.id))
+    story.wait(seconds=1)
+    assert again(story, visit).state == VisitState.CANCELLED
+    assert story.one(Offer, Offer.state == "pending").provider_id == "seeblick"  # not whoever did not come
+    assert story.last_told(ALICE, TopicName.VISIT_CALLED_OFF).facts["because"] == "handed_back"
 
 
 def test_whoever_does_not_come_is_waited_for_by_a_person_and_never_in_silence(story: Story) -> None:

@@ -21,6 +21,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TOPICS
+from gateway.store.contexts.sla import add_clocks
 from gateway.tickets.new_rows import FOLLOW_FOR
 from gateway.tickets.on_call.pages import Paged
 
@@ -47,6 +48,7 @@ def due_pages(session: Session, draft: Draft, now: Instant, limit: int = 50) -> 
     subjects: dict[str, Paged] = {}
     for ticket in session.exec(select(Ticket).where(col(Ticket.id).in_(of[SubjectKind.TICKET]))):
         subjects[ticket.id] = draft.copy(ticket)
+    add_clocks(session, draft, of[SubjectKind.TICKET])  # by which a missed target is known to be met by now
     for callback in session.exec(select(Callback).where(col(Callback.id).in_(of[SubjectKind.CALLBACK]))):
         subjects[callback.id] = draft.copy(callback)
     return [(draft.copy(page), subjects[page.subject_id]) for page in pages if page.subject_id in subjects]

@@ -15,7 +15,6 @@ from gateway.model import (
     Ticket,
     TicketState,
     Visit,
-    VisitState,
     customer,
 )
 from gateway.model.plan import Refused
@@ -32,7 +31,7 @@ from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import entry, link, notify, show_time
 from gateway.tickets.promises.told_times import arrival_window
-from gateway.tickets.visits.changes import take_back
+from gateway.tickets.visits.changes import take_back_missed
 from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
@@ -133,12 +132,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if provider.removed_at is not None:
         raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
-    missed = []
-    for one in work.jobs_of(ticket):  # nobody came: whoever was to come is no longer waited for
-        visit = work.visit_of(one)
-        if visit is not None and visit.state is VisitState.PLANNED and visit.window_until <= now:
-            take_back(visit, "", work, policy, who, now)
-            missed.append(one)
+    missed = take_back_missed(ticket, work, policy, who, now)
     waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
     if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)

@@ -18,6 +18,7 @@ from gateway.model import (
     PageReason,
     Provider,
     Responsible,
+    TicketState,
 )
 from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
@@ -39,6 +40,8 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
     """Asks the next wave of providers when it is time for it: nobody is asked, all of the newest wave have declined, or
     (`due`) their wait has passed. Nobody left → a person is told (a lesser fault that only waits for a firm to open
     waits quietly). `more`: facts for the messages."""
+    if job.state is TicketState.NEW:  # nobody is asked any more: somebody may be there by now, so the waves begin anew
+        job.wave = 0
     offers = [offer for offer in work.offers.get(job.id, []) if offer.round == job.round]
     asked = {offer.provider_id: offer.state for offer in offers if _counts(offer, now)}
     asked |= {visit.provider_id: OfferState.DECLINED for visit in work.visits.values()
@@ -114,12 +117,6 @@ def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
         set_due(job, DueKind.NEXT_WAVE, sooner, Responsible.PROVIDER, work, policy)
 
 
-def ask_again(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """Somebody may be there by now: the waves begin anew, without those who have just said no."""
-    job.wave = 0
-    dispatch(job, work, policy, now)
-
-
 def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
     """Nobody can be asked now: it waits until a provider opens, and a person hears of it, once while it waits."""
     why, known = to_json(ranking), work.due.get((DueKind.ASK_AGAIN, job.id))
@@ -129,14 +126,14 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
-    if told:
-        return
     if quietly:
         work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
                          for one in work.tickets_of(job) if not waits))
         return
+    if not told:
+        work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
-    work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+    # each time, for the ticket whose page it was may have been called off; while the page is open nothing follows
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)
 
 

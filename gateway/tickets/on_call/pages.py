@@ -11,6 +11,7 @@ from gateway.model import (
     CallbackState,
     EntryKind,
     Instant,
+    Job,
     OnCallPage,
     OnCallRole,
     PageReason,
@@ -26,24 +27,23 @@ from gateway.model import (
 from gateway.model.plan import Draft, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import Policy
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, UNDER_WAY, UNSETTLED
+from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED
 from gateway.tickets.new_rows import entry, notify, subject_of
 from gateway.tickets.on_call.ladder import Rung, acknowledged_for, ladder, next_rung, patience
 from gateway.tickets.on_call.lifecycle import OPEN, Action, move
 
 _ENDED_WITHOUT_SUCCESS = NOBODY_COMES | {TicketState.ON_HOLD}
+# Of a ticket with two jobs the other one may be less advanced: these hold until the visit itself moves on.
+ABOUT_A_VISIT = (
+    PageReason.NOBODY_ON_THE_WAY, PageReason.NOBODY_CAME, PageReason.NOBODY_CAME_SAID,
+    PageReason.NO_ANSWER_ON_THE_WAY, PageReason.NO_ANSWER_ON_SITE, PageReason.STILL_NEEDED_UNKNOWN)
 HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = {
     PageReason.NOBODY_LEFT: frozenset((TicketState.NEW,)),
-    PageReason.NOBODY_ON_THE_WAY: frozenset((TicketState.ASSIGNED,)),
-    PageReason.NOBODY_CAME: BEFORE_ARRIVAL,
-    PageReason.NOBODY_CAME_SAID: UNDER_WAY,
-    PageReason.NO_ANSWER_ON_THE_WAY: frozenset((TicketState.EN_ROUTE,)),
-    PageReason.NO_ANSWER_ON_SITE: frozenset((TicketState.ON_SITE,)),
+    **dict.fromkeys(ABOUT_A_VISIT, UNSETTLED),
     PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
-    PageReason.STILL_NEEDED_UNKNOWN: BEFORE_ARRIVAL,
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
-    PageReason.CUSTOMER_SILENT: _ENDED_WITHOUT_SUCCESS | {TicketState.ASSIGNED},
+    PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,
@@ -60,10 +60,7 @@ OF_THE_SLA = {SlaKind.FIRST_RESPONSE: PageReason.SLA_FIRST_RESPONSE, SlaKind.UPD
 _TOPICS: Mapping[PageReason, TopicName] = {
     PageReason.CALL_FOR_HELP: TopicName.EMERGENCY_PRESS,
     **dict.fromkeys(OF_THE_SLA.values(), TopicName.SLA_MISSED),
-    **dict.fromkeys((
-        PageReason.NOBODY_ON_THE_WAY, PageReason.NOBODY_CAME, PageReason.NOBODY_CAME_SAID,
-        PageReason.NO_ANSWER_ON_THE_WAY, PageReason.NO_ANSWER_ON_SITE, PageReason.ACCESS_CONTESTED,
-        PageReason.STILL_NEEDED_UNKNOWN, PageReason.UNSAFE_THERE), TopicName.VISIT_PROBLEM),
+    **dict.fromkeys((*ABOUT_A_VISIT, PageReason.ACCESS_CONTESTED, PageReason.UNSAFE_THERE), TopicName.VISIT_PROBLEM),
 }
 """Reasons that have a message of their own; PLEASE_LOOK says all others."""
 
@@ -126,7 +123,8 @@ def tell_again(page: OnCallPage, subject: Paged, occurrence: str, draft: Draft, 
 def plan_page_due(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy, now: Instant) -> None:
     """`next_at` has come: the next person is asked, or an acknowledgement lapses and all are asked again from the
     first; or it ends, when nothing of it holds any more."""
-    if not still_needed(page, subject, now):
+    _drop_reasons(page, subject, _met_targets(draft), now)
+    if page.state not in OPEN:
         return
     if page.state is PageState.ACKNOWLEDGED:
         draft.add(entry(subject, now, EntryKind.PAGE_LAPSED, person=page.acknowledged_by or ""))
@@ -172,6 +170,12 @@ def end_pages(draft: Draft, subject: Paged, now: Instant, *reasons: PageReason) 
         _keep(page, [reason for reason in page.why if reasons and reason not in reasons], now)
 
 
+def end_visit_pages(job: Job, work: SiteWork, now: Instant) -> None:
+    """The job's visit has moved on: nobody on call has to look because of it any more."""
+    for ticket in work.tickets_of(job):
+        end_pages(work.draft, ticket, now, *ABOUT_A_VISIT)
+
+
 def settle_pages(draft: Draft, now: Instant) -> None:
     """Ends every open page of the draft whose reasons no longer hold, as tickets, callbacks and SLA clocks of the draft
     stand: called once, when everything else is planned."""
@@ -179,18 +183,21 @@ def settle_pages(draft: Draft, now: Instant) -> None:
     if pages:
         subjects: dict[str, Paged] = {row.id: row for row, _ in draft.rows(Ticket)}
         subjects |= {row.id: row for row, _ in draft.rows(Callback)}
-        met = {(clock.ticket_id, OF_THE_SLA[clock.kind]) for clock, _ in draft.rows(SlaClock)
-               if clock.missed_at is None or clock.ended_at is not None}
+        met = _met_targets(draft)
         for page in pages:
             if page.subject_id in subjects:
-                _keep(page, [reason for reason in page.why if holds(reason, subjects[page.subject_id])
-                             and (page.subject_id, reason) not in met], now)
+                _drop_reasons(page, subjects[page.subject_id], met, now)
 
 
-def still_needed(page: OnCallPage, subject: Paged, now: Instant) -> bool:
-    """Whether a reason of it still holds; else it has ended."""
-    _keep(page, [reason for reason in page.why if holds(reason, subject)], now)
-    return page.state in OPEN
+def _met_targets(draft: Draft) -> set[tuple[str, PageReason]]:
+    """(ticket id, reason) of each SLA clock of the draft that is late no longer, or has ended."""
+    return {(clock.ticket_id, OF_THE_SLA[clock.kind]) for clock, _ in draft.rows(SlaClock)
+            if clock.missed_at is None or clock.ended_at is not None}
+
+
+def _drop_reasons(page: OnCallPage, subject: Paged, met: set[tuple[str, PageReason]], now: Instant) -> None:
+    """Without those that no longer hold; it ends when none is left."""
+    _keep(page, [reason for reason in page.why if holds(reason, subject) and (subject.id, reason) not in met], now)
 
 
 def holds(reason: PageReason, subject: Paged) -> bool:

@@ -11,7 +11,9 @@ from gateway.model import (
     DueKind,
     EntryKind,
     Instant,
+    Job,
     Responsible,
+    Ticket,
     Visit,
     VisitState,
 )
@@ -25,6 +27,7 @@ from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.lifecycle import Action, VisitAction, move_visit
 from gateway.tickets.new_rows import entry, show_time
+from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
@@ -118,11 +121,29 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     visit.handed_back_at = now
     move_visit(visit, VisitAction.CALL_OFF, now)
+    end_visit_pages(job, work, now)
     end_due(visit, work)
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if job.first_asked == visit.provider_id:
         job.first_asked = None
     advance(job, Action.HAND_BACK, work, now)
+
+
+def take_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
+    """Nobody came within the window: whoever was to come is no longer waited for. Returns the jobs that others can be
+    asked for now."""
+    missed = []
+    for job in work.jobs_of(ticket):
+        visit = work.visit_of(job)
+        if visit is not None and is_missed(visit, now):
+            take_back(visit, "", work, policy, who, now)
+            missed.append(job)
+    return missed
+
+
+def is_missed(visit: Visit, now: Instant) -> bool:
+    """Whether nobody has set out, and the arrival window is over."""
+    return visit.state is VisitState.PLANNED and visit.window_until <= now
 
 
 def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:

@@ -32,6 +32,7 @@ from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import settle_arrival
 from gateway.tickets.promises.told_times import arrival_estimate
 from gateway.tickets.visits import watch
@@ -49,6 +50,7 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     _check(visit, VisitAction.DEPART, RefusedReason.ALREADY_DEPARTED)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.DEPART, now)
+    end_visit_pages(job, work, now)
     advance(job, Action.DEPART, work, now)
     visit.eta, visit.asks = now + act.minutes * MINUTE if act.minutes is not None else None, 0
     watch_travel(visit, work, policy, now)
@@ -67,6 +69,7 @@ def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: I
     _check(visit, VisitAction.ARRIVE, RefusedReason.ALREADY_ARRIVED)
     job = work.jobs[visit.job_id]
     move_visit(visit, VisitAction.ARRIVE, now)
+    end_visit_pages(job, work, now)
     visit.asks = 0
     advance(job, Action.ARRIVE, work, now)
     watch_work(visit, work, policy, now)
@@ -85,6 +88,7 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     job = work.jobs[visit.job_id]
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
     move_visit(visit, VisitAction.FINISH, now)
+    end_visit_pages(job, work, now)
     end_due(visit, work)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
     expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)

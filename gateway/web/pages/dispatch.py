@@ -12,6 +12,7 @@ from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import (
     HOUR,
+    MINUTE,
     SECOND,
     Actor,
     ActorKind,
@@ -39,7 +40,8 @@ from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
-NOTE = 2000  # characters kept
+NAME, NOTE = 80, 2000  # characters kept
+HALF = 30 * MINUTE
 MOMENT = 10 * SECOND  # the same again within it is a second tap
 
 
@@ -48,6 +50,8 @@ class DispatchForm(BaseModel):
 
     act: str = ""
     firm: str = ""  # a provider's id
+    technician: str = ""
+    window_from: str = ""
     reason: str = ""
     until: str = ""
     note: str = ""
@@ -119,11 +123,19 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
 def _ticket_acts(given: DispatchForm, note: str, zone: str) -> dict[str, Callable[[str], actions.Act]]:
     return {
         "ask_again": actions.AskAgain, "agree": actions.AgreeToPrice, "decline": actions.DeclinePrice,
+        "assign": lambda key: actions.AssignTo(key, given.firm, given.technician.strip()[:NAME], *_window(given, zone)),
         "hold": lambda key: actions.HoldTicket(key, *_hold(given, zone), note),
         "ask": lambda key: actions.OfferTo(key, given.firm),
         "cancel": lambda key: actions.CancelTicket(key, note),
         "resolve": lambda key: actions.ResolveTicket(key, note),
     }
+
+
+def _window(given: DispatchForm, zone: str) -> arrival_windows.Window:
+    try:
+        return arrival_windows.parse_local(given.window_from, zone), arrival_windows.parse_local(given.until, zone)
+    except (ValueError, OverflowError):
+        raise InvalidInput("page.dispatch.bad_window") from None
 
 
 def _hold(given: DispatchForm, zone: str) -> tuple[HoldReason, Instant]:
@@ -159,7 +171,9 @@ def _done_already(given: DispatchForm, view: View) -> bool:
     return {
         "ask_again": state is TicketState.OFFERED,
         "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
-        "cancel": state is TicketState.CANCELLED, "decline": facts.ticket.price_answer is PriceAnswer.DECLINED,
+        "assign": state is TicketState.ASSIGNED and facts.ticket.provider_id == given.firm,
+        "cancel": state is TicketState.CANCELLED,
+        "decline": facts.ticket.price_answer is PriceAnswer.DECLINED,
         "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
     }.get(given.act, False)
 
@@ -178,5 +192,8 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
     return render.page(
         "dispatch.html", words, status, note=note, page=content, whose=facts.whose, who=view.who.name, say=say,
         map=map_address(facts.whose.site), given=given or DispatchForm(),
-        is_call=isinstance(facts, DispatchCallback), hold_reasons=tuple(HoldReason),
-        until=arrival_windows.written_local(now + 24 * HOUR, view.zone))
+        is_call=isinstance(facts, DispatchCallback),
+        of_a_home=isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None, hold_reasons=tuple(HoldReason),
+        until=arrival_windows.written_local(now + 24 * HOUR, view.zone),
+        window=[arrival_windows.written_local(-(-now // HALF) * HALF + hours * HOUR, view.zone)
+                for hours in (0, gw.settings.service.arrival_hours)])

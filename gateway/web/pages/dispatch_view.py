@@ -8,13 +8,23 @@ from typing import Any, NamedTuple
 from gateway.callbacks.lifecycle import TRANSITIONS as CALL_MOVES
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.config.settings import OnCall
-from gateway.model import GATEWAY, Contact, Instant, Offer, OfferState, PageState, Provider, TicketState
+from gateway.model import (
+    GATEWAY,
+    Contact,
+    Instant,
+    Offer,
+    OfferState,
+    PageState,
+    Provider,
+    TicketState,
+)
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
+from gateway.tickets.visits.changes import is_missed
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, is_price_asked, price_of, words_of
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
@@ -80,6 +90,7 @@ class DispatchPage:
     asked: Sequence[Asked] = ()
     not_asked: Sequence[tuple[str, str]] = ()  # firm, why not
     firms: Sequence[Provider] = ()  # whom one can ask now
+    takers: Sequence[Provider] = ()  # who may have said yes on the telephone
     price: str = ""  # at which somebody comes, as the customer was asked
 
 
@@ -90,9 +101,12 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     pending = [offer for offer in facts.offers if offer.state is OfferState.PENDING]
     states = {ticket.state, *(job.state for job in facts.jobs)}
     can = {act for act, fits in _ACTS.items() if states & fits}
+    if facts.visit is not None and is_missed(facts.visit, say.now):
+        can |= {"ask_again", "ask"}  # nobody came
     if is_price_asked(ticket):
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
+    takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
         next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
@@ -102,7 +116,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
         asked=[Asked(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
                      _how(offer, words, say)) for offer in facts.offers],
         not_asked=[*_not_asked(facts)],
-        firms=[one for key, one in facts.providers.items() if key not in asked_now] if "ask" in can else [])
+        firms=[one for one in takers if one.id not in asked_now], takers=takers)
 
 
 def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: Catalogue, say: TimeFormat
@@ -158,7 +172,8 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
-    known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
+    of_a_home = ticket.outage_id is None and facts.whose.device is not None
+    known = [(words("page.device"), facts.whose.device.name)] if of_a_home and facts.whose.device else []
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
     if visit is not None and ticket.state in UNDER_WAY:
         known.append((words("page.arrival"), capital(say.span(visit.window_from, visit.window_until))))

@@ -14,6 +14,7 @@ from gateway.model import (
     MINUTE,
     Cover,
     IncompleteReason,
+    PageReason,
     Price,
     Reason,
     ReasonKind,
@@ -81,6 +82,15 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "nobody came": DESK | {"why": Reason(ReasonKind.NOBODY_CAME)},
         "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
             "provider": "Kunz Heating", "words": "the van broke down"})}},
+    TopicName.PLEASE_LOOK: {
+        "nobody left": DESK | {"reader": "Dana Weber", "reason": PageReason.NOBODY_LEFT, "hear_by": None,
+                               "technician": "", "provider": "", "window_from": None, "window_until": None},
+        "asked before": DESK | {"reader": "Dana Weber", "reason": PageReason.CUSTOMER_SILENT, "asked_before": True},
+        "a call": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True,
+                          "number": "C-7F4QK2M9", "missed_by": NOW - HOUR},
+        "no outcome": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_WITHOUT_OUTCOME, "is_call": True,
+                              "number": "C-7F4QK2M9"}},
+    TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},

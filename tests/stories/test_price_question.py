@@ -178,6 +178,7 @@ def test_without_an_answer_a_dispatcher_rings_them_and_notes_what_they_say(
     there.act(AgreeToPrice(ticket.id))
     there.act(AgreeToPrice(ticket.id))
     assert there.one(Offer).provider_id == "kunz"
+    assert there.again(page).closed_at == there.now  # nobody is paged any more
     with pytest.raises(Refused):
         there.act(DeclinePrice(ticket.id))
 

@@ -30,7 +30,7 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import add_to, job_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.on_call.pages import page_dispatcher
+from gateway.tickets.on_call.pages import end_pages, page_dispatcher
 from gateway.tickets.sla.policy import Facts
 
 RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
@@ -85,6 +85,7 @@ def release(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> lis
     if held is None:
         return []
     advance(held, Action.CANCEL, work, now)
+    end_pages(work.draft, ticket, now, PageReason.CUSTOMER_SILENT)
     jobs = [job_for(ticket, skill, work, policy, now) for skill in held.skills or [""]]
     return list({job.id: job for job in jobs}.values())
 

@@ -79,6 +79,9 @@ def main() -> None:
     asked = parser.parse_args()
     with _store(asked.database) as store:
         fill(store, asked.providers, asked.tickets, asked.deadlines, asked.accepts)
+        if not store.sqlite:  # which PostgreSQL does by itself within a minute
+            with store.write() as session:
+                session.connection().exec_driver_sql("ANALYZE")
         gw = Gateway(Settings(), store, {}, {}, sla=load_sla(None, Settings().service))
         adopt_ms = _ms(lambda: adopt_policies(gw, NOW))
         rank_ms, alone_ms, cpu_ms, covering = rank(store, asked.rankings)

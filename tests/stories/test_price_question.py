@@ -20,6 +20,8 @@ from gateway.model import (
     Job,
     Notification,
     Offer,
+    OnCallPage,
+    PageReason,
     Price,
     PriceAnswer,
     Responsible,
@@ -167,6 +169,9 @@ def test_without_an_answer_a_dispatcher_rings_them_and_notes_what_they_say(
     assert due.at is not None
     assert due.at > there.now
     assert due.responsible is Responsible.DISPATCHER
+    page = there.one(OnCallPage, OnCallPage.subject_id == ticket.id)
+    assert PageReason.CUSTOMER_SILENT in page.why
+    assert there.notifications(TopicName.PLEASE_LOOK)[0].subject_id == ticket.id
     assert "We have not heard from you yet, so we are going to call you." in read(web.get(there.follow(ticket)))
     assert "The customer pays €95.00; they were asked, and nobody is sent before they say yes" in explained(
         there, ticket.id)

@@ -2,7 +2,20 @@
 
 from sqlmodel import Session
 
-from gateway.model import Alarm, Callback, Instant, Job, Offer, Provider, SubjectKind, Ticket, Visit
+from gateway.model import (
+    Alarm,
+    Callback,
+    Customer,
+    Instant,
+    Job,
+    Offer,
+    OfferState,
+    Provider,
+    Site,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
@@ -53,10 +66,11 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
     draft = Draft()
     match act:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
-            offer = _get(session, draft, Offer, key)
+            offer, site_id = _offer(session, draft, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            site_id = _get(session, draft, Job, offer.job_id).site_id
             asks_others = isinstance(act, DeclineOffer)
+            if offer.state is not OfferState.PENDING:  # it can only be refused
+                return ActionContext(_job_alone(session, draft, offer.job_id), offer=offer, provider=provider)
             return ActionContext(_site_work(session, draft, site_id, now if asks_others else None), offer=offer,
                                  provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id) | AssignTo(ticket_id=key, provider_id=provider_id):
@@ -104,6 +118,23 @@ def _with_callback(session: Session, draft: Draft, callback_id: str) -> ActionCo
     callback = _get(session, draft, Callback, callback_id)
     device = _device(session, draft, callback.device_id)
     return ActionContext(device.work, device, callback=callback)
+
+
+def _offer(session: Session, draft: Draft, offer_id: str) -> tuple[Offer, str]:
+    """The offer and its site's id. Of fifty firms that accept at once the first locks the job; the others wait here,
+    and then read what it has done."""
+    row = session.get(Offer, offer_id)
+    if row is None:
+        raise NoSuch(f"there is no offer {offer_id}")
+    job = session.get_one(Job, row.job_id, with_for_update=True)
+    session.refresh(row)
+    return draft.copy(row), job.site_id
+
+
+def _job_alone(session: Session, draft: Draft, job_id: str) -> SiteWork:
+    job = session.get_one(Job, job_id)
+    site = session.get_one(Site, job.site_id)
+    return SiteWork(draft, site, session.get_one(Customer, site.customer_id), jobs={job_id: draft.copy(job)})
 
 
 def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, *,

@@ -30,9 +30,9 @@ from gateway.tickets.visits.household import wake
 
 
 def plan_ask_again(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
-    """Providers are ranked anew now, and asked, also those that had declined; what was on hold goes on, and who was to
-    come and did not is no longer waited for. Raises Refused when somebody is being asked, or comes, or when the
-    customer has to agree first."""
+    """Providers are ranked anew now, and asked, also those that had declined; what was on hold goes on; who was to come
+    and did not is no longer waited for. Raises Refused when somebody is being asked, or comes, or the customer has to
+    agree first."""
     take_back_missed(ticket, work, policy, who, now)
     jobs = [job for job in _jobs(ticket, work, frozenset((TicketState.NEW, TicketState.ON_HOLD)))
             if job is not held_job(ticket, work)]

@@ -26,7 +26,7 @@ from gateway.tickets.closing import cancel
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.facts import job_facts, ticket_facts
+from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import add_to, job_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
@@ -125,12 +125,11 @@ def plan_no_answer(job: Job, work: SiteWork, policy: Policy, now: Instant) -> No
     """The customer has not said in time whether somebody may come: whoever is on call rings them."""
     first = work.due[DueKind.HOLD_UNTIL, job.id].responsible is Responsible.CUSTOMER
     set_due(job, DueKind.HOLD_UNTIL, now + RING_AGAIN_AFTER, Responsible.DISPATCHER, work, policy)
-    for ticket in work.tickets_of(job) if first else ():
-        work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
+    for ticket in work.tickets_of(job):
+        if first:
+            work.draft.add(entry(ticket, now, EntryKind.PRICE_UNANSWERED, price=str(ticket.price)))
         page_dispatcher(work.draft, policy, ticket, PageReason.CUSTOMER_SILENT, now,
                         facts=ticket_facts(ticket, work, policy))
-    page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.CUSTOMER_SILENT, now,
-                    facts=job_facts(job, work, policy))
 
 
 def _is_new(ticket: Ticket, answer: PriceAnswer) -> bool:

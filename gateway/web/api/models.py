@@ -12,6 +12,7 @@ from gateway.model import (
     CallbackState,
     CommandState,
     Cover,
+    IncompleteReason,
     LinkState,
     NotificationState,
     PriceAnswer,
@@ -58,6 +59,13 @@ class Visit(ApiModel):
     done_at: Time | None
     outcome: VisitOutcome | None
     note: str | None = Field(description="What the technician wrote.")
+    incomplete: IncompleteReason | None = Field(description="Why something is left to do.")
+    parts: list[str] = Field(description="That are missing.", examples=[["diverter valve"]])
+    expected_at: Time | None = Field(description="When the parts should be there.")
+    asks: int = Field(description="Questions to the technician without an answer since they were heard last.")
+    early_ok_at: Time | None = Field(description="When the customer agreed to an arrival before the window.")
+    handed_back_at: Time | None = Field(description="When the provider said that it cannot come after all.")
+    contested_at: Time | None = Field(description="When the customer said that somebody was there to open the door.")
 
 
 class Price(ApiModel):
@@ -108,6 +116,7 @@ class Ticket(ApiModel):
     resolved_by: ResolvedBy | None
     merged_into: str | None = Field(description="The number under which it goes on, when it was merged.")
     resolution: str | None = Field(description="How it was settled.")
+    unproven: bool = Field(description="The technician says that it is done, and a device still reports the fault.")
     price: Price | None = Field(description="At which somebody comes, as the customer was told.")
     price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
     price_answered_at: Time | None

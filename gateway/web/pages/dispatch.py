@@ -20,6 +20,7 @@ from gateway.model import (
     HoldReason,
     Instant,
     LinkPurpose,
+    PriceAnswer,
     Subject,
     TicketState,
 )
@@ -171,7 +172,8 @@ def _done_already(given: DispatchForm, view: View) -> bool:
         "ask_again": state is TicketState.OFFERED,
         "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
         "assign": state is TicketState.ASSIGNED and facts.ticket.provider_id == given.firm,
-        "cancel": state is TicketState.CANCELLED, "decline": state is TicketState.CANCELLED,
+        "cancel": state is TicketState.CANCELLED,
+        "decline": facts.ticket.price_answer is PriceAnswer.DECLINED,
         "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
     }.get(given.act, False)
 

@@ -15,10 +15,8 @@ from gateway.model import (
     Offer,
     OfferState,
     PageState,
-    PriceAnswer,
     Provider,
     TicketState,
-    VisitState,
 )
 from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
@@ -27,7 +25,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
-from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, words_of
+from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, is_price_asked, price_of, words_of
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
     "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
@@ -93,6 +91,7 @@ class DispatchPage:
     not_asked: Sequence[tuple[str, str]] = ()  # firm, why not
     firms: Sequence[Provider] = ()  # whom one can ask now
     takers: Sequence[Provider] = ()  # who may have said yes on the telephone
+    price: str = ""  # at which somebody comes, as the customer was asked
 
 
 def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catalogue, say: TimeFormat) -> DispatchPage:
@@ -104,9 +103,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     can = {act for act, fits in _ACTS.items() if states & fits}
     if facts.visit is not None and is_missed(facts.visit, say.now):
         can |= {"ask_again", "ask"}  # nobody came
-    if facts.visit is not None and facts.visit.state is VisitState.PLANNED and facts.visit.window_until <= say.now:
-        can.add("ask")  # nobody came: whoever was to come is no longer waited for
-    if ticket.price_answer is PriceAnswer.ASKED:
+    if is_price_asked(ticket):
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
     takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]
@@ -115,7 +112,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
         next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
-        timeline=_timeline(facts.whose, words, say), severity=ticket.severity,
+        timeline=_timeline(facts.whose, words, say), severity=ticket.severity, price=price_of(ticket, words),
         asked=[Asked(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
                      _how(offer, words, say)) for offer in facts.offers],
         not_asked=[*_not_asked(facts)],

@@ -148,10 +148,11 @@ def is_price_asked(ticket: Ticket) -> bool:
 
 def _price_question(ticket: Ticket, words: Catalogue) -> Question:
     return Question((("agree", words("page.price_yes")), ("decline", words("page.price_no"))),
-                    words("page.price_hint", price=_price(ticket, words)))
+                    words("page.price_hint", price=price_of(ticket, words)))
 
 
-def _price(ticket: Ticket, words: Catalogue) -> str:
+def price_of(ticket: Ticket, words: Catalogue) -> str:
+    """What the customer pays when somebody comes; "" for nothing."""
     return "" if ticket.price is None else price(ticket.price, words.locale)
 
 
@@ -248,7 +249,7 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         key = f"resolved_{facts.ticket.resolved_by}"
     if key == "waits_for_yes" and facts.answer_by is not None and facts.answer_by <= say.now:
         key = "waits_for_call"
-    amount = _price(facts.ticket, words)
+    amount = price_of(facts.ticket, words)
     return words(f"page.ticket.{key}", who=who, price=amount), words(
         f"page.ticket.{key}_more", who=who, merged_into=facts.ticket.merged_into or "")
 
@@ -319,7 +320,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
     moments: list[tuple[Instant | None, str]] = [
         (ticket.opened_at, words("page.past_noticed")),
         (ticket.opened_at if ticket.price_answer is not None else None,
-         words("page.past_price_asked", price=_price(ticket, words))),
+         words("page.past_price_asked", price=price_of(ticket, words))),
         (ticket.price_answered_at, words(answer) if answer else ""),
         (facts.asked_at if ticket.round > 1 else None, words("page.past_back")),
         (facts.asked_at, words("page.past_asked")),

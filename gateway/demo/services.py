@@ -16,7 +16,7 @@ from gateway.app.check import load_fleet
 from gateway.app.clock import now
 from gateway.app.main import Running, start
 from gateway.config.fleet_file import Fleet
-from gateway.config.settings import Channels, Mqtt, Service, Settings, Smtp, Web, Webhook
+from gateway.config.settings import Channels, Mqtt, Offers, OfferWaves, Service, Settings, Smtp, Web, Webhook
 from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
@@ -109,10 +109,14 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
         # a fault that is gone is closed at once: the next demonstration begins without it
         "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
-                           settle_seconds=0,
+                           settle_seconds=0, offers=_ONE_AT_A_TIME,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)
+
+
+# a town has few firms: whoever watches sees one say no, and the next one yes
+_ONE_AT_A_TIME = Offers(urgent=OfferWaves(size=1), normal=OfferWaves(size=1))
 
 
 def _same_port(file: Path) -> int:

@@ -62,7 +62,7 @@ from gateway.notifications.undelivered.plan import (
 )
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
-from gateway.store.contexts.promises import take_back_told
+from gateway.store.contexts.promises import withdraw_promises_of
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
@@ -394,7 +394,7 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
-    take_back_told(session, draft, untold, max((done.at for _, done in results), default=0))
+    withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
     told = {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}

@@ -53,7 +53,7 @@ from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, d
 from gateway.store import apply, changes
 from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
-from gateway.store.contexts.promises import open_promises, take_back_told
+from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -157,7 +157,7 @@ def release_lease(session: Session, lease: str, now: Instant) -> None:
     tried = set(session.exec(select(Attempt.notification_id).where(
         col(Attempt.notification_id).in_([row.id for row in mine]), Attempt.outcome == AttemptOutcome.UNKNOWN)))
     draft = Draft()
-    take_back_told(session, draft, [row.id for row in mine if row.id not in tried], now)
+    withdraw_promises_of(session, draft, [row.id for row in mine if row.id not in tried], now)
     apply(session, draft.plan())
 
 

@@ -114,8 +114,7 @@ def clock_step(town: RestlessTown, explored: Explored, kind: DueKind | None = No
             return
         kinds = clock_only.due_kinds(session, clock_only.whole_minute(max(at, story.now)))
     taken: list[Action] = []
-    with observed(lambda what, _, action: taken.append(Action(action)) if what in ("job", "ticket")
-                  and (what, action) != ("job", Action.CANCEL) else None):  # it gives way to another job of its ticket
+    with observed(lambda what, _, action: taken.append(Action(action)) if what in ("job", "ticket") else None):
         clock_only.wait_until(at, story)
     if kinds:
         may = {action for kind in kinds for action in WHEN_DUE[kind].takes}

@@ -27,7 +27,7 @@ def open_promises(session: Session, subject_ids: Iterable[str]) -> defaultdict[s
     return found
 
 
-def take_back_told(session: Session, draft: Draft, notification_ids: Iterable[str], now: Instant) -> None:
+def withdraw_promises_of(session: Session, draft: Draft, notification_ids: Iterable[str], now: Instant) -> None:
     """These messages did not go out, and cannot have arrived: the times that only they told were never told, and what
     they had kept or corrected is open again."""
     ids = list(notification_ids)

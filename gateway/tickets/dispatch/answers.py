@@ -25,7 +25,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
 from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
 from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
-from gateway.tickets.dispatch.waves import asked_until
+from gateway.tickets.dispatch.waves import offer_expiry
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
@@ -141,7 +141,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
     urgent = work.severity_of(job) in URGENT
-    expires_at = asked_until(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
+    expires_at = offer_expiry(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
     offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
     for one in missed:
         if one is not job:

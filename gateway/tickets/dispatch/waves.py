@@ -54,7 +54,7 @@ def next_wave(ranking: Ranking, round_offers: Iterable[Offer], wave: int, rules:
     return Wave(number, asked, next_at)
 
 
-def asked_until(rules: OfferWaves, urgent: bool, calendar: Calendar, now: Instant) -> Instant:
+def offer_expiry(rules: OfferWaves, urgent: bool, calendar: Calendar, now: Instant) -> Instant:
     """Until when a provider may answer that a person asks out of turn: as long as all waves together."""
     wait = rules.waves * rules.wait_minutes * MINUTE
     return now + wait if urgent else promise_after(calendar, now, wait)

@@ -25,7 +25,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
-from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, is_price_asked, price_of, words_of
+from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, price_of, waits_for_price_answer, words_of
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
     "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
@@ -103,7 +103,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     can = {act for act, fits in _ACTS.items() if states & fits}
     if facts.visit is not None and is_missed(facts.visit, say.now):
         can |= {"ask_again", "ask"}  # nobody came
-    if is_price_asked(ticket):
+    if waits_for_price_answer(ticket):
         can = can - {"ask_again"} | {"agree", "decline"}
     asked_now = {offer.provider_id for offer in pending}
     takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]

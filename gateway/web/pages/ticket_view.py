@@ -123,7 +123,7 @@ CALL_LOOK = {
 def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
     """The content of the customer's page for a ticket at `say.now`."""
     ticket, visit = facts.ticket, facts.visit
-    asked = is_price_asked(ticket)
+    asked = waits_for_price_answer(ticket)
     station, tone, icon = _PRICE_ASKED if asked else TICKET_LOOK[ticket.state]
     who = _who(visit, facts.provider, words)
     headline, more = _ticket_headline(facts, who, words, say)
@@ -141,7 +141,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     )
 
 
-def is_price_asked(ticket: Ticket) -> bool:
+def waits_for_price_answer(ticket: Ticket) -> bool:
     """Whether it waits for the customer's yes to a price."""
     return ticket.price_answer is PriceAnswer.ASKED and ticket.state not in SETTLED
 
@@ -209,7 +209,7 @@ def _firm(facts: FollowedTicket, words: Catalogue) -> str:
 def _question(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat) -> Question | None:
     """What the customer can answer with a tap as things stand."""
     ticket, visit = facts.ticket, facts.visit
-    if is_price_asked(ticket):
+    if waits_for_price_answer(ticket):
         return _price_question(ticket, words)
     if visit is not None and ticket.state in BEFORE_ARRIVAL:
         if facts.answer_needed_by is not None:
@@ -241,7 +241,7 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
-    if is_price_asked(facts.ticket):
+    if waits_for_price_answer(facts.ticket):
         key = "waits_for_yes"
     elif key == TicketState.CANCELLED and facts.ticket.price_answer is PriceAnswer.DECLINED:
         key = "declined"
@@ -340,7 +340,7 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     known = [(words("page.cause"), words_of(facts.cause, ticket, words)), (words("page.device"), facts.device.name),
              (words("page.since"), capital(say.when(ticket.opened_at)))]
     payer = payer_sentences(payers_of([(facts.device.name, ticket)]), RecipientKind.CUSTOMER, words)
-    if payer and not is_price_asked(ticket) and ticket.state is not TicketState.CANCELLED:
+    if payer and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
         known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)

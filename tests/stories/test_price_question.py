@@ -150,7 +150,8 @@ def test_the_customer_says_yes_and_both_sides_read_the_price(there: WebStory, we
     there.wait()
     assert messages(there, "alice") == [
         TopicName.PRICE_QUESTION, TopicName.PRICE_AGREED, TopicName.TECHNICIAN_ASSIGNED]
-    assert "You pay a call-out price of €95.00, as agreed." in [mail.text for mail in there.messages if mail.to == "alice@example.com"][-1]
+    mails = [mail.text for mail in there.messages if mail.to == "alice@example.com"]
+    assert "You pay a call-out price of €95.00, as agreed." in mails[-1]
     assert "Who pays You pay a call-out price of €95.00, as agreed." in read(web.get(page))
     assert there.again(offer).state == "accepted"
 

@@ -145,6 +145,19 @@ def test_who_acknowledges_the_page_has_it_in_hand_and_nobody_is_paged_for_that_a
     assert [one for one in told(story, "sla_missed")[pages:] if one[1] == "first_response"] == []
 
 
+def test_what_is_late_and_has_been_seen_to_pages_nobody_every_few_hours_until_it_is_solved(story: Story) -> None:
+    promising(story, "policies: {standard: {calendar: always, targets: {minor: {solution: 1h}}}}")
+    pressure_falls(story)
+    story.accept()
+    passes(story, "23T13:14")
+    assert {one[1] for one in told(story, "sla_missed")} == {"solution"}
+    story.act(AcknowledgePage(Subject(SubjectKind.TICKET, story.ticket.id)))
+    pages = len(told(story, "sla_missed"))
+    passes(story, "23T17:30")
+    assert len(told(story, "sla_missed")) == pages
+    assert clock(story, SlaKind.SOLUTION).missed_at is not None
+
+
 def test_a_page_because_the_customer_heard_nothing_ends_when_they_hear_something(story: Story) -> None:
     promising(story, ALWAYS.replace("minor: {first_response: 4h, ", "minor: {first_response: 40h, "))
     pressure_falls(story)

@@ -124,6 +124,8 @@ def plan_page_due(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy
     """`next_at` has come: the next person is asked, or an acknowledgement lapses and all are asked again from the
     first; or it ends, when nothing of it holds any more."""
     _drop_reasons(page, subject, _met_targets(draft), now)
+    if page.state is PageState.ACKNOWLEDGED:  # what is late stays late, and the ticket's own deadlines go on
+        _keep(page, [reason for reason in page.why if reason not in OF_THE_SLA.values()], now)
     if page.state not in OPEN:
         return
     if page.state is PageState.ACKNOWLEDGED:

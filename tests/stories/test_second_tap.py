@@ -14,6 +14,7 @@ from tests.drivers.web_driver import WebStory, accept, is_problem, web_story
 
 KARIN = "technician Karin Kunz"
 WINDOW = {"window_from": "2026-11-24T09:00", "window_until": "2026-11-24T11:00"}
+PART = {"parts": "valve", "part_day": "2026-11-26"}
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def nobody_at_the_door(there: WebStory) -> Ticket:
     (on_site, {"act": "call"}),
     (on_site, {"act": "finish", "note": "Pump replaced"}),
     (on_site, {"act": "finish", "outcome": "more_work", "note": "It needs two"}),
-    (on_site, {"act": "finish", "outcome": "part_missing", "note": "Stuck", "parts": "valve", "part_day": "2026-11-26"}),
+    (on_site, {"act": "finish", "outcome": "part_missing", "note": "It sticks"} | PART),
     (nobody_at_the_door, {"act": "finish", "outcome": "no_access"}),
 ])
 def test_a_technician_taps_twice(there: WebStory, web: httpx.Client, before: Callable[[WebStory], Ticket],

@@ -104,6 +104,7 @@ def page_next(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy, no
     """Asks the next person of the ladder, who is then waited for."""
     rungs = ladder(page.role, policy.on_call, policy.service, now)
     rung = next_rung(rungs, page.paged)
+    page.repeats = page.repeats + 1 if page.paged == rung.person else 0
     page.turn, page.paged = page.turn + 1, rung.person
     move(page, Action.PAGE, now, next_at=now + patience(page, policy.on_call))
     _tell(page, rung, subject, f"{page.id}/{page.turn}", draft, policy, now, heard_at, turn=page.turn,

@@ -9,7 +9,15 @@ from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views import api_lists
-from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from gateway.model import Subject, SubjectKind
+from gateway.tickets.actions import (
+    AcknowledgePage,
+    AttemptCallback,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page

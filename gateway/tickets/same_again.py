@@ -127,7 +127,7 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
         case AssignTo(provider_id=key) if any(job.provider_id == key and job.closed_at is None for job in jobs):
             return _left(EntryKind.ACCEPTED, provider=provider, window_from=act.window_from,
                          window_until=act.window_until)
-        case AskAgain() if ticket.state is TicketState.OFFERED or is_moment_ago:
+        case AskAgain() if ticket.state is TicketState.OFFERED or (ticket.state is TicketState.NEW and is_moment_ago):
             return _left(EntryKind.ASKED_AGAIN)
         case HoldTicket() if ticket.state is TicketState.ON_HOLD:
             return _left(EntryKind.PUT_ON_HOLD, waits_for=act.reason, until=act.until, note=act.note.strip())

@@ -144,7 +144,8 @@ def assign_ticket(by: By, ticket_id: Id, body: AssignBody) -> models.Ticket:
 
 @router.post("/{ticket_id}/hold", summary="Let it wait until a date", responses=responses(404, 409))
 def hold_ticket(by: By, ticket_id: Id, body: HoldBody) -> models.Ticket:
-    """Offers are taken back."""
+    """Offers are taken back. Who was to come, or is on the way, need not; they and the customer hear it at once. The
+    same provider is asked first when it goes on."""
     by(HoldTicket(ticket_id, body.reason, body.until, body.note or ""))
     return _one(by.gw, ticket_id, by.now)
 

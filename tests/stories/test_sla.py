@@ -29,11 +29,13 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
+from gateway.monitoring import metrics
 from gateway.store import Store
 from gateway.store.devices import device_registry
 from gateway.tickets.actions import (
     AcknowledgePage,
     Arrive,
+    CancelTicket,
     Depart,
     Finish,
     MergeTickets,
@@ -200,6 +202,29 @@ def test_each_message_that_the_customer_hears_begins_the_next_round_of_the_updat
     passes(story, "23T15:10")
     assert {one for one in told(story, "sla_missed") if one[1] == "update"} == {
         ("dispatcher", "update", "23T15:00", "sent")}
+
+
+def test_targets_are_counted_as_met_or_missed(story: Story) -> None:
+    def counted() -> dict[str, int]:
+        lines = [line for line in metrics.text().decode().splitlines() if line.startswith("gateway_sla_total{")]
+        return {line.split("}")[0]: int(float(line.split()[1])) for line in lines}
+
+    def more(clock: str, outcome: str) -> int:
+        line = f'gateway_sla_total{{clock="{clock}",outcome="{outcome}"'
+        return counted().get(line, 0) - before.get(line, 0)
+
+    before = counted()
+    pressure_falls(story)
+    passes(story, "23T13:00")
+    story.accept_offer(story.all(Offer, Offer.state == "pending")[0])
+    story.wait()
+    assert more("first_response", "met") == 1
+    met = more("update", "met")
+    assert met >= 1, "Alice has heard who comes"
+    passes(story, "23T15:10")
+    assert (more("update", "met"), more("update", "missed")) == (met, 1)
+    story.act(CancelTicket(story.ticket.id, "sold"), "agent Anna")
+    assert more("solution", "met") == more("solution", "missed") == 0, "it was not needed any more"
 
 
 def test_a_worse_fault_on_the_same_device_keeps_the_time_used_and_moves_what_is_left(story: Story) -> None:

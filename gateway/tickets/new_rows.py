@@ -58,6 +58,14 @@ def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY
                  by_kind=who.kind, by_name=who.name, evidence=evidence or {})
 
 
+def add_entries(of: Job | Visit, work: SiteWork, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
+                evidence: dict[str, Any] | None = None, **parameters: Any) -> None:
+    """A line, as of `entry`, in the timeline of each ticket that the job, or the visit, is to settle."""
+    job = of if isinstance(of, Job) else work.jobs[of.job_id]
+    work.draft.add(*(entry(ticket, at, kind, who=who, evidence=evidence, **parameters)
+                     for ticket in work.tickets_of(job)))
+
+
 def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit, now: Instant, until: Instant,
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""

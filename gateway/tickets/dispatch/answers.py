@@ -29,7 +29,7 @@ from gateway.tickets.dispatch.waves import offer_expiry
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify, show_time
+from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
 from gateway.tickets.promises.told_times import arrival_window
 from gateway.tickets.visits.changes import take_back_missed
 from gateway.tickets.visits.overdue import watch_arrival
@@ -81,9 +81,9 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     work.draft.add(
         visit, opening,
-        *(entry(one, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
-                window_until=window_until) for one in work.tickets_of(job)),
         _assigned(ticket, visit, provider, job, work, policy, now))
+    add_entries(job, work, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
+                window_until=window_until)
 
 
 def _add_to_visit(job: Job, other: Job, provider: Provider, work: SiteWork, policy: Policy, who: Actor, now: Instant
@@ -115,15 +115,14 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, work: Site
     job = work.jobs[offer.job_id]
     reason = act.why.strip()
     offer.answer = reason or None
-    work.draft.add(*(entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
-                     for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
     _pass_on(offer, OfferState.DECLINED, job, work, policy, now)
 
 
 def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It has not answered in time; when nobody else can, a person is told. `provider`: its name."""
     job = work.jobs[offer.job_id]
-    work.draft.add(*(entry(ticket, now, EntryKind.LAPSED, provider=provider) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.LAPSED, provider=provider)
     _pass_on(offer, OfferState.LAPSED, job, work, policy, now)
 
 

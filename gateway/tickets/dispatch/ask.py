@@ -28,7 +28,7 @@ from gateway.tickets.dispatch.provider_ranking import URGENT, Ranked, Ranking, T
 from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.new_rows import add_entries, link, notify
 from gateway.tickets.on_call.pages import page_dispatcher
 
 _ASKED_FOR = {  # how long an answer keeps a provider from being asked about the same job again
@@ -86,10 +86,9 @@ def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: 
     facts = job_facts(job, work, policy) | {"provider": provider.name, "expires_at": offer.expires_at} | more
     work.draft.add(
         offer, opening,
-        *(entry(one, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
-          for one in work.tickets_of(job)),
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, link_id=opening.id,
                facts=facts))
+    add_entries(job, work, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
 
 
 def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant, *, taken: bool = False) -> None:
@@ -127,11 +126,11 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
     if quietly:
-        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
-                         for one in work.tickets_of(job) if not waits))
+        if not waits:
+            add_entries(job, work, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
         return
     if not told:
-        work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+        add_entries(job, work, now, EntryKind.NOBODY_LEFT, evidence=why)
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
     # each time, for the ticket whose page it was may have been called off; while the page is open nothing follows
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)

@@ -26,7 +26,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.lifecycle import Action, VisitAction, move_visit
-from gateway.tickets.new_rows import entry, show_time
+from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
@@ -55,7 +55,7 @@ def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Po
         show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     elif late or was_told:
         watch_arrival(visit, work, policy, now)
-    _note(EntryKind.DELAY_REPORTED, visit, work, who, now, minutes=act.minutes)
+    add_entries(visit, work, now, EntryKind.DELAY_REPORTED, who=who, minutes=act.minutes)
     if late or was_told or visit.state is VisitState.EN_ROUTE:
         tell_customer(TopicName.VISIT_LATE, visit, work, policy, now)
 
@@ -67,7 +67,7 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
     _check(visit, VisitState.ON_SITE)
     visit.asks, until = 0, now + act.minutes * MINUTE
     set_due(visit, DueKind.WORK_OVERRUN, watch.eta_overdue_at(until), Responsible.TECHNICIAN, work, policy)
-    _note(EntryKind.OVERRUN_REPORTED, visit, work, who, now, minutes=act.minutes)
+    add_entries(visit, work, now, EntryKind.OVERRUN_REPORTED, who=who, minutes=act.minutes)
     after = following(visit, sites)
     works = {one.id: its_work for one, its_work in after}
     places = [work.site, *(its_work.site for _, its_work in after)]
@@ -101,7 +101,7 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
         watch_arrival(visit, work, policy, now)
     _keep_page(visit, work)
     show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
-    _note(EntryKind.WINDOW_MOVED, visit, work, who, now, window_from=begins, window_until=ends)
+    add_entries(visit, work, now, EntryKind.WINDOW_MOVED, who=who, window_from=begins, window_until=ends)
     tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, **facts)
 
 
@@ -115,7 +115,8 @@ def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, 
 def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody comes by this visit any more, and others shall be asked: by the firm, or by a dispatcher."""
     job = work.jobs[visit.job_id]
-    _note(EntryKind.HANDED_BACK, visit, work, who, now, provider=provider_name(visit.provider_id, work), reason=why)
+    add_entries(visit, work, now, EntryKind.HANDED_BACK, who=who, reason=why,
+                provider=provider_name(visit.provider_id, work))
     tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="handed_back", why=why,
                   hear_by=hear_by(visit, work, now))
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
@@ -151,7 +152,7 @@ def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> Non
     _check(visit, VisitState.ON_SITE)
     if visit.called_at is None:
         visit.called_at = now
-        _note(EntryKind.CALL_UNANSWERED, visit, work, who, now)
+        add_entries(visit, work, now, EntryKind.CALL_UNANSWERED, who=who)
 
 
 def _check(visit: Visit, *states: VisitState) -> None:
@@ -172,8 +173,3 @@ def _has_passed(kind: DueKind, visit: Visit, work: SiteWork) -> bool:
 def _keep_page(visit: Visit, work: SiteWork) -> None:
     for one in work.visit_links.get(visit.id, []):
         one.expires_at = max(one.expires_at, visit.window_until + PAGE_AFTER_WINDOW)
-
-
-def _note(kind: EntryKind, visit: Visit, work: SiteWork, who: Actor, now: Instant, **parameters: Any) -> None:
-    work.draft.add(*(entry(ticket, now, kind, who=who, **parameters)
-                     for ticket in work.tickets_of(work.jobs[visit.job_id])))

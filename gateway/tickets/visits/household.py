@@ -28,7 +28,7 @@ from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, Action
-from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.new_rows import add_entries, entry, notify
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import is_worth_a_look
 from gateway.tickets.visits.say import once, tell_customer, tell_dispatcher, tell_who_goes, visit_facts
@@ -44,7 +44,7 @@ def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
             continue
         until = watch.rounded_up(now + policy.service.needed_minutes * MINUTE)
         set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)
-        work.draft.add(*(entry(one, now, EntryKind.STILL_NEEDED_ASKED) for one in work.tickets_of(job)))
+        add_entries(job, work, now, EntryKind.STILL_NEEDED_ASKED)
         tell_customer(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until,
                       keeps=is_worth_a_look(visit, work))
         tell_who_goes(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until)
@@ -116,7 +116,7 @@ def wake(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """What the job waited for is there, or its time has come: the next visit is arranged, and the customer knows."""
     visit, agreed = last_visit(job, work), job.hold_reason is HoldReason.CUSTOMER_YES
     advance(job, Action.WAKE, work, now)
-    work.draft.add(*(entry(ticket, now, EntryKind.WOKEN) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.WOKEN)
     if not agreed:  # else they know: they said so themselves
         ticket = work.named_ticket(job)
         facts = job_facts(job, work, policy) if visit is None else visit_facts(visit, job, work, policy)

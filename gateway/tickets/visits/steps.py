@@ -31,7 +31,7 @@ from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
-from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.new_rows import add_entries, entry, notify, show_time
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import settle_arrival
 from gateway.tickets.promises.told_times import arrival_estimate
@@ -57,11 +57,10 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     if visit.eta is not None:
         show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     ticket = work.named_ticket(job)
-    work.draft.add(
-        *(entry(one, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes) for one in work.tickets_of(job)),
-        # somebody is about to ring the bell: no quiet hours
-        notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-               facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
+    add_entries(job, work, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes)
+    # somebody is about to ring the bell: no quiet hours
+    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
+                          facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
 
 
 def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -74,7 +73,7 @@ def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: I
     advance(job, Action.ARRIVE, work, now)
     watch_work(visit, work, policy, now)
     settle_arrival(work.promises.get(job.id, []), now, early_agreed=visit.early_ok_at is not None)
-    work.draft.add(*(entry(ticket, now, EntryKind.ON_SITE, who=who) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.ON_SITE, who=who)
 
 
 def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -137,9 +136,8 @@ def _go_on_watching(ticket: Ticket, visit: Visit, work: SiteWork, policy: Policy
 def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The visit did not settle it: the customer hears in the same minute what happens next, and the provider that knows
     it by now is asked first."""
-    tickets, reason = work.tickets_of(job), visit.incomplete or IncompleteReason.MORE_WORK
-    work.draft.add(*(entry(ticket, now, EntryKind.INCOMPLETE, who=who, incomplete=reason, note=visit.note or "")
-                     for ticket in tickets))
+    reason = visit.incomplete or IncompleteReason.MORE_WORK
+    add_entries(job, work, now, EntryKind.INCOMPLETE, who=who, incomplete=reason, note=visit.note or "")
     if job.visit_id == visit.id and job.closed_at is None:
         job.first_asked = visit.provider_id
         until = watch.hold_until(reason, visit.expected_at, now)
@@ -153,7 +151,7 @@ def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Act
         else:
             _hold(job, _HOLDS[reason], until, work, policy, who, now)
     elif job.closed_at is not None:  # an agent has taken it for settled while the technician was there
-        for ticket in tickets:
+        for ticket in work.tickets_of(job):
             if ticket.state is TicketState.RESOLVED:
                 _start_over(ticket, job, work, policy, now)
 
@@ -163,8 +161,7 @@ def _hold(job: Job, reason: HoldReason, until: Instant, work: SiteWork, policy: 
     advance(job, Action.HOLD, work, now)
     job.hold_reason, job.hold_until, job.held_by = reason, until, str(who)
     set_due(job, DueKind.HOLD_UNTIL, until, Responsible.DISPATCHER, work, policy)
-    work.draft.add(*(entry(ticket, now, EntryKind.HELD, who=who, hold=reason, until=until)
-                     for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.HELD, who=who, hold=reason, until=until)
 
 
 def _start_over(ticket: Ticket, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -29,6 +29,12 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
     return job
 
 
+def jobs_for(ticket: Ticket, skills: Iterable[str], work: SiteWork, policy: Policy, now: Instant) -> list[Job]:
+    """The jobs that shall settle faults of the ticket which need these skills, each once; none of them: anybody can."""
+    jobs = [job_for(ticket, skill, work, policy, now) for skill in [*skills] or [""]]
+    return list({job.id: job for job in jobs}.values())
+
+
 def add_to(job: Job, ticket: Ticket, skills: Iterable[str], work: SiteWork) -> None:
     """From now on the job is to settle that ticket too, and needs these skills too."""
     missing = [skill for skill in skills if skill not in job.skills]

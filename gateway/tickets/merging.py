@@ -5,8 +5,8 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
-from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
-from gateway.tickets.jobs import add_to, can_grow, job_for
+from gateway.tickets.dispatch.ask import dispatch_new, withdraw_offers
+from gateway.tickets.jobs import add_to, can_grow, jobs_for
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import go_over
@@ -58,9 +58,6 @@ def plan_unmerge(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now
         work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence.get("cause", {"en": alarm.cause})
     work.draft.add(entry(ticket, now, EntryKind.UNMERGED, who=who, ticket=target.id),
                    entry(target, now, EntryKind.UNMERGED, who=who, ticket=ticket.id))
-    jobs = {job.id: job for job in [job_for(ticket, skill, work, policy, now)
-                                    for skill in [alarm.skill for alarm in alarms] or [ticket.skill]]}
-    for job in jobs.values():
-        if job.state is TicketState.NEW:
-            dispatch(job, work, policy, now)
+    skills = [alarm.skill for alarm in alarms] or [ticket.skill]
+    dispatch_new(jobs_for(ticket, skills, work, policy, now), work, policy, now)
     follow_jobs(ticket, work.jobs_of(ticket))

@@ -21,7 +21,7 @@ from gateway.tickets.alarms import remote_fix
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.deadlines import end_due
-from gateway.tickets.dispatch.ask import dispatch, hurry
+from gateway.tickets.dispatch.ask import dispatch, dispatch_new, hurry
 from gateway.tickets.dispatch.cover import cover_at
 from gateway.tickets.dispatch.price_question import held_job, hold_for_yes, release
 from gateway.tickets.dispatch.provider_ranking import URGENT
@@ -124,10 +124,11 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
     said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
-    jobs = [hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
-            for skill in skills]
+    jobs = {job.id: job for job in [
+        hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
+        for skill in skills]}
     _announce(ticket, work, policy, now, after_outage, **said_done)
-    _ask(jobs, work, policy, now, after_outage)
+    _ask(jobs.values(), work, policy, now, after_outage)
 
 
 def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -180,11 +181,7 @@ def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, afte
 
 
 def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
-    """Asks providers for those jobs that nobody has been asked for."""
-    more = {"after_outage": True} if after_outage else {}
-    for job in {job.id: job for job in jobs}.values():
-        if job.state is TicketState.NEW:
-            dispatch(job, work, policy, now, **more)
+    dispatch_new(jobs, work, policy, now, **({"after_outage": True} if after_outage else {}))
 
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:

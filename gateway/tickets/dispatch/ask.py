@@ -1,5 +1,6 @@
 """Offers a job to providers in waves, the best first, with the reasons recorded."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -69,6 +70,13 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
             set_due(job, DueKind.NEXT_WAVE, wave.next_at, Responsible.PROVIDER, work, policy)
         else:
             end_due(job, work, DueKind.NEXT_WAVE)
+
+
+def dispatch_new(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """Asks for those of these jobs that nobody is asked for yet."""
+    for job in jobs:
+        if job.state is TicketState.NEW:
+            dispatch(job, work, policy, now, **more)
 
 
 def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: dict[str, Any], work: SiteWork,

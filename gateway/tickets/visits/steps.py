@@ -12,7 +12,6 @@ from gateway.model import (
     Reason,
     ReasonKind,
     ResolvedBy,
-    Responsible,
     Ticket,
     TicketState,
     Visit,
@@ -26,10 +25,10 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import CancelTicket, Depart, Finish, ResolveTicket
 from gateway.tickets.closing import PAGE_AFTER_VISIT, cancel, expire, resolve
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due, set_due
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.deadlines import advance, end_due, hold
+from gateway.tickets.dispatch.ask import dispatch, dispatch_new
 from gateway.tickets.facts import job_facts
-from gateway.tickets.jobs import job_for
+from gateway.tickets.jobs import jobs_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import add_entries, entry, notify, show_time
 from gateway.tickets.on_call.pages import end_visit_pages
@@ -149,28 +148,18 @@ def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Act
             advance(job, Action.REVISIT, work, now)
             dispatch(job, work, policy, now)
         else:
-            _hold(job, _HOLDS[reason], until, work, policy, who, now)
+            hold(job, _HOLDS[reason], until, who, work, policy, now)
+            add_entries(job, work, now, EntryKind.HELD, who=who, hold=_HOLDS[reason], until=until)
     elif job.closed_at is not None:  # an agent has taken it for settled while the technician was there
         for ticket in work.tickets_of(job):
             if ticket.state is TicketState.RESOLVED:
                 _start_over(ticket, job, work, policy, now)
 
 
-def _hold(job: Job, reason: HoldReason, until: Instant, work: SiteWork, policy: Policy, who: Actor, now: Instant
-          ) -> None:
-    advance(job, Action.HOLD, work, now)
-    job.hold_reason, job.hold_until, job.held_by = reason, until, str(who)
-    set_due(job, DueKind.HOLD_UNTIL, until, Responsible.DISPATCHER, work, policy)
-    add_entries(job, work, now, EntryKind.HELD, who=who, hold=reason, until=until)
-
-
 def _start_over(ticket: Ticket, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     end_due(ticket, work)
     move(ticket, Action.REOPEN, now)
-    again = {one.id: one for one in [job_for(ticket, skill, work, policy, now) for skill in job.skills or [""]]}
-    for one in again.values():
-        if one.state is TicketState.NEW:
-            dispatch(one, work, policy, now)
+    dispatch_new(jobs_for(ticket, job.skills, work, policy, now), work, policy, now)
 
 
 def plan_resolve(act: ResolveTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:

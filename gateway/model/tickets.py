@@ -94,6 +94,12 @@ class Alarm(Row, table=True):
     declined_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer wants nobody to come for it
 
     @property
+    def cause_texts(self) -> dict[str, str]:
+        """The cause by language, as it was when the alarm was raised."""
+        texts: dict[str, str] = self.evidence.get("cause", {"en": self.cause})
+        return texts
+
+    @property
     def suppressed_by(self) -> Suppressor | None:
         """What explains it; None: nothing, or it only waits whether something will."""
         return None if self.suppressed_by_kind is None else Suppressor(

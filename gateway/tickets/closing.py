@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway.model import (
     DAY,
+    HOUR,
     MINUTE,
     Actor,
     Alarm,
@@ -18,6 +19,7 @@ from gateway.model import (
     Responsible,
     Ticket,
     TicketState,
+    Visit,
     VisitState,
     customer,
     provider,
@@ -35,7 +37,8 @@ from gateway.tickets.promises import cancel_promises
 from gateway.tickets.visits.say import tell_customer, tell_who_goes
 from gateway.tickets.visits.watch import AHEAD
 
-PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is over: it says that it is
+PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
+PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
@@ -112,11 +115,17 @@ def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> N
     else:
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
                               work.tickets[visit.ticket_id], visit.id, now, facts=facts))
-    move_visit(visit, VisitAction.CALL_OFF, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
+    end_visit(visit, VisitAction.CALL_OFF, work, now)
     cancel_promises(work.promises.get(job.id, []), now)
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+
+
+def end_visit(visit: Visit, action: VisitAction, work: SiteWork, now: Instant) -> None:
+    """Nobody is waited for, or asked about, because of this visit any more; its page can be read for a while. Raises
+    Refused."""
+    move_visit(visit, action, now)
+    end_visit_pages(work.jobs[visit.job_id], work, now)
+    end_due(visit, work)
+    _expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
 
 
 def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -132,9 +141,9 @@ def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, 
 
 def expire_page(ticket: Ticket, work: SiteWork, now: Instant) -> None:
     """The customer's page can be read for a while after it is over."""
-    expire([work.follow[ticket.id]] if ticket.id in work.follow else [], now + PAGE_AFTER_CLOSE)
+    _expire([work.follow[ticket.id]] if ticket.id in work.follow else [], now + PAGE_AFTER_CLOSE)
 
 
-def expire(links: Iterable[Link], at: Instant) -> None:
+def _expire(links: Iterable[Link], at: Instant) -> None:
     for link in links:
         link.expires_at = at

@@ -55,7 +55,7 @@ def plan_unmerge(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now
     move(ticket, Action.UNMERGE, now)
     for alarm in alarms:
         alarm.ticket_id = ticket.id
-        work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence.get("cause", {"en": alarm.cause})
+        work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.cause_texts
     work.draft.add(entry(ticket, now, EntryKind.UNMERGED, who=who, ticket=target.id),
                    entry(target, now, EntryKind.UNMERGED, who=who, ticket=ticket.id))
     skills = [alarm.skill for alarm in alarms] or [ticket.skill]

@@ -50,7 +50,7 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
     needed_after_all(ticket, work)
-    work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
+    work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.cause_texts
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
     elif new_fault:
@@ -73,9 +73,9 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
                     severity=alarm.severity, opened_at=now)
     ticket.cover, ticket.price = cover_at(context.device, context.site.timezone, now)
     work.tickets[ticket.id], alarm.ticket_id = ticket, ticket.id
-    work.causes[ticket.id] = {alarm.rule: alarm.evidence["cause"]}
+    work.causes[ticket.id] = {alarm.rule: alarm.cause_texts}
     work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=judged_values(alarm),
-                                 cause=alarm.evidence["cause"], device=context.device.name),
+                                 cause=alarm.cause_texts, device=context.device.name),
                    *remote_fix.evidence(ticket, alarm, context, now))
     job = hold_for_yes(ticket, alarm.skill, work, policy, now) or job_for(ticket, alarm.skill, work, policy, now)
     others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
@@ -93,7 +93,7 @@ def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy
     """A second fault of the device: the same ticket, and the same trip if one provider can settle both."""
     work = context.work
     work.draft.add(entry(ticket, now, EntryKind.FAULT_JOINED, who=context.by_device, evidence=judged_values(alarm),
-                         cause=alarm.evidence["cause"]),
+                         cause=alarm.cause_texts),
                    *remote_fix.evidence(ticket, alarm, context, now))
     worse = alarm.severity.rank > ticket.severity.rank
     if worse:
@@ -104,7 +104,7 @@ def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy
     _ask([job], work, policy, now, context.after_outage)
     if job.state in UNDER_WAY and job.provider_id is not None and not worse:
         work.draft.add(notify(policy, provider(job.provider_id), TopicName.FAULT_ADDED, ticket, alarm.id, now,
-                              facts=ticket_facts(ticket, work, policy) | {"cause": alarm.evidence["cause"]}))
+                              facts=ticket_facts(ticket, work, policy) | {"cause": alarm.cause_texts}))
     elif worse:
         notify_if_worse(ticket, alarm, job, work, policy, now)
 
@@ -156,7 +156,7 @@ def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Polic
 
 def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -> dict[str, Any]:
     asked = {} if held_job(ticket, work) is None else {"price": str(ticket.price)}
-    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})} | asked
+    return ticket_facts(ticket, work, policy) | {"cause": alarm.cause_texts} | asked
 
 
 def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:

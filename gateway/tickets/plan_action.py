@@ -194,7 +194,7 @@ def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: A
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         planning.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                                 cause=alarm.evidence.get("cause", {"en": alarm.cause})))
+                                 cause=alarm.cause_texts))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         planning.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, planning, policy, who, now)

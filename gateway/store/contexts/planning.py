@@ -135,8 +135,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         by_ticket[ticket.id].tickets[ticket.id] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
         ticket_id = alarm.ticket_id or ""
-        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.evidence.get(
-            "cause", {"en": alarm.cause})
+        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.cause_texts
     for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}

@@ -99,15 +99,24 @@ def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: 
     add_entries(job, work, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
 
 
+def close_offer(offer: Offer, answer: OfferState, work: SiteWork, now: Instant) -> None:
+    """It is answered, or nobody waits for an answer any more. Raises Refused."""
+    end_offer(offer, answer, now)
+    end_due(offer, work)
+
+
 def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant, *, taken: bool = False) -> None:
     """Withdraws the pending offers, and tells their providers; `taken`: that another one was faster."""
-    topic = TopicName.OFFER_TAKEN if taken else TopicName.OFFER_WITHDRAWN
     for offer in work.pending_offers(job):
-        end_offer(offer, OfferState.WITHDRAWN, now)
-        end_due(offer, work)
-        work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.tickets[offer.ticket_id], offer.id,
-                              now, facts=job_facts(job, work, policy)))
+        withdraw(offer, work, policy, now, TopicName.OFFER_TAKEN if taken else TopicName.OFFER_WITHDRAWN)
     end_due(job, work, DueKind.NEXT_WAVE)
+
+
+def withdraw(offer: Offer, work: SiteWork, policy: Policy, now: Instant, topic: TopicName) -> None:
+    """Withdraws a pending offer, and tells its provider."""
+    close_offer(offer, OfferState.WITHDRAWN, work, now)
+    work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.tickets[offer.ticket_id], offer.id, now,
+                          facts=job_facts(work.jobs[offer.job_id], work, policy)))
 
 
 def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:

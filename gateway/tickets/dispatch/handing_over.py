@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from gateway.model import Actor, DueKind, Instant, OfferState, TicketState, Visit, VisitState
-from gateway.model import provider as provider_of
+from gateway.model import Actor, DueKind, Instant, TicketState, Visit, VisitState
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import end_due
-from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.facts import job_facts
-from gateway.tickets.lifecycle import end_offer
-from gateway.tickets.new_rows import notify
+from gateway.tickets.dispatch.ask import dispatch, withdraw
 from gateway.tickets.visits.changes import take_back
 
 _COMES = (VisitState.PLANNED, VisitState.EN_ROUTE)
@@ -43,10 +39,7 @@ def plan_removal(provider_id: str, sites: Iterable[SiteWork], policy: Policy, wh
             mine = [offer for offer in work.pending_offers(job) if offer.provider_id == provider_id]
             for offer in mine:
                 offers += 1
-                end_offer(offer, OfferState.WITHDRAWN, now)
-                end_due(offer, work)
-                work.draft.add(notify(policy, provider_of(provider_id), TopicName.OFFER_WITHDRAWN,
-                                      work.tickets[offer.ticket_id], offer.id, now, facts=job_facts(job, work, policy)))
+                withdraw(offer, work, policy, now, TopicName.OFFER_WITHDRAWN)
             if mine and job.state is TicketState.OFFERED and not work.pending_offers(job):
                 end_due(job, work, DueKind.NEXT_WAVE)
                 dispatch(job, work, policy, now)

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.model import (
-    HOUR,
     MINUTE,
     Actor,
     DueKind,
@@ -21,20 +20,17 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import HandBack, ProposeWindow, ReportDelay, ReportOverrun
-from gateway.tickets.closing import PAGE_AFTER_VISIT, expire
+from gateway.tickets.closing import PAGE_AFTER_WINDOW, end_visit
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due, set_due
+from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.lifecycle import Action, VisitAction, move_visit
+from gateway.tickets.lifecycle import Action, VisitAction
 from gateway.tickets.new_rows import add_entries, show_time
-from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
 from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
-
-PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window
 
 
 def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -121,10 +117,7 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
                   hear_by=hear_by(visit, work, now))
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     visit.handed_back_at = now
-    move_visit(visit, VisitAction.CALL_OFF, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    end_visit(visit, VisitAction.CALL_OFF, work, now)
     if job.first_asked == visit.provider_id:
         job.first_asked = None
     advance(job, Action.HAND_BACK, work, now)

@@ -23,7 +23,7 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import CancelTicket, Depart, Finish, ResolveTicket
-from gateway.tickets.closing import PAGE_AFTER_VISIT, cancel, expire, resolve
+from gateway.tickets.closing import cancel, end_visit, resolve
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, hold
 from gateway.tickets.dispatch.ask import dispatch, dispatch_new
@@ -85,11 +85,8 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
         _check_reason(act, visit, now)
     job = work.jobs[visit.job_id]
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
-    move_visit(visit, VisitAction.FINISH, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
+    end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if act.outcome is not VisitOutcome.COMPLETE:
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)

@@ -1,8 +1,8 @@
 """Plans what an agent does with a callback, and what follows when it is overdue."""
 
+from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import OPEN, WAITING, Action, move
-from gateway.callbacks.open import desk_hours
 from gateway.config.settings import Service
 from gateway.model import (
     DAY,

@@ -31,7 +31,7 @@ from gateway.model import (
 from gateway.model.states import CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
-from gateway.tickets.lifecycle import UNASSIGNED
+from gateway.tickets.lifecycle import UNASSIGNED, VISIT_AHEAD
 
 
 class TopicName(StrEnum):
@@ -235,7 +235,7 @@ def _not_coming(notification: Notification, context: NotificationContext, now: I
     visit = _visit_of(notification, context)
     if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    if visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE):
+    if visit.state in VISIT_AHEAD:
         return None
     return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state if context.ticket else visit.state})
 
@@ -260,7 +260,7 @@ def _news_of_the_visit_over(notification: Notification, context: NotificationCon
         return Reason(ReasonKind.TICKET_GONE)
     if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    if visit.state not in (VisitState.PLANNED, VisitState.EN_ROUTE):
+    if visit.state not in VISIT_AHEAD:
         return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
     return _said_anew(notification, context)
 

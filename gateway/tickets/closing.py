@@ -30,12 +30,11 @@ from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import withdraw_offers
 from gateway.tickets.facts import job_facts, ticket_facts
 from gateway.tickets.jobs import needed_by_others
-from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, VisitAction, can, move, move_visit
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, VISIT_AHEAD, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import cancel_promises
 from gateway.tickets.visits.say import tell_customer, tell_who_goes
-from gateway.tickets.visits.watch import AHEAD
 
 PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
 PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is
@@ -84,7 +83,7 @@ def cancel(ticket: Ticket, why: str | Reason, who: Actor, work: SiteWork, policy
     """It ends without a solution: what no other ticket needs is called off; whoever was told of a visit hears it."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
-        if visit is not None and visit.state in AHEAD and not needed_by_others(job, ticket, work):
+        if visit is not None and visit.state in VISIT_AHEAD and not needed_by_others(job, ticket, work):
             tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="cancelled",
                           why=why.stored() if isinstance(why, Reason) else why)
     call_off(ticket, work, policy, now, Action.CANCEL)

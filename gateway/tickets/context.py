@@ -32,6 +32,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft
+from gateway.model.states import worst
 from gateway.notifications.catalogue import Catalogues
 from gateway.tickets.dispatch.territory import Place
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -82,6 +83,11 @@ class SiteWork:
         link = self.follow.get(subject_id)
         return None if link is None else link.id
 
+    def provider_name(self, provider_id: str) -> str:
+        """Its id where the providers were left out."""
+        directory = self.provider_loads.directory
+        return directory[provider_id].name if provider_id in directory else provider_id
+
     def jobs_of(self, ticket: Ticket) -> list[Job]:
         """Every job of the ticket, open or not, oldest first."""
         return [self.jobs[one.job_id] for one in self.job_tickets if one.ticket_id == ticket.id]
@@ -100,7 +106,7 @@ class SiteWork:
 
     def severity_of(self, job: Job) -> Severity:
         """That of its most severe ticket."""
-        return max((ticket.severity for ticket in self.tickets_of(job)), key=lambda severity: severity.rank)
+        return worst(*(ticket.severity for ticket in self.tickets_of(job)))
 
     def visit_of(self, job: Job) -> Visit | None:
         """The job's current visit."""

@@ -3,6 +3,7 @@
 from gateway.model import Actor, EntryKind, Instant, PriceAnswer, Ticket, TicketState
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
+from gateway.model.states import worst
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
 from gateway.tickets.dispatch.ask import dispatch_new, withdraw_offers
@@ -26,7 +27,7 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
     for alarm in work.alarms_of(ticket):
         alarm.ticket_id = target.id
     work.causes.setdefault(target.id, {}).update(work.causes.get(ticket.id, {}))
-    target.severity = max(target.severity, ticket.severity, key=lambda severity: severity.rank)
+    target.severity = worst(target.severity, ticket.severity)
     go_over(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
     for job in jobs:
         host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),

@@ -30,7 +30,6 @@ from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 from gateway.tickets.visits.household import last_visit, needed_after_all
-from gateway.tickets.visits.say import provider_name
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
@@ -165,7 +164,7 @@ def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
     last = max((visit for visit in visits if visit is not None), key=lambda visit: visit.done_at or 0, default=None)
     if last is None:
         return {}
-    return {"technician": last.technician or provider_name(last.provider_id, work), "note": last.note or ""}
+    return {"technician": last.technician or work.provider_name(last.provider_id), "note": last.note or ""}
 
 
 def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool, **more: Any) -> None:

@@ -17,7 +17,6 @@ from gateway.tickets.sla.follow import complete
 from gateway.tickets.sla.watch import plan_sla_due
 from gateway.tickets.visits.household import wake
 from gateway.tickets.visits.overdue import plan_visit_due
-from gateway.tickets.visits.say import provider_name
 
 
 @dataclass
@@ -82,7 +81,7 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)
             if offer is not None and offer.closed_at is None:
-                plan_offer_expired(offer, provider_name(offer.provider_id, work), work, policy, now)
+                plan_offer_expired(offer, work.provider_name(offer.provider_id), work, policy, now)
         case DueKind.ASK_AGAIN:
             dispatch(work.jobs[due.subject_id], work, policy, now)
         case DueKind.NEXT_WAVE:

@@ -9,10 +9,10 @@ from sqlmodel import Session, col, select
 from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
-from gateway.tickets.sla.follow import Clocks, facts_of
-from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy, content, from_content
+from gateway.tickets.sla.follow import Clocks
+from gateway.tickets.sla.policy import PolicyFacts, SlaPolicies, SlaPolicy, content, from_content, policy_facts
 
-Measured = tuple[Ticket, dict[SlaKind, SlaClock], Facts]
+Measured = tuple[Ticket, dict[SlaKind, SlaClock], PolicyFacts]
 
 
 def keep_versions(session: Session, policies: SlaPolicies, now: Instant) -> None:
@@ -89,6 +89,6 @@ def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list
     for some in chunks(ids):
         rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
                             .where(col(Ticket.id).in_(some)))
-        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or ""))
+        found += [(ticket, dict(clocks.get(ticket.id, {})), policy_facts(ticket, profile or ""))
                   for ticket, profile in rows]
     return found

@@ -22,6 +22,7 @@ from gateway.model import (
     Suppressor,
     Ticket,
 )
+from gateway.model.states import worst
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, prove_resolved, resolve
@@ -81,7 +82,7 @@ def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy
     if settling:
         alarm.evidence = alarm.evidence | {"came_back": alarm.evidence.get("came_back", 0) + 1}
     alarm.cleared_at = alarm.suppressed_until = None
-    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
+    alarm.severity = worst(alarm.severity, raised.severity)
     hold = _suppression_of(alarm, context, policy, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.suppress(*hold)

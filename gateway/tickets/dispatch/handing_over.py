@@ -7,9 +7,8 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import end_due
 from gateway.tickets.dispatch.ask import dispatch, withdraw
+from gateway.tickets.lifecycle import VISIT_AHEAD
 from gateway.tickets.visits.changes import take_back
-
-_COMES = (VisitState.PLANNED, VisitState.EN_ROUTE)
 
 
 def removal_errors(provider_id: str, sites: Iterable[SiteWork], hand_over: bool) -> list[str]:
@@ -17,7 +16,7 @@ def removal_errors(provider_id: str, sites: Iterable[SiteWork], hand_over: bool)
     somebody's home is left to finish."""
     visits = [(visit, work) for work in sites for visit in _open_visits(provider_id, work)]
     at_work = [_said(visit, work) for visit, work in visits if visit.state is VisitState.ON_SITE]
-    coming = [_said(visit, work) for visit, work in visits if visit.state in _COMES]
+    coming = [_said(visit, work) for visit, work in visits if visit.state in VISIT_AHEAD]
     errors = [f"{one} — expected it to be finished first" for one in at_work]
     if coming and not hand_over:
         errors += [f"{one} — expected --hand-over, which asks others and tells the customers" for one in coming]
@@ -31,7 +30,7 @@ def plan_removal(provider_id: str, sites: Iterable[SiteWork], policy: Policy, wh
     offers = visits = 0
     for work in sites:
         for visit in _open_visits(provider_id, work):
-            if visit.state in _COMES:
+            if visit.state in VISIT_AHEAD:
                 visits += 1
                 take_back(visit, "", work, policy, who, now)
                 dispatch(work.jobs[visit.job_id], work, policy, now)

@@ -31,7 +31,7 @@ from gateway.tickets.jobs import add_to, jobs_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_pages, page_dispatcher
-from gateway.tickets.sla.policy import Facts
+from gateway.tickets.sla.policy import policy_facts
 
 RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
 
@@ -65,8 +65,7 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
 def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> Instant:
     """When the SLA asks for a first response; without one, as long as the settings say."""
     context = work.devices.get(ticket.device_id)
-    agreed = policy.sla.for_ticket(Facts(ticket.customer_id, ticket.site_id,
-                                         "" if context is None else context.device.profile, ticket.skill))
+    agreed = policy.sla.for_ticket(policy_facts(ticket, "" if context is None else context.device.profile))
     target = None if agreed is None else agreed.target(ticket.severity, SlaKind.FIRST_RESPONSE)
     by = None if agreed is None or target is None else working_time.add(agreed.calendar(ticket.severity), now, target)
     return now + policy.service.price_answer_minutes * MINUTE if by is None else by

@@ -22,13 +22,14 @@ from gateway.model import (
     SubjectKind,
     Visit,
     customer,
+    round_up,
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
 from gateway.tickets.lifecycle import UNASSIGNED
 from gateway.tickets.promises.ledger import WORD_LEAD, ToldTime, of_kind
 
-STEP = 5 * MINUTE  # nobody believes 15:07
+STEP = 5 * MINUTE
 AFTER_THE_NIGHT = HOUR  # time for those who begin in the morning to find out more
 DOUBLED_MOST = 4  # times
 
@@ -73,11 +74,11 @@ def next_word_at(severity: Severity, said: int, reader: Customer | None, service
     """By when the reader hears from us again: after as long as the settings say, and twice as long each time that there
     was nothing new to say (`said`), at most a day; not at night unless the fault is critical."""
     wait = min(service.next_word_minutes[severity] * MINUTE << min(said, DOUBLED_MOST), DAY)
-    at = _rounded_up(now + wait)
+    at = round_up(now + wait, STEP)
     if severity is not Severity.CRITICAL and reader is not None:
         night = quiet_until(reader.quiet_from, reader.quiet_until, reader.timezone, at - WORD_LEAD)
         if night is not None:
-            at = _rounded_up(night + AFTER_THE_NIGHT)
+            at = round_up(night + AFTER_THE_NIGHT, STEP)
     return at
 
 
@@ -132,7 +133,3 @@ def _end_of_outage(row: Notification, context: NotificationContext) -> ToldTime 
 
 def _of_visit(visit: Visit) -> Subject:
     return Subject(SubjectKind.JOB, visit.job_id)
-
-
-def _rounded_up(at: Instant) -> Instant:
-    return -(-at // STEP) * STEP

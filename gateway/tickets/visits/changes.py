@@ -15,6 +15,7 @@ from gateway.model import (
     Ticket,
     Visit,
     VisitState,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
@@ -24,26 +25,26 @@ from gateway.tickets.closing import PAGE_AFTER_WINDOW, end_visit
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.lifecycle import Action, VisitAction
+from gateway.tickets.lifecycle import VISIT_AHEAD, Action, VisitAction
 from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
-from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
+from gateway.tickets.visits.say import hear_by, tell_customer
 
 
 def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The technician still comes, and says when: the customer hears it when it is not what they were told. Raises
     Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    _check_ahead(visit)
     if visit.eta is not None and visit.asks == 0 and abs(visit.eta - now - act.minutes * MINUTE) < MINUTE:
         return  # the same tap twice
     was_told = _has_passed(DueKind.WINDOW_ENDING, visit, work)
     visit.eta, visit.asks = now + act.minutes * MINUTE, 0
     late = visit.eta > visit.window_until
     if late:
-        visit.window_until = watch.rounded_up(watch.eta_overdue_at(visit.eta))
+        visit.window_until = round_up(watch.eta_overdue_at(visit.eta), watch.STEP)
         _keep_page(visit, work)
         show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     if visit.state is VisitState.EN_ROUTE:
@@ -60,7 +61,7 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
                         who: Actor, now: Instant) -> None:
     """The technician works on: whoever is to see them afterwards hears their new window before the old one ends. Raises
     Refused."""
-    _check(visit, VisitState.ON_SITE)
+    _check_on_site(visit)
     visit.asks, until = 0, now + act.minutes * MINUTE
     set_due(visit, DueKind.WORK_OVERRUN, watch.eta_overdue_at(until), Responsible.TECHNICIAN, work, policy)
     add_entries(visit, work, now, EntryKind.OVERRUN_REPORTED, who=who, minutes=act.minutes)
@@ -77,7 +78,7 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
 def plan_propose_window(act: ProposeWindow, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant
                         ) -> None:
     """Another window than the one they promised; one that is two weeks off is asked back. Raises Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    _check_ahead(visit)
     if act.window_until <= max(act.window_from, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
     if act.window_from > now + watch.WINDOW_LIMIT:
@@ -103,7 +104,7 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
 
 def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The firm cannot come after all: the customer hears it at once, and others are asked. Raises Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    _check_ahead(visit)
     take_back(visit, act.why.strip(), work, policy, who, now)
     dispatch(work.jobs[visit.job_id], work, policy, now)
 
@@ -112,7 +113,7 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     """Nobody comes by this visit any more, and others shall be asked: by the firm, or by a dispatcher."""
     job = work.jobs[visit.job_id]
     add_entries(visit, work, now, EntryKind.HANDED_BACK, who=who, reason=why,
-                provider=provider_name(visit.provider_id, work))
+                provider=work.provider_name(visit.provider_id))
     tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="handed_back", why=why,
                   hear_by=hear_by(visit, work, now))
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
@@ -142,20 +143,30 @@ def is_missed(visit: Visit, now: Instant) -> bool:
 
 def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:
     """At the door, and nobody answers the telephone either: the first call counts. Raises Refused."""
-    _check(visit, VisitState.ON_SITE)
+    _check_on_site(visit)
     if visit.called_at is None:
         visit.called_at = now
         add_entries(visit, work, now, EntryKind.CALL_UNANSWERED, who=who)
 
 
-def _check(visit: Visit, *states: VisitState) -> None:
+def check_not_over(visit: Visit) -> None:
+    """Raises Refused when the visit is."""
     if visit.state is VisitState.DONE:
         raise Refused(RefusedReason.VISIT_OVER)
     if visit.state is VisitState.CANCELLED:
         raise Refused(RefusedReason.VISIT_CANCELLED)
-    if visit.state not in states:
-        early = visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE)
-        raise Refused(RefusedReason.NOT_ARRIVED if early else RefusedReason.ALREADY_ARRIVED)
+
+
+def _check_ahead(visit: Visit) -> None:
+    check_not_over(visit)
+    if visit.state not in VISIT_AHEAD:
+        raise Refused(RefusedReason.ALREADY_ARRIVED)
+
+
+def _check_on_site(visit: Visit) -> None:
+    check_not_over(visit)
+    if visit.state is not VisitState.ON_SITE:
+        raise Refused(RefusedReason.NOT_ARRIVED)
 
 
 def _has_passed(kind: DueKind, visit: Visit, work: SiteWork) -> bool:

@@ -18,6 +18,7 @@ from gateway.model import (
     Visit,
     VisitState,
     customer,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
@@ -27,7 +28,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, Action
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, VISIT_AHEAD, Action
 from gateway.tickets.new_rows import add_entries, entry, notify
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.overdue import is_worth_a_look
@@ -42,7 +43,7 @@ def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
         if visit is None or job.state not in BEFORE_ARRIVAL or is_asked(visit, work) or any(
                 work.faults_of(one) for one in work.tickets_of(job)):
             continue
-        until = watch.rounded_up(now + policy.service.needed_minutes * MINUTE)
+        until = round_up(now + policy.service.needed_minutes * MINUTE, watch.STEP)
         set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)
         add_entries(job, work, now, EntryKind.STILL_NEEDED_ASKED)
         tell_customer(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until,
@@ -88,9 +89,9 @@ def plan_allow_early(ticket: Ticket, work: SiteWork, who: Actor, now: Instant) -
 def plan_report_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody came, says the household: a dispatcher hears it at once. Raises Refused while there is still time."""
     visit = _current(ticket, work)
-    if visit is None or visit.state not in (*watch.AHEAD, VisitState.ON_SITE):
+    if visit is None or visit.state not in VISIT_AHEAD | {VisitState.ON_SITE}:
         raise Refused(RefusedReason.NOTHING_TO_ANSWER)
-    if visit.state in watch.AHEAD and now < visit.window_until:
+    if visit.state in VISIT_AHEAD and now < visit.window_until:
         raise Refused(RefusedReason.WINDOW_NOT_OVER)
     work.draft.add(entry(ticket, now, EntryKind.MISSED_REPORTED, who=who))
     tell_dispatcher(Reason(ReasonKind.NOBODY_CAME_SAID), visit, work, policy, now)

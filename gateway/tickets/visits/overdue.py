@@ -23,10 +23,10 @@ from gateway.tickets.deadlines import end_due, set_due
 from gateway.tickets.dispatch.provider_ranking import distance_km
 from gateway.tickets.lifecycle import VisitAction, move_visit
 from gateway.tickets.new_rows import add_entries
+from gateway.tickets.promises.ledger import WORD_LEAD
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
 
-WORD_LEAD = 5 * MINUTE  # so long before somebody was to hear again the clock looks
 _DANGEROUS = Severity.CRITICAL.rank
 
 

@@ -16,8 +16,8 @@ from gateway.model import (
     TicketState,
     Visit,
     VisitOutcome,
-    VisitState,
     customer,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
@@ -35,6 +35,7 @@ from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import settle_arrival
 from gateway.tickets.promises.told_times import arrival_estimate
 from gateway.tickets.visits import watch
+from gateway.tickets.visits.changes import check_not_over
 from gateway.tickets.visits.overdue import watch_travel, watch_work
 from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, visit_facts
 
@@ -125,7 +126,7 @@ def _go_on_watching(ticket: Ticket, visit: Visit, work: SiteWork, policy: Policy
         entry(ticket, now, EntryKind.STILL_WATCHED),
         notify(policy, customer(ticket.customer_id), TopicName.WATCHING, ticket, ticket.round, now,
                facts=visit_facts(visit, work.jobs[visit.job_id], work, policy) | {
-                   "note": visit.note or "", "hear_by": watch.rounded_up(proof or now)},
+                   "note": visit.note or "", "hear_by": round_up(proof or now, watch.STEP)},
                link_id=work.follow_id(ticket.id)))
 
 
@@ -174,9 +175,6 @@ def plan_cancel(act: CancelTicket, ticket: Ticket, work: SiteWork, policy: Polic
 
 
 def _check(visit: Visit, action: VisitAction, otherwise: RefusedReason) -> None:
-    if visit.state is VisitState.DONE:
-        raise Refused(RefusedReason.VISIT_OVER)
-    if visit.state is VisitState.CANCELLED:
-        raise Refused(RefusedReason.VISIT_CANCELLED)
+    check_not_over(visit)
     if not can(visit, action):
         raise Refused(otherwise)

@@ -23,6 +23,7 @@ from gateway.model import (
     PriceAnswer,
     Subject,
     TicketState,
+    round_up,
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
@@ -195,5 +196,5 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
         is_call=isinstance(facts, DispatchCallback),
         of_a_home=isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None, hold_reasons=tuple(HoldReason),
         until=arrival_windows.written_local(now + 24 * HOUR, view.zone),
-        window=[arrival_windows.written_local(-(-now // HALF) * HALF + hours * HOUR, view.zone)
+        window=[arrival_windows.written_local(round_up(now, HALF) + hours * HOUR, view.zone)
                 for hours in (0, gw.settings.service.arrival_hours)])

@@ -20,12 +20,11 @@ from gateway.tickets.sla.follow import (
     carry_over,
     course,
     customer_heard,
-    facts_of,
     follow,
     follow_tickets,
     taken_in_hand,
 )
-from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets, policy_facts
 
 DESK = Calendar("Europe/Berlin", dict.fromkeys(DAYS[:5], (("09:00", "17:00"),)))
 FIRST, UPDATE, SOLUTION = SlaKind.FIRST_RESPONSE, SlaKind.UPDATE, SlaKind.SOLUTION
@@ -219,8 +218,8 @@ def test_an_outage_tells_its_customers_itself_so_that_its_ticket_has_no_update_c
 
 
 def test_an_outage_falls_under_no_policy_of_the_home_where_it_began() -> None:
-    assert facts_of(Desk("26 10:00").ticket, "heat-pump") == ("c-1", "s-1", "heat-pump", "heating")
-    assert facts_of(Desk("26 10:00", outage="U-1").ticket, "heat-pump") == ("", "", "", "heating")
+    assert policy_facts(Desk("26 10:00").ticket, "heat-pump") == ("c-1", "s-1", "heat-pump", "heating")
+    assert policy_facts(Desk("26 10:00", outage="U-1").ticket, "heat-pump") == ("", "", "", "heating")
 
 
 def test_of_two_merged_tickets_whoever_waited_longer_counts() -> None:

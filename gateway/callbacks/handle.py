@@ -22,7 +22,7 @@ from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry, notify, show_time
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
 from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
-from gateway.tickets.promises.told_times import call_by
+from gateway.tickets.promises.promised_times import call_by
 
 CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 

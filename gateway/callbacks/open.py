@@ -31,7 +31,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, show_time
 from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
-from gateway.tickets.promises.told_times import call_by
+from gateway.tickets.promises.promised_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing

@@ -21,7 +21,7 @@ from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import UNASSIGNED, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import correct_promises, make_promise, settle_promises
-from gateway.tickets.promises.told_times import estimated_end
+from gateway.tickets.promises.promised_times import estimated_end
 
 
 def open_ticket(changes: OutageChanges, outage: Outage) -> None:

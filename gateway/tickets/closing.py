@@ -34,7 +34,7 @@ from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, VISIT_AHEAD, Acti
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import cancel_promises
-from gateway.tickets.visits.say import tell_customer, tell_who_goes
+from gateway.tickets.visits.messages import tell_customer, tell_who_goes
 
 PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
 PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is

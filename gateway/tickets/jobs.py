@@ -22,7 +22,7 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
                 add_to(job, ticket, needed, work)
                 return job
     job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
-              first_asked=_asked_first(ticket, needed, work))
+              first_asked=_preferred_provider(ticket, needed, work))
     work.jobs[job.id] = job
     work.draft.add(job)
     add_to(job, ticket, [], work)
@@ -67,7 +67,7 @@ def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> boo
     return False
 
 
-def _asked_first(ticket: Ticket, needed: list[str], work: SiteWork) -> str | None:
+def _preferred_provider(ticket: Ticket, needed: list[str], work: SiteWork) -> str | None:
     """The provider that comes to the site anyway; else the one that came for the ticket before."""
     coming = [job.provider_id for job in work.jobs.values()
               if job.state in UNDER_WAY and not _of_outage(job, work) and _has(job.provider_id, needed, work)]

@@ -10,7 +10,7 @@ from gateway.tickets.dispatch.ask import dispatch_new, withdraw_offers
 from gateway.tickets.jobs import add_to, can_grow, jobs_for
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
 from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import go_over
+from gateway.tickets.promises import transfer_promises
 
 
 def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -28,7 +28,7 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
         alarm.ticket_id = target.id
     work.causes.setdefault(target.id, {}).update(work.causes.get(ticket.id, {}))
     target.severity = worst(target.severity, ticket.severity)
-    go_over(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
+    transfer_promises(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
     for job in jobs:
         host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),
                     None)

@@ -29,7 +29,7 @@ from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.promises import ToldTime, make_promise
+from gateway.tickets.promises import PromisedTime, make_promise
 
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
@@ -74,7 +74,8 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
                 site_id=site_id, created_at=now, expires_at=until)
 
 
-def show_time(time: ToldTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None) -> None:
+def show_time(time: PromisedTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None
+              ) -> None:
     """The customer's page, or their device, shows this time from now on: it is promised."""
     make_promise(time, work.promises.setdefault(time.subject.id, []), work.draft, policy.new_id, now, shown=True,
                  corrects=corrects)

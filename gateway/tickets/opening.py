@@ -21,7 +21,7 @@ from gateway.tickets.alarms import remote_fix
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.deadlines import end_due
-from gateway.tickets.dispatch.ask import dispatch, dispatch_new, hurry
+from gateway.tickets.dispatch.ask import dispatch, dispatch_new, shorten_offers
 from gateway.tickets.dispatch.cover import cover_at
 from gateway.tickets.dispatch.price_question import held_job, hold_for_yes, release
 from gateway.tickets.dispatch.provider_ranking import URGENT
@@ -29,12 +29,12 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
-from gateway.tickets.visits.household import last_visit, needed_after_all
+from gateway.tickets.visits.household import end_question, last_visit
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
 
-def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
+def add_to_ticket(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket. Nobody
     is sent for an alarm that the customer wants nobody to come for."""
     if alarm.declined_at is not None:
@@ -48,7 +48,7 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
         return
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
-    needed_after_all(ticket, work)
+    end_question(ticket, work)
     work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.cause_texts
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
@@ -84,7 +84,7 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     if not others or worse:
         _announce(ticket, work, policy, now, context.after_outage)  # else they hear of it with who comes
     if worse:
-        _hurry(ticket, alarm, job, work, policy, now)
+        _notify_providers(ticket, alarm, job, work, policy, now)
     _ask([job], work, policy, now, context.after_outage)
 
 
@@ -132,7 +132,7 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
 
 def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever it makes a difference to hears that it is more serious than it was."""
-    _hurry(ticket, alarm, job, work, policy, now)
+    _notify_providers(ticket, alarm, job, work, policy, now)
     if alarm.severity == Severity.CRITICAL and ticket.state in BEFORE_DEPARTURE:
         work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket,
                               f"{alarm.id}.{alarm.severity}", now, facts=_worse_facts(ticket, alarm, work, policy),
@@ -141,13 +141,13 @@ def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, poli
         dispatch(job, work, policy, now)
 
 
-def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def _notify_providers(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Providers that are asked, or come, hear that it is more serious; asked for something urgent, they have less
     time to answer."""
     concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
     concerned += [offer.provider_id for offer in work.pending_offers(job)]
     if alarm.severity in URGENT:
-        hurry(job, work, policy, now)
+        shorten_offers(job, work, policy, now)
     for firm in concerned:
         work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
                               facts=_worse_facts(ticket, alarm, work, policy)))

@@ -29,7 +29,7 @@ from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, prove_
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNASSIGNED, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
-from gateway.tickets.opening import is_on_ticket, take_on
+from gateway.tickets.opening import add_to_ticket, is_on_ticket
 from gateway.tickets.visits.household import ask_whether_needed
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
@@ -54,7 +54,7 @@ def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: 
         if raised.remote_fix is not None and not is_on_ticket(raised.rule, context):
             remote_fix.begin(alarm, raised.remote_fix, context, online, policy, now)
         if alarm.try_until is None:
-            take_on(alarm, context, policy, now)
+            add_to_ticket(alarm, context, policy, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in context.alarms.values() if alarm.try_until is not None]:
             plan_remote_fix_over(trying, context, False, policy, now)
@@ -87,13 +87,13 @@ def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy
     if hold is not None:
         alarm.suppress(*hold)
     elif raised.action == "ticket" and not (settling and _is_dealt_with(alarm, context)):
-        take_on(alarm, context, policy, now)
+        add_to_ticket(alarm, context, policy, now)
 
 
 def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
     remote_fix.close_failed(alarm, context, online)
-    take_on(alarm, context, policy, now)
+    add_to_ticket(alarm, context, policy, now)
 
 
 def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
@@ -121,7 +121,7 @@ def _handle_as_new(alarm: Alarm, context: PlanningContext, online: bool, policy:
     if first is not None and not is_on_ticket(alarm.rule, context):
         remote_fix.begin(alarm, first, context, online, policy, now)
     if alarm.try_until is None:
-        take_on(alarm, context, policy, now)
+        add_to_ticket(alarm, context, policy, now)
     if kind is SuppressedBy.RULE:
         context.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 

@@ -31,8 +31,8 @@ from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action
 from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
-from gateway.tickets.promises.told_times import arrival_window
-from gateway.tickets.visits.changes import take_back_missed
+from gateway.tickets.promises.promised_times import arrival_window
+from gateway.tickets.visits.changes import hand_back_missed
 from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
@@ -142,7 +142,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if provider.removed_at is not None:
         raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
-    missed = take_back_missed(ticket, work, policy, who, now)
+    missed = hand_back_missed(ticket, work, policy, who, now)
     waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
     if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)

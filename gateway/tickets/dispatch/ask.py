@@ -119,7 +119,7 @@ def withdraw(offer: Offer, work: SiteWork, policy: Policy, now: Instant, topic: 
                           facts=job_facts(work.jobs[offer.job_id], work, policy)))
 
 
-def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def shorten_offers(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It has become urgent: open offers end, and the next wave comes, as soon as those of urgent work do."""
     rules = policy.service.offers.urgent
     pending = work.pending_offers(job)

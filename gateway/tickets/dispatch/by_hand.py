@@ -23,7 +23,7 @@ from gateway.tickets.dispatch.price_question import held_job
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import NOBODY_COMES, UNASSIGNED
 from gateway.tickets.new_rows import entry, notify
-from gateway.tickets.visits.changes import take_back_missed
+from gateway.tickets.visits.changes import hand_back_missed
 from gateway.tickets.visits.household import wake
 
 
@@ -31,7 +31,7 @@ def plan_ask_again(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, n
     """Providers are ranked anew now, and asked, also those that had declined; what was on hold goes on; who was to come
     and did not is no longer waited for. Raises Refused when somebody is being asked, or comes, or the customer has to
     agree first."""
-    take_back_missed(ticket, work, policy, who, now)
+    hand_back_missed(ticket, work, policy, who, now)
     jobs = [job for job in _jobs(ticket, work, frozenset((TicketState.NEW, TicketState.ON_HOLD)))
             if job is not held_job(ticket, work)]
     if not jobs:

@@ -120,12 +120,12 @@ def plan_person_acted(tickets: Iterable[Ticket], spoken: bool, work: SiteWork, p
     """One of the operator's own people has done something about these tickets; `spoken`: with the customer."""
     for ticket in tickets:
         clocks = work.sla_clocks.get(ticket.id, {})
-        taken_in_hand(clocks, ticket, policy.sla, now)
+        end_first_response(clocks, ticket, policy.sla, now)
         if spoken:
-            customer_heard(clocks, ticket, policy.sla, now)
+            restart_update(clocks, ticket, policy.sla, now)
 
 
-def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
+def end_first_response(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A person has acknowledged it: that is a first response too, also before any firm accepts."""
     clock = clocks.get(SlaKind.FIRST_RESPONSE)
     policy = None if clock is None else policies.of_clock(clock.policy)
@@ -133,7 +133,7 @@ def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: In
         end(clock, policy.calendar(ticket.severity), now)
 
 
-def customer_heard(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
+def restart_update(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A message about the ticket has been handed over: the next is due one target later. No other clock minds."""
     clock = clocks.get(SlaKind.UPDATE)
     policy = None if clock is None else policies.of_clock(clock.policy)

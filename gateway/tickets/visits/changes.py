@@ -28,10 +28,10 @@ from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.lifecycle import VISIT_AHEAD, Action, VisitAction
 from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.promises import correct_promises
-from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
+from gateway.tickets.promises.promised_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
+from gateway.tickets.visits.messages import hear_by, tell_customer
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
-from gateway.tickets.visits.say import hear_by, tell_customer
 
 
 def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -105,11 +105,11 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
 def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The firm cannot come after all: the customer hears it at once, and others are asked. Raises Refused."""
     _check_ahead(visit)
-    take_back(visit, act.why.strip(), work, policy, who, now)
+    hand_back(visit, act.why.strip(), work, policy, who, now)
     dispatch(work.jobs[visit.job_id], work, policy, now)
 
 
-def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+def hand_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody comes by this visit any more, and others shall be asked: by the firm, or by a dispatcher."""
     job = work.jobs[visit.job_id]
     add_entries(visit, work, now, EntryKind.HANDED_BACK, who=who, reason=why,
@@ -124,14 +124,14 @@ def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     advance(job, Action.HAND_BACK, work, now)
 
 
-def take_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
+def hand_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
     """Nobody came within the window: whoever was to come is no longer waited for. Returns the jobs that others can be
     asked for now."""
     missed = []
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
         if visit is not None and is_missed(visit, now):
-            take_back(visit, "", work, policy, who, now)
+            hand_back(visit, "", work, policy, who, now)
             missed.append(job)
     return missed
 

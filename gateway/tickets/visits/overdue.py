@@ -25,7 +25,7 @@ from gateway.tickets.lifecycle import VisitAction, move_visit
 from gateway.tickets.new_rows import add_entries
 from gateway.tickets.promises.ledger import WORD_LEAD
 from gateway.tickets.visits import watch
-from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, tell_who_goes
 
 _DANGEROUS = Severity.CRITICAL.rank
 

@@ -33,11 +33,11 @@ from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can,
 from gateway.tickets.new_rows import add_entries, entry, notify, show_time
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import settle_arrival
-from gateway.tickets.promises.told_times import arrival_estimate
+from gateway.tickets.promises.promised_times import arrival_estimate
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.changes import check_not_over
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, visit_facts
 from gateway.tickets.visits.overdue import watch_travel, watch_work
-from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, visit_facts
 
 _HOLDS = {
     IncompleteReason.PART_MISSING: HoldReason.PART, IncompleteReason.NO_ACCESS: HoldReason.NO_ACCESS,

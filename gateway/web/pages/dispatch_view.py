@@ -47,7 +47,7 @@ class Page(NamedTuple):
     mine: bool  # whoever looks
 
 
-class Asked(NamedTuple):
+class OfferLine(NamedTuple):
     """A firm and how it answered."""
 
     name: str
@@ -55,7 +55,7 @@ class Asked(NamedTuple):
     how: str
 
 
-class Reach(NamedTuple):
+class ContactLink(NamedTuple):
     """A way to reach the customer."""
 
     href: str
@@ -84,11 +84,11 @@ class DispatchPage:
     facts: Sequence[tuple[str, str]]
     pages: Sequence[Page]
     can: frozenset[str]  # the acts that are possible now
-    reach: Sequence[Reach]
+    reach: Sequence[ContactLink]
     timeline: Sequence[Line]
     severity: str = ""
-    asked: Sequence[Asked] = ()
-    not_asked: Sequence[tuple[str, str]] = ()  # firm, why not
+    asked: Sequence[OfferLine] = ()
+    passed_over: Sequence[tuple[str, str]] = ()  # firm, why not
     firms: Sequence[Provider] = ()  # whom one can ask now
     takers: Sequence[Provider] = ()  # who may have said yes on the telephone
     price: str = ""  # at which somebody comes, as the customer was asked
@@ -113,9 +113,9 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
         timeline=_timeline(facts.whose, words, say), severity=ticket.severity, price=price_of(ticket, words),
-        asked=[Asked(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
-                     _how(offer, words, say)) for offer in facts.offers],
-        not_asked=[*_not_asked(facts)],
+        asked=[OfferLine(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
+                         _how(offer, words, say)) for offer in facts.offers],
+        passed_over=[*_passed_over(facts)],
         firms=[one for one in takers if one.id not in asked_now], takers=takers)
 
 
@@ -209,7 +209,7 @@ def _how(offer: Offer, words: Catalogue, say: TimeFormat) -> str:
     return f"{said}: {offer.answer}" if offer.answer else said
 
 
-def _not_asked(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
+def _passed_over(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
     """(firm, why not) of the newest ranking; who was asked this round is in the list above. Those that do not go there
     come last and together: there may be hundreds."""
     asked = {offer.provider_id for offer in facts.offers if offer.round == facts.ticket.round}
@@ -226,11 +226,11 @@ def _not_asked(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
         yield ", ".join(names) + (f" … (+{more})" if more else ""), str(elsewhere["reason"])
 
 
-def _reach(contacts: Sequence[Contact]) -> list[Reach]:
+def _reach(contacts: Sequence[Contact]) -> list[ContactLink]:
     """By telephone or mail; other channels are for machines."""
     found = dict.fromkeys(contact.address for contact in contacts)
-    return [Reach(f"tel:{one}", one, "phone") for one in found if re.fullmatch(r"\+\d{6,15}", one)] + [
-        Reach(f"mailto:{one}", one, "talk") for one in found if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
+    return [ContactLink(f"tel:{one}", one, "phone") for one in found if re.fullmatch(r"\+\d{6,15}", one)] + [
+        ContactLink(f"mailto:{one}", one, "talk") for one in found if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
 
 
 def _timeline(whose: Whose, words: Catalogue, say: TimeFormat) -> list[Line]:

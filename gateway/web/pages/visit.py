@@ -77,7 +77,7 @@ class VisitView(NamedTuple):
     job: pages.JobDetails
     history: pages.History
     readings: list[Reading]
-    is_asked: bool  # the customer, whether somebody shall still come
+    awaits_answer: bool  # the customer, whether somebody shall still come
 
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])

@@ -19,10 +19,10 @@ from gateway.tickets.sla.follow import (
     adopt,
     carry_over,
     course,
-    customer_heard,
+    end_first_response,
     follow,
     follow_tickets,
-    taken_in_hand,
+    restart_update,
 )
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets, policy_facts
 
@@ -68,7 +68,7 @@ class Desk:
         self.clocks |= {clock.kind: clock for clock in new}
 
     def heard(self, when: str) -> None:
-        customer_heard(self.clocks, self.ticket, POLICIES, at(when))
+        restart_update(self.clocks, self.ticket, POLICIES, at(when))
 
     def due(self, kind: SlaKind) -> int | None:
         return self.clocks[kind].due_at
@@ -168,7 +168,7 @@ def test_waiting_for_a_part_is_not_overdue_osticket_1684_3034() -> None:
 
 def test_an_answer_by_a_person_ends_the_first_response_zammad_3140() -> None:
     desk = Desk("26 10:00")
-    taken_in_hand(desk.clocks, desk.ticket, POLICIES, at("26 10:10"))
+    end_first_response(desk.clocks, desk.ticket, POLICIES, at("26 10:10"))
     desk.set("26 12:00")
     assert (desk.clocks[FIRST].ended_at, desk.clocks[FIRST].missed_at) == (at("26 10:10"), None)
 

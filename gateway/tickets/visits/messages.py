@@ -36,7 +36,7 @@ def tell_customer(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
     """The household hears of its visit, under the number of the job's first ticket."""
     job = work.jobs[visit.job_id]
     ticket = work.named_ticket(job)
-    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, once(policy), now,
+    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts, link_id=work.follow_id(ticket.id)))
 
 
@@ -44,7 +44,7 @@ def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
     """Whoever has accepted hears of it: the technician, where their own contacts are known, else the firm."""
     job = work.jobs[visit.job_id]
     opening = next((one for one in work.visit_links.get(visit.id, []) if one.purpose is LinkPurpose.VISIT), None)
-    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), once(policy), now,
+    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts,
                           link_id=None if opening is None else opening.id))
 
@@ -70,6 +70,6 @@ def hear_by(visit: Visit, work: SiteWork, now: Instant) -> Instant:
     return at if night is None else round_up(night + HOUR, STEP)
 
 
-def once(policy: Policy) -> str:
+def new_occurrence(policy: Policy) -> str:
     """It is said once for each thing that happens; the same may happen again."""
     return policy.new_id("W")

@@ -188,6 +188,9 @@ class Topic:
 
 
 _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
+_OF_A_VISIT_AHEAD = frozenset({
+    TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_LATE, TopicName.VISIT_MISSED,
+    TopicName.VISIT_CHANGED, TopicName.VISIT_CALLED_OFF, TopicName.WORKS_AGAIN, TopicName.TECHNICIAN_ASKED})
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -265,9 +268,15 @@ def _visit_news_over(notification: Notification, context: NotificationContext, n
     return _superseded(notification, context)
 
 
+def of_different_visits(one: Notification, other: Notification) -> bool:
+    """Whether both are news of a visit that was still to come, and not of the same one: a ticket may have several."""
+    visits = [row.facts.get("visit_id") or row.occurrence for row in (one, other) if row.topic in _OF_A_VISIT_AHEAD]
+    return len(set(visits)) == 2
+
+
 def _superseded(notification: Notification, context: NotificationContext) -> Reason | None:
     later = any(row.topic == notification.topic and row.created_at > notification.created_at
-                for row in context.siblings)
+                and not of_different_visits(row, notification) for row in context.siblings)
     return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if later else None
 
 

@@ -113,7 +113,7 @@ def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> N
         tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
     else:
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
-                              work.tickets[visit.ticket_id], visit.id, now, facts=facts))
+                              work.subject_of_messages(visit), visit.id, now, facts=facts))
     end_visit(visit, VisitAction.CALL_OFF, work, now)
     cancel_promises(work.promises.get(job.id, []), now)
 
@@ -131,7 +131,8 @@ def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, 
     """A fault is over and the ticket has others: a job that only that fault needed, and nobody has accepted, ends."""
     for job in work.jobs_of(ticket):
         others = {one.skill for each in work.tickets_of(job) for one in work.alarms_of(each)}
-        alone = alarm.skill in job.skills and not others & set(job.skills)
+        alone = (alarm.skill in job.skills and not others & set(job.skills)
+                 and not needed_by_others(job, ticket, work))
         if alone and job.state in NOBODY_COMES and any(
                 one is not job and one.closed_at is None for one in work.jobs_of(ticket)):
             withdraw_offers(job, work, policy, now)

@@ -27,6 +27,8 @@ from gateway.model import (
     Site,
     SlaClock,
     SlaKind,
+    Subject,
+    SubjectKind,
     Ticket,
     TicketState,
     Visit,
@@ -103,6 +105,10 @@ class SiteWork:
         """The oldest unsettled ticket of the job (else the oldest): the number that messages about the job name."""
         mine = self.tickets_of(job)
         return next((ticket for ticket in mine if ticket.state in UNSETTLED), mine[0])
+
+    def subject_of_messages(self, of: Offer | Visit) -> Ticket | Subject:
+        """Whose number the messages about the offer or visit name: the ticket, or that of one that is over already."""
+        return self.tickets.get(of.ticket_id) or Subject(SubjectKind.TICKET, of.ticket_id)
 
     def severity_of(self, job: Job) -> Severity:
         """That of its most severe ticket."""

@@ -47,9 +47,10 @@ def add_to(job: Job, ticket: Ticket, skills: Iterable[str], work: SiteWork) -> N
     follow_jobs(ticket, work.jobs_of(ticket))
 
 
-def needed_by_others(job: Job, ticket: Ticket, work: SiteWork) -> bool:
-    """Whether another ticket still needs the job."""
-    return any(one is not ticket and one.state in UNSETTLED for one in work.tickets_of(job))
+def needed_by_others(job: Job, ticket: Ticket, work: SiteWork, *also: Ticket) -> bool:
+    """Whether any but the ticket, and those in `also`, still needs the job."""
+    mine = {one.id for one in (ticket, *also)}
+    return any(one.id not in mine and one.state in UNSETTLED for one in work.tickets_of(job))
 
 
 def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:

@@ -7,7 +7,7 @@ from gateway.model.states import worst
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
 from gateway.tickets.dispatch.ask import dispatch_new, withdraw_offers
-from gateway.tickets.jobs import add_to, can_grow, jobs_for
+from gateway.tickets.jobs import add_to, can_grow, jobs_for, needed_by_others
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises import transfer_promises
@@ -32,15 +32,18 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
     for job in jobs:
         host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),
                     None)
-        if host is not None and job.state in NOBODY_COMES:
-            add_to(host, target, job.skills, work)
+        if host is None or job.state not in NOBODY_COMES:
+            add_to(job, target, [], work)
+            continue
+        add_to(host, target, job.skills, work)
+        if not needed_by_others(job, ticket, work, target):
             withdraw_offers(job, work, policy, now)
             advance(job, Action.CANCEL, work, now)
-        else:
-            add_to(job, target, [], work)
     end_due(ticket, work)
     move(ticket, Action.MERGE, now)
-    ticket.merged_into = target.id
+    for one in work.tickets.values():
+        if one is ticket or one.merged_into == ticket.id:
+            one.merged_into = target.id
     follow_jobs(target, work.jobs_of(target))
     work.draft.add(entry(ticket, now, EntryKind.MERGED_INTO, who=who, ticket=target.id),
                    entry(target, now, EntryKind.MERGED_FROM, who=who, ticket=ticket.id))

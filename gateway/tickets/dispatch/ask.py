@@ -115,7 +115,7 @@ def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant, *, t
 def withdraw(offer: Offer, work: SiteWork, policy: Policy, now: Instant, topic: TopicName) -> None:
     """Withdraws a pending offer, and tells its provider."""
     close_offer(offer, OfferState.WITHDRAWN, work, now)
-    work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.tickets[offer.ticket_id], offer.id, now,
+    work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.subject_of_messages(offer), offer.id, now,
                           facts=job_facts(work.jobs[offer.job_id], work, policy)))
 
 

@@ -28,7 +28,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, VISIT_AHEAD, Action
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, UNSETTLED, VISIT_AHEAD, Action
 from gateway.tickets.new_rows import add_entries, entry, notify
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.messages import new_occurrence, tell_customer, tell_dispatcher, tell_who_goes, visit_facts
@@ -70,7 +70,7 @@ def plan_drop_visit(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, 
     """Nobody needs to come: it works again, and everybody who heard of the visit hears that. Raises Refused when nobody
     asks."""
     job, _ = _visit_in_question(ticket, work)
-    for one in work.tickets_of(job):
+    for one in [one for one in work.tickets_of(job) if one.state in UNSETTLED]:
         work.draft.add(entry(one, now, EntryKind.VISIT_DROPPED, who=who))
         resolve(one, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), work, policy, now, who,
                 notify_customer=one is ticket)

@@ -222,7 +222,7 @@ class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete or incomplete; cancelled when nobody comes."""
 
     __table_args__ = (  # what a provider has to do today, and who is out now: asked whenever providers are ranked
-        Index("visit_day", "provider_id", "window_from", "state"),
+        Index("visit_day", "window_from", "provider_id", "state"),
         Index("visit_out", "state", "provider_id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),

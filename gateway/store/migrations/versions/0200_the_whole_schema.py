@@ -674,6 +674,6 @@ def upgrade() -> None:
     op.create_index(op.f('ix_visit_offer_id'), 'visit', ['offer_id'], unique=False)
     op.create_index(op.f('ix_visit_provider_id'), 'visit', ['provider_id'], unique=False)
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)
-    op.create_index('visit_day', 'visit', ['provider_id', 'window_from', 'state'], unique=False)
+    op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

@@ -133,6 +133,7 @@ def test_a_dispatcher_asks_others_when_nobody_came(story: Story) -> None:
     story.wait(seconds=1)
     assert again(story, visit).state == VisitState.CANCELLED
     assert story.one(Offer, Offer.state == "pending").provider_id == "seeblick"  # not whoever did not come
+    assert story.heard(KUNZ)[-1] == TopicName.VISIT_CALLED_OFF
     assert story.last_told(ALICE, TopicName.VISIT_CALLED_OFF).facts["because"] == "handed_back"
 
 

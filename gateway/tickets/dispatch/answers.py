@@ -142,7 +142,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if provider.removed_at is not None:
         raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
-    missed = hand_back_missed(ticket, work, policy, who, now)
+    missed = hand_back_missed(ticket, work, policy, who, now, provider.id)
     waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
     if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)

@@ -30,7 +30,7 @@ from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.promised_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
-from gateway.tickets.visits.messages import hear_by, tell_customer
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
 
 
@@ -124,13 +124,16 @@ def hand_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor
     advance(job, Action.HAND_BACK, work, now)
 
 
-def hand_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
-    """Nobody came within the window: whoever was to come is no longer waited for. Returns the jobs that others can be
-    asked for now."""
+def hand_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant, asked: str = ""
+                     ) -> list[Job]:
+    """Nobody came within the window: whoever was to come is no longer waited for, and hears it unless it is they who
+    are `asked` again. Returns the jobs that others can be asked for now."""
     missed = []
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
         if visit is not None and is_missed(visit, now):
+            if visit.provider_id != asked:
+                tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
             hand_back(visit, "", work, policy, who, now)
             missed.append(job)
     return missed

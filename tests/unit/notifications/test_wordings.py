@@ -64,7 +64,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.VISIT_CALLED_OFF: {
         "handed back": {"because": "handed_back"},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
-        "to whoever goes": WHO_GOES | {"why": Reason(ReasonKind.NOT_NEEDED_SAID)}},
+        "to whoever goes": WHO_GOES},
     TopicName.VISIT_INCOMPLETE: {
         "a part": {"incomplete": IncompleteReason.PART_MISSING, "note": "The diverter valve is stuck.",
                    "parts": "diverter valve, seal", "expected_at": NOW + 2 * DAY - 2 * HOUR},
@@ -80,8 +80,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE)},
     TopicName.VISIT_PROBLEM: {
         "nobody came": DESK | {"why": Reason(ReasonKind.NOBODY_CAME)},
-        "handed back": DESK | {"hear_by": None, "why": Reason(ReasonKind.HANDED_BACK, {
-            "provider": "Kunz Heating", "words": "the van broke down"})}},
+        "unsafe": DESK | {"hear_by": None, "why": Reason(ReasonKind.UNSAFE_THERE, {
+            "words": "water stands around the fuse box"})}},
     TopicName.PLEASE_LOOK: {
         "nobody left": DESK | {"reader": "Dana Weber", "reason": PageReason.NOBODY_LEFT, "hear_by": None,
                                "technician": "", "provider": "", "window_from": None, "window_until": None},

@@ -15,8 +15,10 @@ from gateway.model import (
     Promise,
     PromiseKind,
     PromiseState,
+    Provider,
     Recipient,
     RecipientKind,
+    Site,
     Ticket,
     TicketState,
     Visit,
@@ -122,6 +124,16 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     assert story.last_told(ALICE, TopicName.TECHNICIAN_ASSIGNED).facts["technician"] == "Stefan Suter"
     for said in ("Nobody came within the arrival window", "nobody is on the way", "Kunz Heating does not come"):
         assert any(said in line for line in story.timeline(story.ticket.id)), said
+
+
+def test_who_has_a_long_way_is_asked_earlier(story: Story) -> None:
+    with story.gw.store.write() as session:
+        home, firm = session.get_one(Site, "alice-home"), session.get_one(Provider, "kunz")
+        home.lat, home.lon, firm.lat, firm.lon = 47.37, 8.54, 47.37, 9.05  # 38 km: an hour and a quarter, and parking
+    visit = assigned(story)
+    start = next(due.at for due in story.due(visit.id) if due.kind is DueKind.START_TRAVEL)
+    assert start is not None
+    assert 90 * MINUTE < visit.window_until - start < 100 * MINUTE
 
 
 def test_a_dispatcher_asks_others_when_nobody_came(story: Story) -> None:

@@ -73,11 +73,9 @@ def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
         case AcceptOffer(offer_id=key) | DeclineOffer(offer_id=key):
             offer, site_id = _get_locked(session, draft, Offer, key)
             provider = _get(session, draft, Provider, offer.provider_id)
-            asks_others = isinstance(act, DeclineOffer)
             if offer.state is not OfferState.PENDING:  # it can only be refused
                 return ActionContext(_job_alone(session, draft, offer.job_id), offer=offer, provider=provider)
-            return ActionContext(_site_work(session, draft, site_id, now if asks_others else None), offer=offer,
-                                 provider=provider)
+            return ActionContext(_site_work(session, draft, site_id, now), offer=offer, provider=provider)
         case OfferTo(ticket_id=key, provider_id=provider_id) | AssignTo(ticket_id=key, provider_id=provider_id):
             return _with_ticket(session, draft, key, now, provider=_get(session, draft, Provider, provider_id))
         case (Depart(visit_id=key) | Arrive(visit_id=key) | Finish(visit_id=key) | ReportDelay(visit_id=key)

@@ -17,14 +17,19 @@ from gateway.model import (
     customer,
 )
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from gateway.tickets.actions import (
+    AttemptCallback,
+    CallbackAct,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry, notify, show_time
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
 from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
 from gateway.tickets.promises.promised_times import call_by
-
-CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
 
 
 def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, policy: Policy, who: Actor,

@@ -58,11 +58,14 @@ class DispatchCallback(NamedTuple):
 
 
 def load(session: Session, subject: Subject) -> DispatchTicket | DispatchCallback | None:
-    """What the page about this ticket or callback shows; None when there is no such thing."""
+    """What the page about this ticket or callback shows, of a merged ticket the one that carries it on; None when there
+    is no such thing."""
     if subject.kind is SubjectKind.CALLBACK:
         callback = session.get(Callback, subject.id)
         return None if callback is None else DispatchCallback(callback, _whose(session, callback))
     ticket = session.get(Ticket, subject.id)
+    while ticket is not None and ticket.merged_into is not None:
+        ticket = session.get(Ticket, ticket.merged_into)
     if ticket is None:
         return None
     jobs = list(session.exec(select(Job).join(JobTicket, col(JobTicket.job_id) == Job.id)

@@ -39,6 +39,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
+from gateway.tickets.lifecycle import UNSETTLED
 
 ENDED = (TicketState.CANCELLED, TicketState.MERGED)  # nobody comes for it any more
 
@@ -183,8 +184,8 @@ def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]
 
 
 def job(session: Session, of: Offer | Visit) -> JobDetails | None:
-    """A job as the provider of an offer or visit sees it, with the newest alarm of the ticket that it names."""
-    ticket_id = of.ticket_id
+    """A job as the provider of an offer or visit sees it, with the newest alarm of the ticket that it is shown by."""
+    ticket_id = _shown_by(session, of)
     row = session.execute(
         select(Ticket, Customer, Site, Device, Provider, Alarm)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
@@ -204,6 +205,14 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .order_by(col(Ticket.opened_at), col(Ticket.id)))
     return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}),
                              [(name, ticket) for name, ticket in tickets]])
+
+
+def _shown_by(session: Session, of: Offer | Visit) -> str:
+    """The id of the ticket that the messages name; of another one that the job is for when that is over."""
+    unsettled = (select(col(Ticket.id)).join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
+                 .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).in_(UNSETTLED))
+                 .order_by(col(Ticket.id) != of.ticket_id, col(Ticket.opened_at), col(Ticket.id)).limit(1))
+    return session.scalars(unsettled).first() or of.ticket_id
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from sqlalchemy import exists
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
+from gateway.model import Device, Instant, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
+from gateway.store.contexts.visits import same_trip
 from gateway.tickets.sla.follow import Clocks
 from gateway.tickets.sla.policy import PolicyFacts, SlaPolicies, SlaPolicy, content, from_content, policy_facts
 
@@ -74,11 +74,9 @@ def update_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> 
     ids = set(ticket_ids)
     if not ids:
         return []
-    mine, theirs = aliased(JobTicket), aliased(JobTicket)
-    same_trip = session.exec(select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
-        col(mine.ticket_id).in_(ids)))
+    ids = ids.union(*same_trip(session, ids).values())
     found = session.exec(select(Ticket, SlaClock).join(SlaClock, col(SlaClock.ticket_id) == Ticket.id).where(
-        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None), col(Ticket.id).in_(ids.union(same_trip))))
+        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None), col(Ticket.id).in_(ids)))
     return [(ticket, draft.copy(clock)) for ticket, clock in found]
 
 

@@ -51,6 +51,7 @@ from gateway.model import (
     provider,
 )
 from gateway.store.contexts import sla
+from gateway.store.contexts.visits import same_trip
 from gateway.tickets.sla.policy import from_content
 
 RECENT = 10  # alarms of a device
@@ -102,8 +103,7 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
-        same_trip=list(session.exec(select(JobTicket.ticket_id).distinct().where(
-            col(JobTicket.job_id).in_(jobs), JobTicket.ticket_id != ticket_id).order_by(col(JobTicket.ticket_id)))),
+        same_trip=sorted(same_trip(session, [ticket_id]).get(ticket_id, ())),
         promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
         sla=sla.clocks_with_policies(session, ticket_id), history=_history(session, ticket_id))
 

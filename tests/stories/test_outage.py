@@ -1,6 +1,7 @@
 """Area outages, from the first lamp that goes out to the last that is back."""
 
 import pytest
+from sqlmodel import col
 
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Offer, Site, Ticket
@@ -61,7 +62,7 @@ def test_a_home_still_dark_after_its_neighbours_gets_its_own_ticket_and_hears_wh
     quarter.live(minutes=3)
     assert quarter.outage.state == "restored"
     assert quarter.members("nested") == {"a4"}
-    own = quarter.one(Ticket, Ticket.outage_id == None)  # noqa: E711
+    own = quarter.one(Ticket, col(Ticket.outage_id).is_(None))
     assert (own.site_id, own.cause_key) == ("a4", "silent")
     last = [message.text for message in quarter.messages if message.to == "a4@example.com"][-1]
     assert "Its neighbours have power again after the power cut" in last

@@ -58,7 +58,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     devices = _by_id(session, Device, wanted - known.keys())
     places = _by_id(session, Site, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
     tickets = _tickets(session, draft, places, visit_ids)
-    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
+    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
     areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}

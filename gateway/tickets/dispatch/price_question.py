@@ -64,7 +64,7 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
 
 def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> Instant:
     """When the SLA asks for a first response; without one, as long as the settings say."""
-    context = work.devices.get(ticket.device_id)
+    context = work.device_of(ticket)
     agreed = policy.sla.for_ticket(Facts(ticket.customer_id, ticket.site_id,
                                          "" if context is None else context.device.profile, ticket.skill))
     target = None if agreed is None else agreed.target(ticket.severity, SlaKind.FIRST_RESPONSE)

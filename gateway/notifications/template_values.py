@@ -122,12 +122,12 @@ def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[st
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
+    """Of an outage only where it began: many homes are in it."""
     site = context.site
-    return {
-        "customer": context.customer.name if context.customer else "",
-        "site": site.name if site else "",
-        "address": ", ".join(part for part in (site.street, _town(site)) if part) if site else "",
-    }
+    address = {"address": ", ".join(part for part in (site.street, _town(site)) if part) if site else ""}
+    if context.ticket is not None and context.ticket.outage_id is not None:
+        return address
+    return address | {"customer": context.customer.name if context.customer else "", "site": site.name if site else ""}
 
 
 def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:

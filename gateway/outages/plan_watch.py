@@ -28,6 +28,7 @@ from gateway.outages.ticket import (
     open_ticket,
     reopen_ticket,
     resolve_ticket,
+    update_cause,
     update_estimate,
 )
 from gateway.tickets.context import Policy
@@ -139,6 +140,7 @@ def _change_area(changes: OutageChanges, outage: Outage, candidate: Candidate) -
     outage.key, outage.area_id, outage.size = candidate.key, area.id if area else None, max(candidate.n, outage.size)
     outage.name, outage.kind = (where, OutageKind(area.kind)) if area is not None else ("", OutageKind.GATEWAY)
     outage.evidence = outage.evidence | candidate.evidence()
+    update_cause(changes, outage)
 
 
 def _absorb(changes: OutageChanges, outage: Outage, other: Outage) -> None:

@@ -39,6 +39,13 @@ def open_ticket(changes: OutageChanges, outage: Outage) -> None:
     dispatch(job_for(ticket, skill, work, changes.policy, changes.now), work, changes.policy, changes.now)
 
 
+def update_cause(changes: OutageChanges, outage: Outage) -> None:
+    """It is the outage of another area than was thought: its ticket says so."""
+    _, ticket = _ticket(changes, outage)
+    if ticket is not None:
+        ticket.cause = _cause(changes, outage)
+
+
 def update_estimate(changes: OutageChanges, outage: Outage) -> None:
     """The time that was told will not be kept. The customers' pages say so at once, with another if there is one."""
     ledger = changes.context.promises.setdefault(outage.id, [])

@@ -166,7 +166,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job],
                            col(Promise.state) == PromiseState.OPEN, order=Promise.made_at):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage

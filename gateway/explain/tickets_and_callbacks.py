@@ -50,7 +50,12 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
-    lines += [*notification_lines(facts.history, times), *timeline_lines(facts.history, times)]
+    if facts.same_trip:
+        lines.append(Line("told", f"One visit is for this and {', '.join(facts.same_trip)}: what is said about it is "
+                                  "said once, under one of these numbers"))
+    if facts.history.notifications or not facts.same_trip:
+        lines += notification_lines(facts.history, times)
+    lines += [*timeline_lines(facts.history, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
 
 

@@ -55,6 +55,9 @@ def test_four_faults_in_one_home_are_one_firm_one_visit_and_at_most_two_messages
         "The heat pump is overheating", "Compressor fault", "The heat pump is overheating"]
     asked = to(story, RecipientKind.PROVIDER)
     assert [(row.topic, row.recipient_id, row.occurrence) for row in asked] == [("offer", offer.provider_id, offer.id)]
+    one, other = (ticket.id for ticket in story.tickets)
+    assert story.explained(one, "told")[0] == (
+        f"One visit is for this and {other}: what is said about it is said once, under one of these numbers")
 
 
 def test_one_visit_settles_them_all_and_the_customer_hears_it_once(story: Story) -> None:

@@ -103,6 +103,8 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
+        same_trip=list(session.exec(select(JobTicket.ticket_id).distinct().where(
+            col(JobTicket.job_id).in_(jobs), JobTicket.ticket_id != ticket_id).order_by(col(JobTicket.ticket_id)))),
         promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
         sla=sla.clocks_with_policies(session, ticket_id), history=_history(session, ticket_id))
 

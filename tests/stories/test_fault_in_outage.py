@@ -34,7 +34,6 @@ from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
 from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET
-from tests.stories.test_explain import told
 
 LEAK_SENSOR = """
 profile: leak-sensor
@@ -208,19 +207,19 @@ def test_the_api_and_the_export_name_the_outage_instead_of_a_device(there: Outag
 def test_the_outages_ticket_is_explained_by_its_outage(there: OutageWeb) -> None:
     there.cut()
     ticket, outage = of_outage(there).id, there.latest.id
-    assert told(there, ticket, "what") == [
+    assert there.explained(ticket, "what") == [
         "Probably a power cut in Lateral 9a: one ticket for all of its homes, opened at House a0, the first that went "
         "dark",
         "Severity major, now offered; opened on Mon 23 Nov 12:00:04"]
-    why = told(there, ticket, "why")
+    why = there.explained(ticket, "why")
     assert why[:3] == [f"Outage {outage} is confirmed; 5 of its 5 homes are dark now",
                        "5 of 5 live homes went dark on Mon 23 Nov 12:00:00",
                        "That is too large a share of the homes there for chance"]
     there.back("a0", "a1", "a2")
     there.wait(seconds=1)
-    assert told(there, ticket, "why")[0] == (
+    assert there.explained(ticket, "why")[0] == (
         f"Outage {outage} is ending: at least half of its homes have come back; 2 of its 5 homes are dark now")
-    assert told(there, leak(there).id, "what")[0] == (
+    assert there.explained(leak(there).id, "what")[0] == (
         "Water is where it should not be: Leak sensor (a0-leak) at House a0")
 
 

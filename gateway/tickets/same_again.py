@@ -44,7 +44,7 @@ from gateway.tickets.actions import (
 )
 from gateway.tickets.context import ActionContext
 from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED, WORKS
-from gateway.tickets.visits.household import is_asked
+from gateway.tickets.visits.household import awaits_answer
 
 MOMENT = 10 * SECOND  # the same again within it is a second tap, of what somebody may well say twice
 
@@ -115,7 +115,7 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     provider = "" if context.provider is None else context.provider.name
     match act:
         case KeepVisit() if ticket.state in UNDER_WAY and not any(
-                is_asked(visit, work) for job in jobs if (visit := work.visit_of(job)) is not None):
+                awaits_answer(visit, work) for job in jobs if (visit := work.visit_of(job)) is not None):
             return _left(EntryKind.VISIT_KEPT)
         case DropVisit() if ticket.state in WORKS:
             return _left(EntryKind.VISIT_DROPPED)

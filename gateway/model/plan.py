@@ -78,6 +78,10 @@ class Draft:
         for row in rows:
             self._added.setdefault(type(row), []).append(row)
 
+    def drop(self, row: Row) -> None:
+        """A new row that something else takes the place of: it is not in the plan."""
+        self._added[type(row)] = [one for one in self._added[type(row)] if one is not row]
+
     def forget(self, row: Row) -> None:
         """A row that has been deleted: what was changed on its copy is not in the plan."""
         self._copies.get(type(row), {}).pop(row.__dict__["id"], None)

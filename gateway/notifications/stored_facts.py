@@ -115,6 +115,7 @@ class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, 
     reason: str  # PageReason
     turn: int  # how many times somebody has been paged, with this one; a press that is told at once has none
     others: bool  # somebody else is on call after them
+    also_late: list[str]  # numbers of tickets whose time is over too, of which they hear nothing else now
     reader: str  # of a person in on_call.people: their name …
     reader_locale: str  # … language …
     reader_zone: str  # … and time zone

@@ -65,6 +65,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
+        "also_late": facts.get("also_late", ()),
         "payer_short": payer_in_short(facts.get("payers", ()), catalogue),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }

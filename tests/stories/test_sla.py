@@ -204,6 +204,33 @@ def test_each_message_that_the_customer_hears_begins_the_next_round_of_the_updat
         ("dispatcher", "update", "23T15:00", "sent")}
 
 
+def test_of_many_that_are_late_at_once_the_dispatcher_hears_in_one_message_at_a_time(both_stores: Store) -> None:
+    story = promising(begin(both_stores), "policies: {standard: {calendar: always, targets: {minor: {solution: 1h}}}}")
+    with both_stores.write() as session:
+        for number in range(4):
+            device_registry.add(session, DeviceRequest(
+                id=f"bob-{number}", key=f"native:bob-{number}", profile="heat-pump", site="bob-home",
+                name=f"Pump {number}"))
+    pumps = ["alice-pump", *(f"bob-{number}" for number in range(4))]
+    for end in ("23T12:10", "23T13:12"):
+        while story.now < from_iso(f"2026-11-{end}:00Z"):
+            story.says(*pumps, pressure=0.4)
+            story.wait(minutes=4)
+        for offer in story.all(Offer, Offer.state == "pending"):
+            story.accept_offer(offer)
+    assert {page.state for page in story.all(OnCallPage)} == {"paging"}
+    tickets = {ticket.id for ticket in story.tickets}
+    assert len(tickets) == 5
+    row, = story.notifications("sla_missed")
+    assert row.facts["also_late"] == sorted(tickets - {row.subject_id})
+    [message] = [one for one in story.messages if one.to == "desk@example.com" and "missed" in one.subject]
+    assert all(number in message.text for number in tickets)
+    story.act(AcknowledgePage(Subject(SubjectKind.TICKET, row.subject_id)))
+    story.wait(minutes=6)
+    again = {one.subject_id for one in story.all(OnCallPage, OnCallPage.state == "paging") if one.turn > 1}
+    assert again == tickets - {row.subject_id}, "the others go on until somebody sees to them"
+
+
 def test_targets_are_counted_as_met_or_missed(story: Story) -> None:
     def counted() -> dict[str, int]:
         lines = [line for line in metrics.text().decode().splitlines() if line.startswith("gateway_sla_total{")]

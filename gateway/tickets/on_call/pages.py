@@ -12,12 +12,14 @@ from gateway.model import (
     EntryKind,
     Instant,
     Job,
+    Notification,
     OnCallPage,
     OnCallRole,
     PageReason,
     PageState,
     Recipient,
     RecipientKind,
+    Severity,
     SlaClock,
     SlaKind,
     SubjectKind,
@@ -64,6 +66,7 @@ _TOPICS: Mapping[PageReason, TopicName] = {
 }
 """Reasons that have a message of their own; PLEASE_LOOK says all others."""
 
+MISSED_ALONE = 3  # tickets whose time is over at once; of more, one message names them all
 AGAIN = 60_000  # ms; an acknowledgement repeated sooner is the same tap twice
 
 Paged = Ticket | Callback
@@ -190,6 +193,23 @@ def settle_pages(draft: Draft, now: Instant) -> None:
         for page in pages:
             if page.subject_id in subjects:
                 _drop_reasons(page, subjects[page.subject_id], met, now)
+
+
+def gather_missed(draft: Draft) -> None:
+    """Of many tickets whose time is over at once, as after we were away, each person hears in one message: that about
+    the most severe, with the numbers of the others. Each ticket keeps its page, so they hear of it again until somebody
+    sees to it."""
+    told: dict[Recipient, list[Notification]] = {}
+    for row, before in draft.rows(Notification):
+        if before is None and row.topic == TopicName.SLA_MISSED:
+            told.setdefault(row.recipient, []).append(row)
+    for rows in told.values():
+        if len({row.subject_id for row in rows}) > MISSED_ALONE:
+            first, *others = sorted(rows, key=lambda row: (
+                -Severity(row.facts["severity"]).rank, row.facts["due_at"], row.subject_id))
+            first.facts = first.facts | {"also_late": sorted({row.subject_id for row in others} - {first.subject_id})}
+            for other in others:
+                draft.drop(other)
 
 
 def _met_targets(draft: Draft) -> set[tuple[str, PageReason]]:

@@ -8,7 +8,7 @@ from gateway.model.plan import Draft, Plan
 from gateway.model.tickets import SlaClock
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
-from gateway.tickets.on_call.pages import settle_pages
+from gateway.tickets.on_call.pages import gather_missed, settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK, SlaPolicies, SlaPolicy, policy_facts
 
@@ -41,6 +41,7 @@ def complete(draft: Draft, policy: Policy, now: Instant) -> Plan:
     that nobody has to think of it."""
     follow_tickets(draft, policy.sla, policy.new_id, now)
     settle_pages(draft, now)
+    gather_missed(draft)
     return draft.plan()
 
 

@@ -105,7 +105,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "many in ten minutes": DESK | {"people": 12},
         "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
-    TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind},
+    TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind} | {
+        "many at once": DESK | {"sla": SlaKind.SOLUTION, "due_at": NOW - HOUR,
+                                "also_late": ["T-7BD2M4XQ", "T-9KQ3V5RW", "T-C8N6T2HJ", "T-E5W4P7ZD"]}},
     TopicName.FAULT_FOUND: {
         "after a visit": {"note": "Pump replaced.", "hear_by": None},
         "danger": {"payers": Paying(DANGER), "severity": "critical", "hear_by": None}},

@@ -212,6 +212,9 @@ VISIT_DUTIES: dict[VisitState, Duty] = {
 }
 
 
+VISIT_AHEAD = frozenset((VisitState.PLANNED, VisitState.EN_ROUTE))  # somebody comes, and is not there yet
+
+
 def can(visit: Visit, action: VisitAction) -> bool:
     return (visit.state, action) in VISIT_TRANSITIONS
 

@@ -31,10 +31,8 @@ from gateway.tickets.actions import (
     Arrive,
     AskAgain,
     AssignTo,
-    AttemptCallback,
-    CancelCallback,
+    CallbackAct,
     CancelTicket,
-    ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
     DeclinePrice,
@@ -49,14 +47,16 @@ from gateway.tickets.actions import (
     LeaveOutVisit,
     LogCall,
     MergeTickets,
-    MissCallback,
+    OfferAct,
     OfferTo,
     ProposeWindow,
     ReportDelay,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
+    TicketAct,
     UnmergeTicket,
+    VisitAct,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
@@ -106,69 +106,94 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
     """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
     work = context.work
     match act:
-        case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), work, policy, who, now)
-        case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), work, policy, who, now)
-        case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), work, policy, who, now)
-        case Depart():
-            plan_depart(act, _the(context.visit), work, policy, who, now)
-        case Arrive():
-            plan_arrive(_the(context.visit), work, policy, who, now)
-        case Finish():
-            plan_finish(act, _the(context.visit), work, policy, who, now)
-        case ReportDelay():
-            plan_report_delay(act, _the(context.visit), work, policy, who, now)
-        case ReportOverrun():
-            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
-        case ProposeWindow():
-            plan_propose_window(act, _the(context.visit), work, policy, who, now)
-        case HandBack():
-            plan_hand_back(act, _the(context.visit), work, policy, who, now)
-        case LogCall():
-            plan_log_call(_the(context.visit), work, who, now)
-        case KeepVisit():
-            plan_keep_visit(_open(context), work, who, now)
-        case DropVisit():
-            plan_drop_visit(_open(context), work, policy, who, now)
-        case AllowEarly():
-            plan_allow_early(_open(context), work, who, now)
-        case ReportMissed():
-            plan_report_missed(_open(context), work, policy, who, now)
-        case ContestNoAccess():
-            plan_contest_no_access(_open(context), work, policy, who, now)
-        case ResolveTicket():
-            plan_resolve(act, _open(context), work, policy, who, now)
-        case CancelTicket():
-            plan_cancel(act, _open(context), work, policy, who, now)
-        case AgreeToPrice():
-            plan_agree(_the(context.ticket), work, policy, who, now)
-        case DeclinePrice():
-            plan_decline_price(_the(context.ticket), work, policy, who, now)
-        case MergeTickets(into_id=into_id):
-            plan_merge(_open(context), into_id, work, policy, who, now)
-        case UnmergeTicket():
-            plan_unmerge(_the(context.ticket), work, policy, who, now)
-        case LeaveOutOffer(why=why):
-            _leave_out(_the(context.offer), why, _the(context.provider), work, who, now)
-        case LeaveOutVisit(why=why):
-            _leave_out(_the(context.visit), why, _the(context.provider), work, who, now)
+        case OfferAct():
+            _plan_offer_act(act, _the(context.offer), _the(context.provider), work, policy, who, now)
+        case VisitAct():
+            _plan_visit_act(act, _the(context.visit), context, policy, who, now)
+        case TicketAct():
+            _plan_ticket_act(act, _the(context.ticket), context, policy, who, now)
+        case CallbackAct():
+            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
-        case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
-        case AskAgain():
-            plan_ask_again(_open(context), work, policy, who, now)
-        case AssignTo():
-            plan_assign(act, _the(context.provider), _open(context), work, policy, who, now)
-        case HoldTicket():
-            plan_hold(act, _open(context), work, policy, who, now)
         case AcknowledgePage():
             plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
     if who.kind is ActorKind.AGENT:
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)
+
+
+def _plan_offer_act(act: OfferAct, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
+                    now: Instant) -> None:
+    match act:
+        case AcceptOffer():
+            plan_accept(act, offer, provider, work, policy, who, now)
+        case DeclineOffer():
+            plan_decline(act, offer, provider, work, policy, who, now)
+        case LeaveOutOffer(why=why):
+            _leave_out(offer, why, provider, work, who, now)
+
+
+def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy: Policy, who: Actor, now: Instant
+                    ) -> None:
+    work = context.work
+    match act:
+        case Depart():
+            plan_depart(act, visit, work, policy, who, now)
+        case Arrive():
+            plan_arrive(visit, work, policy, who, now)
+        case Finish():
+            plan_finish(act, visit, work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, visit, work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, visit, work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, visit, work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, visit, work, policy, who, now)
+        case LogCall():
+            plan_log_call(visit, work, who, now)
+        case LeaveOutVisit(why=why):
+            _leave_out(visit, why, _the(context.provider), work, who, now)
+
+
+def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, policy: Policy, who: Actor, now: Instant
+                     ) -> None:
+    work = context.work
+    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice):
+        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
+    match act:
+        case OfferTo():
+            plan_offer_to(act, _the(context.provider), ticket, work, policy, who, now)
+        case AssignTo():
+            plan_assign(act, _the(context.provider), ticket, work, policy, who, now)
+        case AskAgain():
+            plan_ask_again(ticket, work, policy, who, now)
+        case HoldTicket():
+            plan_hold(act, ticket, work, policy, who, now)
+        case ResolveTicket():
+            plan_resolve(act, ticket, work, policy, who, now)
+        case CancelTicket():
+            plan_cancel(act, ticket, work, policy, who, now)
+        case MergeTickets(into_id=into_id):
+            plan_merge(ticket, into_id, work, policy, who, now)
+        case UnmergeTicket():
+            plan_unmerge(ticket, work, policy, who, now)
+        case AgreeToPrice():
+            plan_agree(ticket, work, policy, who, now)
+        case DeclinePrice():
+            plan_decline_price(ticket, work, policy, who, now)
+        case KeepVisit():
+            plan_keep_visit(ticket, work, who, now)
+        case DropVisit():
+            plan_drop_visit(ticket, work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(ticket, work, who, now)
+        case ReportMissed():
+            plan_report_missed(ticket, work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(ticket, work, policy, who, now)
 
 
 def _concerned(context: ActionContext) -> list[Ticket]:
@@ -194,17 +219,10 @@ def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: A
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         planning.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                                 cause=alarm.evidence.get("cause", {"en": alarm.cause})))
+                                 cause=alarm.cause_texts))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         planning.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, planning, policy, who, now)
-
-
-def _open(context: ActionContext) -> Ticket:
-    ticket = _the(context.ticket)
-    if ticket.closed_at is not None:
-        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    return ticket
 
 
 def _the(thing: T | None) -> T:

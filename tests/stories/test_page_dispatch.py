@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.config.settings import OnCall
+from gateway.devices.registration import DeviceRequest
 from gateway.model import (
     DAY,
     HOUR,
@@ -29,7 +30,8 @@ from gateway.model import (
 )
 from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.tickets.actions import AcceptOffer, CancelTicket, DeclineOffer
+from gateway.store.devices import device_registry
+from gateway.tickets.actions import AcceptOffer, CancelTicket, DeclineOffer, MergeTickets
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, read, without_ids
 from tests.fixtures.on_call_team import TEAM
@@ -81,6 +83,20 @@ def test_it_says_what_is_wrong_who_acts_next_who_was_asked_and_whom_to_ring(
     assert "Seeblick Service declined today 13:00: too far" in page
     assert "Kunz Heating declined today 13:00: no time · +41446681800" in page
     assert "Told Dana Weber by email: request to look at it" in page
+
+
+def test_the_link_of_a_merged_ticket_leads_to_the_one_that_carries_it_on(there: WebStory, web: httpx.Client) -> None:
+    merged = nobody_takes_it(there)
+    with there.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest(id="alice-cellar", key="native:alice-cellar", profile="heat-pump",
+                                                   site="alice-home", name="Cellar pump"))
+    there.says("alice-cellar", flow_temp=80.0)
+    other = there.one(Ticket, Ticket.device_id == "alice-cellar")
+    there.act(MergeTickets(merged.id, other.id))
+    page = web.get(page_of(there, merged))
+    assert other.id in read(page)
+    assert web.post(page_of(there, merged), data={"act": "cancel", "note": "sold"}).status_code == 303
+    assert there.one(Ticket, Ticket.id == other.id).state == "cancelled"
 
 
 def test_max_reads_german(there: WebStory, web: httpx.Client) -> None:

@@ -7,7 +7,6 @@ from sqlmodel import col
 
 from gateway.config.sla_file import read_sla
 from gateway.devices.registration import DeviceRequest
-from gateway.explain import explain
 from gateway.flow.adopt_sla import adopt_policies
 from gateway.model import (
     HOUR,
@@ -30,10 +29,8 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
-from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
 from gateway.store.devices import device_registry
-from gateway.store.views.explain import facts_of
 from gateway.tickets.actions import (
     AcknowledgePage,
     Arrive,
@@ -302,7 +299,7 @@ def test_another_version_measures_open_tickets_anew_and_the_old_one_can_still_be
     assert {one.id for one in story.all(SlaPolicyVersion)} == {before.policy, after.policy}
     passes(story, "23T15:30")
     assert [one for one in told(story, "sla_missed") if one[1] == "solution"] == [], "nobody missed it"
-    assert any("solution within 8 h" in line for line in explained(story, before.policy))
+    assert any("solution within 8 h" in line for line in story.explained(before.policy, "sla"))
     promising(story, ALWAYS)
     again = clock(story, SlaKind.SOLUTION)
     assert (again.policy, said(again.due_at), again.inherited, again.missed_at) == (
@@ -320,19 +317,12 @@ def test_a_ticket_that_was_open_before_there_were_policies_is_measured_from_now_
     assert len(story.all(SlaClock)) == 3
 
 
-def explained(story: Story, subject_id: str) -> list[str]:
-    with story.gw.store.read() as session:
-        facts = facts_of(session, subject_id)
-    assert facts is not None
-    return [line.text for line in explain(facts, None, catalogue_for("en"), story.now).lines if line.part == "sla"]
-
-
 def test_explain_says_what_is_used_what_is_due_and_which_hours_count(story: Story) -> None:
     promising(story, OFFICE)
     pressure_falls(story)
     passes(story, "23T14:40")
     version = clock(story, SlaKind.SOLUTION).policy
-    assert explained(story, story.ticket.id) == [
+    assert story.explained(story.ticket.id, "sla") == [
         f"Solution within 8 h of working time ({version}): 2 h 30 min used, due on Wed 25 Nov 14:10:00",
         "Working time is mon-tue 09:00-17:00; wed 09:00-12:00, 13:00-17:00 in Europe/Zurich, closed on 2026-11-24"]
 

@@ -76,7 +76,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
     only_pressed = places.keys() - troubled_sites
     tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
-    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
+    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
     areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
@@ -154,8 +154,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         by_ticket[ticket.id].tickets[ticket.id] = ticket
     for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
         ticket_id = alarm.ticket_id or ""
-        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.evidence.get(
-            "cause", {"en": alarm.cause})
+        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.cause_texts
     for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
@@ -185,7 +184,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job], _OPEN_PROMISE,
                            order=Promise.made_at):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage

@@ -23,6 +23,7 @@ from gateway.model import (
     PriceAnswer,
     Subject,
     TicketState,
+    round_up,
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
@@ -96,15 +97,16 @@ def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: An
 def _view(gw: Gateway, request: Request, token: str, now: Instant) -> View:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.DISPATCH, token, now)
-        subject, name = Subject(link.subject_kind, link.subject_id), link.person
-        facts = dispatch_page.load(session, subject)
+        facts, name = dispatch_page.load(session, Subject(link.subject_kind, link.subject_id)), link.person
         if facts is None:
             raise LinkInvalid
     person = gw.settings.on_call.people.get(name)
     if name and person is None:  # on call no longer: the link ends with it
         raise LinkInvalid
     words = catalogue_for(person.locale if person is not None else request.headers.get("accept-language", ""))
-    return View(facts, subject, Actor(ActorKind.AGENT, person.name if person is not None else ""), words)
+    row = facts.ticket if isinstance(facts, DispatchTicket) else facts.callback
+    who = Actor(ActorKind.AGENT, person.name if person is not None else "")
+    return View(facts, Subject(link.subject_kind, row.id), who, words)
 
 
 def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
@@ -195,5 +197,5 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
         is_call=isinstance(facts, DispatchCallback),
         of_a_home=isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None, hold_reasons=tuple(HoldReason),
         until=arrival_windows.written_local(now + 24 * HOUR, view.zone),
-        window=[arrival_windows.written_local(-(-now // HALF) * HALF + hours * HOUR, view.zone)
+        window=[arrival_windows.written_local(round_up(now, HALF) + hours * HOUR, view.zone)
                 for hours in (0, gw.settings.service.arrival_hours)])

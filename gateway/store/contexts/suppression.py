@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import bindparam
+from sqlalchemy import bindparam, exists
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -24,6 +24,7 @@ from gateway.tickets.context import PlanningContext
 
 _OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
 _WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
+_ANY = select(exists(_OUTAGES), exists(_WINDOWS))
 _WAIT_FOR_HUB = select(Alarm).where(
     Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(bindparam("hubs", expanding=True)),
     col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
@@ -43,7 +44,9 @@ class SuppressionContext(NamedTuple):
 
 def suppression_context(session: Session) -> SuppressionContext:
     """The open outages and maintenance windows of all devices; mostly there are none."""
-    return SuppressionContext(list(session.exec(_OUTAGES)), list(session.exec(_WINDOWS)))
+    outages, windows = session.connection().execute(_ANY).one()
+    return SuppressionContext(list(session.exec(_OUTAGES)) if outages else [],
+                              list(session.exec(_WINDOWS)) if windows else [])
 
 
 def add_suppression(session: Session, contexts: Mapping[str, PlanningContext], around: SuppressionContext) -> None:

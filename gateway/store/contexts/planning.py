@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, func
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import RuleFailed
@@ -42,6 +43,35 @@ from gateway.store.contexts.visits import reachable_technicians
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
+
+
+def _of(table: type[R], column: Any, *also: Any, order: Any = None) -> SelectOfScalar[R]:
+    """The rows whose `column` is in `:ids`."""
+    statement = select(table).where(col(column).in_(bindparam("ids", expanding=True)), *also)
+    return statement if order is None else statement.order_by(order)
+
+
+# built once: they are asked for each batch of findings, and building a statement takes as long as running it
+_OPEN_TICKETS = _of(Ticket, Ticket.site_id, col(Ticket.closed_at).is_(None))
+_MERGED_TICKETS = _of(Ticket, Ticket.merged_into)
+_OPEN_ALARMS = _of(Alarm, Alarm.device_id, col(Alarm.closed_at).is_(None))
+_REMOTE_FIXES = _of(Alarm, Alarm.device_id, col(Alarm.command_id).is_not(None), order=Alarm.opened_at)
+_CAUSES = _of(Alarm, Alarm.ticket_id, order=Alarm.opened_at)
+_JOB_TICKETS = _of(JobTicket, JobTicket.ticket_id)
+_JOBS = _of(Job, Job.id, order=Job.opened_at)
+_OFFERS = _of(Offer, Offer.job_id, order=Offer.offered_at)
+_VISITS = _of(Visit, Visit.job_id, order=Visit.created_at)
+_DUE = _of(Due, Due.subject_id)
+_SLA_CLOCKS = _of(SlaClock, SlaClock.ticket_id)
+_LINKS = _of(Link, Link.subject_id, col(Link.revoked_at).is_(None))
+_FOLLOW_LINKS = _of(Link, Link.subject_id, col(Link.purpose) == LinkPurpose.FOLLOW)
+_PROMISES = _of(Promise, Promise.subject_id, col(Promise.state) == PromiseState.OPEN, order=Promise.made_at)
+_OPEN_CALLBACKS = _of(Callback, Callback.site_id, col(Callback.closed_at).is_(None))
+_PRESSES = _of(PressRecord, PressRecord.press_id,
+               col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
+_LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
+    col(PressRecord.received_at).desc()).limit(1)
+_SITE_AREAS = _of(SiteArea, SiteArea.site_id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -103,8 +133,8 @@ def profiles_in_use(session: Session) -> dict[str, int]:
 
 def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids: Iterable[str]) -> list[Ticket]:
     """The open tickets of these sites, those that were merged into them, and those of these visits."""
-    tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, col(Ticket.closed_at).is_(None))
-    tickets += _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
+    tickets = _copies(session, draft, _OPEN_TICKETS, site_ids)
+    tickets += _copies(session, draft, _MERGED_TICKETS, [ticket.id for ticket in tickets])
     if visits := set(visit_ids):
         known = {ticket.id for ticket in tickets}
         rows = session.exec(select(Ticket).join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
@@ -115,14 +145,13 @@ def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids:
 
 def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
     """Adds the devices' open alarms, and the newest remote fix of each rule, whatever its outcome."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.closed_at).is_(None)):
+    for alarm in _copies(session, draft, _OPEN_ALARMS, contexts):
         contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.command_id).is_not(None),
-                         order=Alarm.opened_at):
+    for alarm in _copies(session, draft, _REMOTE_FIXES, contexts):
         contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
     newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
-    for command in _copies(session, draft, Command, Command.id, newest):
+    for command in _copies(session, draft, _with_ids(Command), newest):
         contexts[command.device_id].commands[command.id] = command
 
 
@@ -133,24 +162,24 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         return
     for ticket in tickets:
         by_ticket[ticket.id].tickets[ticket.id] = ticket
-    for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
+    for alarm in _rows(session, _CAUSES, by_ticket):
         ticket_id = alarm.ticket_id or ""
         by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.evidence.get(
             "cause", {"en": alarm.cause})
-    for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
+    for one in _rows(session, _JOB_TICKETS, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
     by_job = {}
-    for job in _copies(session, draft, Job, Job.id, job_ids, order=Job.opened_at):
+    for job in _copies(session, draft, _JOBS, job_ids):
         by_job[job.id] = works[job.site_id]
         works[job.site_id].jobs[job.id] = job
     for work in works.values():
         work.job_tickets.sort(key=lambda one: (work.jobs[one.job_id].opened_at, one.job_id, one.ticket_id))
     by_offer, by_visit = {}, {}
-    for offer in _copies(session, draft, Offer, Offer.job_id, by_job, order=Offer.offered_at):
+    for offer in _copies(session, draft, _OFFERS, by_job):
         by_offer[offer.id] = by_job[offer.job_id]
         by_job[offer.job_id].offers.setdefault(offer.job_id, []).append(offer)
-    for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
+    for visit in _copies(session, draft, _VISITS, by_job):
         by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
     firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
@@ -158,15 +187,14 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for work in by_job.values():
         work.technicians = technicians
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
-    for due in _copies(session, draft, Due, Due.subject_id, subjects):
+    for due in _copies(session, draft, _DUE, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due
-    for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
+    for clock in _copies(session, draft, _SLA_CLOCKS, by_ticket):
         by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
-    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job],
-                           col(Promise.state) == PromiseState.OPEN, order=Promise.made_at):
+    for promise in _copies(session, draft, _PROMISES, [*by_ticket, *by_job]):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _rows(session, _with_ids(Outage), [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage
@@ -175,8 +203,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
 def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork], by_offer: Mapping[str, SiteWork],
                by_visit: Mapping[str, SiteWork]) -> None:
     came_of = {work.visits[visit_id].offer_id: visit_id for visit_id, work in by_visit.items()}
-    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit],
-                        col(Link.revoked_at).is_(None)):
+    for link in _copies(session, draft, _LINKS, [*by_ticket, *by_offer, *by_visit]):
         if link.purpose == LinkPurpose.FOLLOW:
             by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
@@ -194,18 +221,15 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
     for context in contexts.values():
         by_site[context.site.id].append(context)
     wanted = {press_id for ids in press_ids.values() for press_id in ids}
-    presses = [*_where(session, PressRecord, PressRecord.press_id, wanted,
-                       col(PressRecord.device_id).in_(list(press_ids)))]
+    presses = _rows(session, _PRESSES, wanted, devices=list(press_ids))
     for device_id in press_ids:
-        presses += session.exec(select(PressRecord).where(PressRecord.device_id == device_id)
-                                .order_by(col(PressRecord.received_at).desc()).limit(1))
-    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site,
-                                          col(Callback.closed_at).is_(None))}
+        presses += session.exec(_LAST_PRESS, params={"device": device_id})
+    callbacks = {c.id: c for c in _copies(session, draft, _OPEN_CALLBACKS, by_site)}
     open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
     for context in contexts.values():
         context.open_callbacks = open_callbacks
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
-    known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
+    known = callbacks | {c.id: c for c in _copies(session, draft, _with_ids(Callback), earlier)}
     for press in presses:
         context = contexts[press.device_id]
         if press.press_id in press_ids[press.device_id]:
@@ -215,11 +239,10 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
+    for link in _copies(session, draft, _FOLLOW_LINKS, callbacks):
         for context in by_site[callbacks[link.subject_id].site_id]:
             context.work.follow[link.subject_id] = link
-    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
-                           col(Promise.state) == PromiseState.OPEN):
+    for promise in _copies(session, draft, _PROMISES, callbacks):
         for work in {id(one.work): one.work for one in by_site[callbacks[promise.subject_id].site_id]}.values():
             work.promises.setdefault(promise.subject_id, []).append(promise)
 
@@ -227,7 +250,7 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
     """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
-    for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
+    for row in _rows(session, _SITE_AREAS, site_ids):
         direct[row.site_id].add(row.area_id)
     parent: dict[str, str | None] = {}
     missing = {area_id for ids in direct.values() for area_id in ids}
@@ -247,25 +270,18 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
 
 
 def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
-    return {row.__dict__["id"]: row for row in _where(session, table, table_of(table).columns.id, ids)}
+    return {row.__dict__["id"]: row for row in _rows(session, _with_ids(table), ids)}
 
 
-def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
-            order: Any = None) -> list[R]:
-    return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
+def _copies(session: Session, draft: Draft, statement: SelectOfScalar[R], ids: Iterable[str]) -> list[R]:
+    return [draft.copy(row) for row in _rows(session, statement, ids)]
 
 
-def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
+def _rows(session: Session, statement: SelectOfScalar[R], ids: Iterable[str], **also: Any) -> list[R]:
     wanted = list(ids)
-    if not wanted:
-        return []
-    statement = _in(table, column)
-    if also:
-        statement = statement.where(*also)
-    return list(session.exec(statement if order is None else statement.order_by(order), params={"ids": wanted}))
+    return list(session.exec(statement, params={"ids": wanted, **also})) if wanted else []
 
 
 @cache
-def _in(table: type[R], column: Any) -> Any:
-    """The rows whose `column` is in `:ids`; building a statement takes as long as running it."""
-    return select(table).where(col(column).in_(bindparam("ids", expanding=True)))
+def _with_ids(table: type[R]) -> SelectOfScalar[R]:
+    return _of(table, table_of(table).columns.id)

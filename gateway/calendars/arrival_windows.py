@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.calendars.opening_hours import DAYS, Calendar, Span, open_spans
-from gateway.model.instant import DAY, HOUR, MINUTE, Instant, local
+from gateway.model.instant import DAY, HOUR, MINUTE, Instant, local, round_up
 
 Window = tuple[Instant, Instant]
 
@@ -24,12 +24,12 @@ def proposed_windows(now: Instant, hours: int, firm: Calendar, zone: str,
     in `zone`); of urgent work the first begins at the next half hour, whatever it is. Never empty: of a firm that has
     no fitting hours within two weeks the next half hour is proposed too."""
     length = min(hours, LONGEST) * HOUR
-    soon = _round_up(now)
+    soon = round_up(now, _STEP)
     at_once = (soon, soon + length)
     found = [at_once] if urgent else []
     since = at_once[1] if urgent else soon
     for begins, ends in _both(_merged(open_spans(firm, since, FAR)), open_spans(_awake(zone, night), since, FAR)):
-        start = _round_up(begins)
+        start = round_up(begins, _STEP)
         while len(found) < _CHOICES and ends - start >= min(length, _SHORTEST):
             found.append((start, min(start + length, ends)))
             start += length
@@ -82,7 +82,3 @@ def _both(ones: Iterable[Span], others: Iterable[Span]) -> Iterator[Span]:
             if other[1] > ends:
                 break
             other = next(rest, None)
-
-
-def _round_up(at: Instant) -> Instant:
-    return -(-at // _STEP) * _STEP

@@ -23,17 +23,6 @@ def add(calendar: Calendar, since: Instant, working: int) -> Instant | None:
     return None
 
 
-def subtract(calendar: Calendar, until: Instant, working: int) -> Instant | None:
-    """The last moment from which on `working` ms of working time are left before `until`."""
-    left = working
-    begin = until - FURTHEST - 4 * working
-    for opens, closes in reversed(list(open_spans(calendar, begin, until - begin))):
-        if left <= closes - opens:
-            return closes - left
-        left -= closes - opens
-    return None
-
-
 def promise_after(calendar: Calendar | None, now: Instant, working: int) -> Instant:
     """When `working` ms of working time have passed from `now`. No calendar, or one that never opens, counts as always
     open: a promise needs some time, and a late one is seen by the dispatcher while a missing one is seen by nobody."""

@@ -1,8 +1,8 @@
 """Plans what an agent does with a callback, and what follows when it is overdue."""
 
+from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import OPEN, WAITING, Action, move
-from gateway.callbacks.open import desk_hours
 from gateway.config.settings import Service
 from gateway.model import (
     DAY,
@@ -17,14 +17,19 @@ from gateway.model import (
     customer,
 )
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from gateway.tickets.actions import (
+    AttemptCallback,
+    CallbackAct,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import entry, notify, show_time
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
 from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
-from gateway.tickets.promises.told_times import call_by
-
-CallbackAct = AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
+from gateway.tickets.promises.promised_times import call_by
 
 
 def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, policy: Policy, who: Actor,

@@ -3,7 +3,7 @@
 from itertools import count
 from typing import Any
 
-from gateway.calendars.opening_hours import Calendar
+from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.config.settings import Service
@@ -31,7 +31,7 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, show_time
 from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
-from gateway.tickets.promises.told_times import call_by
+from gateway.tickets.promises.promised_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
@@ -70,11 +70,6 @@ def promised_time(service: Service, pressed: Pressed, now: Instant) -> Instant:
     """By when we promise to call, counted in the callback hours; an emergency does not wait for them."""
     minutes = service.callback_minutes_urgent if pressed.urgent else service.callback_minutes
     return promise_after(None if pressed.emergency else desk_hours(service), now, minutes * MINUTE)
-
-
-def desk_hours(service: Service) -> Calendar | None:
-    """When somebody is there to call; None: at any hour."""
-    return None if service.callback_hours is None else Calendar(service.callback_timezone, service.callback_hours)
 
 
 def _generated_id(context: PlanningContext, now: Instant) -> str:

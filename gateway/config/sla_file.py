@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gateway.calendars.days_off import NEVER_OFF, check_days_off, days_off
+from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.opening_hours import Calendar, check_hours
 from gateway.config import example_files
 from gateway.config.error_messages import did_you_mean, validation_errors
@@ -111,14 +112,7 @@ def load_sla(path: Path | None, service: Service) -> SlaPolicies:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSla([f"{path}: cannot be read ({error}) — expected a text file in UTF-8"]) from error
-    return read_sla(text, str(path), desk_calendar(service))
-
-
-def desk_calendar(service: Service) -> Calendar:
-    """When somebody is at the desk: the hours at which people are called back; without any, always."""
-    if not service.callback_hours or not any(service.callback_hours.values()):
-        return ROUND_THE_CLOCK
-    return Calendar(service.callback_timezone, service.callback_hours)
+    return read_sla(text, str(path), desk_hours(service) or ROUND_THE_CLOCK)
 
 
 def read_sla(text: str, file: str, desk: Calendar) -> SlaPolicies:

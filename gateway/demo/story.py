@@ -9,12 +9,12 @@ from gateway.demo.call_centre import CallCentreView, Row
 from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.simulation import Devices
-from gateway.model import CallbackState, NotificationState, RecipientKind, ResolvedBy
+from gateway.model import CallbackState, NotificationState, ResolvedBy
 from gateway.notifications.topics import TopicName
 
 HOT, PRESSED, SILENT, WET = "alice-pump", "bob-button", "dora-pump", "charlie-leak"
 HOT_CUSTOMER = "customer/alice"
-_NOBODY_COMES = (TopicName.VISIT_LATE, TopicName.VISIT_PROBLEM)
+_WARNINGS = {(TopicName.VISIT_LATE, "customer/dora"), (TopicName.VISIT_PROBLEM, "dispatcher")}  # nobody is on the way
 
 _BEGINNING = (  # seconds after the start, device, what happens to it
     (0.5, HOT, "overheat"), (2.0, PRESSED, "press"), (3.0, PRESSED, "press"), (4.5, SILENT, "vanish"),
@@ -86,17 +86,16 @@ def steps(view: CallCentreView, truth: Sequence[Mapping[str, Any]], read: Collec
         "it is resolved, and the customer told": (
             ticket.get("resolved_by") == ResolvedBy.TECHNICIAN and TopicName.RESOLVED in told),
         **_callback(view, truth),
-        "a forgotten visit is told in time": _told_in_time(view, silent.get("ticket_id")),
+        "a forgotten visit is told in time": _is_warned_of(view, silent.get("ticket_id")),
     }
 
 
-def _told_in_time(view: CallCentreView, ticket_id: str | None) -> bool:
+def _is_warned_of(view: CallCentreView, ticket_id: str | None) -> bool:
     """Whether customer and dispatcher heard before the arrival window was over that nobody was on the way."""
     visit = _find(view.tickets, id=ticket_id).get("visit") or {}
-    heard = {row["recipient"].partition("/")[0] for row in view.notifications
-             if row["subject_id"] == ticket_id and row["topic"] in _NOBODY_COMES
-             and row["state"] == NotificationState.SENT and row["done_at"] < visit.get("window_until", "")}
-    return {RecipientKind.CUSTOMER, RecipientKind.DISPATCHER} <= heard
+    return {
+        (row["topic"], row["recipient"]) for row in view.notifications if row["subject_id"] == ticket_id
+        and row["state"] == NotificationState.SENT and row["done_at"] < visit.get("window_until", "")} >= _WARNINGS
 
 
 def _callback(view: CallCentreView, truth: Sequence[Mapping[str, Any]]) -> dict[str, bool]:

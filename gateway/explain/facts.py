@@ -63,11 +63,13 @@ class TicketFacts:
     """One ticket with its alarms, offers, visits, promises and SLA clocks."""
 
     ticket: Ticket
-    device: Device
+    device: Device | None  # None: an outage's
     site: Site
+    outage: Outage | None = None  # that it is about
     alarms: list[Alarm] = field(default_factory=list)  # oldest first
     offers: list[Offer] = field(default_factory=list)  # oldest first
     visits: list[Visit] = field(default_factory=list)
+    same_trip: list[str] = field(default_factory=list)  # ids of other tickets that the same trip settles
     promises: list[Promise] = field(default_factory=list)
     sla: list[tuple[SlaClock, SlaPolicy]] = field(default_factory=list)  # each with the version it was set by
     history: SubjectHistory = field(default_factory=SubjectHistory)

@@ -23,7 +23,7 @@ from gateway.store.devices import device_registry
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.dispatch.cover import cover_errors
-from gateway.tickets.dispatch.handing_over import plan_removal, removal_errors
+from gateway.tickets.dispatch.removal import plan_removal, removal_errors
 from gateway.tickets.sla.follow import complete
 
 

@@ -14,7 +14,7 @@ from gateway.store.contexts import sla
 from gateway.tickets.sla.follow import adopt
 
 MOST = 500  # tickets in one transaction
-Find = Callable[[Session, Draft], list[sla.Measured]]
+Find = Callable[[Session, Draft], list[sla.TicketClocks]]
 log = structlog.get_logger()
 
 
@@ -25,7 +25,7 @@ def adopt_policies(gw: Gateway, now: Instant) -> int:
     tickets = late = 0
     if not gw.sla:
         return 0
-    for find in (_of_other_versions, _unmeasured):
+    for find in (_of_other_versions, _without_clocks):
         last = ""
         while batch := retry_on_conflict(partial(_adopt_some, gw, partial(find, gw, last), now)):
             last = max(ticket.id for ticket, _ in batch)
@@ -40,12 +40,12 @@ def _keep(gw: Gateway, now: Instant) -> None:
         sla.keep_versions(session, gw.sla, now)
 
 
-def _of_other_versions(gw: Gateway, _: str, session: Session, draft: Draft) -> list[sla.Measured]:
+def _of_other_versions(gw: Gateway, _: str, session: Session, draft: Draft) -> list[sla.TicketClocks]:
     return sla.of_other_versions(session, draft, gw.sla, MOST)  # none of these is found a second time
 
 
-def _unmeasured(gw: Gateway, last: str, session: Session, draft: Draft) -> list[sla.Measured]:
-    return sla.unmeasured(session, draft, last, MOST)
+def _without_clocks(gw: Gateway, last: str, session: Session, draft: Draft) -> list[sla.TicketClocks]:
+    return sla.without_clocks(session, draft, last, MOST)
 
 
 def _adopt_some(gw: Gateway, find: Find, now: Instant) -> list[tuple[Ticket, int]]:

@@ -66,8 +66,8 @@ from gateway.store.contexts.promises import withdraw_promises_of
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
-from gateway.tickets.promises.told_times import told_times
-from gateway.tickets.sla.follow import customer_heard
+from gateway.tickets.promises.promised_times import promised_times
+from gateway.tickets.sla.follow import restart_update
 from gateway.tickets.sla.policy import SlaPolicies
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
@@ -264,7 +264,7 @@ def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context:
         return [], []
     keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
     told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
-            for time in told_times(row, context, ledger, service, now)]
+            for time in promised_times(row, context, ledger, service, now)]
     return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]
 
 
@@ -399,7 +399,7 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
     for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
-        customer_heard({clock.kind: clock}, ticket, gw.sla, max(told.values()))
+        restart_update({clock.kind: clock}, ticket, gw.sla, max(told.values()))
     apply(session, outbox.without_duplicate_offers(session, draft.plan()))
 
 

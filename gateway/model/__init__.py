@@ -25,6 +25,7 @@ from gateway.model.instant import (
     Instant,
     from_iso,
     local,
+    round_up,
     to_iso,
     within_calendar,
 )
@@ -109,5 +110,5 @@ __all__ = [
     "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency",
-    "from_iso", "local", "new_id", "on_call", "provider", "stored", "to_iso", "within_calendar",
+    "from_iso", "local", "new_id", "on_call", "provider", "round_up", "stored", "to_iso", "within_calendar",
 ]

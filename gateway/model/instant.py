@@ -22,6 +22,11 @@ def within_calendar(at: float) -> Instant:
     return int(max(EARLIEST, min(at, LATEST))) if at == at else 0  # not equal to itself: no number
 
 
+def round_up(at: Instant, step: int) -> Instant:
+    """To the next multiple of `step` ms: nobody believes 15:07."""
+    return -(-at // step) * step
+
+
 def local(at: Instant, zone: str) -> datetime:
     """The aware local time a person in `zone` (an IANA name) would read at `at`."""
     return datetime.fromtimestamp(within_calendar(at) / 1000, ZoneInfo(zone))

@@ -29,6 +29,11 @@ class Severity(StrEnum):
 _SEVERITIES = tuple(Severity)
 
 
+def worst(*severities: Severity) -> Severity:
+    """The highest of them, at least one."""
+    return max(severities, key=_SEVERITIES.index)
+
+
 class TicketState(StrEnum):
     """Where a ticket stands; what may follow what is in gateway/tickets/lifecycle.py."""
 

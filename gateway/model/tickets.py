@@ -34,9 +34,9 @@ from gateway.model.states import (
 )
 
 
-def _open_once(name: str, *columns: str, also: str = "") -> Index:
-    """Unique while open: the database, not a check, keeps one open row per key."""
-    still_open = text(f"closed_at IS NULL AND {also}" if also else "closed_at IS NULL")
+def _open_once(name: str, *columns: str) -> Index:
+    """Unique while open: the database, not a check, keeps one open row per key. A key with a NULL in it is no key."""
+    still_open = text("closed_at IS NULL")
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
@@ -94,6 +94,12 @@ class Alarm(Row, table=True):
     declined_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer wants nobody to come for it
 
     @property
+    def cause_texts(self) -> dict[str, str]:
+        """The cause by language, as it was when the alarm was raised."""
+        texts: dict[str, str] = self.evidence.get("cause", {"en": self.cause})
+        return texts
+
+    @property
     def suppressed_by(self) -> Suppressor | None:
         """What explains it; None: nothing, or it only waits whether something will."""
         return None if self.suppressed_by_kind is None else Suppressor(
@@ -109,13 +115,13 @@ class Ticket(Row, table=True):
     """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
     __table_args__ = (
-        _open_once("ticket_open", "site_id", "device_id", also="outage_id IS NULL"),
+        _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
-    device_id: str = Field(foreign_key="device.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: an outage's
     cause_key: str  # the rule of the alarm that opened it, or "outage:<id>"; others may hang on it too
     cause: str
     skill: str
@@ -136,7 +142,7 @@ class Ticket(Row, table=True):
     price_answer: PriceAnswer | None = Field(default=None, sa_type=stored(PriceAnswer))  # None: they need not be asked
     price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
-    outage_id: str | None = None  # it is about a whole area; its site and device are where that began
+    outage_id: str | None = None  # it is about a whole area; its site is where that began
 
 
 class Job(Row, table=True):
@@ -299,6 +305,7 @@ class OnCallPage(Row, table=True):
     urgent: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # the next person sooner
     turn: int = 0  # how many times somebody has been paged
     paged: str | None = None  # who was last, in on_call.people; "" = the contacts of service.…; None: the first is next
+    repeats: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # how often they were paged since
     # what the message says besides what is true when it goes: gateway/notifications/stored_facts.py
     facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     opened_at: Instant = Field(sa_type=BigInteger)

@@ -25,7 +25,7 @@ from gateway.model import (
     Severity,
 )
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.topics import TOPICS
+from gateway.notifications.topics import TOPICS, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
@@ -131,7 +131,7 @@ def why_superseded(notification: Notification, context: NotificationContext, now
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
         later = sibling.created_at >= notification.created_at
         if (later and notification.topic in supersedes and sibling.state in ALIVE
-                and why_obsolete(sibling, context, now) is None):
+                and not of_different_visits(sibling, notification) and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
 

@@ -42,7 +42,7 @@ class OfferFacts(AssignmentFacts, total=False):
     expires_at: Instant
 
 
-class StillLookingFacts(FaultFacts, total=False):
+class SearchFacts(FaultFacts, total=False):
     """A fault for which nobody comes yet."""
 
     asked: int  # providers, this round
@@ -168,7 +168,7 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, StillLookingFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
+class UndeliveredFacts(PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
                        GatewayFaultFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 

@@ -31,7 +31,7 @@ from gateway.model import (
 from gateway.model.states import CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
-from gateway.tickets.lifecycle import UNASSIGNED
+from gateway.tickets.lifecycle import UNASSIGNED, VISIT_AHEAD
 
 
 class TopicName(StrEnum):
@@ -188,6 +188,9 @@ class Topic:
 
 
 _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
+_OF_A_VISIT_AHEAD = frozenset({
+    TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_LATE, TopicName.VISIT_MISSED,
+    TopicName.VISIT_CHANGED, TopicName.VISIT_CALLED_OFF, TopicName.WORKS_AGAIN, TopicName.TECHNICIAN_ASKED})
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -235,7 +238,7 @@ def _not_coming(notification: Notification, context: NotificationContext, now: I
     visit = _visit_of(notification, context)
     if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    if visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE):
+    if visit.state in VISIT_AHEAD:
         return None
     return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state if context.ticket else visit.state})
 
@@ -253,21 +256,27 @@ def _visit_of(notification: Notification, context: NotificationContext) -> Visit
     return visit if visit is not None and visit.id == notification.occurrence else None
 
 
-def _news_of_the_visit_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+def _visit_news_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """For what is said of somebody who is to come: another comes, they are there, or it has been said anew."""
     ticket, visit = context.ticket, context.visit
     if ticket is None:
         return Reason(ReasonKind.TICKET_GONE)
     if visit is None or visit.state == VisitState.CANCELLED:
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
-    if visit.state not in (VisitState.PLANNED, VisitState.EN_ROUTE):
+    if visit.state not in VISIT_AHEAD:
         return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
-    return _said_anew(notification, context)
+    return _superseded(notification, context)
 
 
-def _said_anew(notification: Notification, context: NotificationContext) -> Reason | None:
+def of_different_visits(one: Notification, other: Notification) -> bool:
+    """Whether both are news of a visit that was still to come, and not of the same one: a ticket may have several."""
+    visits = [row.facts.get("visit_id") or row.occurrence for row in (one, other) if row.topic in _OF_A_VISIT_AHEAD]
+    return len(set(visits)) == 2
+
+
+def _superseded(notification: Notification, context: NotificationContext) -> Reason | None:
     later = any(row.topic == notification.topic and row.created_at > notification.created_at
-                for row in context.siblings)
+                and not of_different_visits(row, notification) for row in context.siblings)
     return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if later else None
 
 
@@ -277,10 +286,10 @@ def _question_answered(notification: Notification, context: NotificationContext,
         return Reason(ReasonKind.VISIT_NOT_CURRENT)
     if visit.state != notification.facts.get("visit_state"):
         return Reason(ReasonKind.TICKET_MOVED_ON, {"state": context.ticket.state})
-    return _said_anew(notification, context)
+    return _superseded(notification, context)
 
 
-def _moved_on_since(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+def _next_visit_arranged(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """For what follows a visit that is over: it works, or somebody else comes."""
     ticket = context.ticket
     if ticket is None or ticket.state in _OVER:
@@ -366,7 +375,7 @@ def _page_over(notification: Notification, context: NotificationContext, now: In
     return Reason(ReasonKind.SUPERSEDED, {"topic": notification.topic}) if again else None
 
 
-def _help_has_come(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+def _call_for_help_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """A press is told whoever sees to it; that somebody else is asked about it is not, once somebody does."""
     over = _call_over(notification, context, now)
     return over if over is not None or "turn" not in notification.facts else _page_over(notification, context, now)
@@ -378,13 +387,13 @@ def _target_met(notification: Notification, context: NotificationContext, now: I
     return None if runs else Reason(ReasonKind.SLA_STOPPED)
 
 
-def _warned_in_vain(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+def _warning_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     if now >= notification.facts.get("due_at", now + 1):
         return Reason(ReasonKind.SLA_PASSED)
     return _target_met(notification, context, now)
 
 
-def _everybody_told(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+def _nobody_to_ring(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
 
 
@@ -412,8 +421,8 @@ def _of_this_offer(notification: Notification, context: NotificationContext) -> 
     return lambda earlier: earlier.occurrence == offer.id
 
 
-def _customer_was_told(notification: Notification, context: NotificationContext
-                       ) -> Callable[[Notification], bool] | None:
+def _anything_to_customer(notification: Notification, context: NotificationContext
+                          ) -> Callable[[Notification], bool] | None:
     """Whoever was to go there knows it in any case."""
     return (lambda earlier: True) if notification.recipient_kind == RecipientKind.CUSTOMER else None
 
@@ -442,7 +451,7 @@ _ALL = (
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
-        name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.StillLookingFacts,
+        name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.SearchFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
@@ -471,16 +480,16 @@ _ALL = (
     Topic(  # they stand at the window: no quiet hours
         name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_news_of_the_visit_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
+        obsolete_when=_visit_news_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
     Topic(
         name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_news_of_the_visit_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
+        obsolete_when=_visit_news_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
-        obsolete_when=_news_of_the_visit_over, cannot_wait=_comes_before,
+        obsolete_when=_visit_news_over, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_WINDOW),
     Topic(  # only whoever was told that somebody comes
@@ -491,20 +500,20 @@ _ALL = (
         supersedes=frozenset({TopicName.VISIT_LATE, TopicName.VISIT_CHANGED, TopicName.WORKS_AGAIN}),
         only_after=OnlyAfter(
             frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_CHANGED}),
-            _customer_was_told, ReasonKind.NEVER_TOLD_SOMEBODY_COMES),
+            _anything_to_customer, ReasonKind.NEVER_TOLD_SOMEBODY_COMES),
         link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(  # the technician has just left: whoever let them in is awake
         name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
-        obsolete_when=_moved_on_since, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORKS_AGAIN, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
-        obsolete_when=_news_of_the_visit_over, cannot_wait=_comes_before, link=LinkPurpose.FOLLOW),
+        obsolete_when=_visit_news_over, cannot_wait=_comes_before, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -589,7 +598,7 @@ _ALL = (
     Topic(  # also while somebody is speaking with them: they have pressed again
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_help_has_come, link=LinkPurpose.DISPATCH),
+        obsolete_when=_call_for_help_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.JOB_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -601,7 +610,7 @@ _ALL = (
     Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
         name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
-        obsolete_when=_warned_in_vain, link=LinkPurpose.DISPATCH),
+        obsolete_when=_warning_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.SLA_MISSED, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -613,7 +622,7 @@ _ALL = (
     Topic(
         name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_everybody_told),
+        obsolete_when=_nobody_to_ring),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from statistics import median
 
-from gateway.model import HOUR, MINUTE, Instant
+from gateway.model import HOUR, MINUTE, Instant, round_up
 
 FEWEST = 3  # closed outages to learn from
 SHORTEST, LONGEST = 30 * MINUTE, 12 * HOUR
 LEAD = 5 * MINUTE  # before an estimate passes, whoever is still dark is told another, or that there is none
-STEP = 15 * MINUTE  # nobody believes "14:07"
+STEP = 15 * MINUTE
 
 
 def estimate_restoration(earlier_durations: Sequence[int], began: Instant, now: Instant) -> Instant | None:
@@ -19,4 +19,4 @@ def estimate_restoration(earlier_durations: Sequence[int], began: Instant, now: 
         return None
     span = min(max(median(longer), SHORTEST), LONGEST)
     at = max(began + round(span), now + SHORTEST)
-    return -(-at // STEP) * STEP
+    return round_up(at, STEP)

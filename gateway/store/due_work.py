@@ -1,8 +1,9 @@
 """Queries for rows whose deadline is past, each by a partial index."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, exists, or_, true
+from sqlalchemy import BindParameter, bindparam, exists, or_, true, union
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
@@ -21,6 +22,7 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.plan import Draft
+from gateway.store.site_locks import lock_sites
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")
@@ -34,6 +36,23 @@ _ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once:
     select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
     select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW),
 ))))
+_CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(SlaClock.warn_at), true()))
+
+
+def _sites_due(site_id: Any, deadline: Any, *where: Any) -> Any:
+    """The sites of what is due, the most overdue first."""
+    found = select(site_id.label("site_id")).where(deadline <= _NOW, *where).order_by(deadline)
+    return select(found.limit(bindparam("limit")).subquery().c.site_id)
+
+
+_DUE_SITES: Any = union(
+    _sites_due(Due.site_id, col(Due.at)),
+    _sites_due(Promise.site_id, col(Promise.watch_at), Promise.state == PromiseState.OPEN,
+               col(Promise.site_id).is_not(None)),
+    *(_sites_due(Alarm.site_id, deadline) for deadline in (col(Alarm.try_until), col(Alarm.suppressed_until))),
+    *(_sites_due(Ticket.site_id, deadline, of_these, Ticket.id == SlaClock.ticket_id)
+      for deadline, of_these in _CLOCKS_DUE),
+)
 
 
 def has_work(session: Session, now: Instant) -> bool:
@@ -42,43 +61,45 @@ def has_work(session: Session, now: Instant) -> bool:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks and loads what is due, at most `limit` of each: deadlines of tickets, jobs, offers and visits, promises
-    that lapse, remote fixes and suppressed alarms whose time is over, and SLA clocks."""
-    deadlines = session.exec(select(Due).where(col(Due.at) <= now).order_by(col(Due.at)).limit(limit)
-                             .with_for_update(skip_locked=True)).all()
-    promises = session.exec(select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now)
-                            .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    """Locks the sites where something is due, and loads it, at most `limit` of each: deadlines of tickets, jobs, offers
+    and visits, promises that lapse, remote fixes and suppressed alarms whose time is over, and SLA clocks. What is due
+    where another worker decides just now is left to the next sweep."""
+    free = lock_sites(session, session.exec(_DUE_SITES, params={"now": now, "limit": limit}).scalars(),
+                      skip_locked=True)
+    deadlines = session.exec(select(Due).where(col(Due.at) <= now, col(Due.site_id).in_(free))
+                             .order_by(col(Due.at)).limit(limit)).all()
+    promises = session.exec(
+        select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now,
+                              or_(col(Promise.site_id).is_(None), col(Promise.site_id).in_(free)))
+        .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
     calls = [promise.subject_id for promise in promises if promise.subject_kind is SubjectKind.CALLBACK]
     buttons = dict(session.exec(select(Callback.id, Callback.device_id).where(col(Callback.id).in_(calls))).all()
                    if calls else [])
     return DueWork(
         deadlines=[draft.copy(due) for due in deadlines],
         promises=[(draft.copy(promise), buttons.get(promise.subject_id)) for promise in promises],
-        remote_fixes=_alarms(session, col(Alarm.try_until), now, limit),
-        suppressed=_alarms(session, col(Alarm.suppressed_until), now, limit),
-        sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in _sla_clocks(session, now, limit)],
+        remote_fixes=_alarms(session, col(Alarm.try_until), now, free, limit),
+        suppressed=_alarms(session, col(Alarm.suppressed_until), now, free, limit),
+        sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in _sla_clocks(session, now, free, limit)],
     )
 
 
-def _sla_clocks(session: Session, now: Instant, limit: int) -> list[tuple[SlaClock, str]]:
+def _sla_clocks(session: Session, now: Instant, site_ids: Iterable[str], limit: int) -> list[tuple[SlaClock, str]]:
     """Those that are missed, then those to be warned of, each with its site; each by an index of its own."""
     found = {}
-    for deadline, of_these in ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)),
-                               (col(SlaClock.warn_at), true())):
+    for deadline, of_these in _CLOCKS_DUE:
         for clock, site_id in session.exec(
                 select(SlaClock, Ticket.site_id).join(Ticket, col(Ticket.id) == SlaClock.ticket_id)
-                .where(deadline <= now, of_these).order_by(deadline).limit(limit)
-                .with_for_update(of=SlaClock, skip_locked=True)):
+                .where(deadline <= now, of_these, col(Ticket.site_id).in_(site_ids)).order_by(deadline).limit(limit)):
             found[clock.id] = clock, site_id
     return list(found.values())
 
 
-def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, limit: int
+def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, site_ids: Iterable[str], limit: int
             ) -> list[tuple[str, str, bool]]:
     """(alarm id, device id, whether it is online), the most overdue first."""
     rows = session.exec(
         select(Alarm.id, Alarm.device_id, DeviceState.link)
         .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
-        .where(deadline <= now).order_by(deadline).limit(limit)
-        .with_for_update(of=Alarm, skip_locked=True))
+        .where(deadline <= now, col(Alarm.site_id).in_(site_ids)).order_by(deadline).limit(limit))
     return [(alarm_id, device_id, link == LinkState.ONLINE) for alarm_id, device_id, link in rows]

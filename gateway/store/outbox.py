@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
 from sqlalchemy import select as columns_of
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -25,7 +24,6 @@ from gateway.model import (
     Due,
     DueKind,
     Instant,
-    JobTicket,
     Link,
     MemberState,
     Notification,
@@ -54,6 +52,7 @@ from gateway.store import apply, changes
 from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
+from gateway.store.contexts.visits import same_trip
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -85,10 +84,6 @@ _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(
                       and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
-_OTHER = aliased(JobTicket)
-_SAME_TRIP = columns_of(col(JobTicket.ticket_id), col(_OTHER.ticket_id)).join(
-    _OTHER, col(_OTHER.job_id) == JobTicket.job_id).where(
-        col(JobTicket.ticket_id).in_(_IDS), col(_OTHER.ticket_id) != JobTicket.ticket_id)
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
 
 
@@ -191,7 +186,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
     sites = _by_id(session, Site, {row.site_id for row in works})
-    devices = _by_id(session, Device, {row.device_id for row in works})
+    devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     contacts = _contacts(session, recipients, set(channels))
@@ -199,7 +194,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
-    together = _same_trip(session, tickets)
+    together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
@@ -216,7 +211,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
+            site=sites.get(work.site_id) if work else None, device=devices.get((work and work.device_id) or ""),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
             attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
@@ -233,15 +228,6 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
-
-
-def _same_trip(session: Session, ticket_ids: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Ticket id → ids of the other tickets that a job of it is to settle too."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    if ids := list(ticket_ids):
-        for mine, other in session.connection().execute(_SAME_TRIP, {"ids": ids}):
-            found[mine].add(other)
-    return {ticket_id: frozenset(others) for ticket_id, others in found.items()}
 
 
 def _answering(callbacks: Iterable[Callback]) -> set[str]:

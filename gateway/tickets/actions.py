@@ -6,10 +6,37 @@ from gateway.model import HoldReason, IncompleteReason, Instant, Reason, Subject
 
 
 @dataclass(frozen=True)
-class AcceptOffer:
-    """A provider takes the job that it was offered."""
+class OfferAct:
+    """Something that is done with an offer."""
 
     offer_id: str
+
+
+@dataclass(frozen=True)
+class VisitAct:
+    """Something that is done with a visit."""
+
+    visit_id: str
+
+
+@dataclass(frozen=True)
+class TicketAct:
+    """Something that is done with a ticket."""
+
+    ticket_id: str
+
+
+@dataclass(frozen=True)
+class CallbackAct:
+    """Something that is done with a callback."""
+
+    callback_id: str
+
+
+@dataclass(frozen=True)
+class AcceptOffer(OfferAct):
+    """A provider takes the job that it was offered."""
+
     technician: str = ""  # name as the customer will read it; "" = the provider's name
     window_from: Instant | None = None  # arrival window; None = from now, Settings.service.arrival_hours long
     window_until: Instant | None = None
@@ -17,41 +44,35 @@ class AcceptOffer:
 
 
 @dataclass(frozen=True)
-class DeclineOffer:
+class DeclineOffer(OfferAct):
     """A provider does not take the job; `why` in their own words."""
 
-    offer_id: str
     why: str = ""
 
 
 @dataclass(frozen=True)
-class OfferTo:
+class OfferTo(TicketAct):
     """A dispatcher asks one provider by hand, out of turn."""
 
-    ticket_id: str
     provider_id: str
 
 
 @dataclass(frozen=True)
-class Depart:
+class Depart(VisitAct):
     """A technician sets out."""
 
-    visit_id: str
     minutes: int | None = None  # travel time the technician expects → ETA
 
 
 @dataclass(frozen=True)
-class Arrive:
+class Arrive(VisitAct):
     """A technician is at the site."""
-
-    visit_id: str
 
 
 @dataclass(frozen=True)
-class Finish:
+class Finish(VisitAct):
     """A technician ends the visit; `note`: what was done, or why not."""
 
-    visit_id: str
     note: str
     outcome: VisitOutcome = VisitOutcome.COMPLETE
     reason: IncompleteReason | None = None  # of an incomplete one
@@ -60,138 +81,111 @@ class Finish:
 
 
 @dataclass(frozen=True)
-class ReportDelay:
+class ReportDelay(VisitAct):
     """A technician who is not there yet still comes: there in so many minutes."""
 
-    visit_id: str
     minutes: int
 
 
 @dataclass(frozen=True)
-class ReportOverrun:
+class ReportOverrun(VisitAct):
     """A technician at the site works on: so many minutes."""
 
-    visit_id: str
     minutes: int
 
 
 @dataclass(frozen=True)
-class ProposeWindow:
+class ProposeWindow(VisitAct):
     """Whoever is to come cannot keep the arrival window, and comes within another."""
 
-    visit_id: str
     window_from: Instant
     window_until: Instant
 
 
 @dataclass(frozen=True)
-class HandBack:
+class HandBack(VisitAct):
     """Whoever has accepted cannot come after all; `why` in their own words."""
 
-    visit_id: str
     why: str = ""
 
 
 @dataclass(frozen=True)
-class LogCall:
+class LogCall(VisitAct):
     """A technician at the door has rung the customer, and nobody answered."""
 
-    visit_id: str
-
 
 @dataclass(frozen=True)
-class KeepVisit:
+class KeepVisit(TicketAct):
     """The customer wants somebody to come although it works again."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class DropVisit:
+class DropVisit(TicketAct):
     """The customer says that nobody needs to come: it works again."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class AllowEarly:
+class AllowEarly(TicketAct):
     """The customer agrees to an arrival before the window."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class ReportMissed:
+class ReportMissed(TicketAct):
     """The customer says that nobody came within the window."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class ContestNoAccess:
+class ContestNoAccess(TicketAct):
     """The customer says that somebody was there to open the door."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class ResolveTicket:
+class ResolveTicket(TicketAct):
     """An agent settles a ticket without a visit (or says so on the phone)."""
 
-    ticket_id: str
     note: str
 
 
 @dataclass(frozen=True)
-class CancelTicket:
+class CancelTicket(TicketAct):
     """Nobody needs to come any more."""
 
-    ticket_id: str
     why: str | Reason  # what a person wrote, or what made it needless
 
 
 @dataclass(frozen=True)
-class AgreeToPrice:
+class AgreeToPrice(TicketAct):
     """The customer wants somebody to come at the price that they were asked about."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class DeclinePrice:
+class DeclinePrice(TicketAct):
     """The customer wants nobody to come at that price."""
 
-    ticket_id: str
-
 
 @dataclass(frozen=True)
-class MergeTickets:
+class MergeTickets(TicketAct):
     """A dispatcher sees that two tickets of one home are one problem: the first goes on under the other's number."""
 
-    ticket_id: str
     into_id: str
 
 
 @dataclass(frozen=True)
-class UnmergeTicket:
+class UnmergeTicket(TicketAct):
     """It was another problem after all."""
-
-    ticket_id: str
 
 
 @dataclass(frozen=True)
-class LeaveOutOffer:
+class LeaveOutOffer(OfferAct):
     """How a provider answered this offer does not count in its track record; `why` in a person's words."""
 
-    offer_id: str
     why: str
 
 
 @dataclass(frozen=True)
-class LeaveOutVisit:
+class LeaveOutVisit(VisitAct):
     """How this visit went does not count in the provider's track record; `why` in a person's words."""
 
-    visit_id: str
     why: str
 
 
@@ -210,17 +204,14 @@ class AcknowledgePage:
 
 
 @dataclass(frozen=True)
-class AskAgain:
+class AskAgain(TicketAct):
     """Providers are ranked anew now, and asked, also those who had declined; what was on hold goes on."""
-
-    ticket_id: str
 
 
 @dataclass(frozen=True)
-class AssignTo:
+class AssignTo(TicketAct):
     """A provider has told a dispatcher that it comes."""
 
-    ticket_id: str
     provider_id: str
     technician: str  # name as the customer will read it; "" = the provider's name
     window_from: Instant
@@ -228,57 +219,41 @@ class AssignTo:
 
 
 @dataclass(frozen=True)
-class HoldTicket:
+class HoldTicket(TicketAct):
     """It waits for something, until a date; `note` in a person's words."""
 
-    ticket_id: str
     reason: HoldReason
     until: Instant
     note: str = ""
 
 
 @dataclass(frozen=True)
-class AttemptCallback:
+class AttemptCallback(CallbackAct):
     """An agent dials now."""
 
-    callback_id: str
-
 
 @dataclass(frozen=True)
-class MissCallback:
+class MissCallback(CallbackAct):
     """Nobody answered: back to the queue."""
 
-    callback_id: str
-
 
 @dataclass(frozen=True)
-class ConnectCallback:
+class ConnectCallback(CallbackAct):
     """The customer has answered the call."""
 
-    callback_id: str
-
 
 @dataclass(frozen=True)
-class FinishCallback:
+class FinishCallback(CallbackAct):
     """The call is over; `note`: what came of it."""
 
-    callback_id: str
     note: str
 
 
 @dataclass(frozen=True)
-class CancelCallback:
+class CancelCallback(CallbackAct):
     """Nobody needs to call any more; `why` in a person's words."""
 
-    callback_id: str
     why: str
 
 
-Act = (
-    AcceptOffer | DeclineOffer | OfferTo | Depart | Arrive | Finish | ReportDelay | ReportOverrun | ProposeWindow
-    | HandBack | LogCall | KeepVisit | DropVisit | AllowEarly | ReportMissed | ContestNoAccess
-    | ResolveTicket | CancelTicket | MergeTickets | UnmergeTicket | AgreeToPrice | DeclinePrice
-    | AcknowledgeAlarm | LeaveOutOffer | LeaveOutVisit | AcknowledgePage | AskAgain | AssignTo
-    | HoldTicket
-    | AttemptCallback | MissCallback | ConnectCallback | FinishCallback | CancelCallback
-)
+Act = OfferAct | VisitAct | TicketAct | CallbackAct | AcknowledgeAlarm | AcknowledgePage

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway.model import (
     DAY,
+    HOUR,
     MINUTE,
     Actor,
     Alarm,
@@ -18,6 +19,7 @@ from gateway.model import (
     Responsible,
     Ticket,
     TicketState,
+    Visit,
     VisitState,
     customer,
     provider,
@@ -28,14 +30,14 @@ from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import withdraw_offers
 from gateway.tickets.facts import job_facts, ticket_facts
 from gateway.tickets.jobs import needed_by_others
-from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, VisitAction, can, move, move_visit
+from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, VISIT_AHEAD, Action, VisitAction, can, move, move_visit
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import cancel_promises
-from gateway.tickets.visits.say import tell_customer, tell_who_goes
-from gateway.tickets.visits.watch import AHEAD
+from gateway.tickets.visits.messages import tell_customer, tell_who_goes
 
-PAGE_AFTER_VISIT = 30 * MINUTE  # a technician's link dies this long after the visit is over: it says that it is
+PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
+PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is
 PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
 
 
@@ -81,7 +83,7 @@ def cancel(ticket: Ticket, why: str | Reason, who: Actor, work: SiteWork, policy
     """It ends without a solution: what no other ticket needs is called off; whoever was told of a visit hears it."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
-        if visit is not None and visit.state in AHEAD and not needed_by_others(job, ticket, work):
+        if visit is not None and visit.state in VISIT_AHEAD and not needed_by_others(job, ticket, work):
             tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="cancelled",
                           why=why.stored() if isinstance(why, Reason) else why)
     call_off(ticket, work, policy, now, Action.CANCEL)
@@ -98,32 +100,41 @@ def call_off(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, actio
     for job in work.jobs_of(ticket):
         if job.closed_at is None and not needed_by_others(job, ticket, work):
             withdraw_offers(job, work, policy, now)
-            _call_off_visit(job, work, policy, now)
+            call_off_visit(job, work, policy, now)
             advance(job, action, work, now)
 
 
-def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant, why: str = "") -> None:
+    """Whoever was to come hears at once that they need not; nothing when nobody is, or when they are there. `why`: for
+    who drives, in a person's words."""
     visit = work.visit_of(job)
     if visit is None or not can(visit, VisitAction.CALL_OFF):
         return
     facts = job_facts(job, work, policy)
     if visit.state is VisitState.EN_ROUTE:  # they drive: it is said to themselves
-        tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
+        tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, **({"why": why} if why else {}))
     else:
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
-                              work.tickets[visit.ticket_id], visit.id, now, facts=facts))
-    move_visit(visit, VisitAction.CALL_OFF, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
+                              work.subject_of_messages(visit), visit.id, now, facts=facts))
+    end_visit(visit, VisitAction.CALL_OFF, work, now)
     cancel_promises(work.promises.get(job.id, []), now)
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+
+
+def end_visit(visit: Visit, action: VisitAction, work: SiteWork, now: Instant) -> None:
+    """Nobody is waited for, or asked about, because of this visit any more; its page can be read for a while. Raises
+    Refused."""
+    move_visit(visit, action, now)
+    end_visit_pages(work.jobs[visit.job_id], work, now)
+    end_due(visit, work)
+    _expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
 
 
 def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
     """A fault is over and the ticket has others: a job that only that fault needed, and nobody has accepted, ends."""
     for job in work.jobs_of(ticket):
         others = {one.skill for each in work.tickets_of(job) for one in work.alarms_of(each)}
-        alone = alarm.skill in job.skills and not others & set(job.skills)
+        alone = (alarm.skill in job.skills and not others & set(job.skills)
+                 and not needed_by_others(job, ticket, work))
         if alone and job.state in NOBODY_COMES and any(
                 one is not job and one.closed_at is None for one in work.jobs_of(ticket)):
             withdraw_offers(job, work, policy, now)
@@ -132,9 +143,9 @@ def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, 
 
 def expire_page(ticket: Ticket, work: SiteWork, now: Instant) -> None:
     """The customer's page can be read for a while after it is over."""
-    expire([work.follow[ticket.id]] if ticket.id in work.follow else [], now + PAGE_AFTER_CLOSE)
+    _expire([work.follow[ticket.id]] if ticket.id in work.follow else [], now + PAGE_AFTER_CLOSE)
 
 
-def expire(links: Iterable[Link], at: Instant) -> None:
+def _expire(links: Iterable[Link], at: Instant) -> None:
     for link in links:
         link.expires_at = at

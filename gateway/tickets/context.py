@@ -15,6 +15,7 @@ from gateway.model import (
     Device,
     Due,
     DueKind,
+    Entry,
     Instant,
     Job,
     JobTicket,
@@ -23,15 +24,19 @@ from gateway.model import (
     Outage,
     PressRecord,
     Promise,
+    Provider,
     Severity,
     Site,
     SlaClock,
     SlaKind,
+    Subject,
+    SubjectKind,
     Ticket,
     TicketState,
     Visit,
 )
 from gateway.model.plan import Draft
+from gateway.model.states import worst
 from gateway.notifications.catalogue import Catalogues
 from gateway.tickets.dispatch.territory import Place
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -82,6 +87,11 @@ class SiteWork:
         link = self.follow.get(subject_id)
         return None if link is None else link.id
 
+    def provider_name(self, provider_id: str) -> str:
+        """Its id where the providers were left out."""
+        directory = self.provider_loads.directory
+        return directory[provider_id].name if provider_id in directory else provider_id
+
     def jobs_of(self, ticket: Ticket) -> list[Job]:
         """Every job of the ticket, open or not, oldest first."""
         return [self.jobs[one.job_id] for one in self.job_tickets if one.ticket_id == ticket.id]
@@ -98,9 +108,13 @@ class SiteWork:
         mine = self.tickets_of(job)
         return next((ticket for ticket in mine if ticket.state in UNSETTLED), mine[0])
 
+    def subject_of_messages(self, of: Offer | Visit) -> Ticket | Subject:
+        """Whose number the messages about the offer or visit name: the ticket, or that of one that is over already."""
+        return self.tickets.get(of.ticket_id) or Subject(SubjectKind.TICKET, of.ticket_id)
+
     def severity_of(self, job: Job) -> Severity:
         """That of its most severe ticket."""
-        return max((ticket.severity for ticket in self.tickets_of(job)), key=lambda severity: severity.rank)
+        return worst(*(ticket.severity for ticket in self.tickets_of(job)))
 
     def visit_of(self, job: Job) -> Visit | None:
         """The job's current visit."""
@@ -119,9 +133,13 @@ class SiteWork:
         """Those of `alarms_of` whose condition still holds."""
         return [alarm for alarm in self.alarms_of(ticket) if alarm.cleared_at is None]
 
+    def device_of(self, ticket: Ticket) -> "PlanningContext | None":
+        """None: an outage's ticket has no device."""
+        return None if ticket.device_id is None else self.devices.get(ticket.device_id)
+
     def ticket_of_device(self, device_id: str) -> Ticket | None:
         """The device's open ticket, or the one that carries it on since they were merged."""
-        mine = [one for one in self.tickets.values() if one.device_id == device_id and one.outage_id is None]
+        mine = [one for one in self.tickets.values() if one.device_id == device_id]
         for ticket in mine:
             if ticket.closed_at is None:
                 return ticket
@@ -192,6 +210,22 @@ class PlanningContext:
     def callback(self) -> Callback | None:
         """The site's open callback, also when another device of the same batch has just asked for it."""
         return self.open_callbacks.get(self.site.id)
+
+
+@dataclass(frozen=True)
+class ActionContext:
+    """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
+
+    work: SiteWork
+    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
+    ticket: Ticket | None = None
+    offer: Offer | None = None
+    provider: Provider | None = None
+    visit: Visit | None = None
+    callback: Callback | None = None
+    alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
+    last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 
 
 @dataclass(frozen=True)

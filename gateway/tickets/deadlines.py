@@ -1,6 +1,6 @@
 """Deadlines of tickets, jobs, offers and visits: set, moved, and ended with the state that they belong to."""
 
-from gateway.model import Due, DueKind, Instant, Job, Offer, Responsible, Ticket, Visit
+from gateway.model import Actor, Due, DueKind, HoldReason, Instant, Job, Offer, Responsible, Ticket, Visit
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import Action, follow_jobs, move_job
 from gateway.tickets.new_rows import subject_of
@@ -35,3 +35,11 @@ def advance(job: Job, action: Action, work: SiteWork, now: Instant) -> None:
         end_due(job, work)
     for ticket in work.tickets_of(job):
         follow_jobs(ticket, work.jobs_of(ticket))
+
+
+def hold(job: Job, reason: HoldReason, until: Instant, who: Actor, work: SiteWork, policy: Policy, now: Instant
+         ) -> None:
+    """The job waits for `reason` until then; `who` sees to it. Raises Refused."""
+    advance(job, Action.HOLD, work, now)
+    job.hold_reason, job.hold_until, job.held_by = reason, until, str(who)
+    set_due(job, DueKind.HOLD_UNTIL, until, Responsible.DISPATCHER, work, policy)

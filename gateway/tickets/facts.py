@@ -37,7 +37,7 @@ def _causes(ticket: Ticket, work: SiteWork, policy: Policy) -> list[dict[str, st
         outage = work.outages[ticket.outage_id]
         return [{locale: policy.catalogues.best_for(locale)("message.outage.cause", area=outage.name)
                  for locale in policy.catalogues.locales}]
-    held = {alarm.rule: alarm.evidence.get("cause", {"en": alarm.cause}) for alarm in work.faults_of(ticket)}
+    held = {alarm.rule: alarm.cause_texts for alarm in work.faults_of(ticket)}
     known = work.causes.get(ticket.id, {})
     return list(held.values()) or [known.get(ticket.cause_key) or next(iter(known.values()), {"en": ticket.cause})]
 
@@ -46,5 +46,5 @@ def _device_name(ticket: Ticket, work: SiteWork) -> str:
     """Of an outage: its area."""
     if ticket.outage_id is not None:
         return work.outages[ticket.outage_id].name
-    context = work.devices.get(ticket.device_id)
+    context = work.device_of(ticket)
     return "" if context is None else context.device.name

@@ -22,11 +22,17 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
                 add_to(job, ticket, needed, work)
                 return job
     job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
-              first_asked=_asked_first(ticket, needed, work))
+              first_asked=_preferred_provider(ticket, needed, work))
     work.jobs[job.id] = job
     work.draft.add(job)
     add_to(job, ticket, [], work)
     return job
+
+
+def jobs_for(ticket: Ticket, skills: Iterable[str], work: SiteWork, policy: Policy, now: Instant) -> list[Job]:
+    """The jobs that shall settle faults of the ticket which need these skills, each once; none of them: anybody can."""
+    jobs = [job_for(ticket, skill, work, policy, now) for skill in [*skills] or [""]]
+    return list({job.id: job for job in jobs}.values())
 
 
 def add_to(job: Job, ticket: Ticket, skills: Iterable[str], work: SiteWork) -> None:
@@ -41,9 +47,10 @@ def add_to(job: Job, ticket: Ticket, skills: Iterable[str], work: SiteWork) -> N
     follow_jobs(ticket, work.jobs_of(ticket))
 
 
-def needed_by_others(job: Job, ticket: Ticket, work: SiteWork) -> bool:
-    """Whether another ticket still needs the job."""
-    return any(one is not ticket and one.state in UNSETTLED for one in work.tickets_of(job))
+def needed_by_others(job: Job, ticket: Ticket, work: SiteWork, *also: Ticket) -> bool:
+    """Whether any but the ticket, and those in `also`, still needs the job."""
+    mine = {one.id for one in (ticket, *also)}
+    return any(one.id not in mine and one.state in UNSETTLED for one in work.tickets_of(job))
 
 
 def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> bool:
@@ -61,7 +68,7 @@ def can_grow(job: Job, ticket: Ticket, needed: list[str], work: SiteWork) -> boo
     return False
 
 
-def _asked_first(ticket: Ticket, needed: list[str], work: SiteWork) -> str | None:
+def _preferred_provider(ticket: Ticket, needed: list[str], work: SiteWork) -> str | None:
     """The provider that comes to the site anyway; else the one that came for the ticket before."""
     coming = [job.provider_id for job in work.jobs.values()
               if job.state in UNDER_WAY and not _of_outage(job, work) and _has(job.provider_id, needed, work)]

@@ -3,13 +3,14 @@
 from gateway.model import Actor, EntryKind, Instant, PriceAnswer, Ticket, TicketState
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
+from gateway.model.states import worst
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due
-from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
-from gateway.tickets.jobs import add_to, can_grow, job_for
+from gateway.tickets.dispatch.ask import dispatch_new, withdraw_offers
+from gateway.tickets.jobs import add_to, can_grow, jobs_for, needed_by_others
 from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, Action, follow_jobs, move
 from gateway.tickets.new_rows import entry
-from gateway.tickets.promises import go_over
+from gateway.tickets.promises import transfer_promises
 
 
 def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -26,20 +27,23 @@ def plan_merge(ticket: Ticket, into_id: str, work: SiteWork, policy: Policy, who
     for alarm in work.alarms_of(ticket):
         alarm.ticket_id = target.id
     work.causes.setdefault(target.id, {}).update(work.causes.get(ticket.id, {}))
-    target.severity = max(target.severity, ticket.severity, key=lambda severity: severity.rank)
-    go_over(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
+    target.severity = worst(target.severity, ticket.severity)
+    transfer_promises(work.promises.pop(ticket.id, []), target.id, work.promises.setdefault(target.id, []), now)
     for job in jobs:
         host = next((one for one in work.jobs_of(target) if one is not job and can_grow(one, target, job.skills, work)),
                     None)
-        if host is not None and job.state in NOBODY_COMES:
-            add_to(host, target, job.skills, work)
+        if host is None or job.state not in NOBODY_COMES:
+            add_to(job, target, [], work)
+            continue
+        add_to(host, target, job.skills, work)
+        if not needed_by_others(job, ticket, work, target):
             withdraw_offers(job, work, policy, now)
             advance(job, Action.CANCEL, work, now)
-        else:
-            add_to(job, target, [], work)
     end_due(ticket, work)
     move(ticket, Action.MERGE, now)
-    ticket.merged_into = target.id
+    for one in work.tickets.values():
+        if one is ticket or one.merged_into == ticket.id:
+            one.merged_into = target.id
     follow_jobs(target, work.jobs_of(target))
     work.draft.add(entry(ticket, now, EntryKind.MERGED_INTO, who=who, ticket=target.id),
                    entry(target, now, EntryKind.MERGED_FROM, who=who, ticket=ticket.id))
@@ -55,12 +59,9 @@ def plan_unmerge(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now
     move(ticket, Action.UNMERGE, now)
     for alarm in alarms:
         alarm.ticket_id = ticket.id
-        work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence.get("cause", {"en": alarm.cause})
+        work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.cause_texts
     work.draft.add(entry(ticket, now, EntryKind.UNMERGED, who=who, ticket=target.id),
                    entry(target, now, EntryKind.UNMERGED, who=who, ticket=ticket.id))
-    jobs = {job.id: job for job in [job_for(ticket, skill, work, policy, now)
-                                    for skill in [alarm.skill for alarm in alarms] or [ticket.skill]]}
-    for job in jobs.values():
-        if job.state is TicketState.NEW:
-            dispatch(job, work, policy, now)
+    skills = [alarm.skill for alarm in alarms] or [ticket.skill]
+    dispatch_new(jobs_for(ticket, skills, work, policy, now), work, policy, now)
     follow_jobs(ticket, work.jobs_of(ticket))

@@ -29,7 +29,7 @@ from gateway.model.entries import PARAMETERS, EntryKind
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.promises import ToldTime, make_promise
+from gateway.tickets.promises import PromisedTime, make_promise
 
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
@@ -58,6 +58,14 @@ def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY
                  by_kind=who.kind, by_name=who.name, evidence=evidence or {})
 
 
+def add_entries(of: Job | Visit, work: SiteWork, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
+                evidence: dict[str, Any] | None = None, **parameters: Any) -> None:
+    """A line, as of `entry`, in the timeline of each ticket that the job, or the visit, is to settle."""
+    job = of if isinstance(of, Job) else work.jobs[of.job_id]
+    work.draft.add(*(entry(ticket, at, kind, who=who, evidence=evidence, **parameters)
+                     for ticket in work.tickets_of(job)))
+
+
 def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit, now: Instant, until: Instant,
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
@@ -66,7 +74,8 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
                 site_id=site_id, created_at=now, expires_at=until)
 
 
-def show_time(time: ToldTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None) -> None:
+def show_time(time: PromisedTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None
+              ) -> None:
     """The customer's page, or their device, shows this time from now on: it is promised."""
     make_promise(time, work.promises.setdefault(time.subject.id, []), work.draft, policy.new_id, now, shown=True,
                  corrects=corrects)

@@ -21,7 +21,7 @@ from gateway.tickets.alarms import remote_fix
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.deadlines import end_due
-from gateway.tickets.dispatch.ask import dispatch, hurry
+from gateway.tickets.dispatch.ask import dispatch, dispatch_new, shorten_offers
 from gateway.tickets.dispatch.cover import cover_at
 from gateway.tickets.dispatch.price_question import held_job, hold_for_yes, release
 from gateway.tickets.dispatch.provider_ranking import URGENT
@@ -29,13 +29,12 @@ from gateway.tickets.facts import ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
-from gateway.tickets.visits.household import last_visit, needed_after_all
-from gateway.tickets.visits.say import provider_name
+from gateway.tickets.visits.household import end_question, last_visit
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
 
 
-def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
+def add_to_ticket(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """The device's open ticket takes the alarm on; another fault than one that is resolved opens another ticket. Nobody
     is sent for an alarm that the customer wants nobody to come for."""
     if alarm.declined_at is not None:
@@ -49,8 +48,8 @@ def take_on(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant
         return
     new_fault = not is_on_ticket(alarm.rule, context)
     alarm.ticket_id = ticket.id
-    needed_after_all(ticket, work)
-    work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.evidence["cause"]
+    end_question(ticket, work)
+    work.causes.setdefault(ticket.id, {})[alarm.rule] = alarm.cause_texts
     if ticket.state is TicketState.RESOLVED:
         reopen(ticket, [alarm.skill], EntryKind.CAME_BACK, context.by_device, work, policy, now, context.after_outage)
     elif new_fault:
@@ -73,9 +72,9 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
                     severity=alarm.severity, opened_at=now)
     ticket.cover, ticket.price = cover_at(context.device, context.site.timezone, now)
     work.tickets[ticket.id], alarm.ticket_id = ticket, ticket.id
-    work.causes[ticket.id] = {alarm.rule: alarm.evidence["cause"]}
+    work.causes[ticket.id] = {alarm.rule: alarm.cause_texts}
     work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED, who=context.by_device, evidence=judged_values(alarm),
-                                 cause=alarm.evidence["cause"], device=context.device.name),
+                                 cause=alarm.cause_texts, device=context.device.name),
                    *remote_fix.evidence(ticket, alarm, context, now))
     job = hold_for_yes(ticket, alarm.skill, work, policy, now) or job_for(ticket, alarm.skill, work, policy, now)
     others = [one for one in work.tickets_of(job) if one is not ticket and one.state in UNSETTLED]
@@ -85,7 +84,7 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     if not others or worse:
         _announce(ticket, work, policy, now, context.after_outage)  # else they hear of it with who comes
     if worse:
-        _hurry(ticket, alarm, job, work, policy, now)
+        _notify_providers(ticket, alarm, job, work, policy, now)
     _ask([job], work, policy, now, context.after_outage)
 
 
@@ -93,7 +92,7 @@ def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy
     """A second fault of the device: the same ticket, and the same trip if one provider can settle both."""
     work = context.work
     work.draft.add(entry(ticket, now, EntryKind.FAULT_JOINED, who=context.by_device, evidence=judged_values(alarm),
-                         cause=alarm.evidence["cause"]),
+                         cause=alarm.cause_texts),
                    *remote_fix.evidence(ticket, alarm, context, now))
     worse = alarm.severity.rank > ticket.severity.rank
     if worse:
@@ -104,7 +103,7 @@ def _join(alarm: Alarm, ticket: Ticket, context: PlanningContext, policy: Policy
     _ask([job], work, policy, now, context.after_outage)
     if job.state in UNDER_WAY and job.provider_id is not None and not worse:
         work.draft.add(notify(policy, provider(job.provider_id), TopicName.FAULT_ADDED, ticket, alarm.id, now,
-                              facts=ticket_facts(ticket, work, policy) | {"cause": alarm.evidence["cause"]}))
+                              facts=ticket_facts(ticket, work, policy) | {"cause": alarm.cause_texts}))
     elif worse:
         notify_if_worse(ticket, alarm, job, work, policy, now)
 
@@ -124,15 +123,16 @@ def reopen(ticket: Ticket, skills: Iterable[str], why: EntryKind, who: Actor, wo
     said_done = _last_word(ticket, work) if ticket.unproven else {}
     move(ticket, Action.REOPEN, now)
     work.draft.add(entry(ticket, now, why, who=who))
-    jobs = [hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
-            for skill in skills]
+    jobs = {job.id: job for job in [
+        hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
+        for skill in skills]}
     _announce(ticket, work, policy, now, after_outage, **said_done)
-    _ask(jobs, work, policy, now, after_outage)
+    _ask(jobs.values(), work, policy, now, after_outage)
 
 
 def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever it makes a difference to hears that it is more serious than it was."""
-    _hurry(ticket, alarm, job, work, policy, now)
+    _notify_providers(ticket, alarm, job, work, policy, now)
     if alarm.severity == Severity.CRITICAL and ticket.state in BEFORE_DEPARTURE:
         work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.WORSE, ticket,
                               f"{alarm.id}.{alarm.severity}", now, facts=_worse_facts(ticket, alarm, work, policy),
@@ -141,13 +141,13 @@ def notify_if_worse(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, poli
         dispatch(job, work, policy, now)
 
 
-def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def _notify_providers(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Providers that are asked, or come, hear that it is more serious; asked for something urgent, they have less
     time to answer."""
     concerned = [job.provider_id] if job.state in UNDER_WAY and job.provider_id else []
     concerned += [offer.provider_id for offer in work.pending_offers(job)]
     if alarm.severity in URGENT:
-        hurry(job, work, policy, now)
+        shorten_offers(job, work, policy, now)
     for firm in concerned:
         work.draft.add(notify(policy, provider(firm), TopicName.WORSE, ticket, f"{alarm.id}.{alarm.severity}", now,
                               facts=_worse_facts(ticket, alarm, work, policy)))
@@ -155,7 +155,7 @@ def _hurry(ticket: Ticket, alarm: Alarm, job: Job, work: SiteWork, policy: Polic
 
 def _worse_facts(ticket: Ticket, alarm: Alarm, work: SiteWork, policy: Policy) -> dict[str, Any]:
     asked = {} if held_job(ticket, work) is None else {"price": str(ticket.price)}
-    return ticket_facts(ticket, work, policy) | {"cause": alarm.evidence.get("cause", {"en": alarm.cause})} | asked
+    return ticket_facts(ticket, work, policy) | {"cause": alarm.cause_texts} | asked
 
 
 def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
     last = max((visit for visit in visits if visit is not None), key=lambda visit: visit.done_at or 0, default=None)
     if last is None:
         return {}
-    return {"technician": last.technician or provider_name(last.provider_id, work), "note": last.note or ""}
+    return {"technician": last.technician or work.provider_name(last.provider_id), "note": last.note or ""}
 
 
 def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, after_outage: bool, **more: Any) -> None:
@@ -180,11 +180,7 @@ def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, afte
 
 
 def _ask(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, after_outage: bool) -> None:
-    """Asks providers for those jobs that nobody has been asked for."""
-    more = {"after_outage": True} if after_outage else {}
-    for job in {job.id: job for job in jobs}.values():
-        if job.state is TicketState.NEW:
-            dispatch(job, work, policy, now, **more)
+    dispatch_new(jobs, work, policy, now, **({"after_outage": True} if after_outage else {}))
 
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:

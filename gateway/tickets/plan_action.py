@@ -1,7 +1,5 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
@@ -9,7 +7,6 @@ from gateway.model import (
     Actor,
     ActorKind,
     Alarm,
-    Callback,
     EntryKind,
     Instant,
     Offer,
@@ -31,10 +28,8 @@ from gateway.tickets.actions import (
     Arrive,
     AskAgain,
     AssignTo,
-    AttemptCallback,
-    CancelCallback,
+    CallbackAct,
     CancelTicket,
-    ConnectCallback,
     ContestNoAccess,
     DeclineOffer,
     DeclinePrice,
@@ -49,17 +44,19 @@ from gateway.tickets.actions import (
     LeaveOutVisit,
     LogCall,
     MergeTickets,
-    MissCallback,
+    OfferAct,
     OfferTo,
     ProposeWindow,
     ReportDelay,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
+    TicketAct,
     UnmergeTicket,
+    VisitAct,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
-from gateway.tickets.context import PlanningContext, Policy, SiteWork
+from gateway.tickets.context import ActionContext, PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
@@ -67,6 +64,7 @@ from gateway.tickets.dispatch.price_question import plan_decline as plan_decline
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
+from gateway.tickets.same_again import is_same_again
 from gateway.tickets.sla.follow import complete, plan_person_acted
 from gateway.tickets.visits.changes import (
     plan_hand_back,
@@ -87,88 +85,101 @@ from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ActionContext:
-    """The rows that an action concerns, as copies of the draft in `work`; None where it concerns none."""
-
-    work: SiteWork
-    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
-    ticket: Ticket | None = None
-    offer: Offer | None = None
-    provider: Provider | None = None
-    visit: Visit | None = None
-    callback: Callback | None = None
-    alarm: Alarm | None = None
-    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
-
-
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
-    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
+    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist. Nothing follows
+    from what the same person has just done."""
+    if is_same_again(act, context, now):
+        return Plan()
     work = context.work
     match act:
-        case AcceptOffer():
-            plan_accept(act, _the(context.offer), _the(context.provider), work, policy, who, now)
-        case DeclineOffer():
-            plan_decline(act, _the(context.offer), _the(context.provider), work, policy, who, now)
-        case OfferTo():
-            plan_offer_to(act, _the(context.provider), _open(context), work, policy, who, now)
-        case Depart():
-            plan_depart(act, _the(context.visit), work, policy, who, now)
-        case Arrive():
-            plan_arrive(_the(context.visit), work, policy, who, now)
-        case Finish():
-            plan_finish(act, _the(context.visit), work, policy, who, now)
-        case ReportDelay():
-            plan_report_delay(act, _the(context.visit), work, policy, who, now)
-        case ReportOverrun():
-            plan_report_overrun(act, _the(context.visit), work, context.sites, policy, who, now)
-        case ProposeWindow():
-            plan_propose_window(act, _the(context.visit), work, policy, who, now)
-        case HandBack():
-            plan_hand_back(act, _the(context.visit), work, policy, who, now)
-        case LogCall():
-            plan_log_call(_the(context.visit), work, who, now)
-        case KeepVisit():
-            plan_keep_visit(_open(context), work, who, now)
-        case DropVisit():
-            plan_drop_visit(_open(context), work, policy, who, now)
-        case AllowEarly():
-            plan_allow_early(_open(context), work, who, now)
-        case ReportMissed():
-            plan_report_missed(_open(context), work, policy, who, now)
-        case ContestNoAccess():
-            plan_contest_no_access(_open(context), work, policy, who, now)
-        case ResolveTicket():
-            plan_resolve(act, _open(context), work, policy, who, now)
-        case CancelTicket():
-            plan_cancel(act, _open(context), work, policy, who, now)
-        case AgreeToPrice():
-            plan_agree(_the(context.ticket), work, policy, who, now)
-        case DeclinePrice():
-            plan_decline_price(_the(context.ticket), work, policy, who, now)
-        case MergeTickets(into_id=into_id):
-            plan_merge(_open(context), into_id, work, policy, who, now)
-        case UnmergeTicket():
-            plan_unmerge(_the(context.ticket), work, policy, who, now)
-        case LeaveOutOffer(why=why):
-            _leave_out(_the(context.offer), why, _the(context.provider), work, who, now)
-        case LeaveOutVisit(why=why):
-            _leave_out(_the(context.visit), why, _the(context.provider), work, who, now)
+        case OfferAct():
+            _plan_offer_act(act, _the(context.offer), _the(context.provider), work, policy, who, now)
+        case VisitAct():
+            _plan_visit_act(act, _the(context.visit), context, policy, who, now)
+        case TicketAct():
+            _plan_ticket_act(act, _the(context.ticket), context, policy, who, now)
+        case CallbackAct():
+            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
-        case AttemptCallback() | MissCallback() | ConnectCallback() | FinishCallback() | CancelCallback():
-            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
-        case AskAgain():
-            plan_ask_again(_open(context), work, policy, who, now)
-        case AssignTo():
-            plan_assign(act, _the(context.provider), _open(context), work, policy, who, now)
-        case HoldTicket():
-            plan_hold(act, _open(context), work, policy, who, now)
         case AcknowledgePage():
             plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
     if who.kind is ActorKind.AGENT:
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)
+
+
+def _plan_offer_act(act: OfferAct, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
+                    now: Instant) -> None:
+    match act:
+        case AcceptOffer():
+            plan_accept(act, offer, provider, work, policy, who, now)
+        case DeclineOffer():
+            plan_decline(act, offer, provider, work, policy, who, now)
+        case LeaveOutOffer(why=why):
+            _leave_out(offer, why, provider, work, who, now)
+
+
+def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy: Policy, who: Actor, now: Instant
+                    ) -> None:
+    work = context.work
+    match act:
+        case Depart():
+            plan_depart(act, visit, work, policy, who, now)
+        case Arrive():
+            plan_arrive(visit, work, policy, who, now)
+        case Finish():
+            plan_finish(act, visit, work, policy, who, now)
+        case ReportDelay():
+            plan_report_delay(act, visit, work, policy, who, now)
+        case ReportOverrun():
+            plan_report_overrun(act, visit, work, context.sites, policy, who, now)
+        case ProposeWindow():
+            plan_propose_window(act, visit, work, policy, who, now)
+        case HandBack():
+            plan_hand_back(act, visit, work, policy, who, now)
+        case LogCall():
+            plan_log_call(visit, work, who, now)
+        case LeaveOutVisit(why=why):
+            _leave_out(visit, why, _the(context.provider), work, who, now)
+
+
+def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, policy: Policy, who: Actor, now: Instant
+                     ) -> None:
+    work = context.work
+    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice):
+        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
+    match act:
+        case OfferTo():
+            plan_offer_to(act, _the(context.provider), ticket, work, policy, who, now)
+        case AssignTo():
+            plan_assign(act, _the(context.provider), ticket, work, policy, who, now)
+        case AskAgain():
+            plan_ask_again(ticket, work, policy, who, now)
+        case HoldTicket():
+            plan_hold(act, ticket, work, policy, who, now)
+        case ResolveTicket():
+            plan_resolve(act, ticket, work, policy, who, now)
+        case CancelTicket():
+            plan_cancel(act, ticket, work, policy, who, now)
+        case MergeTickets(into_id=into_id):
+            plan_merge(ticket, into_id, work, policy, who, now)
+        case UnmergeTicket():
+            plan_unmerge(ticket, work, policy, who, now)
+        case AgreeToPrice():
+            plan_agree(ticket, work, policy, who, now)
+        case DeclinePrice():
+            plan_decline_price(ticket, work, policy, who, now)
+        case KeepVisit():
+            plan_keep_visit(ticket, work, who, now)
+        case DropVisit():
+            plan_drop_visit(ticket, work, policy, who, now)
+        case AllowEarly():
+            plan_allow_early(ticket, work, who, now)
+        case ReportMissed():
+            plan_report_missed(ticket, work, policy, who, now)
+        case ContestNoAccess():
+            plan_contest_no_access(ticket, work, policy, who, now)
 
 
 def _concerned(context: ActionContext) -> list[Ticket]:
@@ -182,29 +193,27 @@ def _concerned(context: ActionContext) -> list[Ticket]:
 
 def _leave_out(row: Offer | Visit, why: str, provider: Provider, work: SiteWork, who: Actor, now: Instant) -> None:
     """From the next hour on it does not count in the provider's track record."""
-    row.left_out = f"{why.strip()} ({who})"
+    left_out = f"{why.strip()} ({who})"
+    if row.left_out == left_out:
+        return
+    row.left_out = left_out
     work.draft.add(entry(Subject(SubjectKind.TICKET, row.ticket_id), now, EntryKind.LEFT_OUT_OF_RECORD, who=who,
                          provider=provider.name, reason=why.strip()))
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
+    if alarm.acknowledged_by == str(who):
+        return
     if alarm.acknowledged_at is not None:
         raise Refused(RefusedReason.ACKNOWLEDGED, id=alarm.id, who=alarm.acknowledged_by or "")
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)
     if alarm.ticket_id:
         planning.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ACKNOWLEDGED, who=who,
-                                 cause=alarm.evidence.get("cause", {"en": alarm.cause})))
+                                 cause=alarm.cause_texts))
     if alarm.cleared_at is not None and alarm.closed_at is None:
         planning.alarms.pop(alarm.rule, None)
         close(alarm, {"acknowledged_by": str(who)}, planning, policy, who, now)
-
-
-def _open(context: ActionContext) -> Ticket:
-    ticket = _the(context.ticket)
-    if ticket.closed_at is not None:
-        raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    return ticket
 
 
 def _the(thing: T | None) -> T:

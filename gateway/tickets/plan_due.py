@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.model import GATEWAY, Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
+from gateway.model import Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
@@ -17,7 +17,6 @@ from gateway.tickets.sla.follow import complete
 from gateway.tickets.sla.watch import plan_sla_due
 from gateway.tickets.visits.household import wake
 from gateway.tickets.visits.overdue import plan_visit_due
-from gateway.tickets.visits.say import provider_name
 
 
 @dataclass
@@ -82,7 +81,7 @@ def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)
             if offer is not None and offer.closed_at is None:
-                plan_offer_expired(offer, provider_name(offer.provider_id, work), work, policy, now)
+                plan_offer_expired(offer, work.provider_name(offer.provider_id), work, policy, now)
         case DueKind.ASK_AGAIN:
             dispatch(work.jobs[due.subject_id], work, policy, now)
         case DueKind.NEXT_WAVE:
@@ -108,8 +107,7 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         return
     faults = work.faults_of(ticket)
     if faults:
-        context = work.devices.get(ticket.device_id)
-        who = GATEWAY if context is None else context.by_device
+        who = work.devices[faults[0].device_id].by_device
         reopen(ticket, [alarm.skill for alarm in faults], EntryKind.STILL_REPORTED, who, work, policy, now)
     else:
         close_ticket(ticket, work, now)

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel, col, select
 from gateway.config.settings import Offers, OfferWaves, OnCall, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
+from gateway.explain import explain
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
@@ -42,9 +43,11 @@ from gateway.model import (
     Ticket,
     from_iso,
 )
+from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, listeners
 from gateway.store.fleet import save_dispatcher_contacts
+from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
 from gateway.tickets.new_rows import subject_of
 from tests.drivers.timelines import actor, sentence
@@ -166,6 +169,14 @@ class Story:
         rows = self.all(table, *where)
         assert len(rows) == 1, f"expected one {table.__name__}, got {len(rows)}: {rows}"
         return rows[0]
+
+    def explained(self, subject_id: str, part: str = "") -> list[str]:
+        """What `gateway explain` says about it, all or under one heading."""
+        with self.gw.store.read() as session:
+            facts = facts_of(session, subject_id)
+        assert facts is not None, f"nothing is called {subject_id}"
+        said = explain(facts, self.gw.profiles.get(profile_of(facts)), catalogue_for("en"), self.now)
+        return [line.text for line in said.lines if part in ("", line.part)]
 
     @property
     def tickets(self) -> list[Ticket]:

@@ -10,16 +10,19 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from gateway.model import Link, LinkPurpose
+from gateway.model import HOUR, Link, LinkPurpose, OnCallPage
 from gateway.model.plan import Draft, Plan
 from gateway.store import Store, apply
 from gateway.web import Server, build_app
 from gateway.web.live import LivePages, View
 from gateway.web.pages.templates import STATIC
 from tests.drivers.browser import Browser, browser
+from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, web_story
+from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.servers import wait_until
-from tests.fixtures.web import live_pages
+from tests.fixtures.web import live_pages, serve
+from tests.stories.test_page_dispatch import nobody_takes_it, page_of
 from tests.unit.store.test_changes import note
 
 pytestmark = pytest.mark.slow
@@ -116,6 +119,19 @@ def test_the_technicians_pages_need_nothing_that_the_policy_forbids(there: WebSt
     tab.open(there.base + there.visit(ticket))
     assert "I am here" in tab.text()
     assert tab.run("document.querySelector('polyline') !== null")
+    assert tab.said == []
+
+
+def test_whoever_is_on_call_opens_the_page_and_one_tap_says_that_they_see_to_it(store: Store, chrome: Browser) -> None:
+    there = WebStory(**vars(begin(store, on_call=TEAM, name="Wiesental Service")))
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    ticket = nobody_takes_it(there)
+    tab = chrome.tab()
+    tab.open(there.base + page_of(there, ticket))
+    assert "Nobody has this job." in tab.text()
+    tab.run("document.querySelector('button[value=acknowledge]').click()")
+    tab.wait("document.body !== null && document.body.innerText.includes('sees to it. If it is not settled by')")
+    assert there.one(OnCallPage).next_at == there.now + 4 * HOUR
     assert tab.said == []
 
 

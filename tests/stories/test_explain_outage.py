@@ -21,7 +21,6 @@ from tests.fixtures.hundred_sites import write_profiles
 from tests.fixtures.listener_in_process import clock
 from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET, OutageStory, begin_outage_story
 from tests.fixtures.servers import Mosquitto, wait_until
-from tests.stories.test_explain import told
 
 
 @pytest.fixture
@@ -38,13 +37,13 @@ def cut(quarter: OutageStory) -> str:
 
 def test_a_suspicion_says_what_it_waits_for_and_that_nobody_has_been_told(quarter: OutageStory) -> None:
     quarter.lose(*LEFT, seconds=0.5)
-    said = told(quarter, quarter.outage.id)
+    said = quarter.explained(quarter.outage.id)
     assert "It is suspected, and nobody has been told yet; 5 of its 5 homes are dark now" in said
     assert "The broker itself said of each that its connection was lost" in said
-    [coming] = told(quarter, quarter.outage.id, "next")
+    [coming] = quarter.explained(quarter.outage.id, "next")
     assert coming.startswith("On Mon 23 Nov 12:00:04 (in 2 s) it is confirmed if at least half")
-    assert told(quarter, quarter.outage.id, "told") == ["Nobody has been told anything"]
-    assert told(quarter, "a1-pump", "waited") == [
+    assert quarter.explained(quarter.outage.id, "told") == ["Nobody has been told anything"]
+    assert quarter.explained("a1-pump", "waited") == [
         f"Its home is in outage {quarter.outage.id} (Lateral 9a, suspected), which began on Mon 23 Nov 12:00:00 "
         "(2.5 s ago): nobody is sent for it alone"]
 
@@ -52,16 +51,16 @@ def test_a_suspicion_says_what_it_waits_for_and_that_nobody_has_been_told(quarte
 def test_a_confirmed_outage_says_how_unlikely_chance_is_and_whom_it_told_in_one_line(quarter: OutageStory) -> None:
     outage = cut(quarter)
     quarter.live(minutes=3)
-    assert told(quarter, outage, "what")[1] == "It is confirmed; 5 of its 5 homes are dark now"
-    why = told(quarter, outage, "why")
+    assert quarter.explained(outage, "what")[1] == "It is confirmed; 5 of its 5 homes are dark now"
+    why = quarter.explained(outage, "why")
     assert why[0] == "5 of 5 live homes went dark between Mon 23 Nov 12:00:00 and Mon 23 Nov 12:00:04"
     assert why[2].startswith("Chance alone would do that less than once in a trillion times (p-value ")
-    assert told(quarter, outage, "waited") == [
+    assert quarter.explained(outage, "waited") == [
         "5 alarms of single devices wait for it: nobody is sent to them meanwhile"]
-    people = told(quarter, outage, "told")
+    people = quarter.explained(outage, "told")
     assert people[0].startswith("5 customers were told “power cut” on Mon 23 Nov 12:00:")
     assert [line.partition(" was told ")[0] for line in people[1:]] == ["Seeblick Service"]
-    history = told(quarter, outage, "history")
+    history = quarter.explained(outage, "history")
     assert not any("Told Family" in line for line in history), "that is said once, above"
     assert any("Ticket: Offered to Seeblick Service" in line for line in history)
 
@@ -71,13 +70,13 @@ def test_an_alarm_that_waits_for_an_outage_says_what_its_customer_was_told_and_w
     outage = cut(quarter)
     quarter.live(minutes=3)
     alarm = quarter.one(Alarm, Alarm.device_id == "a1-pump")
-    assert told(quarter, alarm.id, "waited") == [f"Held back: explained by outage {outage} (Lateral 9a, confirmed)"]
-    assert told(quarter, alarm.id, "next") == [
+    assert quarter.explained(alarm.id, "waited") == [f"Held back: explained by outage {outage} (Lateral 9a, confirmed)"]
+    assert quarter.explained(alarm.id, "next") == [
         "It ends when the device is heard again. If its home is still dark when nobody else has come back for a while, "
         "it gets a ticket of its own"]
-    [line] = told(quarter, alarm.id, "told")
+    [line] = quarter.explained(alarm.id, "told")
     assert line.startswith("Family a1 was told “power cut” by email on ")
-    assert told(quarter, "a1-pump", "history")[0].endswith(f"still open, held back for {outage}")
+    assert quarter.explained("a1-pump", "history")[0].endswith(f"still open, held back for {outage}")
 
 
 def test_an_ending_outage_says_who_is_still_dark_and_until_when_they_are_waited_for(quarter: OutageStory) -> None:
@@ -85,15 +84,15 @@ def test_an_ending_outage_says_who_is_still_dark_and_until_when_they_are_waited_
     quarter.live(minutes=3)
     quarter.back("a0", "a1", "a2")
     quarter.wait(seconds=1)
-    assert told(quarter, outage, "members") == ["2 homes still dark", "3 homes back, by their own proof"]
-    assert told(quarter, outage, "waited") == [
+    assert quarter.explained(outage, "members") == ["2 homes still dark", "3 homes back, by their own proof"]
+    assert quarter.explained(outage, "waited") == [
         "2 alarms of single devices wait for it: nobody is sent to them meanwhile",
         "3 alarms of single devices ended with it, without a ticket"]
-    assert "(in 10 min), if nobody else has come back until then" in told(quarter, outage, "next")[0]
+    assert "(in 10 min), if nobody else has come back until then" in quarter.explained(outage, "next")[0]
     over = quarter.one(Alarm, Alarm.device_id == "a0-pump")
-    assert told(quarter, over.id, "waited") == [
+    assert quarter.explained(over.id, "waited") == [
         f"It was held back: explained by outage {outage} (Lateral 9a, restoring)"]
-    assert told(quarter, over.id, "next") == []
+    assert quarter.explained(over.id, "next") == []
 
 
 def test_a_home_that_stayed_dark_is_named_with_its_ticket_and_its_alarm_says_why(quarter: OutageStory) -> None:
@@ -103,17 +102,17 @@ def test_a_home_that_stayed_dark_is_named_with_its_ticket_and_its_alarm_says_why
     quarter.live(minutes=12)
     alarm = quarter.one(Alarm, Alarm.device_id == "a4-pump")
     assert alarm.ticket_id is not None
-    assert f"With a fault of their own: House a4 ({alarm.ticket_id})" in told(quarter, outage, "members")
-    assert "1 alarm outlived it and got a ticket" in told(quarter, outage, "waited")
-    assert told(quarter, outage, "next")[0].endswith("it goes on under the same number")
-    assert told(quarter, alarm.id, "waited") == [f"It was held back: explained by outage {outage} (Lateral 9a, "
+    assert f"With a fault of their own: House a4 ({alarm.ticket_id})" in quarter.explained(outage, "members")
+    assert "1 alarm outlived it and got a ticket" in quarter.explained(outage, "waited")
+    assert quarter.explained(outage, "next")[0].endswith("it goes on under the same number")
+    assert quarter.explained(alarm.id, "waited") == [f"It was held back: explained by outage {outage} (Lateral 9a, "
                                                  "restored); its home stayed dark when the others were back"]
-    assert told(quarter, "a4-pump", "waited") == [
+    assert quarter.explained("a4-pump", "waited") == [
         f"Its home was in outage {outage} (Lateral 9a, restored), and stayed dark when the others were back"]
     quarter.back("a4")
     quarter.live(minutes=20)
-    assert told(quarter, outage, "next") == []
-    assert told(quarter, "a4-pump", "waited") == []
+    assert quarter.explained(outage, "next") == []
+    assert quarter.explained("a4-pump", "waited") == []
 
 
 def test_our_own_deafness_says_so_and_what_ends_it(quarter: OutageStory) -> None:
@@ -121,9 +120,9 @@ def test_our_own_deafness_says_so_and_what_ends_it(quarter: OutageStory) -> None
         quarter.deaf()
         quarter.now += 2000
     ours = quarter.one(Outage)
-    assert told(quarter, ours.id, "what")[0].startswith("The gateway does not hear its broker; it began on ")
-    assert told(quarter, ours.id, "next")[0].startswith("It is over as soon as the gateway hears its broker")
-    people = told(quarter, ours.id, "told")
+    assert quarter.explained(ours.id, "what")[0].startswith("The gateway does not hear its broker; it began on ")
+    assert quarter.explained(ours.id, "next")[0].startswith("It is over as soon as the gateway hears its broker")
+    people = quarter.explained(ours.id, "told")
     assert people[0] == "No customer hears of it: it is the operator's matter"
     assert people[1].startswith("the dispatcher ")
 
@@ -138,10 +137,10 @@ def test_values_that_are_not_believed_are_named_with_what_was_expected_and_since
     quarter.says("c1-pump", flow_temp=114.0)
     doubt = "Not believed: flow_temp: 114.0 — expected a number from -30 to 100; not used since " \
             "Mon 23 Nov 12:01:00 (1 min ago)"
-    assert told(quarter, "c1-pump", "rule")[:2] == ["Its last values: flow_temp 45 °C, pressure 1.5 bar", doubt]
+    assert quarter.explained("c1-pump", "rule")[:2] == ["Its last values: flow_temp 45 °C, pressure 1.5 bar", doubt]
     quarter.now += MINUTE
     quarter.says("c1-pump", flow_temp=46.0)
-    assert not any("Not believed" in line for line in told(quarter, "c1-pump", "rule"))
+    assert not any("Not believed" in line for line in quarter.explained("c1-pump", "rule"))
 
 
 @pytest.mark.slow

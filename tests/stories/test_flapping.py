@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.explain import explain
 from gateway.model import (
     SECOND,
     Alarm,
@@ -15,10 +14,8 @@ from gateway.model import (
     OfferState,
     TicketState,
 )
-from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.store.views.explain import facts_of
 from tests.drivers.story import NOON, Story, begin
 
 ALICE, KUNZ, DESK = "alice@example.com", "office@kunz.example", "desk@example.com"
@@ -109,9 +106,6 @@ def test_a_device_that_reports_and_withdraws_a_code_by_turns_is_treated_alike(st
 
 def test_explain_says_that_it_came_and_went_and_until_when_it_must_stay_away(story: Story) -> None:
     flap(story, times=3)
-    with story.gw.store.read() as session:
-        facts = facts_of(session, story.one(Alarm).id)
-    assert facts is not None
-    said = [line.text for line in explain(facts, None, catalogue_for("en"), story.now).lines]
+    said = story.explained(story.one(Alarm).id)
     assert "It went away and came back 2 times, each time too soon to count as over" in said
     assert any("it is over if it stays so until" in line for line in said)

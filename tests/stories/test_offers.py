@@ -8,7 +8,6 @@ from sqlmodel import col
 
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Offers
-from gateway.explain import explain
 from gateway.flow import administer
 from gateway.flow.act import act
 from gateway.model import (
@@ -30,10 +29,8 @@ from gateway.model import (
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
-from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
 from gateway.store.contexts.providers import track_records
-from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import (
     AcceptOffer,
     Arrive,
@@ -99,11 +96,7 @@ def told(story: Story, topics: str, *facts: str) -> list[tuple[Any, ...]]:
 
 
 def why(story: Story) -> str:
-    with story.gw.store.read() as session:
-        facts = facts_of(session, story.ticket.id)
-    assert facts is not None
-    profile = story.gw.profiles.get(profile_of(facts))
-    return "\n".join(line.text for line in explain(facts, profile, catalogue_for("en"), story.now).lines)
+    return "\n".join(story.explained(story.ticket.id))
 
 
 def runs(story: Story, row: Any, kind: DueKind) -> Instant | None:

@@ -1,6 +1,6 @@
 """One problem, one ticket; one trip, one technician: several faults in one home."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -10,7 +10,7 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import Store
 from gateway.store.devices import device_registry
-from gateway.tickets.actions import Depart, Finish, MergeTickets, UnmergeTicket
+from gateway.tickets.actions import CancelTicket, Depart, DropVisit, Finish, MergeTickets, ResolveTicket, UnmergeTicket
 from tests.drivers.story import Story, begin
 
 
@@ -55,6 +55,9 @@ def test_four_faults_in_one_home_are_one_firm_one_visit_and_at_most_two_messages
         "The heat pump is overheating", "Compressor fault", "The heat pump is overheating"]
     asked = to(story, RecipientKind.PROVIDER)
     assert [(row.topic, row.recipient_id, row.occurrence) for row in asked] == [("offer", offer.provider_id, offer.id)]
+    one, other = (ticket.id for ticket in story.tickets)
+    assert story.explained(one, "told")[0] == (
+        f"One visit is for this and {other}: what is said about it is said once, under one of these numbers")
 
 
 def test_one_visit_settles_them_all_and_the_customer_hears_it_once(story: Story) -> None:
@@ -172,6 +175,78 @@ def test_two_tickets_of_one_home_are_merged_and_separated_again(story: Story) ->
     cellar = story.one(Ticket, Ticket.id == cellar.id)
     assert (cellar.merged_into, cellar.closed_at) == (None, None)
     assert {alarm.ticket_id for alarm in story.all(Alarm, Alarm.device_id == "alice-cellar")} == {cellar.id}
+
+
+def three_faults(story: Story, devices: Iterable[str] = ("alice-pump", "alice-cellar", "alice-attic")) -> list[str]:
+    """A third heat pump stands in the attic; each has a fault. The ids of their tickets."""
+    with story.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest(id="alice-attic", key="native:alice-attic", profile="heat-pump",
+                                                   site="alice-home", name="Attic pump"))
+    for device in devices:
+        fault(story, device)
+    return [story.one(Ticket, Ticket.device_id == device).id for device in devices]
+
+
+def test_a_ticket_that_shares_the_trip_of_a_merged_one_is_still_offered(story: Story) -> None:
+    fault(story, "alice-cellar")
+    story.accept()
+    cellar, pump, attic = three_faults(story, ("alice-cellar", "alice-pump", "alice-attic"))
+    story.act(MergeTickets(pump, cellar))
+    assert story.one(Ticket, Ticket.id == attic).state == "offered"
+    story.accept()
+    assert story.one(Ticket, Ticket.id == attic).state == "assigned"
+
+
+def test_what_was_merged_goes_on_with_the_ticket_that_carries_it_on(story: Story) -> None:
+    pump, cellar, attic = three_faults(story)
+    story.act(MergeTickets(pump, cellar))
+    story.act(MergeTickets(cellar, attic))
+    assert {ticket.merged_into for ticket in story.tickets} == {None, attic}
+    story.says("alice-pump", flow_temp=80.0)
+    assert len(story.tickets) == 3, "what the first device says now belongs to the last number"
+    story.act(CancelTicket(attic, "sold"))
+    assert story.one(Offer).state == "withdrawn"
+
+
+def test_a_trip_for_two_tickets_is_called_off_with_the_second_when_the_first_is_over_already(story: Story) -> None:
+    fault(story)
+    fault(story, "alice-cellar")
+    story.accept()
+    story.wait(minutes=1)
+    first, second = sorted(story.tickets, key=lambda ticket: ticket.opened_at)
+    story.act(CancelTicket(first.id, "sold"))
+    assert story.one(Visit).state == "planned"
+    story.act(CancelTicket(second.id, "sold too"))
+    assert story.one(Visit).state == "cancelled"
+    story.wait(minutes=1)
+    assert to(story, RecipientKind.PROVIDER)[-1].topic == "offer_withdrawn"
+    assert to(story, RecipientKind.PROVIDER)[-1].state == "sent"
+
+
+def test_an_offer_for_two_tickets_is_taken_back_with_the_second_when_the_first_is_over_already(story: Story) -> None:
+    fault(story)
+    fault(story, "alice-cellar")
+    story.wait(minutes=1)
+    for ticket in sorted(story.tickets, key=lambda ticket: ticket.opened_at):
+        assert story.one(Offer).state == "pending"
+        story.act(CancelTicket(ticket.id, "sold"))
+    story.wait(minutes=1)
+    assert story.one(Offer).state == "withdrawn"
+    assert [row.state for row in to(story, RecipientKind.PROVIDER)] == ["sent", "sent"]
+
+
+def test_the_customer_drops_a_visit_whose_other_ticket_an_agent_has_settled(story: Story) -> None:
+    fault(story)
+    fault(story, "alice-cellar")
+    story.accept()
+    pump, cellar = (story.one(Ticket, Ticket.device_id == device).id for device in ("alice-pump", "alice-cellar"))
+    fault(story, active=False)
+    story.act(ResolveTicket(pump, "reset by telephone"))
+    fault(story, "alice-cellar", active=False)
+    assert story.notifications("works_again")
+    story.act(DropVisit(cellar), "customer Alice Keller")
+    assert {ticket.state for ticket in story.tickets} == {"resolved"}
+    assert story.one(Visit).state == "cancelled"
 
 
 @pytest.mark.parametrize("which", [lambda mine, other: MergeTickets(mine, mine),

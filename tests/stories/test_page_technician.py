@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from gateway.devices.profiles import compile_profile
+from gateway.devices.registration import DeviceRequest
 from gateway.model import HOUR, MINUTE, Entry, Offer, Provider, Visit, from_iso
 from gateway.mqtt.command_publisher import claim_commands
 from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.tickets.actions import CancelTicket, Finish
 from tests.drivers.story import HEAT_PUMP
 from tests.drivers.web_driver import WebStory, accept, read, web_story
@@ -39,6 +41,19 @@ def test_before_accepting_a_provider_sees_the_fault_and_the_town_but_not_the_hom
     assert "flow temp 80 °C Rule flow_temp > 75.0" in page
     for private in ("Alice", "Lindenweg", "neighbour"):
         assert private not in page
+
+
+def test_an_offer_for_two_devices_shows_the_one_that_is_still_broken(there: WebStory, web: httpx.Client) -> None:
+    with there.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest(id="alice-cellar", key="native:alice-cellar", profile="heat-pump",
+                                                   site="alice-home", name="Cellar pump"))
+    first = there.break_down()
+    there.says("alice-cellar", flow_temp=80.0)
+    page = there.offer(first)
+    assert "Compressor fault" in read(web.get(page))
+    there.act(CancelTicket(first.id, "replaced"))
+    assert "The heat pump is overheating" in read(web.get(page))
+    assert "Compressor fault" not in read(web.get(page))
 
 
 def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: WebStory, web: httpx.Client) -> None:
@@ -158,11 +173,12 @@ def test_an_answer_that_comes_too_late_meets_a_calm_sentence(there: WebStory, we
 def test_accepting_twice_makes_one_visit_and_the_second_tap_finds_it(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.offer(ticket)
-    accept(there, web, page)
-    again = accept(there, web, page)
-    assert again.status_code == 409
-    assert f'href="{there.visit(ticket)}"' in again.text
+    for _ in range(2):
+        assert accept(there, web, page).headers["location"] == there.visit(ticket)
     assert len(there.all(Visit)) == 1
+    other = accept(there, web, page, window=f"{there.now + HOUR}-{there.now + 5 * HOUR}")
+    assert other.status_code == 409
+    assert f'href="{there.visit(ticket)}"' in other.text
 
 
 # the technician

@@ -7,7 +7,6 @@ import httpx
 import pytest
 from sqlmodel import col
 
-from gateway.explain import explain
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -29,10 +28,8 @@ from gateway.model import (
     TicketState,
 )
 from gateway.model.plan import Refused
-from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.store.views.explain import facts_of
 from gateway.tickets.actions import AgreeToPrice, DeclinePrice, OfferTo
 from tests.drivers.story import HEAT_PUMP, compiled
 from tests.drivers.web_driver import WebStory, read, web_story
@@ -107,8 +104,9 @@ def test_not_covered_and_the_customer_says_no(there: WebStory, web: httpx.Client
     assert "You have answered already" in read(web.post(page, data={"act": "agree"}), 409)
     alarm = there.one(Alarm)
     assert (alarm.closed_at, alarm.ticket_id, alarm.declined_at) == (None, ticket.id, there.now)  # still to be seen
-    assert "The customer pays €95.00; they said no on Mon 23 Nov 13:02:00: nobody comes" in explained(there, ticket.id)
-    assert explained(there, alarm.id, "became")[1] == (
+    assert "The customer pays €95.00; they said no on Mon 23 Nov 13:02:00: nobody comes" in there.explained(
+        ticket.id, "what")
+    assert there.explained(alarm.id, "became")[1] == (
         "Nobody is sent for it: the customer said no to the price on Mon 23 Nov 13:02:00")
     assert [line for line in there.timeline(ticket.id) if "€95" in line] == [
         "Asked the customer whether somebody may come for €95.00; waits for the answer until 23 Nov 17:00",
@@ -174,8 +172,8 @@ def test_without_an_answer_a_dispatcher_rings_them_and_notes_what_they_say(
     assert PageReason.CUSTOMER_SILENT in page.why
     assert there.notifications(TopicName.PLEASE_LOOK)[0].subject_id == ticket.id
     assert "We have not heard from you yet, so we are going to call you." in read(web.get(there.follow(ticket)))
-    assert "The customer pays €95.00; they were asked, and nobody is sent before they say yes" in explained(
-        there, ticket.id)
+    assert "The customer pays €95.00; they were asked, and nobody is sent before they say yes" in there.explained(
+        ticket.id, "what")
     there.act(AgreeToPrice(ticket.id))
     there.act(AgreeToPrice(ticket.id))
     assert there.one(Offer).provider_id == "kunz"
@@ -246,14 +244,6 @@ def test_one_question_for_all_faults_of_a_device_and_one_yes(there: WebStory) ->
     assert there.all(Offer) == []
     there.act(AgreeToPrice(ticket.id))
     assert there.one(Offer).provider_id == "kunz"
-
-
-def explained(there: WebStory, subject_id: str, part: str = "what") -> list[str]:
-    """What `gateway explain` says under one heading."""
-    with there.gw.store.read() as session:
-        facts = facts_of(session, subject_id)
-    assert facts is not None
-    return [line.text for line in explain(facts, None, catalogue_for("en"), there.now).lines if line.part == part]
 
 
 def dangerous(there: WebStory) -> None:

@@ -11,7 +11,6 @@ from gateway.detection import ClaimedDevice, Cleared, ClockTick, Raised, memory,
 from gateway.detection.batch import MqttMessage
 from gateway.detection.device_state import MANY
 from gateway.devices.profiles import compile_profile
-from gateway.explain import explain
 from gateway.flow.deliver import deliver
 from gateway.flow.receive import receive
 from gateway.flow.remove_rules import remove_rules
@@ -34,11 +33,9 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.signals import FaultCode, FaultList, Notes, Telemetry
-from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store, dead_letters
 from gateway.store.dead_letters import source_of
 from gateway.store.devices import dialect_notes
-from gateway.store.views.explain import facts_of, profile_of
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.hundred_sites import save_hundred_sites
 from tests.fixtures.outbox_rows import note
@@ -191,11 +188,7 @@ def test_many_faults_are_not_withdrawn_as_a_rule_that_no_profile_has_and_are_exp
     assert remove_rules(story.gw, story.now) == 0
     many = story.one(Alarm, Alarm.rule == MANY)
     for about in (many.id, "alice-pump"):
-        with story.gw.store.read() as session:
-            facts = facts_of(session, about)
-        assert facts is not None
-        said = " ".join(line.text for line in explain(facts, story.gw.profiles[profile_of(facts) or ""],
-                                                      catalogue_for("en"), story.now).lines)
+        said = " ".join(story.explained(about))
         assert "any faults at once" in said or "more than 20 faults at once" in said
 
 

@@ -19,7 +19,6 @@ from gateway.model import (
 from gateway.store import Store
 from gateway.tickets.actions import ResolveTicket
 from tests.drivers.story import HEAT_PUMP, Story, begin
-from tests.stories.test_explain import told
 from tests.stories.test_remote_fix import CAREFUL
 
 WITHOUT = HEAT_PUMP[:HEAT_PUMP.index("  overheating:")] + HEAT_PUMP[HEAT_PUMP.index("  low_pressure:"):]
@@ -61,7 +60,7 @@ def test_the_alarm_of_a_removed_rule_is_withdrawn_its_ticket_stays_with_a_note_a
     alarm = story.one(Alarm)
     assert alarm.closed_at == story.now
     assert story.timeline(alarm.id) == ["Withdrawn: profile heat-pump has no rule overheating any more"]
-    assert told(story, alarm.id, "became")[-1].endswith(": its rule was removed")
+    assert story.explained(alarm.id, "became")[-1].endswith(": its rule was removed")
     assert (story.ticket.state, story.ticket.closed_at) == ("offered", None)
     assert story.timeline(story.ticket.id)[-1].endswith(
         "so nothing watches this fault. Please find out whether anybody still has to come, and resolve or cancel the "

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from sqlmodel import col
 
 from gateway.app.check import profile_test_errors
 from gateway.config.profiles_and_mappings import load_profiles
@@ -141,7 +142,7 @@ def test_a_fault_that_comes_and_goes_is_one_ticket_and_said_to_flap(story: Story
     for value in (80.0, 50.0) * 12:
         story.says("alice-pump", flow_temp=value)
         story.wait(seconds=30)
-    alarm = story.one(Alarm, Alarm.closed_at.is_(None))  # type: ignore[union-attr]
+    alarm = story.one(Alarm, col(Alarm.closed_at).is_(None))
     assert alarm.flapping
     assert alarm.evidence["flapping"]["change_percent"] > 25
     assert len(story.tickets) == 1

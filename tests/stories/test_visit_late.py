@@ -15,8 +15,10 @@ from gateway.model import (
     Promise,
     PromiseKind,
     PromiseState,
+    Provider,
     Recipient,
     RecipientKind,
+    Site,
     Ticket,
     TicketState,
     Visit,
@@ -124,6 +126,16 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
         assert any(said in line for line in story.timeline(story.ticket.id)), said
 
 
+def test_who_has_a_long_way_is_asked_earlier(story: Story) -> None:
+    with story.gw.store.write() as session:
+        home, firm = session.get_one(Site, "alice-home"), session.get_one(Provider, "kunz")
+        home.lat, home.lon, firm.lat, firm.lon = 47.37, 8.54, 47.37, 9.05  # 38 km: an hour and a quarter, and parking
+    visit = assigned(story)
+    start = next(due.at for due in story.due(visit.id) if due.kind is DueKind.START_TRAVEL)
+    assert start is not None
+    assert 90 * MINUTE < visit.window_until - start < 100 * MINUTE
+
+
 def test_a_dispatcher_asks_others_when_nobody_came(story: Story) -> None:
     visit = assigned(story)
     with pytest.raises(Refused, match=RefusedReason.NOT_OFFERED_NOW):
@@ -133,6 +145,7 @@ def test_a_dispatcher_asks_others_when_nobody_came(story: Story) -> None:
     story.wait(seconds=1)
     assert again(story, visit).state == VisitState.CANCELLED
     assert story.one(Offer, Offer.state == "pending").provider_id == "seeblick"  # not whoever did not come
+    assert story.heard(KUNZ)[-1] == TopicName.VISIT_CALLED_OFF
     assert story.last_told(ALICE, TopicName.VISIT_CALLED_OFF).facts["because"] == "handed_back"
 
 

@@ -29,7 +29,6 @@ from gateway.model import (
     PressRecord,
     Promise,
     PromiseState,
-    Site,
     SiteArea,
     SlaClock,
     Ticket,
@@ -40,6 +39,7 @@ from gateway.model.row import table_of
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_suppression, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
+from gateway.store.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -80,15 +80,16 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       visit_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch. Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
-    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. The
-    tickets of the visits `visit_ids` are in it even when they are over."""
+    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
+    workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids` are in it even when
+    they are over."""
     works = {} if sites is None else sites
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
     wanted = set(device_ids)
     devices = _by_id(session, Device, wanted - known.keys())
-    places = _by_id(session, Site, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
+    places = lock_sites(session, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
     tickets = _tickets(session, draft, places, visit_ids)
-    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
+    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
     areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
@@ -164,8 +165,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         by_ticket[ticket.id].tickets[ticket.id] = ticket
     for alarm in _rows(session, _CAUSES, by_ticket):
         ticket_id = alarm.ticket_id or ""
-        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.evidence.get(
-            "cause", {"en": alarm.cause})
+        by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.cause_texts
     for one in _rows(session, _JOB_TICKETS, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
@@ -194,7 +194,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     _add_links(session, draft, by_ticket, by_offer, by_visit)
     for promise in _copies(session, draft, _PROMISES, [*by_ticket, *by_job]):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _rows(session, _with_ids(Outage), [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _copies(session, draft, _with_ids(Outage), [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Instant, Promise, PromiseState
 from gateway.model.plan import Draft
-from gateway.tickets.promises.ledger import take_back
+from gateway.tickets.promises.ledger import undo_message
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 # built once: putting a statement together costs as much as running it
@@ -38,7 +38,7 @@ def withdraw_promises_of(session: Session, draft: Draft, notification_ids: Itera
     by_id = {row.id: draft.copy(row) for row in [*rows, *(row for some in about.values() for row in some)]}
     untold: dict[str, Promise] = {}
     for message in ids:
-        untold |= {row.id: row for row in take_back(
+        untold |= {row.id: row for row in undo_message(
             [row for row in by_id.values() if row.id not in untold], message, now)}
     if untold:
         session.connection().execute(delete(Promise).where(col(Promise.id).in_(list(untold))))

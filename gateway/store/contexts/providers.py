@@ -23,7 +23,7 @@ from gateway.model import (
     VisitState,
 )
 from gateway.model.row import table_of
-from gateway.tickets.dispatch.provider_ranking import IDLE, ProviderDirectory, Workload
+from gateway.tickets.dispatch.provider_ranking import ProviderDirectory, Workload
 from gateway.tickets.dispatch.track_record import TrackRecord
 from gateway.tickets.dispatch.workload import OUT, ProviderLoad
 
@@ -36,11 +36,11 @@ _REVISION = select(*(select(figure).select_from(table).scalar_subquery() for tab
 _TODAY = select(col(Visit.provider_id), func.count()).where(
     col(Visit.window_from) >= bindparam("begins"), col(Visit.window_from) < bindparam("ends"),
     col(Visit.state) != VisitState.CANCELLED).group_by(col(Visit.provider_id))
+_PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expires_at))).where(
+    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
 _OUT = select(col(Visit.provider_id), col(Visit.technician), col(Visit.eta), col(Visit.window_until),
               col(Visit.on_site_at)).where(
     col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
-_PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expires_at))).where(
-    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
 
 
 def provider_loads(session: Session, now: Instant) -> ProviderLoad:
@@ -52,17 +52,15 @@ def provider_loads(session: Session, now: Instant) -> ProviderLoad:
     for zone, (begins, ends) in days.items():
         found = rows.execute(_TODAY, {"begins": begins, "ends": ends}).all()
         visits |= {key: count for key, count in found if len(days) == 1 or directory[key].timezone == zone}
-    pending = {key: (count, until) for key, count, until in rows.execute(_PENDING)}
-    out: dict[str, list[tuple[str, Instant]]] = {}
-    for key, technician, eta, window_until, on_site_at in rows.execute(_OUT):
+    pending = {key: (count, until) for key, count, until in rows.execute(_PENDING).all()}
+    out: dict[str, tuple[tuple[str, ...], Instant]] = {}
+    for key, technician, eta, window_until, on_site_at in rows.execute(_OUT).all():
         there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
-        out.setdefault(key, []).append((technician, there + WORK_TAKES))
-    before = {key: Workload(count, *pending.get(key, (0, None))) for key, count in visits.items()}
-    for key in pending.keys() - visits.keys():
-        before[key] = Workload(0, *pending[key])
-    for key, away in out.items():
-        before[key] = before.get(key, IDLE)._replace(out=tuple(name for name, _ in away),
-                                                     back_at=min(at for _, at in away))
+        names, back_at = out.get(key, ((), there + WORK_TAKES))
+        out[key] = (*names, technician), min(back_at, there + WORK_TAKES)
+    nothing, nobody = (0, None), ((), None)
+    before = {key: Workload(visits.get(key, 0), *pending.get(key, nothing), *out.get(key, nobody))
+              for key in visits.keys() | pending.keys() | out.keys()}
     return ProviderLoad(directory, before, track_records(session, now), days)
 
 

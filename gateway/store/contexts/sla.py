@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 
 from sqlalchemy import exists
-from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Device, Instant, JobTicket, SlaClock, SlaKind, SlaPolicyVersion, Ticket
+from gateway.model import Device, Instant, SlaClock, SlaKind, SlaPolicyVersion, Ticket
 from gateway.model.plan import Draft
 from gateway.store.chunks import chunks
-from gateway.tickets.sla.follow import Clocks, facts_of
-from gateway.tickets.sla.policy import Facts, SlaPolicies, SlaPolicy, content, from_content
+from gateway.store.contexts.visits import same_trip
+from gateway.tickets.sla.follow import Clocks
+from gateway.tickets.sla.policy import PolicyFacts, SlaPolicies, SlaPolicy, content, from_content, policy_facts
 
-Measured = tuple[Ticket, dict[SlaKind, SlaClock], Facts]
+TicketClocks = tuple[Ticket, dict[SlaKind, SlaClock], PolicyFacts]
 
 
 def keep_versions(session: Session, policies: SlaPolicies, now: Instant) -> None:
@@ -30,19 +30,19 @@ def versions(session: Session, ids: Iterable[str]) -> dict[str, SlaPolicy]:
     return {row.id: from_content(row.content) for row in found}
 
 
-def of_other_versions(session: Session, draft: Draft, policies: SlaPolicies, limit: int) -> list[Measured]:
+def of_other_versions(session: Session, draft: Draft, policies: SlaPolicies, limit: int) -> list[TicketClocks]:
     """At most `limit` tickets with an open clock that was set by another version than those; with all open clocks, as
     copies of the draft."""
     other = select(SlaClock.ticket_id).where(
         col(SlaClock.ended_at).is_(None), col(SlaClock.policy).not_in([policy.id for policy in policies]))
-    return _measured(session, draft, set(session.exec(other.limit(limit))))
+    return _with_clocks(session, draft, set(session.exec(other.limit(limit))))
 
 
-def unmeasured(session: Session, draft: Draft, after: str, limit: int) -> list[Measured]:
+def without_clocks(session: Session, draft: Draft, after: str, limit: int) -> list[TicketClocks]:
     """At most `limit` open tickets without any clock, in the order of their ids, those above `after`."""
     without = select(Ticket.id).where(Ticket.id > after, col(Ticket.closed_at).is_(None), ~exists().where(
         col(SlaClock.ticket_id) == Ticket.id))
-    return _measured(session, draft, session.exec(without.order_by(Ticket.id).limit(limit)))
+    return _with_clocks(session, draft, session.exec(without.order_by(Ticket.id).limit(limit)))
 
 
 def add_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> dict[str, Clocks]:
@@ -74,21 +74,19 @@ def update_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> 
     ids = set(ticket_ids)
     if not ids:
         return []
-    mine, theirs = aliased(JobTicket), aliased(JobTicket)
-    same_trip = session.exec(select(theirs.ticket_id).join(mine, col(mine.job_id) == col(theirs.job_id)).where(
-        col(mine.ticket_id).in_(ids)))
+    ids = ids.union(*same_trip(session, ids).values())
     found = session.exec(select(Ticket, SlaClock).join(SlaClock, col(SlaClock.ticket_id) == Ticket.id).where(
-        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None), col(Ticket.id).in_(ids.union(same_trip))))
+        SlaClock.kind == SlaKind.UPDATE, col(SlaClock.ended_at).is_(None), col(Ticket.id).in_(ids)))
     return [(ticket, draft.copy(clock)) for ticket, clock in found]
 
 
-def _measured(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[Measured]:
+def _with_clocks(session: Session, draft: Draft, ticket_ids: Iterable[str]) -> list[TicketClocks]:
     ids = list(ticket_ids)
     clocks = add_clocks(session, draft, ids)
-    found: list[Measured] = []
+    found: list[TicketClocks] = []
     for some in chunks(ids):
         rows = session.exec(select(Ticket, Device.profile).outerjoin(Device, col(Device.id) == Ticket.device_id)
                             .where(col(Ticket.id).in_(some)))
-        found += [(ticket, dict(clocks.get(ticket.id, {})), facts_of(ticket, profile or ""))
+        found += [(ticket, dict(clocks.get(ticket.id, {})), policy_facts(ticket, profile or ""))
                   for ticket, profile in rows]
     return found

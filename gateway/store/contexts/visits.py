@@ -1,10 +1,28 @@
-"""Queries for visits: where the same technician goes next, and which technicians can be reached themselves."""
+"""Queries for visits: which tickets a trip settles, where the same technician goes next, and which can be reached."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
+from sqlalchemy import bindparam
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Contact, Job, RecipientKind, Technician, Visit, VisitState
+from gateway.model import Contact, Job, JobTicket, RecipientKind, Technician, Visit, VisitState
+
+_OTHER = aliased(JobTicket)
+_SAME_TRIP = (  # built once: each message asks it
+    select(JobTicket.ticket_id, _OTHER.ticket_id).join(_OTHER, col(_OTHER.job_id) == col(JobTicket.job_id))
+    .where(col(JobTicket.ticket_id).in_(bindparam("ids", expanding=True)),
+           col(_OTHER.ticket_id) != JobTicket.ticket_id))
+
+
+def same_trip(session: Session, ticket_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Ticket id → ids of the other tickets that a job of it is to settle too, or has settled."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    if ids := list(ticket_ids):
+        for mine, other in session.exec(_SAME_TRIP, params={"ids": ids}):
+            found[mine].add(other)
+    return {ticket_id: frozenset(others) for ticket_id, others in found.items()}
 
 
 def sites_after(session: Session, visit_ids: Iterable[str]) -> set[str]:

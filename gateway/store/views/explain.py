@@ -51,6 +51,7 @@ from gateway.model import (
     provider,
 )
 from gateway.store.contexts import sla
+from gateway.store.contexts.visits import same_trip
 from gateway.tickets.sla.policy import from_content
 
 RECENT = 10  # alarms of a device
@@ -68,8 +69,9 @@ def facts_of(session: Session, subject_id: str) -> Facts | None:
 
 
 def profile_of(facts: Facts) -> str:
-    """The profile id of the device it is about, "" for an outage or an SLA policy."""
-    return "" if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device.profile
+    """The profile id of the device it is about, "" for an outage, its ticket or an SLA policy."""
+    device = None if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device
+    return "" if device is None else device.profile
 
 
 def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
@@ -95,13 +97,14 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     ticket = session.get(Ticket, ticket_id)
     if ticket is None:
         return None
-    device, site = _where(session, ticket.device_id, ticket.site_id)
     jobs = select(JobTicket.job_id).where(JobTicket.ticket_id == ticket_id)
     return TicketFacts(
-        ticket, device, site,
+        ticket, _get(session, Device, ticket.device_id), session.get_one(Site, ticket.site_id),
+        outage=_get(session, Outage, ticket.outage_id),
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
+        same_trip=sorted(same_trip(session, [ticket_id]).get(ticket_id, ())),
         promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
         sla=sla.clocks_with_policies(session, ticket_id), history=_history(session, ticket_id))
 

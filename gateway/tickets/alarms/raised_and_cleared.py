@@ -22,13 +22,14 @@ from gateway.model import (
     Suppressor,
     Ticket,
 )
+from gateway.model.states import worst
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
 from gateway.tickets.closing import drop_jobs_for, is_settled_by_devices, prove_resolved, resolve
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import UNASSIGNED, UNSETTLED, end_alarm
 from gateway.tickets.new_rows import entry
-from gateway.tickets.opening import is_on_ticket, take_on
+from gateway.tickets.opening import add_to_ticket, is_on_ticket
 from gateway.tickets.visits.household import ask_whether_needed
 
 GROUP_WAIT = 5 * SECOND  # an outage of the area, or of the hub, is known by then
@@ -53,7 +54,7 @@ def plan_raised(raised: Raised, context: PlanningContext, online: bool, policy: 
         if raised.remote_fix is not None and not is_on_ticket(raised.rule, context):
             remote_fix.begin(alarm, raised.remote_fix, context, online, policy, now)
         if alarm.try_until is None:
-            take_on(alarm, context, policy, now)
+            add_to_ticket(alarm, context, policy, now)
     if raised.rule == SILENT:  # whatever was tried from afar, the device has gone
         for trying in [alarm for alarm in context.alarms.values() if alarm.try_until is not None]:
             plan_remote_fix_over(trying, context, False, policy, now)
@@ -81,18 +82,18 @@ def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy
     if settling:
         alarm.evidence = alarm.evidence | {"came_back": alarm.evidence.get("came_back", 0) + 1}
     alarm.cleared_at = alarm.suppressed_until = None
-    alarm.severity = max(alarm.severity, raised.severity, key=lambda one: one.rank)
+    alarm.severity = worst(alarm.severity, raised.severity)
     hold = _suppression_of(alarm, context, policy, now) if raised.action == "ticket" else None
     if hold is not None:
         alarm.suppress(*hold)
     elif raised.action == "ticket" and not (settling and _is_dealt_with(alarm, context)):
-        take_on(alarm, context, policy, now)
+        add_to_ticket(alarm, context, policy, now)
 
 
 def plan_remote_fix_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
     """The remote fix has had its time and the fault is still there: now somebody is sent, with the evidence."""
     remote_fix.close_failed(alarm, context, online)
-    take_on(alarm, context, policy, now)
+    add_to_ticket(alarm, context, policy, now)
 
 
 def plan_suppression_over(alarm: Alarm, context: PlanningContext, online: bool, policy: Policy, now: Instant) -> None:
@@ -120,7 +121,7 @@ def _handle_as_new(alarm: Alarm, context: PlanningContext, online: bool, policy:
     if first is not None and not is_on_ticket(alarm.rule, context):
         remote_fix.begin(alarm, first, context, online, policy, now)
     if alarm.try_until is None:
-        take_on(alarm, context, policy, now)
+        add_to_ticket(alarm, context, policy, now)
     if kind is SuppressedBy.RULE:
         context.draft.add(entry(_subject(alarm), now, EntryKind.OTHER_FAULT_OVER, rule=other))
 

@@ -1,6 +1,6 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
-from gateway.calendars.arrival_windows import is_far
+from gateway.calendars.arrival_windows import Window, is_far
 from gateway.model import (
     HOUR,
     Actor,
@@ -21,17 +21,18 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, DeclineOffer, OfferTo
+from gateway.tickets.closing import PAGE_AFTER_WINDOW
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due
-from gateway.tickets.dispatch.ask import dispatch, offer_to, withdraw_offers
+from gateway.tickets.deadlines import advance
+from gateway.tickets.dispatch.ask import close_offer, dispatch, offer_to, withdraw_offers
 from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
 from gateway.tickets.dispatch.waves import offer_expiry
 from gateway.tickets.facts import job_facts
 from gateway.tickets.jobs import add_to
-from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify, show_time
-from gateway.tickets.promises.told_times import arrival_window
-from gateway.tickets.visits.changes import take_back_missed
+from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action
+from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
+from gateway.tickets.promises.promised_times import arrival_window
+from gateway.tickets.visits.changes import hand_back_missed
 from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
@@ -51,39 +52,49 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     other = next((one for one in work.jobs.values() if offer.adds_to_visit is not None and one is not job
                   and one.visit_id == offer.adds_to_visit and one.state in UNDER_WAY), None)
     if other is not None:
-        end_offer(offer, OfferState.ACCEPTED, now)
-        end_due(offer, work)
-        withdraw_offers(job, work, policy, now, taken=True)
+        _accept(offer, work, policy, now)
         _add_to_visit(job, other, provider, work, policy, who, now)
-        return
-    window_from = act.window_from if act.window_from is not None else now
-    window_until = act.window_until if act.window_until is not None else (
-        window_from + policy.service.arrival_hours * HOUR)
-    if window_until <= max(window_from, now):
+    else:
+        window = _arrival_window(act, policy, now)
+        _accept(offer, work, policy, now)
+        _add_visit(act, offer, window, provider, work, policy, who, now)
+
+
+def _accept(offer: Offer, work: SiteWork, policy: Policy, now: Instant) -> None:
+    close_offer(offer, OfferState.ACCEPTED, work, now)
+    withdraw_offers(work.jobs[offer.job_id], work, policy, now, taken=True)
+
+
+def _arrival_window(act: AcceptOffer, policy: Policy, now: Instant) -> Window:
+    """The window that they have named, else the next hours. Raises Refused."""
+    begins = act.window_from if act.window_from is not None else now
+    ends = act.window_until if act.window_until is not None else begins + policy.service.arrival_hours * HOUR
+    if ends <= max(begins, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
-    if is_far(window_from, now) and not act.confirmed:
+    if is_far(begins, now) and not act.confirmed:
         raise Refused(RefusedReason.WINDOW_FAR_AWAY)
+    return begins, ends
+
+
+def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provider, work: SiteWork, policy: Policy,
+               who: Actor, now: Instant) -> None:
+    job, (window_from, window_until) = work.jobs[offer.job_id], window
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
                   offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,
                   window_until=window_until, created_at=now)
-    end_offer(offer, OfferState.ACCEPTED, now)
-    end_due(offer, work)
-    withdraw_offers(job, work, policy, now, taken=True)
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit
     watch_arrival(visit, work, policy, now)
-    opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + 72 * HOUR)
+    opening = link(policy, LinkPurpose.VISIT, visit, now, window_until + PAGE_AFTER_WINDOW)
     for one in work.offer_links.get(offer.id, []):  # it lives as long as the visit: its page leads on to the visit
         one.expires_at = opening.expires_at
     work.visit_links[visit.id] = [opening, *work.offer_links.get(offer.id, [])]
     show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
-    work.draft.add(
-        visit, opening,
-        *(entry(one, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
-                window_until=window_until) for one in work.tickets_of(job)),
-        _assigned(ticket, visit, provider, job, work, policy, now))
+    work.draft.add(visit, opening, _assigned(ticket, visit, provider, job, work, policy, now))
+    add_entries(job, work, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
+                window_until=window_until)
 
 
 def _add_to_visit(job: Job, other: Job, provider: Provider, work: SiteWork, policy: Policy, who: Actor, now: Instant
@@ -115,15 +126,14 @@ def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, work: Site
     job = work.jobs[offer.job_id]
     reason = act.why.strip()
     offer.answer = reason or None
-    work.draft.add(*(entry(ticket, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
-                     for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.DECLINED, who=who, provider=provider.name, reason=reason)
     _pass_on(offer, OfferState.DECLINED, job, work, policy, now)
 
 
 def plan_offer_expired(offer: Offer, provider: str, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It has not answered in time; when nobody else can, a person is told. `provider`: its name."""
     job = work.jobs[offer.job_id]
-    work.draft.add(*(entry(ticket, now, EntryKind.LAPSED, provider=provider) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.LAPSED, provider=provider)
     _pass_on(offer, OfferState.LAPSED, job, work, policy, now)
 
 
@@ -132,7 +142,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     """A dispatcher asks one provider out of turn; a pending offer elsewhere is taken back."""
     if provider.removed_at is not None:
         raise Refused(RefusedReason.PROVIDER_REMOVED, provider=provider.name)
-    missed = take_back_missed(ticket, work, policy, who, now)
+    missed = hand_back_missed(ticket, work, policy, who, now, provider.id)
     waiting = [one for one in work.jobs_of(ticket) if one.state in NOBODY_COMES]
     if not waiting:
         raise Refused(RefusedReason.NOT_OFFERED_NOW, id=ticket.id, state=ticket.state)
@@ -149,8 +159,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
 
 
 def _pass_on(offer: Offer, answer: OfferState, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
-    end_offer(offer, answer, now)
-    end_due(offer, work)
+    close_offer(offer, answer, work, now)
     if job.state is TicketState.OFFERED:  # else nobody needs to come any more
         dispatch(job, work, policy, now)
 

@@ -1,5 +1,6 @@
 """Offers a job to providers in waves, the best first, with the reasons recorded."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from gateway.tickets.dispatch.provider_ranking import URGENT, Ranked, Ranking, T
 from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
-from gateway.tickets.new_rows import entry, link, notify
+from gateway.tickets.new_rows import add_entries, link, notify
 from gateway.tickets.on_call.pages import page_dispatcher
 
 _ASKED_FOR = {  # how long an answer keeps a provider from being asked about the same job again
@@ -71,6 +72,13 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
             end_due(job, work, DueKind.NEXT_WAVE)
 
 
+def dispatch_new(jobs: Iterable[Job], work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """Asks for those of these jobs that nobody is asked for yet."""
+    for job in jobs:
+        if job.state is TicketState.NEW:
+            dispatch(job, work, policy, now, **more)
+
+
 def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: dict[str, Any], work: SiteWork,
              policy: Policy, now: Instant, who: Actor = GATEWAY, adds_to_visit: str | None = None, **more: Any) -> None:
     """Asks one provider, as part of the job's newest wave."""
@@ -86,24 +94,32 @@ def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: 
     facts = job_facts(job, work, policy) | {"provider": provider.name, "expires_at": offer.expires_at} | more
     work.draft.add(
         offer, opening,
-        *(entry(one, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
-          for one in work.tickets_of(job)),
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, link_id=opening.id,
                facts=facts))
+    add_entries(job, work, now, EntryKind.OFFERED, who=who, evidence=why, provider=provider.name)
+
+
+def close_offer(offer: Offer, answer: OfferState, work: SiteWork, now: Instant) -> None:
+    """It is answered, or nobody waits for an answer any more. Raises Refused."""
+    end_offer(offer, answer, now)
+    end_due(offer, work)
 
 
 def withdraw_offers(job: Job, work: SiteWork, policy: Policy, now: Instant, *, taken: bool = False) -> None:
     """Withdraws the pending offers, and tells their providers; `taken`: that another one was faster."""
-    topic = TopicName.OFFER_TAKEN if taken else TopicName.OFFER_WITHDRAWN
     for offer in work.pending_offers(job):
-        end_offer(offer, OfferState.WITHDRAWN, now)
-        end_due(offer, work)
-        work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.tickets[offer.ticket_id], offer.id,
-                              now, facts=job_facts(job, work, policy)))
+        withdraw(offer, work, policy, now, TopicName.OFFER_TAKEN if taken else TopicName.OFFER_WITHDRAWN)
     end_due(job, work, DueKind.NEXT_WAVE)
 
 
-def hurry(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def withdraw(offer: Offer, work: SiteWork, policy: Policy, now: Instant, topic: TopicName) -> None:
+    """Withdraws a pending offer, and tells its provider."""
+    close_offer(offer, OfferState.WITHDRAWN, work, now)
+    work.draft.add(notify(policy, provider_of(offer.provider_id), topic, work.subject_of_messages(offer), offer.id, now,
+                          facts=job_facts(work.jobs[offer.job_id], work, policy)))
+
+
+def shorten_offers(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It has become urgent: open offers end, and the next wave comes, as soon as those of urgent work do."""
     rules = policy.service.offers.urgent
     pending = work.pending_offers(job)
@@ -127,11 +143,11 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
     if quietly:
-        work.draft.add(*(entry(one, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
-                         for one in work.tickets_of(job) if not waits))
+        if not waits:
+            add_entries(job, work, now, EntryKind.WAITS_FOR_OPENING, evidence=why)
         return
     if not told:
-        work.draft.add(*(entry(one, now, EntryKind.NOBODY_LEFT, evidence=why) for one in work.tickets_of(job)))
+        add_entries(job, work, now, EntryKind.NOBODY_LEFT, evidence=why)
     facts = job_facts(job, work, policy) | {"refused": why.get("refused", [])} | more
     # each time, for the ticket whose page it was may have been called off; while the page is open nothing follows
     page_dispatcher(work.draft, policy, work.named_ticket(job), PageReason.NOBODY_LEFT, now, facts=facts)

@@ -25,13 +25,13 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.closing import cancel
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, set_due
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.dispatch.ask import dispatch_new
 from gateway.tickets.facts import ticket_facts
-from gateway.tickets.jobs import add_to, job_for
+from gateway.tickets.jobs import add_to, jobs_for
 from gateway.tickets.lifecycle import UNSETTLED, Action
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_pages, page_dispatcher
-from gateway.tickets.sla.policy import Facts
+from gateway.tickets.sla.policy import policy_facts
 
 RING_AGAIN_AFTER = 30 * MINUTE  # nobody has written down what the customer said on the telephone
 
@@ -64,9 +64,8 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
 
 def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> Instant:
     """When the SLA asks for a first response; without one, as long as the settings say."""
-    context = work.devices.get(ticket.device_id)
-    agreed = policy.sla.for_ticket(Facts(ticket.customer_id, ticket.site_id,
-                                         "" if context is None else context.device.profile, ticket.skill))
+    context = work.device_of(ticket)
+    agreed = policy.sla.for_ticket(policy_facts(ticket, "" if context is None else context.device.profile))
     target = None if agreed is None else agreed.target(ticket.severity, SlaKind.FIRST_RESPONSE)
     by = None if agreed is None or target is None else working_time.add(agreed.calendar(ticket.severity), now, target)
     return now + policy.service.price_answer_minutes * MINUTE if by is None else by
@@ -86,8 +85,7 @@ def release(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> lis
         return []
     advance(held, Action.CANCEL, work, now)
     end_pages(work.draft, ticket, now, PageReason.CUSTOMER_SILENT)
-    jobs = [job_for(ticket, skill, work, policy, now) for skill in held.skills or [""]]
-    return list({job.id: job for job in jobs}.values())
+    return jobs_for(ticket, held.skills, work, policy, now)
 
 
 def plan_agree(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -101,9 +99,7 @@ def plan_agree(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: 
         entry(ticket, now, EntryKind.PRICE_AGREED, who=who, price=price),
         notify(policy, customer(ticket.customer_id), TopicName.PRICE_AGREED, ticket, ticket.round, now,
                facts=ticket_facts(ticket, work, policy) | {"price": price}, link_id=work.follow_id(ticket.id)))
-    for job in jobs:
-        if job.state is TicketState.NEW:
-            dispatch(job, work, policy, now)
+    dispatch_new(jobs, work, policy, now)
 
 
 def plan_decline(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
-from math import asin, cos, radians, sin, sqrt
+from math import asin, cos, dist, radians, sin
 from typing import Any, NamedTuple
 
 from gateway.calendars.days_off import NEVER_OFF, days_off
@@ -30,6 +30,7 @@ LOOK_AGAIN = 15 * MINUTE  # at whoever is busy and should have been free by now
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")  # not strftime: it follows the machine's locale
 _EARTH = 6371.0  # km
 _FIRST_DAY = date(1970, 1, 1).toordinal()
+_Direction = tuple[float, float, float]  # of a place, seen from the middle of the earth; its length is 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,7 @@ class Workload(NamedTuple):
 IDLE = Workload()
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A provider that can take the work, with its place and the reasons."""
 
     provider_id: str
@@ -123,7 +123,7 @@ class _Firm:
     zone: str
     capacity: int
     emergency: bool
-    base: tuple[float, float] | None
+    base: _Direction | None
     skills: frozenset[str]
     schedule: _Schedule
     people: tuple[_Person, ...]
@@ -139,8 +139,8 @@ class ProviderDirectory:
         self.firms = {provider.id: _firm(provider, people.get(provider.id, ()))
                       for provider in sorted(providers, key=lambda provider: provider.id)}
         self.zones = frozenset(firm.zone for firm in self.firms.values())
-        self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self.firms.items()
-                                      if firm.provider.removed_at is None})
+        self._in_use = {key: firm for key, firm in self.firms.items() if firm.provider.removed_at is None}
+        self._index = TerritoryIndex({key: firm.provider.territory for key, firm in self._in_use.items()})
 
     def __getitem__(self, provider_id: str) -> Provider:
         return self.firms[provider_id].provider
@@ -155,8 +155,8 @@ class ProviderDirectory:
     def can(self, provider_id: str, skills: Iterable[str]) -> bool:
         """Whether the provider is there and has all the skills, one of its people all of them where these are listed;
         whether it can be asked now is another question."""
-        firm, needed = self.firms.get(provider_id), frozenset(skills)
-        return firm is not None and firm.provider.removed_at is None and needed <= firm.skills and (
+        firm, needed = self._in_use.get(provider_id), frozenset(skills)
+        return firm is not None and needed <= firm.skills and (
             not firm.people or any(needed <= person.skills for person in firm.people))
 
     def covering(self, place: Place) -> Collection[str]:
@@ -190,9 +190,7 @@ class ProviderDirectory:
         refused.sort()
         return Ranking(
             tuple(Ranked(key, rank, round(-score, 3), reasons) for rank, (score, key, reasons) in enumerate(fit, 1)),
-            tuple(refused), tuple(
-                key for key, firm in self.firms.items()
-                if key not in covered and firm.provider.removed_at is None), not_covered(task.place),
+            tuple(refused), tuple([key for key in self._in_use if key not in covered]), not_covered(task.place),
             min(openings, default=None))
 
 
@@ -223,7 +221,7 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
         _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
             provider.timezone, provider.hours if one.hours is None else one.hours,
             replace(days_off(one.days_off), beside=calendar.days_off)))) for one in technicians)
-    base = None if provider.lat is None or provider.lon is None else (provider.lat, provider.lon)
+    base = None if provider.lat is None or provider.lon is None else _direction(provider.lat, provider.lon)
     return _Firm(provider, provider.timezone, provider.capacity, provider.emergency, base, skills, _Schedule(calendar),
                  people)
 
@@ -235,7 +233,7 @@ class _Asking:
         place = task.place
         self.skills, self.now = task.skills, now
         self.urgent, self.critical = task.severity in URGENT, task.severity is Severity.CRITICAL
-        self.site = None if place.lat is None or place.lon is None else (place.lat, place.lon)
+        self.site = None if place.lat is None or place.lon is None else _direction(place.lat, place.lon)
         self.skills_said = " and ".join(sorted(task.skills))
         self.has_skills = f"has the skill {self.skills_said}" if task.skills else "any skill will do"
         self._days: dict[str, int] = {}
@@ -255,31 +253,30 @@ def _check(firm: _Firm, asking: _Asking, load: Workload, asked: OfferState | Non
     """What speaks for a provider, what against, and when to ask it if it is only not there now."""
     reasons: list[str] = []
     against: list[str] = []
-    _skills(firm, asking, reasons, against)
+    skilled = _skilled(firm, asking, reasons, against)
     if asked is not None:
         against.append(f"already asked: {asked}")
     lasting = bool(against)
     later = [_hours(firm, asking, reasons, against), _capacity(firm, asking, load, reasons, against)]
     if not against:
-        later.append(_people(firm, asking, load, reasons, against))
+        later.append(_people(firm, skilled, asking, load, reasons, against))
     if lasting or not against:
         return reasons, against, None
     return reasons, against, max((at for at in later if at is not None), default=None)
 
 
-def _skills(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> None:
+def _skilled(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> list[_Person]:
+    """Those of its people who have the skills, where its people are listed."""
     if not asking.skills <= firm.skills:
         against.append(f"lacks the skill {_and(asking.skills - firm.skills)}")
-        return
-    for person in firm.people:
-        if asking.skills <= person.skills:
-            break
+        return []
+    skilled = [person for person in firm.people if asking.skills <= person.skills]
+    if firm.people and not skilled:
+        which = "the skill" if len(asking.skills) == 1 else "all of"
+        against.append(f"none of its people has {which} {asking.skills_said}")
     else:
-        if firm.people:
-            which = "the skill" if len(asking.skills) == 1 else "all of"
-            against.append(f"none of its people has {which} {asking.skills_said}")
-            return
-    reasons.append(asking.has_skills)
+        reasons.append(asking.has_skills)
+    return skilled
 
 
 def _hours(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str]) -> Instant | None:
@@ -317,9 +314,9 @@ def _capacity(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], 
     return next_opening(firm.schedule.calendar, local_day(firm.zone, asking.now)[1])
 
 
-def _people(firm: _Firm, asking: _Asking, load: Workload, reasons: list[str], against: list[str]) -> Instant | None:
+def _people(firm: _Firm, skilled: Sequence[_Person], asking: _Asking, load: Workload, reasons: list[str],
+            against: list[str]) -> Instant | None:
     """Whether somebody with the skills is at work and not out already; else when that may be."""
-    skilled = [person for person in firm.people if asking.skills <= person.skills]
     if not skilled:
         return None  # its people are not listed
     now = asking.now
@@ -351,16 +348,23 @@ def _score(firm: _Firm, asking: _Asking, closeness: float, load: Workload, recor
     weights = WEIGHT_RECORD + WEIGHT_FREE + WEIGHT_CLOSENESS
     if firm.base is None or asking.site is None:
         return total / weights, "distance not known", said
-    km = distance_km(*firm.base, *asking.site)
+    km = _km(firm.base, asking.site)
     score = (total + WEIGHT_NEAR / (1 + km / HALF_AT)) / (weights + WEIGHT_NEAR)
     return score, f"{km:.0f} km away", said
 
 
 def distance_km(lat: float, lon: float, other_lat: float, other_lon: float) -> float:
-    """As the crow flies (haversine)."""
-    a, b = radians(lat), radians(other_lat)
-    half = sin((b - a) / 2) ** 2 + cos(a) * cos(b) * sin(radians(other_lon - lon) / 2) ** 2
-    return 2 * _EARTH * asin(min(1.0, sqrt(half)))
+    """As the crow flies: the great circle, by the chord through the earth."""
+    return _km(_direction(lat, lon), _direction(other_lat, other_lon))
+
+
+def _direction(lat: float, lon: float) -> _Direction:
+    phi, theta = radians(lat), radians(lon)
+    return cos(phi) * cos(theta), cos(phi) * sin(theta), sin(phi)
+
+
+def _km(one: _Direction, other: _Direction) -> float:
+    return 2 * _EARTH * asin(min(1.0, dist(one, other) / 2))
 
 
 @lru_cache(maxsize=4096)

@@ -1,16 +1,16 @@
 """Promises: the times that customers were told; how each is told, kept, corrected, broken, and what follows."""
 
 from gateway.tickets.promises.ledger import (
-    ToldTime,
+    PromisedTime,
     break_promises,
     cancel_promises,
     correct_promises,
-    go_over,
     make_promise,
     of_kind,
     settle_arrival,
     settle_promises,
+    transfer_promises,
 )
 
-__all__ = ["ToldTime", "break_promises", "cancel_promises", "correct_promises", "go_over", "make_promise", "of_kind",
-           "settle_arrival", "settle_promises"]
+__all__ = ["PromisedTime", "break_promises", "cancel_promises", "correct_promises", "make_promise", "of_kind",
+           "settle_arrival", "settle_promises", "transfer_promises"]

@@ -55,7 +55,7 @@ def move_promise(promise: Promise, action: PromiseAction, now: Instant, by: str 
     promise.settled_at, promise.settled_by = (None, None) if reinstated else (now, by)
 
 
-class ToldTime(NamedTuple):
+class PromisedTime(NamedTuple):
     """A time that a customer is told."""
 
     kind: PromiseKind
@@ -72,7 +72,7 @@ def lapses_at(kind: PromiseKind, due_at: Instant) -> Instant:
     return due_at + _GRACE.get(kind, 0)
 
 
-def make_promise(time: ToldTime, ledger: list[Promise], draft: Draft, new_id: Callable[[str], str], now: Instant, *,
+def make_promise(time: PromisedTime, ledger: list[Promise], draft: Draft, new_id: Callable[[str], str], now: Instant, *,
                  told_by: str | None = None, shown: bool = False, corrects: Promise | None = None) -> Promise:
     """The row for a time that is told now: by the message `told_by`, on a page (`shown`), or both. The same time told
     twice is one row. `ledger`: the promises about the same subject, to which a new one is added; what it replaces is
@@ -143,7 +143,7 @@ def keep_next_word(ledger: Iterable[Promise], subject_ids: Container[str], to: R
             move_promise(promise, PromiseAction.KEEP, now, message)
 
 
-def take_back(promises: Iterable[Promise], message: str, now: Instant) -> list[Promise]:
+def undo_message(promises: Iterable[Promise], message: str, now: Instant) -> list[Promise]:
     """`message` did not go out: what it had kept or corrected is open again, unless another time was told meanwhile.
     `promises`: those it told or settled, and all that are open about the same subjects. Returns those that nobody has
     been told now, and that are to be removed."""
@@ -163,7 +163,7 @@ def take_back(promises: Iterable[Promise], message: str, now: Instant) -> list[P
     return untold
 
 
-def go_over(promises: Iterable[Promise], subject_id: str, ledger: list[Promise], now: Instant) -> None:
+def transfer_promises(promises: Iterable[Promise], subject_id: str, ledger: list[Promise], now: Instant) -> None:
     """What was told about one ticket holds for another that carries it on; of two alike its own stays. `ledger`: what
     is open about that one."""
     for promise in _still_open(promises):
@@ -187,17 +187,17 @@ def _in_time(promise: Promise, now: Instant) -> bool:
     return now <= lapses_at(promise.kind, promise.due_at)
 
 
-def _is_same(promise: Promise, time: ToldTime) -> bool:
+def _is_same(promise: Promise, time: PromisedTime) -> bool:
     return (_is_about(promise, time) and promise.kind is time.kind and promise.due_at == time.due_at
             and promise.from_at == time.from_at)
 
 
-def _is_about(promise: Promise, time: ToldTime) -> bool:
+def _is_about(promise: Promise, time: PromisedTime) -> bool:
     return (promise.state is PromiseState.OPEN and promise.subject_id == time.subject.id
             and promise.recipient_id == time.to.id)
 
 
-def _replaces(time: ToldTime, promise: Promise) -> bool:
+def _replaces(time: PromisedTime, promise: Promise) -> bool:
     """A new window says when they come instead of all before; an ETA corrects a window that it does not lie in."""
     if not _is_about(promise, time):
         return False

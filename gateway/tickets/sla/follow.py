@@ -10,7 +10,7 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
 from gateway.tickets.on_call.pages import settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
-from gateway.tickets.sla.policy import ROUND_THE_CLOCK, Facts, SlaPolicies, SlaPolicy
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK, SlaPolicies, SlaPolicy, policy_facts
 
 NOTHING_COUNTS = frozenset((TicketState.RESOLVED, TicketState.MERGED))  # it may come back, or be taken apart again
 OVER = frozenset((TicketState.CLOSED, TicketState.CANCELLED))
@@ -54,7 +54,7 @@ def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], 
     for ticket, before in list(draft.rows(Ticket)):
         mine = clocks.get(ticket.id, {})
         if before is None and not mine:
-            policy = policies.for_ticket(facts_of(ticket, profiles.get(ticket.device_id or "", "")))
+            policy = policies.for_ticket(policy_facts(ticket, profiles.get(ticket.device_id or "", "")))
         else:
             policy = next((policies.of_clock(clock.policy) for clock in mine.values()), None)
         if policy is None:
@@ -70,14 +70,6 @@ def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], 
             survivor = next((other for other, _ in draft.rows(Ticket) if other.id == ticket.merged_into), None)
             if survivor is not None:
                 carry_over(clocks.get(ticket.id, {}), clocks.get(survivor.id, {}), survivor, policies, now)
-
-
-def facts_of(ticket: Ticket, profile: str) -> Facts:
-    """What decides under which policy it falls; `profile`: its device's. An outage concerns more than the home where it
-    began, so nothing of that home counts."""
-    if ticket.outage_id is not None:
-        return Facts("", "", "", ticket.skill)
-    return Facts(ticket.customer_id, ticket.site_id, profile, ticket.skill)
 
 
 def follow(ticket: Ticket, severity_before: Severity, clocks: Clocks, policy: SlaPolicy, new_id: Callable[[str], str],
@@ -128,12 +120,12 @@ def plan_person_acted(tickets: Iterable[Ticket], spoken: bool, work: SiteWork, p
     """One of the operator's own people has done something about these tickets; `spoken`: with the customer."""
     for ticket in tickets:
         clocks = work.sla_clocks.get(ticket.id, {})
-        taken_in_hand(clocks, ticket, policy.sla, now)
+        end_first_response(clocks, ticket, policy.sla, now)
         if spoken:
-            customer_heard(clocks, ticket, policy.sla, now)
+            restart_update(clocks, ticket, policy.sla, now)
 
 
-def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
+def end_first_response(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A person has acknowledged it: that is a first response too, also before any firm accepts."""
     clock = clocks.get(SlaKind.FIRST_RESPONSE)
     policy = None if clock is None else policies.of_clock(clock.policy)
@@ -141,7 +133,7 @@ def taken_in_hand(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: In
         end(clock, policy.calendar(ticket.severity), now)
 
 
-def customer_heard(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
+def restart_update(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A message about the ticket has been handed over: the next is due one target later. No other clock minds."""
     clock = clocks.get(SlaKind.UPDATE)
     policy = None if clock is None else policies.of_clock(clock.policy)

@@ -10,20 +10,28 @@ from typing import Any, NamedTuple
 
 from gateway.calendars.days_off import EDITION, DaysOff, days_off
 from gateway.calendars.opening_hours import DAYS, Calendar, Hours
-from gateway.model import Severity, SlaKind, TicketState
+from gateway.model import Severity, SlaKind, Ticket, TicketState
 
 ROUND_THE_CLOCK = Calendar("UTC", dict.fromkeys(DAYS, (("00:00", "24:00"),)))
 WARN_PERCENT = 75
 FREEZES = frozenset({TicketState.ON_HOLD})
 
 
-class Facts(NamedTuple):
+class PolicyFacts(NamedTuple):
     """What of a ticket decides under which policy it falls."""
 
     customer_id: str
     site_id: str
     profile: str  # of its device; "" without one
     skill: str
+
+
+def policy_facts(ticket: Ticket, profile: str) -> PolicyFacts:
+    """What decides under which policy it falls; `profile`: its device's. An outage concerns more than the home where it
+    began, so nothing of that home counts."""
+    if ticket.outage_id is not None:
+        return PolicyFacts("", "", "", ticket.skill)
+    return PolicyFacts(ticket.customer_id, ticket.site_id, profile, ticket.skill)
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class AppliesTo:
     profiles: frozenset[str] = frozenset()
     skills: frozenset[str] = frozenset()
 
-    def covers(self, facts: Facts) -> bool:
+    def covers(self, facts: PolicyFacts) -> bool:
         return all(not named or own in named for named, own in zip(
             (self.customers, self.sites, self.profiles, self.skills), facts, strict=True))
 
@@ -81,7 +89,7 @@ class SlaPolicy:
 class SlaPolicies(tuple[SlaPolicy, ...]):
     """In order: the first that covers a ticket holds for it. None at all: nothing is measured."""
 
-    def for_ticket(self, facts: Facts) -> SlaPolicy | None:
+    def for_ticket(self, facts: PolicyFacts) -> SlaPolicy | None:
         return next((policy for policy in self if policy.applies_to.covers(facts)), None)
 
     def of_clock(self, policy_id: str) -> SlaPolicy | None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from gateway.calendars.opening_hours import Calendar, next_opening
+from gateway.calendars.desk_hours import desk_hours
+from gateway.calendars.opening_hours import next_opening
 from gateway.model import DISPATCHER, EntryKind, Instant, Severity, Ticket
 from gateway.model.tickets import SlaClock
 from gateway.notifications.topics import TopicName
@@ -41,7 +42,7 @@ def plan_sla_due(clock: SlaClock, work: SiteWork, policy: Policy, now: Instant) 
 def _read_at(ticket: Ticket, policy: Policy, now: Instant) -> Instant:
     """A deadline is not a notification: what can wait is said when somebody is at the desk, and then only if the time
     is not over by then."""
-    service = policy.service
-    if ticket.severity is Severity.CRITICAL or not service.callback_hours:
+    hours = desk_hours(policy.service)
+    if ticket.severity is Severity.CRITICAL or hours is None:
         return now
-    return next_opening(Calendar(service.callback_timezone, service.callback_hours), now) or now
+    return next_opening(hours, now) or now

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 from gateway.model import (
-    HOUR,
     MINUTE,
     Actor,
     DueKind,
@@ -16,38 +15,36 @@ from gateway.model import (
     Ticket,
     Visit,
     VisitState,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import HandBack, ProposeWindow, ReportDelay, ReportOverrun
-from gateway.tickets.closing import PAGE_AFTER_VISIT, expire
+from gateway.tickets.closing import PAGE_AFTER_WINDOW, end_visit
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due, set_due
+from gateway.tickets.deadlines import advance, set_due
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.lifecycle import Action, VisitAction, move_visit
-from gateway.tickets.new_rows import entry, show_time
-from gateway.tickets.on_call.pages import end_visit_pages
+from gateway.tickets.lifecycle import VISIT_AHEAD, Action, VisitAction
+from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.promises import correct_promises
-from gateway.tickets.promises.told_times import arrival_estimate, arrival_window
+from gateway.tickets.promises.promised_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
-from gateway.tickets.visits.say import hear_by, provider_name, tell_customer
-
-PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window
 
 
 def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The technician still comes, and says when: the customer hears it when it is not what they were told. Raises
     Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    _check_ahead(visit)
     if visit.eta is not None and visit.asks == 0 and abs(visit.eta - now - act.minutes * MINUTE) < MINUTE:
         return  # the same tap twice
     was_told = _has_passed(DueKind.WINDOW_ENDING, visit, work)
     visit.eta, visit.asks = now + act.minutes * MINUTE, 0
     late = visit.eta > visit.window_until
     if late:
-        visit.window_until = watch.rounded_up(watch.eta_overdue_at(visit.eta))
+        visit.window_until = round_up(watch.eta_overdue_at(visit.eta), watch.STEP)
         _keep_page(visit, work)
         show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     if visit.state is VisitState.EN_ROUTE:
@@ -55,7 +52,7 @@ def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Po
         show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     elif late or was_told:
         watch_arrival(visit, work, policy, now)
-    _note(EntryKind.DELAY_REPORTED, visit, work, who, now, minutes=act.minutes)
+    add_entries(visit, work, now, EntryKind.DELAY_REPORTED, who=who, minutes=act.minutes)
     if late or was_told or visit.state is VisitState.EN_ROUTE:
         tell_customer(TopicName.VISIT_LATE, visit, work, policy, now)
 
@@ -64,10 +61,10 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
                         who: Actor, now: Instant) -> None:
     """The technician works on: whoever is to see them afterwards hears their new window before the old one ends. Raises
     Refused."""
-    _check(visit, VisitState.ON_SITE)
+    _check_on_site(visit)
     visit.asks, until = 0, now + act.minutes * MINUTE
     set_due(visit, DueKind.WORK_OVERRUN, watch.eta_overdue_at(until), Responsible.TECHNICIAN, work, policy)
-    _note(EntryKind.OVERRUN_REPORTED, visit, work, who, now, minutes=act.minutes)
+    add_entries(visit, work, now, EntryKind.OVERRUN_REPORTED, who=who, minutes=act.minutes)
     after = following(visit, sites)
     works = {one.id: its_work for one, its_work in after}
     places = [work.site, *(its_work.site for _, its_work in after)]
@@ -81,7 +78,7 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
 def plan_propose_window(act: ProposeWindow, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant
                         ) -> None:
     """Another window than the one they promised; one that is two weeks off is asked back. Raises Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
+    _check_ahead(visit)
     if act.window_until <= max(act.window_from, now):
         raise Refused(RefusedReason.BAD_ARRIVAL_WINDOW)
     if act.window_from > now + watch.WINDOW_LIMIT:
@@ -101,42 +98,43 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
         watch_arrival(visit, work, policy, now)
     _keep_page(visit, work)
     show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
-    _note(EntryKind.WINDOW_MOVED, visit, work, who, now, window_from=begins, window_until=ends)
+    add_entries(visit, work, now, EntryKind.WINDOW_MOVED, who=who, window_from=begins, window_until=ends)
     tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, **facts)
 
 
 def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The firm cannot come after all: the customer hears it at once, and others are asked. Raises Refused."""
-    _check(visit, VisitState.PLANNED, VisitState.EN_ROUTE)
-    take_back(visit, act.why.strip(), work, policy, who, now)
+    _check_ahead(visit)
+    hand_back(visit, act.why.strip(), work, policy, who, now)
     dispatch(work.jobs[visit.job_id], work, policy, now)
 
 
-def take_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+def hand_back(visit: Visit, why: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody comes by this visit any more, and others shall be asked: by the firm, or by a dispatcher."""
     job = work.jobs[visit.job_id]
-    _note(EntryKind.HANDED_BACK, visit, work, who, now, provider=provider_name(visit.provider_id, work), reason=why)
+    add_entries(visit, work, now, EntryKind.HANDED_BACK, who=who, reason=why,
+                provider=work.provider_name(visit.provider_id))
     tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="handed_back", why=why,
                   hear_by=hear_by(visit, work, now))
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     visit.handed_back_at = now
-    move_visit(visit, VisitAction.CALL_OFF, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
+    end_visit(visit, VisitAction.CALL_OFF, work, now)
     if job.first_asked == visit.provider_id:
         job.first_asked = None
     advance(job, Action.HAND_BACK, work, now)
 
 
-def take_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> list[Job]:
-    """Nobody came within the window: whoever was to come is no longer waited for. Returns the jobs that others can be
-    asked for now."""
+def hand_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant, asked: str = ""
+                     ) -> list[Job]:
+    """Nobody came within the window: whoever was to come is no longer waited for, and hears it unless it is they who
+    are `asked` again. Returns the jobs that others can be asked for now."""
     missed = []
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
         if visit is not None and is_missed(visit, now):
-            take_back(visit, "", work, policy, who, now)
+            if visit.provider_id != asked:
+                tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
+            hand_back(visit, "", work, policy, who, now)
             missed.append(job)
     return missed
 
@@ -148,20 +146,30 @@ def is_missed(visit: Visit, now: Instant) -> bool:
 
 def plan_log_call(visit: Visit, work: SiteWork, who: Actor, now: Instant) -> None:
     """At the door, and nobody answers the telephone either: the first call counts. Raises Refused."""
-    _check(visit, VisitState.ON_SITE)
+    _check_on_site(visit)
     if visit.called_at is None:
         visit.called_at = now
-        _note(EntryKind.CALL_UNANSWERED, visit, work, who, now)
+        add_entries(visit, work, now, EntryKind.CALL_UNANSWERED, who=who)
 
 
-def _check(visit: Visit, *states: VisitState) -> None:
+def check_not_over(visit: Visit) -> None:
+    """Raises Refused when the visit is."""
     if visit.state is VisitState.DONE:
         raise Refused(RefusedReason.VISIT_OVER)
     if visit.state is VisitState.CANCELLED:
         raise Refused(RefusedReason.VISIT_CANCELLED)
-    if visit.state not in states:
-        early = visit.state in (VisitState.PLANNED, VisitState.EN_ROUTE)
-        raise Refused(RefusedReason.NOT_ARRIVED if early else RefusedReason.ALREADY_ARRIVED)
+
+
+def _check_ahead(visit: Visit) -> None:
+    check_not_over(visit)
+    if visit.state not in VISIT_AHEAD:
+        raise Refused(RefusedReason.ALREADY_ARRIVED)
+
+
+def _check_on_site(visit: Visit) -> None:
+    check_not_over(visit)
+    if visit.state is not VisitState.ON_SITE:
+        raise Refused(RefusedReason.NOT_ARRIVED)
 
 
 def _has_passed(kind: DueKind, visit: Visit, work: SiteWork) -> bool:
@@ -172,8 +180,3 @@ def _has_passed(kind: DueKind, visit: Visit, work: SiteWork) -> bool:
 def _keep_page(visit: Visit, work: SiteWork) -> None:
     for one in work.visit_links.get(visit.id, []):
         one.expires_at = max(one.expires_at, visit.window_until + PAGE_AFTER_WINDOW)
-
-
-def _note(kind: EntryKind, visit: Visit, work: SiteWork, who: Actor, now: Instant, **parameters: Any) -> None:
-    work.draft.add(*(entry(ticket, now, kind, who=who, **parameters)
-                     for ticket in work.tickets_of(work.jobs[visit.job_id])))

@@ -18,6 +18,7 @@ from gateway.model import (
     Visit,
     VisitState,
     customer,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
@@ -27,11 +28,11 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.facts import job_facts
-from gateway.tickets.lifecycle import BEFORE_ARRIVAL, Action
-from gateway.tickets.new_rows import entry, notify
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, UNSETTLED, VISIT_AHEAD, Action
+from gateway.tickets.new_rows import add_entries, entry, notify
 from gateway.tickets.visits import watch
+from gateway.tickets.visits.messages import new_occurrence, tell_customer, tell_dispatcher, tell_who_goes, visit_facts
 from gateway.tickets.visits.overdue import is_worth_a_look
-from gateway.tickets.visits.say import once, tell_customer, tell_dispatcher, tell_who_goes, visit_facts
 
 
 def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -39,18 +40,18 @@ def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
     asked while another ticket of the same visit, or another fault, still needs them."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
-        if visit is None or job.state not in BEFORE_ARRIVAL or is_asked(visit, work) or any(
+        if visit is None or job.state not in BEFORE_ARRIVAL or awaits_answer(visit, work) or any(
                 work.faults_of(one) for one in work.tickets_of(job)):
             continue
-        until = watch.rounded_up(now + policy.service.needed_minutes * MINUTE)
+        until = round_up(now + policy.service.needed_minutes * MINUTE, watch.STEP)
         set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)
-        work.draft.add(*(entry(one, now, EntryKind.STILL_NEEDED_ASKED) for one in work.tickets_of(job)))
+        add_entries(job, work, now, EntryKind.STILL_NEEDED_ASKED)
         tell_customer(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until,
                       keeps=is_worth_a_look(visit, work))
         tell_who_goes(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until)
 
 
-def needed_after_all(ticket: Ticket, work: SiteWork) -> None:
+def end_question(ticket: Ticket, work: SiteWork) -> None:
     """The fault is back: nobody is asked any more whether somebody shall come."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
@@ -60,7 +61,7 @@ def needed_after_all(ticket: Ticket, work: SiteWork) -> None:
 
 def plan_keep_visit(ticket: Ticket, work: SiteWork, who: Actor, now: Instant) -> None:
     """They shall come anyway. Raises Refused when nobody asks."""
-    _, visit = _asked_visit(ticket, work)
+    _, visit = _visit_in_question(ticket, work)
     end_due(visit, work, DueKind.CUSTOMER_ANSWER)
     work.draft.add(entry(ticket, now, EntryKind.VISIT_KEPT, who=who))
 
@@ -68,8 +69,8 @@ def plan_keep_visit(ticket: Ticket, work: SiteWork, who: Actor, now: Instant) ->
 def plan_drop_visit(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody needs to come: it works again, and everybody who heard of the visit hears that. Raises Refused when nobody
     asks."""
-    job, _ = _asked_visit(ticket, work)
-    for one in work.tickets_of(job):
+    job, _ = _visit_in_question(ticket, work)
+    for one in [one for one in work.tickets_of(job) if one.state in UNSETTLED]:
         work.draft.add(entry(one, now, EntryKind.VISIT_DROPPED, who=who))
         resolve(one, ResolvedBy.TELEMETRY, Reason(ReasonKind.BACK_TO_NORMAL), work, policy, now, who,
                 notify_customer=one is ticket)
@@ -88,9 +89,9 @@ def plan_allow_early(ticket: Ticket, work: SiteWork, who: Actor, now: Instant) -
 def plan_report_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Nobody came, says the household: a dispatcher hears it at once. Raises Refused while there is still time."""
     visit = _current(ticket, work)
-    if visit is None or visit.state not in (*watch.AHEAD, VisitState.ON_SITE):
+    if visit is None or visit.state not in VISIT_AHEAD | {VisitState.ON_SITE}:
         raise Refused(RefusedReason.NOTHING_TO_ANSWER)
-    if visit.state in watch.AHEAD and now < visit.window_until:
+    if visit.state in VISIT_AHEAD and now < visit.window_until:
         raise Refused(RefusedReason.WINDOW_NOT_OVER)
     work.draft.add(entry(ticket, now, EntryKind.MISSED_REPORTED, who=who))
     tell_dispatcher(Reason(ReasonKind.NOBODY_CAME_SAID), visit, work, policy, now)
@@ -116,13 +117,13 @@ def wake(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     """What the job waited for is there, or its time has come: the next visit is arranged, and the customer knows."""
     visit, agreed = last_visit(job, work), job.hold_reason is HoldReason.CUSTOMER_YES
     advance(job, Action.WAKE, work, now)
-    work.draft.add(*(entry(ticket, now, EntryKind.WOKEN) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.WOKEN)
     if not agreed:  # else they know: they said so themselves
         ticket = work.named_ticket(job)
         facts = job_facts(job, work, policy) if visit is None else visit_facts(visit, job, work, policy)
         parts = [] if visit is None else visit.parts
         work.draft.add(notify(
-            policy, customer(ticket.customer_id), TopicName.NEXT_VISIT, ticket, once(policy), now,
+            policy, customer(ticket.customer_id), TopicName.NEXT_VISIT, ticket, new_occurrence(policy), now,
             facts=facts | {"hear_by": watch.hear_again_at(now, 0), "parts": parts}, link_id=work.follow_id(ticket.id)))
     dispatch(job, work, policy, now)
 
@@ -142,16 +143,16 @@ def no_access_visit(ticket: Ticket, work: SiteWork) -> Visit | None:
     return None
 
 
-def is_asked(visit: Visit, work: SiteWork) -> bool:
+def awaits_answer(visit: Visit, work: SiteWork) -> bool:
     """Whether the household is being asked if somebody shall still come."""
     due = work.due.get((DueKind.CUSTOMER_ANSWER, visit.id))
     return due is not None and due.at is not None
 
 
-def _asked_visit(ticket: Ticket, work: SiteWork) -> tuple[Job, Visit]:
+def _visit_in_question(ticket: Ticket, work: SiteWork) -> tuple[Job, Visit]:
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
-        if visit is not None and is_asked(visit, work):
+        if visit is not None and awaits_answer(visit, work):
             return job, visit
     raise Refused(RefusedReason.NOTHING_TO_ANSWER)
 

@@ -1,7 +1,6 @@
 """Plans what follows when the clock looks at a visit: nobody has set out, arrived or finished in time."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from gateway.model import (
     MINUTE,
@@ -23,11 +22,11 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import end_due, set_due
 from gateway.tickets.dispatch.provider_ranking import distance_km
 from gateway.tickets.lifecycle import VisitAction, move_visit
-from gateway.tickets.new_rows import entry
+from gateway.tickets.new_rows import add_entries
+from gateway.tickets.promises.ledger import WORD_LEAD
 from gateway.tickets.visits import watch
-from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, tell_who_goes
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, tell_who_goes
 
-WORD_LEAD = 5 * MINUTE  # so long before somebody was to hear again the clock looks
 _DANGEROUS = Severity.CRITICAL.rank
 
 
@@ -72,7 +71,7 @@ def plan_visit_due(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], poli
             _eta_passed(visit, work, policy, now)
         case DueKind.WORK_OVERRUN, VisitState.ON_SITE if work.jobs[visit.job_id].closed_at is not None:
             move_visit(visit, VisitAction.LAPSE, now)  # it was settled, or called off, while somebody was there
-            _note(EntryKind.VISIT_UNREPORTED, visit, work, now)
+            add_entries(visit, work, now, EntryKind.VISIT_UNREPORTED)
         case DueKind.WORK_OVERRUN, VisitState.ON_SITE:
             _work_overrun(visit, work, sites, policy, now)
         case DueKind.CUSTOMER_ANSWER, VisitState.PLANNED | VisitState.EN_ROUTE:
@@ -90,7 +89,7 @@ def _nobody_on_the_way(visit: Visit, work: SiteWork, policy: Policy, now: Instan
     if visit.eta is not None and not watch.breaks_promise(visit.eta, visit.window_until):
         return  # they said when they set out, and that they come in time
     by = hear_by(visit, work, now)
-    _note(EntryKind.NOBODY_ON_THE_WAY, visit, work, now)
+    add_entries(visit, work, now, EntryKind.NOBODY_ON_THE_WAY)
     tell_customer(TopicName.VISIT_LATE, visit, work, policy, now, hear_by=by, visit_state=visit.state)
     tell_dispatcher(Reason(ReasonKind.NOBODY_ON_THE_WAY), visit, work, policy, now, hear_by=by)
 
@@ -104,7 +103,7 @@ def _window_over(visit: Visit, due: Due, work: SiteWork, policy: Policy, now: In
         return  # they were told that later time before this one lapsed, and it is watched
     by = hear_by(visit, work, now)
     if first:
-        _note(EntryKind.NOBODY_CAME, visit, work, now)
+        add_entries(visit, work, now, EntryKind.NOBODY_CAME)
         tell_customer(TopicName.VISIT_MISSED, visit, work, policy, now, hear_by=by, visit_state=visit.state)
     else:
         tell_customer(TopicName.VISIT_LATE, visit, work, policy, now, hear_by=by, visit_state=visit.state)
@@ -137,7 +136,7 @@ def _work_overrun(visit: Visit, work: SiteWork, sites: Mapping[str, SiteWork], p
         unheard = ending is not None and ending.at is not None and ending.at > now  # else they know already
         if unheard and watch.breaks_promise(now + travel, after.window_until):
             again = hear_by(after, its_work, now)
-            _note(EntryKind.OVERRUN_BEFORE, after, its_work, now)
+            add_entries(after, its_work, now, EntryKind.OVERRUN_BEFORE)
             tell_customer(TopicName.VISIT_LATE, after, its_work, policy, now, because="overrun", hear_by=again)
             set_due(after, DueKind.WINDOW_ENDING, min(again - WORD_LEAD, after.window_until - MINUTE),
                     Responsible.PROVIDER, its_work, policy)
@@ -146,7 +145,7 @@ def _work_overrun(visit: Visit, work: SiteWork, sites: Mapping[str, SiteWork], p
 def _no_answer_whether_needed(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It works again, and the customer has not said whether somebody shall come: a fault that should be looked at keeps
     the visit, another is a dispatcher's to decide."""
-    _note(EntryKind.STILL_NEEDED_UNANSWERED, visit, work, now)
+    add_entries(visit, work, now, EntryKind.STILL_NEEDED_UNANSWERED)
     if not is_worth_a_look(visit, work):
         tell_dispatcher(Reason(ReasonKind.STILL_NEEDED_UNKNOWN), visit, work, policy, now)
 
@@ -180,9 +179,5 @@ def following(visit: Visit, sites: Mapping[str, SiteWork]) -> list[tuple[Visit, 
 
 def _ask(visit: Visit, by: Instant, work: SiteWork, policy: Policy, now: Instant) -> None:
     visit.asks += 1
-    _note(EntryKind.TECHNICIAN_ASKED, visit, work, now, asks=visit.asks)
+    add_entries(visit, work, now, EntryKind.TECHNICIAN_ASKED, asks=visit.asks)
     tell_who_goes(TopicName.TECHNICIAN_ASKED, visit, work, policy, now, hear_by=by, visit_state=visit.state)
-
-
-def _note(kind: EntryKind, visit: Visit, work: SiteWork, now: Instant, **parameters: Any) -> None:
-    work.draft.add(*(entry(ticket, now, kind, **parameters) for ticket in work.tickets_of(work.jobs[visit.job_id])))

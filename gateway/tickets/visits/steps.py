@@ -12,32 +12,32 @@ from gateway.model import (
     Reason,
     ReasonKind,
     ResolvedBy,
-    Responsible,
     Ticket,
     TicketState,
     Visit,
     VisitOutcome,
-    VisitState,
     customer,
+    round_up,
 )
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import CancelTicket, Depart, Finish, ResolveTicket
-from gateway.tickets.closing import PAGE_AFTER_VISIT, cancel, expire, resolve
+from gateway.tickets.closing import cancel, end_visit, resolve
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import advance, end_due, set_due
-from gateway.tickets.dispatch.ask import dispatch
+from gateway.tickets.deadlines import advance, end_due, hold
+from gateway.tickets.dispatch.ask import dispatch, dispatch_new
 from gateway.tickets.facts import job_facts
-from gateway.tickets.jobs import job_for
+from gateway.tickets.jobs import jobs_for
 from gateway.tickets.lifecycle import OPEN, UNSETTLED, Action, VisitAction, can, move, move_visit
-from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.new_rows import add_entries, entry, notify, show_time
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import settle_arrival
-from gateway.tickets.promises.told_times import arrival_estimate
+from gateway.tickets.promises.promised_times import arrival_estimate
 from gateway.tickets.visits import watch
+from gateway.tickets.visits.changes import check_not_over
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, visit_facts
 from gateway.tickets.visits.overdue import watch_travel, watch_work
-from gateway.tickets.visits.say import hear_by, tell_customer, tell_dispatcher, visit_facts
 
 _HOLDS = {
     IncompleteReason.PART_MISSING: HoldReason.PART, IncompleteReason.NO_ACCESS: HoldReason.NO_ACCESS,
@@ -57,11 +57,10 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     if visit.eta is not None:
         show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
     ticket = work.named_ticket(job)
-    work.draft.add(
-        *(entry(one, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes) for one in work.tickets_of(job)),
-        # somebody is about to ring the bell: no quiet hours
-        notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-               facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
+    add_entries(job, work, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes)
+    # somebody is about to ring the bell: no quiet hours
+    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
+                          facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
 
 
 def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -74,7 +73,7 @@ def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: I
     advance(job, Action.ARRIVE, work, now)
     watch_work(visit, work, policy, now)
     settle_arrival(work.promises.get(job.id, []), now, early_agreed=visit.early_ok_at is not None)
-    work.draft.add(*(entry(ticket, now, EntryKind.ON_SITE, who=who) for ticket in work.tickets_of(job)))
+    add_entries(job, work, now, EntryKind.ON_SITE, who=who)
 
 
 def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -87,11 +86,8 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
         _check_reason(act, visit, now)
     job = work.jobs[visit.job_id]
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
-    move_visit(visit, VisitAction.FINISH, now)
-    end_visit_pages(job, work, now)
-    end_due(visit, work)
+    end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
-    expire(work.visit_links.get(visit.id, []), now + PAGE_AFTER_VISIT)
     if act.outcome is not VisitOutcome.COMPLETE:
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)
@@ -130,16 +126,15 @@ def _go_on_watching(ticket: Ticket, visit: Visit, work: SiteWork, policy: Policy
         entry(ticket, now, EntryKind.STILL_WATCHED),
         notify(policy, customer(ticket.customer_id), TopicName.WATCHING, ticket, ticket.round, now,
                facts=visit_facts(visit, work.jobs[visit.job_id], work, policy) | {
-                   "note": visit.note or "", "hear_by": watch.rounded_up(proof or now)},
+                   "note": visit.note or "", "hear_by": round_up(proof or now, watch.STEP)},
                link_id=work.follow_id(ticket.id)))
 
 
 def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The visit did not settle it: the customer hears in the same minute what happens next, and the provider that knows
     it by now is asked first."""
-    tickets, reason = work.tickets_of(job), visit.incomplete or IncompleteReason.MORE_WORK
-    work.draft.add(*(entry(ticket, now, EntryKind.INCOMPLETE, who=who, incomplete=reason, note=visit.note or "")
-                     for ticket in tickets))
+    reason = visit.incomplete or IncompleteReason.MORE_WORK
+    add_entries(job, work, now, EntryKind.INCOMPLETE, who=who, incomplete=reason, note=visit.note or "")
     if job.visit_id == visit.id and job.closed_at is None:
         job.first_asked = visit.provider_id
         until = watch.hold_until(reason, visit.expected_at, now)
@@ -151,29 +146,18 @@ def _come_again(visit: Visit, job: Job, work: SiteWork, policy: Policy, who: Act
             advance(job, Action.REVISIT, work, now)
             dispatch(job, work, policy, now)
         else:
-            _hold(job, _HOLDS[reason], until, work, policy, who, now)
+            hold(job, _HOLDS[reason], until, who, work, policy, now)
+            add_entries(job, work, now, EntryKind.HELD, who=who, hold=_HOLDS[reason], until=until)
     elif job.closed_at is not None:  # an agent has taken it for settled while the technician was there
-        for ticket in tickets:
+        for ticket in work.tickets_of(job):
             if ticket.state is TicketState.RESOLVED:
                 _start_over(ticket, job, work, policy, now)
-
-
-def _hold(job: Job, reason: HoldReason, until: Instant, work: SiteWork, policy: Policy, who: Actor, now: Instant
-          ) -> None:
-    advance(job, Action.HOLD, work, now)
-    job.hold_reason, job.hold_until, job.held_by = reason, until, str(who)
-    set_due(job, DueKind.HOLD_UNTIL, until, Responsible.DISPATCHER, work, policy)
-    work.draft.add(*(entry(ticket, now, EntryKind.HELD, who=who, hold=reason, until=until)
-                     for ticket in work.tickets_of(job)))
 
 
 def _start_over(ticket: Ticket, job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
     end_due(ticket, work)
     move(ticket, Action.REOPEN, now)
-    again = {one.id: one for one in [job_for(ticket, skill, work, policy, now) for skill in job.skills or [""]]}
-    for one in again.values():
-        if one.state is TicketState.NEW:
-            dispatch(one, work, policy, now)
+    dispatch_new(jobs_for(ticket, job.skills, work, policy, now), work, policy, now)
 
 
 def plan_resolve(act: ResolveTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -191,9 +175,6 @@ def plan_cancel(act: CancelTicket, ticket: Ticket, work: SiteWork, policy: Polic
 
 
 def _check(visit: Visit, action: VisitAction, otherwise: RefusedReason) -> None:
-    if visit.state is VisitState.DONE:
-        raise Refused(RefusedReason.VISIT_OVER)
-    if visit.state is VisitState.CANCELLED:
-        raise Refused(RefusedReason.VISIT_CANCELLED)
+    check_not_over(visit)
     if not can(visit, action):
         raise Refused(otherwise)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.config.settings import Service
-from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Instant, Visit, VisitState
+from gateway.model import DAY, HOUR, MINUTE, IncompleteReason, Instant, Visit, round_up
 
 MARGIN = 15 * MINUTE  # a technician who sets out so long before the last moment still keeps the promise
 ANSWER_WAIT = 10 * MINUTE  # so long a technician has for an answer before whoever waits for them is told
@@ -16,7 +16,6 @@ STEP = 15 * MINUTE  # times that people are told are rounded up to it
 KM_PER_HOUR, DETOUR, PARKING = 40, 1.3, 5 * MINUTE  # town and country road, by the straight line; our assumption
 _HEAR_AGAIN, _HEAR_AGAIN_LONGEST = 30 * MINUTE, 4 * HOUR
 _HOLDS = {IncompleteReason.NO_ACCESS: 2 * HOUR, IncompleteReason.UNSAFE: 4 * HOUR}
-AHEAD = (VisitState.PLANNED, VisitState.EN_ROUTE)  # somebody comes, and is not there yet
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def work_overrun_at(arrived_at: Instant, service: Service) -> Instant:
 def hear_again_at(now: Instant, asks: int) -> Instant:
     """By when we say something again while we do not know more: half an hour, then twice as long each time, up to four
     hours. `asks`: questions that went unanswered so far."""
-    return rounded_up(now + min(_HEAR_AGAIN << min(asks, 8), _HEAR_AGAIN_LONGEST))
+    return round_up(now + min(_HEAR_AGAIN << min(asks, 8), _HEAR_AGAIN_LONGEST), STEP)
 
 
 def hold_until(reason: IncompleteReason, expected_at: Instant | None, now: Instant) -> Instant | None:
@@ -99,12 +98,7 @@ def windows_after(busy_until: Instant, following: Iterable[tuple[Visit, Instant]
     for visit, travel in following:
         arrives_at = busy_until + travel
         if breaks_promise(arrives_at, visit.window_until):
-            begins = rounded_up(arrives_at)
+            begins = round_up(arrives_at, STEP)
             shifted.append((visit, begins, begins + min(visit.window_until - visit.window_from, 2 * HOUR)))
         busy_until = max(arrives_at, visit.window_from) + service.work_minutes * MINUTE
     return shifted
-
-
-def rounded_up(at: Instant) -> Instant:
-    """To the next quarter of an hour: nobody believes 15:07."""
-    return -(-at // STEP) * STEP

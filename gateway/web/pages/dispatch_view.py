@@ -14,6 +14,7 @@ from gateway.model import (
     Instant,
     Offer,
     OfferState,
+    Outage,
     PageState,
     Provider,
     TicketState,
@@ -23,13 +24,13 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
-from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
-from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, price_of, waits_for_price_answer, words_of
+from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, cause_of, price_of, waits_for_price_answer
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
-    "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
-    "resolve": UNSETTLED, "cancel": OPEN,
+    "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES,
+    "hold": UNASSIGNED | BEFORE_ARRIVAL, "resolve": UNSETTLED, "cancel": OPEN,
 }
 _CALL_ACTS = {
     "attempt": CallAction.ATTEMPT, "miss": CallAction.MISS, "connect": CallAction.CONNECT, "finish": CallAction.FINISH,
@@ -47,7 +48,7 @@ class Page(NamedTuple):
     mine: bool  # whoever looks
 
 
-class Asked(NamedTuple):
+class OfferLine(NamedTuple):
     """A firm and how it answered."""
 
     name: str
@@ -55,7 +56,7 @@ class Asked(NamedTuple):
     how: str
 
 
-class Reach(NamedTuple):
+class ContactLink(NamedTuple):
     """A way to reach the customer."""
 
     href: str
@@ -84,11 +85,11 @@ class DispatchPage:
     facts: Sequence[tuple[str, str]]
     pages: Sequence[Page]
     can: frozenset[str]  # the acts that are possible now
-    reach: Sequence[Reach]
+    reach: Sequence[ContactLink]
     timeline: Sequence[Line]
     severity: str = ""
-    asked: Sequence[Asked] = ()
-    not_asked: Sequence[tuple[str, str]] = ()  # firm, why not
+    asked: Sequence[OfferLine] = ()
+    passed_over: Sequence[tuple[str, str]] = ()  # firm, why not
     firms: Sequence[Provider] = ()  # whom one can ask now
     takers: Sequence[Provider] = ()  # who may have said yes on the telephone
     price: str = ""  # at which somebody comes, as the customer was asked
@@ -109,13 +110,13 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
-        next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
+        next_step=_next_step(facts, words, say), what=cause_of(facts, words),
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
         timeline=_timeline(facts.whose, words, say), severity=ticket.severity, price=price_of(ticket, words),
-        asked=[Asked(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
-                     _how(offer, words, say)) for offer in facts.offers],
-        not_asked=[*_not_asked(facts)],
+        asked=[OfferLine(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
+                         _how(offer, words, say)) for offer in facts.offers],
+        passed_over=[*_passed_over(facts)],
         firms=[one for one in takers if one.id not in asked_now], takers=takers)
 
 
@@ -172,9 +173,9 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
-    of_a_home = ticket.outage_id is None and facts.whose.device is not None
-    known = [(words("page.device"), facts.whose.device.name)] if of_a_home and facts.whose.device else []
+    known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
+    known += _outage_facts(facts.outage, words, say) if facts.outage is not None else []
     if visit is not None and ticket.state in UNDER_WAY:
         known.append((words("page.arrival"), capital(say.span(visit.window_from, visit.window_until))))
         if visit.eta is not None:
@@ -185,6 +186,15 @@ def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> l
                           waits_for=words(f"page.dispatch.hold.{job.hold_reason}"))))
     if ticket.resolution:
         known.append((words("page.what_was_done"), ticket.resolution))
+    return known
+
+
+def _outage_facts(outage: Outage, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+    """Where it is, how many homes are in it, and until when it may last."""
+    known = [(words("page.dispatch.area"), outage.name), (words("page.dispatch.outage"), outage.id),
+             (words("page.homes_affected"), words("page.dispatch.homes", homes=outage.homes, dark=outage.dark))]
+    if outage.etr_at is not None and outage.restored_at is None:
+        known.append((words("page.etr"), capital(say.when(outage.etr_at))))
     return known
 
 
@@ -209,7 +219,7 @@ def _how(offer: Offer, words: Catalogue, say: TimeFormat) -> str:
     return f"{said}: {offer.answer}" if offer.answer else said
 
 
-def _not_asked(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
+def _passed_over(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
     """(firm, why not) of the newest ranking; who was asked this round is in the list above. Those that do not go there
     come last and together: there may be hundreds."""
     asked = {offer.provider_id for offer in facts.offers if offer.round == facts.ticket.round}
@@ -226,11 +236,11 @@ def _not_asked(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
         yield ", ".join(names) + (f" … (+{more})" if more else ""), str(elsewhere["reason"])
 
 
-def _reach(contacts: Sequence[Contact]) -> list[Reach]:
+def _reach(contacts: Sequence[Contact]) -> list[ContactLink]:
     """By telephone or mail; other channels are for machines."""
     found = dict.fromkeys(contact.address for contact in contacts)
-    return [Reach(f"tel:{one}", one, "phone") for one in found if re.fullmatch(r"\+\d{6,15}", one)] + [
-        Reach(f"mailto:{one}", one, "talk") for one in found if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
+    return [ContactLink(f"tel:{one}", one, "phone") for one in found if re.fullmatch(r"\+\d{6,15}", one)] + [
+        ContactLink(f"mailto:{one}", one, "talk") for one in found if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
 
 
 def _timeline(whose: Whose, words: Catalogue, say: TimeFormat) -> list[Line]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.calendars.days_off import DaysOff
 from gateway.calendars.opening_hours import DAYS, Calendar, next_opening, open_spans
-from gateway.calendars.working_time import add, between, subtract
+from gateway.calendars.working_time import add, between
 from gateway.model import DAY, HOUR, MINUTE, from_iso, local
 from tests.drivers.examples import examples
 
@@ -55,15 +55,6 @@ def test_so_many_working_hours_later(calendar: Calendar, since: str, hours: floa
 
 def test_four_hours_into_the_long_night_end_in_the_second_pass_of_the_hour_that_comes_twice() -> None:
     assert add(NIGHT, at("2026-10-24 23:00"), 4 * HOUR) == at("2026-10-25 02:00", fold=1)
-
-
-@pytest.mark.parametrize(("calendar", "due", "minutes", "warned"), [
-    (EIGHT_TO_SIX, "2026-12-01 11:00", 60, "2026-12-01 10:00"),
-    (EIGHT_TO_SIX, "2026-12-01 08:30", 60, "2026-11-30 17:30"),
-    (EIGHT_TO_SIX, "2026-12-01 08:30", 30, "2026-12-01 08:00"),
-])
-def test_a_warning_so_many_working_minutes_before(calendar: Calendar, due: str, minutes: int, warned: str) -> None:
-    assert subtract(calendar, at(due), minutes * MINUTE) == at(warned)
 
 
 def test_a_night_shift_has_seven_hours_in_spring_and_nine_in_autumn() -> None:
@@ -118,7 +109,6 @@ def test_a_night_shift_that_began_before_the_holiday_ends_as_always() -> None:
 @pytest.mark.parametrize("hours", [{}, {"mon": []}])
 def test_a_calendar_that_never_opens_has_no_answer(hours: dict[str, list[list[str]]]) -> None:
     assert add(Calendar(BERLIN, hours), at("2026-11-27 12:00"), HOUR) is None
-    assert subtract(Calendar(BERLIN, hours), at("2026-11-27 12:00"), HOUR) is None
     assert next_opening(Calendar(BERLIN, hours), at("2026-11-27 12:00")) is None
 
 
@@ -141,6 +131,3 @@ def test_what_has_been_added_lies_between(hours: dict[str, list[list[str]]], zon
         assert not any(True for _ in open_spans(calendar, since, 60 * DAY))
         return
     assert between(calendar, since, due) == minutes * MINUTE
-    begun = subtract(calendar, due, minutes * MINUTE)
-    assert begun is not None
-    assert between(calendar, begun, due) == minutes * MINUTE

@@ -11,7 +11,7 @@ from gateway.config.settings import Service
 from gateway.config.settings_loader import load
 from gateway.config.sla_file import BadSla, load_sla, read_sla
 from gateway.model import HOUR, MINUTE, Severity, SlaKind, TicketState
-from gateway.tickets.sla.policy import ROUND_THE_CLOCK, Facts, SlaPolicies, content, from_content
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK, PolicyFacts, SlaPolicies, content, from_content
 
 DESK = Calendar("Europe/Berlin", {"mon": (("09:00", "17:00"),)})
 PREMIUM = """policies:
@@ -62,10 +62,10 @@ def test_the_desk_of_an_operator_who_names_no_hours_is_always_open() -> None:
 
 def test_the_first_policy_that_applies_holds() -> None:
     policies = read(PREMIUM)
-    for facts, name in ((Facts("c-anna", "s-1", "heat-pump", "heating"), "premium"),
-                        (Facts("7", "s-1", "heat-pump", ""), "premium"),
-                        (Facts("c-anna", "s-1", "smart-plug", "heating"), "standard"),
-                        (Facts("c-ben", "s-1", "heat-pump", "heating"), "standard")):
+    for facts, name in ((PolicyFacts("c-anna", "s-1", "heat-pump", "heating"), "premium"),
+                        (PolicyFacts("7", "s-1", "heat-pump", ""), "premium"),
+                        (PolicyFacts("c-anna", "s-1", "smart-plug", "heating"), "standard"),
+                        (PolicyFacts("c-ben", "s-1", "heat-pump", "heating"), "standard")):
         found = policies.for_ticket(facts)
         assert found is not None
         assert found.name == name

@@ -360,6 +360,18 @@ def test_a_later_phase_that_is_itself_untrue_or_dropped_supersedes_nothing() -> 
     assert isinstance(decide(news(), dropped, NOON), Send)
 
 
+def test_news_of_one_visit_does_not_supersede_that_of_another_visit_of_the_ticket() -> None:
+    """One firm has the skill, and another the other."""
+    heating, power = {"visit_id": "V-1"}, {"visit_id": "V-2"}
+    moved = news("visit_changed", "W-2", facts=power, created_at=NOON + MINUTE)
+    assert isinstance(decide(news("technician_assigned", "V-1"), replace(VISIT, siblings=(moved,)), NOON), Send)
+    assert isinstance(decide(news("visit_changed", "W-1", facts=heating), replace(VISIT, siblings=(moved,)), NOON),
+                      Send)
+    again = news("visit_changed", "W-3", facts=heating, created_at=NOON + MINUTE)
+    assert isinstance(decide(news("visit_changed", "W-1", facts=heating), replace(VISIT, siblings=(again,)), NOON),
+                      Drop)
+
+
 # --- nobody hears "fixed" who was not told "broken"
 
 def test_fixed_goes_only_to_the_contact_that_heard_broken() -> None:

@@ -23,16 +23,16 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.tickets.promises.ledger import (
     ETA_GRACE,
-    ToldTime,
+    PromisedTime,
     cancel_promises,
     correct_promises,
     keep_next_word,
     make_promise,
     settle_arrival,
     settle_promises,
-    take_back,
+    undo_message,
 )
-from gateway.tickets.promises.told_times import next_word_at
+from gateway.tickets.promises.promised_times import next_word_at
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")
 ALICE, BOB = customer("alice"), customer("bob")
@@ -50,7 +50,7 @@ class Ledger:
 
     def tell(self, kind: PromiseKind, due: Instant, now: Instant = NOON, *, by: str | None = None,
              begins: Instant | None = None, shown: bool = False, to: str = "alice") -> Promise:
-        time = ToldTime(kind, TICKET, customer(to), due, begins)
+        time = PromisedTime(kind, TICKET, customer(to), due, begins)
         return make_promise(time, self.rows, self.draft, lambda _: f"P-{next(self._number)}", now, told_by=by,
                             shown=shown)
 
@@ -137,7 +137,7 @@ def test_a_message_that_did_not_go_out_has_told_nothing_and_kept_nothing() -> No
     told = ledger.tell(WORD, NOON + 2 * HOUR, NOON + MINUTE, by="N-2")
     shown = ledger.tell(WINDOW, NOON + 3 * HOUR, shown=True, begins=NOON)
     ledger.tell(WINDOW, NOON + 3 * HOUR, by="N-2", begins=NOON)
-    assert take_back(ledger.rows, "N-2", NOON + 2 * MINUTE) == [told]
+    assert undo_message(ledger.rows, "N-2", NOON + 2 * MINUTE) == [told]
     assert (word.state, word.settled_at, word.settled_by) == ("open", None, None)
     assert (shown.state, shown.notification_id) == ("open", None), "the page shows it all the same"
 
@@ -147,7 +147,7 @@ def test_what_was_corrected_since_by_another_message_stays_corrected() -> None:
     first = ledger.tell(WORD, NOON + HOUR, by="N-1")
     keep_next_word(ledger.rows, {TICKET.id}, ALICE, "N-2", NOON + MINUTE)
     ledger.tell(WORD, NOON + 2 * HOUR, NOON + MINUTE, by="N-3")
-    assert take_back(ledger.rows, "N-2", NOON + 2 * MINUTE) == []
+    assert undo_message(ledger.rows, "N-2", NOON + 2 * MINUTE) == []
     assert first.state == "kept"
 
 

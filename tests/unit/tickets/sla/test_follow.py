@@ -19,13 +19,12 @@ from gateway.tickets.sla.follow import (
     adopt,
     carry_over,
     course,
-    customer_heard,
-    facts_of,
+    end_first_response,
     follow,
     follow_tickets,
-    taken_in_hand,
+    restart_update,
 )
-from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets
+from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets, policy_facts
 from tests.drivers.examples import examples
 
 DESK = Calendar("Europe/Berlin", dict.fromkeys(DAYS[:5], (("09:00", "17:00"),)))
@@ -70,7 +69,7 @@ class Desk:
         self.clocks |= {clock.kind: clock for clock in new}
 
     def heard(self, when: str) -> None:
-        customer_heard(self.clocks, self.ticket, POLICIES, at(when))
+        restart_update(self.clocks, self.ticket, POLICIES, at(when))
 
     def due(self, kind: SlaKind) -> int | None:
         return self.clocks[kind].due_at
@@ -170,7 +169,7 @@ def test_waiting_for_a_part_is_not_overdue_osticket_1684_3034() -> None:
 
 def test_an_answer_by_a_person_ends_the_first_response_zammad_3140() -> None:
     desk = Desk("26 10:00")
-    taken_in_hand(desk.clocks, desk.ticket, POLICIES, at("26 10:10"))
+    end_first_response(desk.clocks, desk.ticket, POLICIES, at("26 10:10"))
     desk.set("26 12:00")
     assert (desk.clocks[FIRST].ended_at, desk.clocks[FIRST].missed_at) == (at("26 10:10"), None)
 
@@ -220,8 +219,8 @@ def test_an_outage_tells_its_customers_itself_so_that_its_ticket_has_no_update_c
 
 
 def test_an_outage_falls_under_no_policy_of_the_home_where_it_began() -> None:
-    assert facts_of(Desk("26 10:00").ticket, "heat-pump") == ("c-1", "s-1", "heat-pump", "heating")
-    assert facts_of(Desk("26 10:00", outage="U-1").ticket, "heat-pump") == ("", "", "", "heating")
+    assert policy_facts(Desk("26 10:00").ticket, "heat-pump") == ("c-1", "s-1", "heat-pump", "heating")
+    assert policy_facts(Desk("26 10:00", outage="U-1").ticket, "heat-pump") == ("", "", "", "heating")
 
 
 def test_of_two_merged_tickets_whoever_waited_longer_counts() -> None:

@@ -15,19 +15,20 @@ from gateway.model import (
     Visit,
     customer,
     provider,
+    round_up,
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import job_facts
 from gateway.tickets.new_rows import notify
 from gateway.tickets.on_call.pages import page_dispatcher
-from gateway.tickets.visits.watch import hear_again_at, rounded_up
+from gateway.tickets.visits.watch import STEP, hear_again_at
 
 
 def visit_facts(visit: Visit, job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
     """What a message about this visit can say, also when it is no longer the job's current one."""
     return job_facts(job, work, policy) | {
-        "visit_id": visit.id, "technician": visit.technician, "provider": provider_name(visit.provider_id, work),
+        "visit_id": visit.id, "technician": visit.technician, "provider": work.provider_name(visit.provider_id),
         "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta}
 
 
@@ -35,7 +36,7 @@ def tell_customer(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
     """The household hears of its visit, under the number of the job's first ticket."""
     job = work.jobs[visit.job_id]
     ticket = work.named_ticket(job)
-    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, once(policy), now,
+    work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts, link_id=work.follow_id(ticket.id)))
 
 
@@ -43,7 +44,7 @@ def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
     """Whoever has accepted hears of it: the technician, where their own contacts are known, else the firm."""
     job = work.jobs[visit.job_id]
     opening = next((one for one in work.visit_links.get(visit.id, []) if one.purpose is LinkPurpose.VISIT), None)
-    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), once(policy), now,
+    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts,
                           link_id=None if opening is None else opening.id))
 
@@ -66,14 +67,9 @@ def hear_by(visit: Visit, work: SiteWork, now: Instant) -> Instant:
     that we know nothing is not woken to hear it again."""
     at, reader = hear_again_at(now, max(0, visit.asks - 1)), work.customer
     night = quiet_until(reader.quiet_from, reader.quiet_until, reader.timezone, at) if visit.asks > 1 else None
-    return at if night is None else rounded_up(night + HOUR)
+    return at if night is None else round_up(night + HOUR, STEP)
 
 
-def once(policy: Policy) -> str:
+def new_occurrence(policy: Policy) -> str:
     """It is said once for each thing that happens; the same may happen again."""
     return policy.new_id("W")
-
-
-def provider_name(provider_id: str, work: SiteWork) -> str:
-    directory = work.provider_loads.directory
-    return directory[provider_id].name if provider_id in directory else provider_id

@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import HOURLY, NOON, Story, begin
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
@@ -53,7 +53,7 @@ KARIN = "technician Karin Kunz"
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def assigned(story: Story, device: str = "alice-pump", **window: Any) -> Visit:

@@ -28,7 +28,7 @@ from gateway.tickets.actions import (
     Finish,
     KeepVisit,
 )
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import HOURLY, NOON, Story, begin
 
 ALICE, KUNZ, SEEBLICK = customer("alice"), provider("kunz"), provider("seeblick")
 KARIN, HERSELF = "technician Karin Kunz", "customer Alice Keller"
@@ -38,7 +38,7 @@ WELL = {"flow_temp": 40.0, "pressure": 1.6}
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def assigned(story: Story, technician: str = "Karin Kunz") -> Visit:

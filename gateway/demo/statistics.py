@@ -41,7 +41,7 @@ def waited(view: CallCentreView, truth: Sequence[Mapping[str, Any]]) -> Iterator
                 yield instant(row, "done_at") - published
 
 
-def _published(device: str, begun: Instant, row: Row, truth: Sequence[Mapping[str, Any]]) -> Instant | None:
+def _published(device: str | None, begun: Instant, row: Row, truth: Sequence[Mapping[str, Any]]) -> Instant | None:
     """When the device published what opened the subject: its newest such event before that."""
     spoke = [line["at"] for line in truth
              if line["device"] == device and _AT_ONCE.get(line["what"]) == row["topic"] and line["at"] <= begun]

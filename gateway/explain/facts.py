@@ -63,8 +63,9 @@ class TicketFacts:
     """One ticket with its alarms, offers, visits, promises and SLA clocks."""
 
     ticket: Ticket
-    device: Device
+    device: Device | None  # None: an outage's
     site: Site
+    outage: Outage | None = None  # that it is about
     alarms: list[Alarm] = field(default_factory=list)  # oldest first
     offers: list[Offer] = field(default_factory=list)  # oldest first
     visits: list[Visit] = field(default_factory=list)

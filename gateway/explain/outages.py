@@ -52,9 +52,8 @@ def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
     outage = facts.outage
     what = _GATEWAY_FAULTS.get(outage.key) or _KINDS.get(outage.kind, "{}").format(outage.name or outage.area_id)
     lines = [Line("what", f"{what}; it began on {times.exact(outage.began_at)}", outage.began_at),
-             Line("what", f"It is {_NOW.get(outage.state, outage.state)}"
-                  + (f"; {_dark(outage)}" if outage.homes else "")),
-             *_why(outage.evidence, times), *_members(facts), *_held(facts, times), *_steps(facts, times)]
+             Line("what", f"It is {_now(outage)}"), *_why(outage.evidence, times),
+             *_members(facts), *_held(facts, times), *_steps(facts, times)]
     coming = _next(outage, times)
     if coming:
         lines.append(Line("next", coming, outage.next_at))
@@ -66,6 +65,16 @@ def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
         lines += notification_lines(facts.history, times)
     lines += timeline_lines(facts.history, times, {} if facts.ticket is None else {facts.ticket.id: "Ticket: "})
     return Explanation(outage.id, "outage", f"Why {outage.id}: {outage.name or what}", facts.zone, lines)
+
+
+def reason_lines(outage: Outage, times: TimeFormat) -> Iterator[Line]:
+    """Why there is the ticket of an outage."""
+    yield Line("why", f"Outage {outage.id} is {_now(outage)}", outage.began_at)
+    yield from _why(outage.evidence, times)
+
+
+def _now(outage: Outage) -> str:
+    return _NOW.get(outage.state, outage.state) + (f"; {_dark(outage)}" if outage.homes else "")
 
 
 def _why(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
 from gateway.explain.format import Explanation, Line, counted, joined_words
 from gateway.explain.notifications import notification_lines, timeline_lines
+from gateway.explain.outages import reason_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
 from gateway.model import Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
@@ -28,11 +29,12 @@ SOME = 5  # of those that are too far away, by name
 def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeFormat) -> Explanation:
     """Why there is this ticket, why this provider, and what was promised."""
     ticket = facts.ticket
-    lines = [Line("what", f"{ticket.cause}: {facts.device.name} ({facts.device.id}) at {facts.site.name}",
-                  ticket.opened_at),
+    lines = [Line("what", f"{ticket.cause}: {_where(facts)}", ticket.opened_at),
              Line("what", f"Severity {ticket.severity}, now {ticket.state}; opened on {times.exact(ticket.opened_at)}"
                   + (f", round {ticket.round}: the fault came back" if ticket.round > 1 else ""))]
     lines += _payer(ticket, times)
+    if facts.outage is not None:
+        lines += reason_lines(facts.outage, times)
     for alarm in facts.alarms:
         lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
                           alarm.opened_at))
@@ -55,6 +57,13 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
         lines += notification_lines(facts.history, times)
     lines += [*timeline_lines(facts.history, times)]
     return Explanation(ticket.id, "ticket", f"Why {ticket.id}: {ticket.cause}", facts.zone, lines)
+
+
+def _where(facts: TicketFacts) -> str:
+    if facts.outage is not None:
+        return f"one ticket for all of its homes, opened at {facts.site.name}, the first that went dark"
+    device = "" if facts.device is None else f"{facts.device.name} ({facts.device.id}) "
+    return f"{device}at {facts.site.name}"
 
 
 def _payer(ticket: Ticket, times: TimeFormat) -> Iterator[Line]:

@@ -52,7 +52,7 @@ class Outage(Row, table=True):
     kind: OutageKind = Field(sa_type=stored(OutageKind))
     state: OutageState = Field(default=OutageState.SUSPECTED, sa_type=stored(OutageState))
     round: int = 1  # 2 when it came back before it was closed, …
-    device_id: str | None = None  # of the first home that went dark: where the ticket begins
+    site_id: str | None = None  # the first home that went dark: its ticket is opened there
     ticket_id: str | None = Field(default=None, index=True)
     homes: int = 0  # that were ever in it
     dark: int = 0  # that are still

@@ -34,9 +34,9 @@ from gateway.model.states import (
 )
 
 
-def _open_once(name: str, *columns: str, also: str = "") -> Index:
-    """Unique while open: the database, not a check, keeps one open row per key."""
-    still_open = text(f"closed_at IS NULL AND {also}" if also else "closed_at IS NULL")
+def _open_once(name: str, *columns: str) -> Index:
+    """Unique while open: the database, not a check, keeps one open row per key. A key with a NULL in it is no key."""
+    still_open = text("closed_at IS NULL")
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
@@ -115,13 +115,13 @@ class Ticket(Row, table=True):
     """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
     __table_args__ = (
-        _open_once("ticket_open", "site_id", "device_id", also="outage_id IS NULL"),
+        _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
-    device_id: str = Field(foreign_key="device.id", index=True)
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: an outage's
     cause_key: str  # the rule of the alarm that opened it, or "outage:<id>"; others may hang on it too
     cause: str
     skill: str
@@ -142,7 +142,7 @@ class Ticket(Row, table=True):
     price_answer: PriceAnswer | None = Field(default=None, sa_type=stored(PriceAnswer))  # None: they need not be asked
     price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
-    outage_id: str | None = None  # it is about a whole area; its site and device are where that began
+    outage_id: str | None = None  # it is about a whole area; its site is where that began
 
 
 class Job(Row, table=True):

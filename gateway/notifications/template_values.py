@@ -50,14 +50,13 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     """Everything the wording of this notification may say to its reader, and nothing it may not."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
     facts, catalogue = notification.facts, catalogues.best_for(locale)
-    of_an_area = context.ticket is not None and context.ticket.outage_id is not None
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
         "for_customer": notification.recipient_kind == RecipientKind.CUSTOMER,
         "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
-        "device": context.device.name if context.device and not of_an_area else str(facts.get("device") or ""),
+        "device": context.device.name if context.device else str(facts.get("device") or ""),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
@@ -123,12 +122,12 @@ def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[st
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
+    """Of an outage only where it began: many homes are in it."""
     site = context.site
-    return {
-        "customer": context.customer.name if context.customer else "",
-        "site": site.name if site else "",
-        "address": ", ".join(part for part in (site.street, _town(site)) if part) if site else "",
-    }
+    address = {"address": ", ".join(part for part in (site.street, _town(site)) if part) if site else ""}
+    if context.ticket is not None and context.ticket.outage_id is not None:
+        return address
+    return address | {"customer": context.customer.name if context.customer else "", "site": site.name if site else ""}
 
 
 def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class OutageChanges:
         outage = Outage(
             id=self.policy.new_id("X"), key=candidate.key, area_id=area.id if area else None,
             name=area.name or area.id if area else "", kind=OutageKind(area.kind) if area else OutageKind.GATEWAY,
-            device_id=first.device_id, size=candidate.n, began_at=first.died_at, last_at=first.died_at,
+            site_id=first.site_id, size=candidate.n, began_at=first.died_at, last_at=first.died_at,
             suspected_at=self.now, next_at=self.now + self.limits.wait, evidence=candidate.evidence())
         self.context.outages[outage.id] = outage
         self.context.draft.add(outage)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from gateway.model import Alarm, Instant, Notification, Outage, OutageKind, OutageMember, Promise
 from gateway.model.plan import Draft
-from gateway.tickets.context import PlanningContext
+from gateway.tickets.context import SiteWork
 
 CUSTOMER_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)  # customers are notified of these; of others, the operator
 
@@ -19,8 +19,7 @@ class OutageContext:
     proofs: dict[str, str] = field(default_factory=dict)  # site → live | dark | mute, where something has changed
     customers: dict[str, str] = field(default_factory=dict)  # site → customer
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
-    # device id → its context, of every ticket that may have to change
-    planning_contexts: dict[str, PlanningContext] = field(default_factory=dict)
+    sites: dict[str, SiteWork] = field(default_factory=dict)  # where tickets may have to be opened or changed
     notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # outage id → open promises, of its end
     earlier_durations: dict[str, list[int]] = field(default_factory=dict)  # outage id → of such outages, ms

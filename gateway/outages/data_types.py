@@ -34,7 +34,6 @@ class DarkSite:
     silent: bool = False  # found by silence, not by the broker's word
     losses: float = 0.0  # how often it was lost lately, fading
     outage_id: str | None = None  # the open outage that it is a member of
-    device_id: str = ""  # one that is gone: where to begin
 
 
 @dataclass(frozen=True, slots=True)

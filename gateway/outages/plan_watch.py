@@ -28,6 +28,7 @@ from gateway.outages.ticket import (
     open_ticket,
     reopen_ticket,
     resolve_ticket,
+    update_cause,
     update_estimate,
 )
 from gateway.tickets.context import Policy
@@ -47,6 +48,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     `verdicts`: new and growing outages; `joining`: outage id → homes that join it.
     """
     changes = OutageChanges(context, policy, limits, now)
+    loaded = list(context.outages.values())  # what it takes to decide on a new one is loaded for the next run
     _record_returns(changes)
     for verdict in verdicts:
         _apply_verdict(changes, verdict)
@@ -54,7 +56,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
         outage = context.outages.get(outage_id)
         if outage is not None and outage.state in DECIDING:
             _add_dark_homes(changes, outage, homes)
-    for outage in list(context.outages.values()):
+    for outage in loaded:
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _handle_deadline(changes, outage)
     return complete(context.draft, policy, now)
@@ -138,6 +140,7 @@ def _change_area(changes: OutageChanges, outage: Outage, candidate: Candidate) -
     outage.key, outage.area_id, outage.size = candidate.key, area.id if area else None, max(candidate.n, outage.size)
     outage.name, outage.kind = (where, OutageKind(area.kind)) if area is not None else ("", OutageKind.GATEWAY)
     outage.evidence = outage.evidence | candidate.evidence()
+    update_cause(changes, outage)
 
 
 def _absorb(changes: OutageChanges, outage: Outage, other: Outage) -> None:

@@ -25,19 +25,25 @@ from gateway.tickets.promises.promised_times import estimated_end
 
 
 def open_ticket(changes: OutageChanges, outage: Outage) -> None:
-    """A ticket at the first home that went dark, and a firm asked that can do what the settings say."""
-    planning = changes.context.planning_contexts[outage.device_id or ""]
-    work, skill = planning.work, changes.policy.service.outage_skill
+    """A ticket at the first home that went dark, of no device, and a firm asked that can do what the settings say."""
+    work, skill = changes.context.sites[outage.site_id or ""], changes.policy.service.outage_skill
     work.outages[outage.id] = outage
     ticket = Ticket(
-        id=changes.policy.new_id("T"), site_id=planning.site.id, customer_id=planning.customer.id,
-        device_id=planning.device.id, cause_key=f"outage:{outage.id}", cause=_cause(changes, outage), skill=skill,
-        severity=Severity.MAJOR, opened_at=changes.now, outage_id=outage.id)
+        id=changes.policy.new_id("T"), site_id=work.site.id, customer_id=work.customer.id,
+        cause_key=f"outage:{outage.id}", cause=_cause(changes, outage), skill=skill, severity=Severity.MAJOR,
+        opened_at=changes.now, outage_id=outage.id)
     outage.ticket_id = ticket.id
     work.tickets[ticket.id] = ticket
     changes.context.draft.add(ticket, entry(ticket, changes.now, EntryKind.OUTAGE_TICKET_OPENED,
                                             evidence=outage.evidence, area=outage.name, homes=outage.dark))
     dispatch(job_for(ticket, skill, work, changes.policy, changes.now), work, changes.policy, changes.now)
+
+
+def update_cause(changes: OutageChanges, outage: Outage) -> None:
+    """It is the outage of another area than was thought: its ticket says so."""
+    _, ticket = _ticket(changes, outage)
+    if ticket is not None:
+        ticket.cause = _cause(changes, outage)
 
 
 def update_estimate(changes: OutageChanges, outage: Outage) -> None:
@@ -80,14 +86,14 @@ def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
     fault."""
     count = 0
     for site in changes.context.members.get(outage.id, {}):
+        work = changes.context.sites.get(site)
         for alarm in changes.context.alarms.get(site, []):
-            planning = changes.context.planning_contexts.get(alarm.device_id)
-            ticket = planning.work.tickets.get(alarm.ticket_id or "") if planning is not None else None
-            if planning is None or ticket is None or ticket.state not in UNASSIGNED:
+            ticket = work.tickets.get(alarm.ticket_id or "") if work is not None else None
+            if work is None or ticket is None or ticket.state not in UNASSIGNED:
                 continue
-            if all(one.rule == alarm.rule for one in planning.work.alarms_of(ticket)):
+            if all(one.rule == alarm.rule for one in work.alarms_of(ticket)):
                 why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})
-                cancel(ticket, why, GATEWAY, planning.work, changes.policy, changes.now)
+                cancel(ticket, why, GATEWAY, work, changes.policy, changes.now)
                 count += 1
     return count
 
@@ -100,10 +106,8 @@ def cancel_ticket(changes: OutageChanges, outage: Outage, why: Reason) -> None:
 
 
 def _ticket(changes: OutageChanges, outage: Outage) -> tuple[SiteWork | None, Ticket | None]:
-    planning = changes.context.planning_contexts.get(outage.device_id or "")
-    if planning is None:
-        return None, None
-    return planning.work, planning.work.tickets.get(outage.ticket_id or "")
+    work = changes.context.sites.get(outage.site_id or "")
+    return work, None if work is None else work.tickets.get(outage.ticket_id or "")
 
 
 def _cause(changes: OutageChanges, outage: Outage) -> str:

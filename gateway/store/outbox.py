@@ -186,7 +186,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
     sites = _by_id(session, Site, {row.site_id for row in works})
-    devices = _by_id(session, Device, {row.device_id for row in works})
+    devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     contacts = _contacts(session, recipients, set(channels))
@@ -211,7 +211,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, device=devices.get(work.device_id) if work else None,
+            site=sites.get(work.site_id) if work else None, device=devices.get((work and work.device_id) or ""),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
             attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]

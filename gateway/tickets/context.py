@@ -131,9 +131,13 @@ class SiteWork:
         """Those of `alarms_of` whose condition still holds."""
         return [alarm for alarm in self.alarms_of(ticket) if alarm.cleared_at is None]
 
+    def device_of(self, ticket: Ticket) -> "PlanningContext | None":
+        """None: an outage's ticket has no device."""
+        return None if ticket.device_id is None else self.devices.get(ticket.device_id)
+
     def ticket_of_device(self, device_id: str) -> Ticket | None:
         """The device's open ticket, or the one that carries it on since they were merged."""
-        mine = [one for one in self.tickets.values() if one.device_id == device_id and one.outage_id is None]
+        mine = [one for one in self.tickets.values() if one.device_id == device_id]
         for ticket in mine:
             if ticket.closed_at is None:
                 return ticket

@@ -46,5 +46,5 @@ def _device_name(ticket: Ticket, work: SiteWork) -> str:
     """Of an outage: its area."""
     if ticket.outage_id is not None:
         return work.outages[ticket.outage_id].name
-    context = work.devices.get(ticket.device_id)
+    context = work.device_of(ticket)
     return "" if context is None else context.device.name

@@ -109,9 +109,24 @@ def test_the_second_lateral_makes_it_the_feeders_outage_and_not_another(quarter:
     quarter.lose(*RIGHT, seconds=1)
     quarter.live(minutes=3)
     assert (quarter.outage.name, quarter.outage.homes) == ("Feeder 9", 10)
-    assert len(quarter.tickets) == 1
+    assert quarter.ticket.cause == "Probably a power cut in Feeder 9"
     assert all(len(told) == 1 for told in quarter.customers_told([*LEFT, *RIGHT]).values())
     assert sorted(quarter.customers_told()) == [*LEFT, *RIGHT]
+
+
+def test_a_smaller_area_that_explains_better_waits_no_longer_than_the_larger_would_have(quarter: OutageStory) -> None:
+    quarter.lose(*LEFT[:3], *RIGHT[:3])
+    assert [outage.name for outage in quarter.outages] == ["Feeder 9"]
+    for home in LEFT[:3]:
+        quarter.receive(f"devices/{home}-pump/status", {"state": "online"}, retained=True)
+    quarter.back(*LEFT[:3])
+    for home in RIGHT[3:]:
+        quarter.receive(f"devices/{home}-pump/status", {"state": "lost"}, retained=True)
+    quarter.dark |= set(RIGHT)
+    quarter.wait(seconds=4)
+    quarter.wait(seconds=1)
+    assert (quarter.outage.name, quarter.outage.state, quarter.outage.dark) == ("Lateral 9b", "confirmed", 5)
+    assert quarter.ticket.site_id == "b0"
 
 
 def test_a_lateral_that_stays_out_while_the_other_is_back_is_still_an_outage(quarter: OutageStory) -> None:

@@ -17,7 +17,6 @@ from gateway.store.contexts.areas import Detectable
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.promises import open_promises
 from gateway.store.contexts.providers import provider_loads
-from gateway.tickets.context import SiteWork
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
@@ -40,7 +39,7 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
     _add_sent_notifications(session, context, {one for one in {outage_id for outage_id,
                                                                _ in new_members} | merging if one})
-    _add_planning_contexts(session, context, now)
+    _add_sites(session, context, now)
     for outage_id, promises in open_promises(session, context.outages).items():
         context.promises[outage_id] = [draft.copy(promise) for promise in promises]
     deciding = [row for row in context.outages.values() if row.state in (OutageState.SUSPECTED, OutageState.CONFIRMED)
@@ -88,17 +87,15 @@ def _add_sent_notifications(session: Session, context: OutageContext, ids: set[s
                 context.notified.setdefault(outage_id, {})[row.recipient_id] = context.draft.copy(row)
 
 
-def _add_planning_contexts(session: Session, context: OutageContext, now: Instant) -> None:
-    """Adds the PlanningContext of the devices whose tickets may be opened, resolved or cancelled."""
-    devices = {row.device_id for row in context.outages.values() if row.device_id is not None and row.closed_at is None}
-    tickets = {alarm.ticket_id: alarm.device_id for alarms in context.alarms.values() for alarm in alarms
-               if alarm.ticket_id is not None}
+def _add_sites(session: Session, context: OutageContext, now: Instant) -> None:
+    """Adds the sites whose tickets may be opened, resolved or cancelled."""
+    sites = {row.site_id for row in context.outages.values() if row.site_id is not None and row.closed_at is None}
+    tickets = {alarm.ticket_id for alarms in context.alarms.values() for alarm in alarms if alarm.ticket_id is not None}
     for some in chunks(sorted(tickets)):
-        devices |= set(session.exec(select(Ticket.device_id).where(
+        sites |= set(session.exec(select(Ticket.site_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
-    if devices:
+    if sites:
         loads = provider_loads(session, now)
-        sites: dict[str, SiteWork] = {}
-        for some in chunks(sorted(devices)):
-            context.planning_contexts |= planning.planning_contexts(
-                session, context.draft, some, provider_loads=loads, sites=sites)
+        for some in chunks(sorted(sites)):
+            planning.planning_contexts(session, context.draft, (), site_ids=some, provider_loads=loads,
+                                       sites=context.sites)

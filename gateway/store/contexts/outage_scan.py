@@ -35,7 +35,7 @@ _LIVE = f"""d.retired_at IS NULL AND s.link = '{LinkState.ONLINE}' AND d.profile
            AND d.id NOT IN (SELECT o.device_id FROM loss o WHERE o.ended_at IS NULL)"""
 _DARK = f"""
     SELECT l.site_id, MAX(l.died_at), MAX(l.uncertainty_ms), MAX(CASE WHEN l.silent THEN 1 ELSE 0 END),
-           MIN(l.loss_count), MIN(l.device_id)
+           MIN(l.loss_count)
     FROM loss l JOIN device r ON r.id = l.device_id
     WHERE l.ended_at IS NULL AND l.died_at >= :since AND r.retired_at IS NULL AND NOT EXISTS (
         SELECT 1 FROM device d JOIN device_state s ON s.device_id = d.id WHERE d.site_id = l.site_id AND {_LIVE})
@@ -180,7 +180,7 @@ def _homes(session: Session, since: Instant, detectable: Detectable, now: Instan
     planned = windows(session, now)
     areas_of = areas_above(lowest, areas)
     homes = []
-    for site, died, uncertainty_ms, silent, loss_count, device in rows:
+    for site, died, uncertainty_ms, silent, loss_count in rows:
         outage_id, in_doubt = members.get(site, (None, True))
         if not in_doubt:
             continue  # it is waited for, or has a ticket of its own
@@ -188,7 +188,7 @@ def _homes(session: Session, since: Instant, detectable: Detectable, now: Instan
         at = lost_outside_maintenance(planned, above, died, now)
         if at is not None:
             homes.append(DarkSite(site, at, above, uncertainty_ms=uncertainty_ms, silent=bool(silent),
-                                  losses=loss_count, outage_id=outage_id, device_id=device))
+                                  losses=loss_count, outage_id=outage_id))
     return tuple(homes), lowest, areas
 
 

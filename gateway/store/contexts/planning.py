@@ -59,7 +59,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     devices = _by_id(session, Device, wanted - known.keys())
     places = lock_sites(session, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
     tickets = _tickets(session, draft, places, visit_ids)
-    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.outage_id is None}
+    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
     areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
@@ -166,7 +166,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job],
                            col(Promise.state) == PromiseState.OPEN, order=Promise.made_at):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _where(session, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage

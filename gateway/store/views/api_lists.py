@@ -101,10 +101,11 @@ def _filtered(query: Query, filters: _Filters, wanted: Values) -> Query:
 
 
 _TICKET = (
-    select(Ticket, Site, Customer, Device, Provider, Visit)
+    select(Ticket, Site, Customer, Device, Outage, Provider, Visit)
     .join(Site, col(Site.id) == Ticket.site_id)
     .join(Customer, col(Customer.id) == Ticket.customer_id)
-    .join(Device, col(Device.id) == Ticket.device_id)
+    .outerjoin(Device, col(Device.id) == Ticket.device_id)
+    .outerjoin(Outage, col(Outage.id) == Ticket.outage_id)
     .outerjoin(Provider, col(Provider.id) == Ticket.provider_id)
     .outerjoin(Visit, col(Visit.id) == Ticket.visit_id)
 )
@@ -122,7 +123,8 @@ _DEVICE = select(Device, DeviceState).outerjoin(DeviceState, col(DeviceState.dev
 
 
 def tickets(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
-    """Rows are (Ticket, Site, Customer, Device, Provider | None, current Visit | None), newest first."""
+    """Rows are (Ticket, Site, Customer, Device | None, Outage | None, Provider | None, current Visit | None), newest
+    first."""
     order = Order((Ticket.opened_at, Ticket.id))
     return page(session, _filtered(_TICKET, _TICKETS, wanted), order, cursor, limit)
 

@@ -17,6 +17,7 @@ from gateway.model import (
     JobTicket,
     Offer,
     OnCallPage,
+    Outage,
     Provider,
     Recipient,
     Site,
@@ -35,7 +36,7 @@ class Whose(NamedTuple):
 
     customer: Customer
     site: Site
-    device: Device | None
+    device: Device | None  # None: an outage's
     contacts: list[Contact]  # of the customer, in their order, without those that are stopped
     pages: list[OnCallPage]  # the open ones
     timeline: list[Entry]  # the newest first
@@ -44,6 +45,7 @@ class Whose(NamedTuple):
 class DispatchTicket(NamedTuple):
     ticket: Ticket
     whose: Whose
+    outage: Outage | None  # that it is about
     cause: dict[str, str]  # locale → words; may be empty
     visit: Visit | None  # the current one
     jobs: list[Job]  # the open ones, the oldest first
@@ -76,7 +78,8 @@ def load(session: Session, subject: Subject) -> DispatchTicket | DispatchCallbac
     with_deadlines = [ticket.id, *(job.id for job in still_open), *(job.visit_id or "" for job in still_open),
                       *(offer.id for offer in offers if offer.closed_at is None)]
     return DispatchTicket(
-        ticket, _whose(session, ticket), _cause(session, ticket),
+        ticket, _whose(session, ticket),
+        outage=session.get(Outage, ticket.outage_id) if ticket.outage_id else None, cause=_cause(session, ticket),
         visit=session.get(Visit, ticket.visit_id) if ticket.visit_id else None,
         jobs=still_open, offers=offers,
         next_due=session.exec(select(Due).where(col(Due.subject_id).in_(with_deadlines), col(Due.at).is_not(None))

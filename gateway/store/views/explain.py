@@ -69,8 +69,9 @@ def facts_of(session: Session, subject_id: str) -> Facts | None:
 
 
 def profile_of(facts: Facts) -> str:
-    """The profile id of the device it is about, "" for an outage or an SLA policy."""
-    return "" if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device.profile
+    """The profile id of the device it is about, "" for an outage, its ticket or an SLA policy."""
+    device = None if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device
+    return "" if device is None else device.profile
 
 
 def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
@@ -96,10 +97,10 @@ def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
     ticket = session.get(Ticket, ticket_id)
     if ticket is None:
         return None
-    device, site = _where(session, ticket.device_id, ticket.site_id)
     jobs = select(JobTicket.job_id).where(JobTicket.ticket_id == ticket_id)
     return TicketFacts(
-        ticket, device, site,
+        ticket, _get(session, Device, ticket.device_id), session.get_one(Site, ticket.site_id),
+        outage=_get(session, Outage, ticket.outage_id),
         alarms=list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket_id).order_by(col(Alarm.opened_at)))),
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),

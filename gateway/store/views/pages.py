@@ -48,7 +48,7 @@ class FollowedTicket(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device
+    device: Device | None  # None: an outage's
     provider: Provider | None
     visit: Visit | None
     asked_at: Instant | None  # when the first provider was asked, this round
@@ -65,7 +65,7 @@ class FollowedCallback(NamedTuple):
     customer: Customer
     site: Site
     device: Device  # the button
-    open_tickets: list[tuple[Ticket, dict[str, str]]]  # at this site, each with its cause by locale
+    open_tickets: list[tuple[Ticket, dict[str, str]]]  # of this home, each with its cause by locale
 
 
 class JobDetails(NamedTuple):
@@ -74,7 +74,8 @@ class JobDetails(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device
+    device: Device | None  # None: an outage's
+    outage: Outage | None
     provider: Provider
     alarm: Alarm | None
     cause: dict[str, str]
@@ -133,7 +134,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         select(Ticket, Customer, Site, Device, Provider, Visit, asked, before, needed_by, answer_by)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
-        .join(Device, col(Device.id) == Ticket.device_id)
+        .outerjoin(Device, col(Device.id) == Ticket.device_id)
         .outerjoin(Provider, col(Provider.id) == Ticket.provider_id)
         .outerjoin(Visit, col(Visit.id) == Ticket.visit_id)
         .where(col(Ticket.id) == ticket_id)
@@ -164,7 +165,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
     if row is None:
         return None
     still_open = select(Ticket).where(
-        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None),
+        col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None),
         col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
     causes = _causes(session, [ticket.id for ticket in open_here])
@@ -187,10 +188,11 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
     """A job as the provider of an offer or visit sees it, with the newest alarm of the ticket that it is shown by."""
     ticket_id = _shown_by(session, of)
     row = session.execute(
-        select(Ticket, Customer, Site, Device, Provider, Alarm)
+        select(Ticket, Customer, Site, Device, Outage, Provider, Alarm)
         .join(Customer, col(Customer.id) == Ticket.customer_id)
         .join(Site, col(Site.id) == Ticket.site_id)
-        .join(Device, col(Device.id) == Ticket.device_id)
+        .outerjoin(Device, col(Device.id) == Ticket.device_id)
+        .outerjoin(Outage, col(Outage.id) == Ticket.outage_id)
         .join(Provider, col(Provider.id) == of.provider_id)
         .outerjoin(Alarm, col(Alarm.ticket_id) == Ticket.id)
         .where(col(Ticket.id) == ticket_id)
@@ -199,7 +201,8 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
     if row is None:
         return None
     tickets = session.execute(
-        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
+        select(func.coalesce(Device.name, ""), Ticket).select_from(Ticket)
+        .outerjoin(Device, col(Device.id) == Ticket.device_id)
         .join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
         .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))
@@ -216,7 +219,10 @@ def _shown_by(session: Session, of: Offer | Visit) -> str:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last five alarms except this ticket's, and its last three visits except this one."""
+    """The device's last five alarms except this ticket's, and its last three visits except this one; of an outage
+    none."""
+    if ticket.device_id is None:
+        return History([], [])
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,

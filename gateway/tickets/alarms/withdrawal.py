@@ -32,7 +32,7 @@ RETIRED, REMOVED = Reason(ReasonKind.RETIRED), Reason(ReasonKind.RULE_REMOVED)
 def unfinished_tickets(context: PlanningContext) -> Sequence[Ticket]:
     """Tickets for which somebody is still asked or on the way; a resolved ticket closes by itself."""
     return [ticket for ticket in context.work.tickets.values()
-            if ticket.device_id == context.device.id and ticket.outage_id is None and ticket.state in UNSETTLED]
+            if ticket.device_id == context.device.id and ticket.state in UNSETTLED]
 
 
 def retirement_errors(context: PlanningContext) -> list[str]:

@@ -64,7 +64,7 @@ def hold_for_yes(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now
 
 def _answer_by(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> Instant:
     """When the SLA asks for a first response; without one, as long as the settings say."""
-    context = work.devices.get(ticket.device_id)
+    context = work.device_of(ticket)
     agreed = policy.sla.for_ticket(policy_facts(ticket, "" if context is None else context.device.profile))
     target = None if agreed is None else agreed.target(ticket.severity, SlaKind.FIRST_RESPONSE)
     by = None if agreed is None or target is None else working_time.add(agreed.calendar(ticket.severity), now, target)

@@ -105,8 +105,10 @@ class Ticket(ApiModel):
     site_name: str = Field(examples=["Lindenweg 4"])
     customer_id: str
     customer_name: str = Field(examples=["Alice Brunner"])
-    device_id: str
-    device_name: str = Field(examples=["Heat pump in the cellar"])
+    device_id: str | None = Field(description="null: it is about an outage.")
+    device_name: str | None = Field(examples=["Heat pump in the cellar"])
+    outage_id: str | None = Field(description="The outage that it is about: one ticket for all of its homes.")
+    area_name: str | None = Field(description="Where that is; the ticket's site is the first home that went dark.")
     provider_id: str | None
     provider_name: str | None = Field(examples=["Keller Heating"])
     visit: Visit | None = Field(description="The current visit.")

@@ -47,11 +47,12 @@ class CancelBody(BaseModel):
 
 
 def _ticket(row: Any, clocks: list[SlaClock], policies: SlaPolicies, now: Instant) -> models.Ticket:
-    ticket, site, customer, device, provider, visit = row
+    ticket, site, customer, device, outage, provider, visit = row
     resolution = resolution_sentence(ticket, catalogue_for("en")) or None
     return models.Ticket(
         **ticket.model_dump() | {"resolution": resolution}, site_name=site.name, customer_name=customer.name,
-        device_name=device.name, provider_name=provider.name if provider else None,
+        device_name=device.name if device else None, area_name=outage.name if outage else None,
+        provider_name=provider.name if provider else None,
         visit=models.Visit(**visit.model_dump()) if visit else None,
         sla=[_sla_clock(clock, policies.of_clock(clock.policy), ticket.severity, now) for clock in clocks])
 

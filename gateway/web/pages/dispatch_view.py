@@ -14,6 +14,7 @@ from gateway.model import (
     Instant,
     Offer,
     OfferState,
+    Outage,
     PageState,
     Provider,
     TicketState,
@@ -25,7 +26,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
-from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, price_of, waits_for_price_answer, words_of
+from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, cause_of, price_of, waits_for_price_answer
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
     "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
@@ -109,7 +110,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
     takers = [one for one in facts.providers.values() if one.removed_at is None and "ask" in can]
     return DispatchPage(
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
-        next_step=_next_step(facts, words, say), what=words_of(facts.cause, ticket, words),
+        next_step=_next_step(facts, words, say), what=cause_of(facts, words),
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
         timeline=_timeline(facts.whose, words, say), severity=ticket.severity, price=price_of(ticket, words),
@@ -172,9 +173,9 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
-    of_a_home = ticket.outage_id is None and facts.whose.device is not None
-    known = [(words("page.device"), facts.whose.device.name)] if of_a_home and facts.whose.device else []
+    known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
+    known += _outage_facts(facts.outage, words, say) if facts.outage is not None else []
     if visit is not None and ticket.state in UNDER_WAY:
         known.append((words("page.arrival"), capital(say.span(visit.window_from, visit.window_until))))
         if visit.eta is not None:
@@ -185,6 +186,15 @@ def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> l
                           waits_for=words(f"page.dispatch.hold.{job.hold_reason}"))))
     if ticket.resolution:
         known.append((words("page.what_was_done"), ticket.resolution))
+    return known
+
+
+def _outage_facts(outage: Outage, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+    """Where it is, how many homes are in it, and until when it may last."""
+    known = [(words("page.dispatch.area"), outage.name), (words("page.dispatch.outage"), outage.id),
+             (words("page.homes_affected"), words("page.dispatch.homes", homes=outage.homes, dark=outage.dark))]
+    if outage.etr_at is not None and outage.restored_at is None:
+        known.append((words("page.etr"), capital(say.when(outage.etr_at))))
     return known
 
 

@@ -23,7 +23,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import payer_lines, words_of
+from gateway.web.pages.ticket_view import cause_of, payer_lines
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -120,12 +120,13 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
     """`far`: what was filled in, when its window is so far away that we ask back."""
     job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
+    profile = gw.profiles.get(job.device.profile) if job.device else None
     night = (job.customer.quiet_from, job.customer.quiet_until)
     is_open = view.offer.state == OfferState.PENDING and view.offer.expires_at > now
     return render.page(
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
-        cause=words_of(job.cause, job.ticket, words), reasons=REASONS, now=now,
-        why=alarm_details.evidence_rows(job.alarm, gw.profiles.get(job.device.profile), words, say),
+        cause=cause_of(job, words), reasons=REASONS, now=now,
+        why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         payers=payer_lines(job, words),
         far=far, windows=arrival_windows.proposed_windows(
             now, gw.settings.service.arrival_hours, opening_calendar(job.provider), job.site.timezone, night,

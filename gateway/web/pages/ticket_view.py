@@ -25,6 +25,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.template_values import payer_sentences
+from gateway.store.views.dispatch_page import DispatchTicket
 from gateway.store.views.pages import FollowedCallback, FollowedTicket, JobDetails
 from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
@@ -190,6 +191,13 @@ def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
     return cause.get(words.locale) or cause.get("en") or ticket.cause
 
 
+def cause_of(facts: JobDetails | DispatchTicket, words: Catalogue) -> str:
+    """What is wrong, as whoever works on it reads it; of an outage that it is one, and where."""
+    if facts.outage is not None:
+        return words("message.outage.cause", area=facts.outage.name)
+    return words_of(facts.cause, facts.ticket, words)
+
+
 def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
     """Who pays, as the provider reads it: a line for each device."""
     return payer_sentences(payers_of(job.tickets), RecipientKind.PROVIDER, words).splitlines()
@@ -337,9 +345,11 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket = facts.ticket
-    known = [(words("page.cause"), words_of(facts.cause, ticket, words)), (words("page.device"), facts.device.name),
+    device = facts.device.name if facts.device is not None else ""
+    known = [(words("page.cause"), words_of(facts.cause, ticket, words)),
+             *([(words("page.device"), device)] if device else []),
              (words("page.since"), capital(say.when(ticket.opened_at)))]
-    payer = payer_sentences(payers_of([(facts.device.name, ticket)]), RecipientKind.CUSTOMER, words)
+    payer = payer_sentences(payers_of([(device, ticket)]), RecipientKind.CUSTOMER, words)
     if payer and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
         known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:

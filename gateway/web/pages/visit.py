@@ -45,7 +45,7 @@ from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import payer_lines, words_of
+from gateway.web.pages.ticket_view import cause_of, payer_lines
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -109,7 +109,8 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, pages.history(session, job.ticket, row.id),
-                         pages.recent_readings(session, job.device.id), pages.is_answer_needed(session, row))
+                         pages.recent_readings(session, job.device.id) if job.device else [],
+                         pages.is_answer_needed(session, row))
 
 
 def _act(given: VisitForm, view: VisitView) -> Act:
@@ -165,11 +166,11 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
           given: VisitForm | None = None) -> Response:
     job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
-    profile = gw.profiles.get(job.device.profile)
+    profile = gw.profiles.get(job.device.profile) if job.device else None
     return render.page(
         "visit.html", words, status, note=words(note) if words.has(note) else note, view=view, visit=view.visit,
         name=_name(view),
-        job=job, say=say, cause=words_of(job.cause, job.ticket, words),
+        job=job, say=say, cause=cause_of(job, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
         payers=payer_lines(job, words),

@@ -38,6 +38,8 @@ VISIT = replace(FACTS, device="Heat pump", cause="the flow temperature is too hi
                 answer_by=None)
 WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
+OUTAGE: dict[str, Any] = {"device": "Lateral 9a", "cause": "Probably a power cut in Lateral 9a", "customer": "",
+                          "site": ""}
 PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
 CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
 UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
@@ -77,7 +79,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.WORKS_AGAIN: {"they come": {"keeps": True}, "a dispatcher decides": {}, "to whoever goes": WHO_GOES},
     TopicName.WATCHING: {"with a note": {"note": "Pump replaced."}},
     TopicName.TECHNICIAN_ASKED: {f"while {state}": WHO_GOES | {"visit_state": state} for state in (
-        VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE)},
+        VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE)} | {
+            f"in an outage, while {state}": WHO_GOES | OUTAGE | {"visit_state": state} for state in (
+                VisitState.PLANNED, VisitState.EN_ROUTE, VisitState.ON_SITE)},
     TopicName.VISIT_PROBLEM: {
         "nobody came": DESK | {"why": Reason(ReasonKind.NOBODY_CAME)},
         "unsafe": DESK | {"hear_by": None, "why": Reason(ReasonKind.UNSAFE_THERE, {
@@ -85,6 +89,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.PLEASE_LOOK: {
         "nobody left": DESK | {"reader": "Dana Weber", "reason": PageReason.NOBODY_LEFT, "hear_by": None,
                                "technician": "", "provider": "", "window_from": None, "window_until": None},
+        "nobody left in an outage": DESK | OUTAGE | {
+            "reader": "Dana Weber", "reason": PageReason.NOBODY_LEFT, "hear_by": None, "technician": "", "provider": "",
+            "window_from": None, "window_until": None},
         "asked before": DESK | {"reader": "Dana Weber", "reason": PageReason.CUSTOMER_SILENT, "asked_before": True},
         "a call": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True,
                           "number": "C-7F4QK2M9", "missed_by": NOW - HOUR},

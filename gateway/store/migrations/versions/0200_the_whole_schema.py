@@ -288,7 +288,7 @@ def upgrade() -> None:
         sa.Column('kind', sa.String(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('round', sa.Integer(), nullable=False),
-        sa.Column('device_id', sa.String(), nullable=True),
+        sa.Column('site_id', sa.String(), nullable=True),
         sa.Column('ticket_id', sa.String(), nullable=True),
         sa.Column('homes', sa.Integer(), nullable=False),
         sa.Column('dark', sa.Integer(), nullable=False),
@@ -545,7 +545,7 @@ def upgrade() -> None:
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
-        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=True),
         sa.Column('cause_key', sa.String(), nullable=False),
         sa.Column('cause', sa.String(), nullable=False),
         sa.Column('skill', sa.String(), nullable=False),
@@ -578,7 +578,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_ticket_opened_at'), 'ticket', ['opened_at'], unique=False)
     op.create_index(op.f('ix_ticket_provider_id'), 'ticket', ['provider_id'], unique=False)
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
-    op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL AND outage_id IS NULL'), postgresql_where=sa.text('closed_at IS NULL AND outage_id IS NULL'))
+    op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),

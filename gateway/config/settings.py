@@ -164,17 +164,16 @@ class OnCall(Section):
     """Who is paged, one after the other, until somebody acknowledges; after the last again the first, without end.
 
     Of a role all shifts that are on duty count, in their order. A role without shifts: everybody in service.dispatcher
-    or service.emergency together, again and again.
+    or service.emergency together, again and again; but for calls for help after twice as long each time, up to an hour.
     """
 
     people: dict[str, OnCallPerson] = Field(default_factory=dict)
     timezone: TimeZone = "UTC"
-    minutes: int = Field(5, ge=1, le=120)  # one person is waited for …
+    # one person is waited for …; without shifts: before the second message, then twice as long each time, up to an hour
+    minutes: int = Field(5, ge=1, le=120)
     emergency_seconds: int = Field(60, ge=10, le=600)  # … of a call for help
     dispatcher: list[Shift] = Field(default_factory=list)
     emergency: list[Shift] = Field(default_factory=list)  # calls for help
-
-
 
 
 class Settings(Section):

@@ -27,7 +27,8 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
 
     def once() -> None:
         with gw.store.write() as session:
-            apply(session, plan_person_action(given, action.action_context(session, given, now), gw.policy, who, now))
+            context = action.action_context(session, given, who, now)
+            apply(session, plan_person_action(given, context, gw.policy, who, now))
 
     retry_on_conflict(once)
     gw.outbox_filled.set()

@@ -18,6 +18,8 @@ TRUCK_ROLLS_SAVED = Counter("gateway_truck_rolls_saved", "Faults that a command 
 NOTIFICATIONS = Counter("gateway_notifications", "Notifications looked at by deliver, by outcome.", ["outcome"])
 PROMISES = Counter("gateway_promises", "Times told to customers that were settled, by kind and outcome.",
                    ["kind", "outcome"])
+SLA = Counter("gateway_sla", "SLA targets that were met or missed, by what they count and outcome.",
+              ["clock", "outcome"])
 WEB_CLOSED = Counter(
     "gateway_web_connections_closed",
     "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
@@ -51,6 +53,12 @@ def promises_settled(settled: Iterable[tuple[str, str]]) -> None:
     """Counts promises that were kept, corrected, cancelled or broken. `settled`: (kind, outcome) of each."""
     for kind, outcome in settled:
         PROMISES.labels(kind, outcome).inc()
+
+
+def sla_settled(settled: Iterable[tuple[str, str]]) -> None:
+    """Counts SLA targets that were met or missed. `settled`: (clock, outcome) of each."""
+    for clock, outcome in settled:
+        SLA.labels(clock, outcome).inc()
 
 
 def text() -> bytes:

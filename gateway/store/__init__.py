@@ -24,9 +24,10 @@ from gateway.model.row import table_of
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
+from gateway.tickets.sla.outcomes import outcomes
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
-_SETTLED = "settled"  # in a session: promises that its transaction settles
+_SETTLED, _SLA = "settled", "sla"  # in a session: promises, and SLA targets, that its transaction settles
 CONNECTIONS = 20  # of one Store at most, to PostgreSQL; a thread uses one at a time
 
 
@@ -86,6 +87,7 @@ class Store:
             session.commit()
             wrote_changes = changes.wrote_any(session)
             metrics.promises_settled(session.info.pop(_SETTLED, ()))
+            metrics.sla_settled(session.info.pop(_SLA, ()))
         if wrote_changes:
             for call in list(self.on_change):
                 call()
@@ -135,6 +137,8 @@ def apply(session: Session, plan: Plan) -> None:
     changes.record(session, plan)
     if any(change.table is Promise for change in plan.change):
         _note_settled(session, plan.change)
+    if settled := outcomes(plan):
+        session.info.setdefault(_SLA, []).extend(settled)
 
 
 def _note_settled(session: Session, changed: Iterable[Change]) -> None:

@@ -100,17 +100,19 @@ def call_off(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, actio
     for job in work.jobs_of(ticket):
         if job.closed_at is None and not needed_by_others(job, ticket, work):
             withdraw_offers(job, work, policy, now)
-            _call_off_visit(job, work, policy, now)
+            call_off_visit(job, work, policy, now)
             advance(job, action, work, now)
 
 
-def _call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant) -> None:
+def call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant, why: str = "") -> None:
+    """Whoever was to come hears at once that they need not; nothing when nobody is, or when they are there. `why`: for
+    who drives, in a person's words."""
     visit = work.visit_of(job)
     if visit is None or not can(visit, VisitAction.CALL_OFF):
         return
     facts = job_facts(job, work, policy)
     if visit.state is VisitState.EN_ROUTE:  # they drive: it is said to themselves
-        tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
+        tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, **({"why": why} if why else {}))
     else:
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
                               work.subject_of_messages(visit), visit.id, now, facts=facts))

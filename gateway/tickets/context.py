@@ -15,6 +15,7 @@ from gateway.model import (
     Device,
     Due,
     DueKind,
+    Entry,
     Instant,
     Job,
     JobTicket,
@@ -23,6 +24,7 @@ from gateway.model import (
     Outage,
     PressRecord,
     Promise,
+    Provider,
     Severity,
     Site,
     SlaClock,
@@ -208,6 +210,22 @@ class PlanningContext:
     def callback(self) -> Callback | None:
         """The site's open callback, also when another device of the same batch has just asked for it."""
         return self.open_callbacks.get(self.site.id)
+
+
+@dataclass(frozen=True)
+class ActionContext:
+    """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
+
+    work: SiteWork
+    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
+    ticket: Ticket | None = None
+    offer: Offer | None = None
+    provider: Provider | None = None
+    visit: Visit | None = None
+    callback: Callback | None = None
+    alarm: Alarm | None = None
+    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
+    last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_ON_SITE, Action.REVISIT): _NEW,
     (_ON_HOLD, Action.WAKE): _NEW,
     **{(state, Action.HAND_BACK): _NEW for state in BEFORE_ARRIVAL},
-    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED - {_ASSIGNED}},  # again: until another date
+    **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED},  # again: until another date
     **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     (_RESOLVED, Action.REOPEN): _NEW,
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,

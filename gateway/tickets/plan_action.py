@@ -1,7 +1,5 @@
 """Plans a person's action: calls the planner for it, or refuses when it is not allowed or too late."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.callbacks.handle import plan_callback
@@ -9,7 +7,6 @@ from gateway.model import (
     Actor,
     ActorKind,
     Alarm,
-    Callback,
     EntryKind,
     Instant,
     Offer,
@@ -59,7 +56,7 @@ from gateway.tickets.actions import (
     VisitAct,
 )
 from gateway.tickets.alarms.raised_and_cleared import close
-from gateway.tickets.context import PlanningContext, Policy, SiteWork
+from gateway.tickets.context import ActionContext, PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
@@ -67,6 +64,7 @@ from gateway.tickets.dispatch.price_question import plan_decline as plan_decline
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
+from gateway.tickets.same_again import is_same_again
 from gateway.tickets.sla.follow import complete, plan_person_acted
 from gateway.tickets.visits.changes import (
     plan_hand_back,
@@ -87,23 +85,11 @@ from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class ActionContext:
-    """The rows that an action concerns, as copies of the draft in `work`; None where it concerns none."""
-
-    work: SiteWork
-    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
-    ticket: Ticket | None = None
-    offer: Offer | None = None
-    provider: Provider | None = None
-    visit: Visit | None = None
-    callback: Callback | None = None
-    alarm: Alarm | None = None
-    sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
-
-
 def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> Plan:
-    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist."""
+    """Raises Refused when it is not possible as things stand, NoSuch when the thing does not exist. Nothing follows
+    from what the same person has just done."""
+    if is_same_again(act, context, now):
+        return Plan()
     work = context.work
     match act:
         case OfferAct():
@@ -207,13 +193,18 @@ def _concerned(context: ActionContext) -> list[Ticket]:
 
 def _leave_out(row: Offer | Visit, why: str, provider: Provider, work: SiteWork, who: Actor, now: Instant) -> None:
     """From the next hour on it does not count in the provider's track record."""
-    row.left_out = f"{why.strip()} ({who})"
+    left_out = f"{why.strip()} ({who})"
+    if row.left_out == left_out:
+        return
+    row.left_out = left_out
     work.draft.add(entry(Subject(SubjectKind.TICKET, row.ticket_id), now, EntryKind.LEFT_OUT_OF_RECORD, who=who,
                          provider=provider.name, reason=why.strip()))
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:
     """A latched alarm whose condition is over has only waited for this."""
+    if alarm.acknowledged_by == str(who):
+        return
     if alarm.acknowledged_at is not None:
         raise Refused(RefusedReason.ACKNOWLEDGED, id=alarm.id, who=alarm.acknowledged_by or "")
     alarm.acknowledged_at, alarm.acknowledged_by = now, str(who)

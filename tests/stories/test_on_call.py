@@ -208,14 +208,16 @@ def test_the_operators_people_are_led_to_the_page_by_every_message(story: Story)
     assert all("/d/L-" in message.text for message in story.messages if message.to in (DANA, "desk@example.com"))
 
 
-def test_without_anybody_on_call_the_dispatchers_contacts_are_asked_again_and_again(both_stores: Store) -> None:
+def test_without_anybody_on_call_the_dispatchers_contacts_are_asked_again_at_growing_intervals(both_stores: Store
+                                                                                               ) -> None:
     story = begin(both_stores)
     nobody_takes_it(story)
     story.wait(seconds=1)
-    story.wait(minutes=5)
-    story.wait(minutes=5)
-    assert len(story.told_to("desk@example.com")) == 3
-    assert story.one(OnCallPage).next_at == story.now + 5 * MINUTE
+    for heard, pause in enumerate((5, 10, 20, 40, 60, 60), start=1):
+        page = story.one(OnCallPage)
+        assert (page.turn, round(((page.next_at or 0) - story.now) / MINUTE)) == (heard, pause)
+        assert len(story.told_to("desk@example.com")) == heard
+        story.wait(minutes=pause)
 
 
 def test_who_is_paged_again_and_again_while_nothing_leaves_the_house_reads_it_once(story: Story) -> None:

@@ -24,14 +24,17 @@ from gateway.model import (
     Offer,
     OnCallPage,
     Price,
+    Promise,
+    SubjectKind,
     Ticket,
     Visit,
     from_iso,
 )
 from gateway.notifications import signed_links
+from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from gateway.store.devices import device_registry
-from gateway.tickets.actions import AcceptOffer, CancelTicket, DeclineOffer, MergeTickets
+from gateway.tickets.actions import AcceptOffer, Arrive, CancelTicket, DeclineOffer, Depart, MergeTickets
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, read, without_ids
 from tests.fixtures.on_call_team import TEAM
@@ -65,6 +68,13 @@ def page_of(there: WebStory, row: Ticket | Callback, person: str = "dana") -> st
     """The path in the message to that person."""
     link = there.one(Link, Link.purpose == "dispatch", Link.subject_id == row.id, Link.person == person)
     return signed_links.url("", there.secret, LinkPurpose.DISPATCH, link.id)
+
+
+def page_of_unpaged(there: WebStory, ticket: Ticket, person: str = "dana") -> str:
+    """The path in a message that they had about it before."""
+    there.add(Link(id="L-BEFORE", purpose=LinkPurpose.DISPATCH, subject_kind=SubjectKind.TICKET, subject_id=ticket.id,
+                   person=person, created_at=there.now, expires_at=there.now + 90 * DAY))
+    return signed_links.url("", there.secret, LinkPurpose.DISPATCH, "L-BEFORE")
 
 
 def timeline(there: WebStory, row: Ticket | Callback) -> list[tuple[str, str]]:
@@ -233,6 +243,51 @@ def test_it_can_be_settled_and_the_customer_hears_of_it(there: WebStory, web: ht
     assert there.again(ticket).state == "resolved"
     assert len(there.all(Notification, Notification.topic == "resolved")) == 1
     assert there.one(OnCallPage).state == "ended"
+
+
+@pytest.mark.parametrize("way", [0, 30])
+def test_not_today_says_the_customer_so_who_comes_is_put_off(there: WebStory, web: httpx.Client, way: int) -> None:
+    """The dispatcher puts it on hold while somebody is to come, or drives: nobody is let down, and all of them hear it.
+    """
+    ticket = there.break_down()
+    there.accept()
+    visit = there.one(Visit)
+    there.wait(seconds=1)
+    if way:
+        there.act(Depart(visit.id, way), "technician Karin Kunz")
+        there.wait(seconds=1)
+    path = page_of_unpaged(there, ticket)
+    form = {"act": "hold", "reason": "no_access", "until": "2026-11-24T09:00", "note": "She is at work today"}
+    for _ in range(2):
+        assert web.post(path, data=form).status_code == 303
+    there.wait(seconds=1)
+    assert there.again(ticket).state == "on_hold"
+    assert there.again(visit).state == "cancelled"
+    told = there.notifications(TopicName.VISIT_CALLED_OFF)
+    assert sorted(one.recipient_kind for one in told) == ["customer", "provider"] if way else ["customer"]
+    assert len(there.notifications(TopicName.OFFER_WITHDRAWN)) == (0 if way else 1)
+    promises = {(one.kind, one.state, one.due_at) for one in there.all(Promise) if one.kind == "next_word"}
+    tomorrow = from_iso("2026-11-24T09:00:00+01:00")
+    assert ("next_word", "open", tomorrow) in promises
+    assert {one.state for one in there.all(Promise) if one.kind in ("arrival_window", "eta")} == {"cancelled"}
+    assert "This visit was called off." in read(web.get(there.link("visit", visit)))
+    assert "Tomorrow" in read(web.get(there.follow(ticket)))
+    while there.now < tomorrow:
+        there.keep_saying("alice-pump", 60, flow_temp=50.0)
+    there.keep_saying("alice-pump", 5, flow_temp=50.0)
+    assert there.again(ticket).state == "offered"
+    assert there.one(Offer, Offer.state == "pending").provider_id == visit.provider_id
+    assert len(there.notifications(TopicName.NEXT_VISIT)) == 1
+    assert not [one for one in there.all(Promise) if one.state == "broken"]
+
+
+def test_who_is_there_is_not_put_on_hold(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.accept()
+    there.act(Arrive(there.one(Visit).id), "technician Karin Kunz")
+    form = {"act": "hold", "reason": "other", "until": "2026-11-24T09:00"}
+    assert web.post(page_of_unpaged(there, ticket), data=form).status_code == 409
+    assert there.again(ticket).state == "on_site"
 
 
 def test_an_old_link_says_what_is_over_and_nothing_private(there: WebStory, web: httpx.Client) -> None:

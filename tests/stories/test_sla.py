@@ -29,11 +29,13 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
+from gateway.monitoring import metrics
 from gateway.store import Store
 from gateway.store.devices import device_registry
 from gateway.tickets.actions import (
     AcknowledgePage,
     Arrive,
+    CancelTicket,
     Depart,
     Finish,
     MergeTickets,
@@ -142,6 +144,19 @@ def test_who_acknowledges_the_page_has_it_in_hand_and_nobody_is_paged_for_that_a
     assert [one for one in told(story, "sla_missed")[pages:] if one[1] == "first_response"] == []
 
 
+def test_what_is_late_and_has_been_seen_to_pages_nobody_every_few_hours_until_it_is_solved(story: Story) -> None:
+    promising(story, "policies: {standard: {calendar: always, targets: {minor: {solution: 1h}}}}")
+    pressure_falls(story)
+    story.accept()
+    passes(story, "23T13:14")
+    assert {one[1] for one in told(story, "sla_missed")} == {"solution"}
+    story.act(AcknowledgePage(Subject(SubjectKind.TICKET, story.ticket.id)))
+    pages = len(told(story, "sla_missed"))
+    passes(story, "23T17:30")
+    assert len(told(story, "sla_missed")) == pages
+    assert clock(story, SlaKind.SOLUTION).missed_at is not None
+
+
 def test_a_page_because_the_customer_heard_nothing_ends_when_they_hear_something(story: Story) -> None:
     promising(story, ALWAYS.replace("minor: {first_response: 4h, ", "minor: {first_response: 40h, "))
     pressure_falls(story)
@@ -187,6 +202,29 @@ def test_each_message_that_the_customer_hears_begins_the_next_round_of_the_updat
     passes(story, "23T15:10")
     assert {one for one in told(story, "sla_missed") if one[1] == "update"} == {
         ("dispatcher", "update", "23T15:00", "sent")}
+
+
+def test_targets_are_counted_as_met_or_missed(story: Story) -> None:
+    def counted() -> dict[str, int]:
+        lines = [line for line in metrics.text().decode().splitlines() if line.startswith("gateway_sla_total{")]
+        return {line.split("}")[0]: int(float(line.split()[1])) for line in lines}
+
+    def more(clock: str, outcome: str) -> int:
+        line = f'gateway_sla_total{{clock="{clock}",outcome="{outcome}"'
+        return counted().get(line, 0) - before.get(line, 0)
+
+    before = counted()
+    pressure_falls(story)
+    passes(story, "23T13:00")
+    story.accept_offer(story.all(Offer, Offer.state == "pending")[0])
+    story.wait()
+    assert more("first_response", "met") == 1
+    met = more("update", "met")
+    assert met >= 1, "Alice has heard who comes"
+    passes(story, "23T15:10")
+    assert (more("update", "met"), more("update", "missed")) == (met, 1)
+    story.act(CancelTicket(story.ticket.id, "sold"), "agent Anna")
+    assert more("solution", "met") == more("solution", "missed") == 0, "it was not needed any more"
 
 
 def test_a_worse_fault_on_the_same_device_keeps_the_time_used_and_moves_what_is_left(story: Story) -> None:

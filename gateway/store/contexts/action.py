@@ -1,13 +1,16 @@
 """Loads the rows that a person's action concerns: offer, visit, ticket, alarm or callback, and their context."""
 
+from dataclasses import replace
 from typing import TypeVar
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from gateway.model import (
+    Actor,
     Alarm,
     Callback,
     Customer,
+    Entry,
     Instant,
     Job,
     Offer,
@@ -35,14 +38,30 @@ from gateway.tickets.actions import (
     TicketAct,
     VisitAct,
 )
-from gateway.tickets.context import PlanningContext, SiteWork
-from gateway.tickets.plan_action import ActionContext
+from gateway.tickets.context import ActionContext, PlanningContext, SiteWork
+
+_LINES = 20  # one act of a person leaves fewer in the timeline of one ticket
 
 AtSite = TypeVar("AtSite", Offer, Visit, Ticket, Alarm, Callback)
 
 
-def action_context(session: Session, act: Act, now: Instant) -> ActionContext:
+def action_context(session: Session, act: Act, who: Actor, now: Instant) -> ActionContext:
     """The rows that `act` concerns and their PlanningContext, as copies of one draft. Raises NoSuch."""
+    context = _rows(session, act, now)
+    return replace(context, last_lines=_last_lines(session, context, who))
+
+
+def _last_lines(session: Session, context: ActionContext, who: Actor) -> tuple[Entry, ...]:
+    concerned = context.offer or context.visit
+    subject = concerned.ticket_id if concerned is not None else next(
+        (row.id for row in (context.ticket, context.callback) if row is not None), None)
+    lines = list(session.exec(
+        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name)
+        .order_by(col(Entry.id).desc()).limit(_LINES)))
+    return tuple(line for line in lines if line.at == lines[0].at)
+
+
+def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
     draft = Draft()
     match act:
         case OfferAct(offer_id=key):

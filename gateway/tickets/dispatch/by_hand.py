@@ -15,16 +15,18 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import AcceptOffer, AssignTo, HoldTicket, OfferTo
+from gateway.tickets.closing import call_off_visit
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import hold
 from gateway.tickets.dispatch.answers import plan_accept, plan_offer_to
 from gateway.tickets.dispatch.ask import dispatch, withdraw_offers
 from gateway.tickets.dispatch.price_question import held_job
 from gateway.tickets.facts import job_facts
-from gateway.tickets.lifecycle import NOBODY_COMES, UNASSIGNED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, UNASSIGNED
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.visits.changes import hand_back_missed
 from gateway.tickets.visits.household import wake
+from gateway.tickets.visits.messages import tell_customer
 
 
 def plan_ask_again(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -63,12 +65,18 @@ def plan_assign(act: AssignTo, provider: Provider, ticket: Ticket, work: SiteWor
 
 
 def plan_hold(act: HoldTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
-    """It waits until a date; offers are taken back. Raises Refused when somebody comes, or the date is past."""
+    """It waits until a date; offers are taken back, and who was to come, or drives, need not: they and the customer
+    hear it at once. Raises Refused when somebody is there, or the date is past."""
     if act.until <= now:
         raise Refused(RefusedReason.BAD_HOLD_DATE)
-    for job in _jobs(ticket, work, UNASSIGNED):
+    for job in _jobs(ticket, work, UNASSIGNED | BEFORE_ARRIVAL):
+        visit = work.visit_of(job)
         if job.state in NOBODY_COMES:
             withdraw_offers(job, work, policy, now)
+        elif visit is not None:
+            tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="on_hold", hear_by=act.until)
+            call_off_visit(job, work, policy, now, act.note.strip())
+            job.first_asked = visit.provider_id
         hold(job, act.reason, act.until, who, work, policy, now)
     work.draft.add(entry(ticket, now, EntryKind.PUT_ON_HOLD, who=who, waits_for=act.reason, until=act.until,
                          note=act.note.strip()))

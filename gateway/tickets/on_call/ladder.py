@@ -50,8 +50,12 @@ def next_rung(rungs: tuple[Rung, ...], paged: str | None) -> Rung:
 
 
 def patience(page: OnCallPage, settings: OnCall) -> int:
-    """How long one person is waited for, in ms."""
-    return settings.emergency_seconds * SECOND if page.urgent else settings.minutes * MINUTE
+    """How long whoever was paged is waited for, in ms. Where no ladder says who is next, the same contacts hear it
+    again after twice as long each time, at last once an hour; a call for help is never less urgent."""
+    if page.urgent:
+        return settings.emergency_seconds * SECOND
+    wait = settings.minutes * MINUTE
+    return max(wait, min(wait << min(page.repeats, 8), HOUR)) if page.paged == "" else wait
 
 
 def acknowledged_for(page: OnCallPage) -> int:

@@ -104,6 +104,7 @@ def page_next(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy, no
     """Asks the next person of the ladder, who is then waited for."""
     rungs = ladder(page.role, policy.on_call, policy.service, now)
     rung = next_rung(rungs, page.paged)
+    page.repeats = page.repeats + 1 if page.paged == rung.person else 0
     page.turn, page.paged = page.turn + 1, rung.person
     move(page, Action.PAGE, now, next_at=now + patience(page, policy.on_call))
     _tell(page, rung, subject, f"{page.id}/{page.turn}", draft, policy, now, heard_at, turn=page.turn,
@@ -124,6 +125,8 @@ def plan_page_due(page: OnCallPage, subject: Paged, draft: Draft, policy: Policy
     """`next_at` has come: the next person is asked, or an acknowledgement lapses and all are asked again from the
     first; or it ends, when nothing of it holds any more."""
     _drop_reasons(page, subject, _met_targets(draft), now)
+    if page.state is PageState.ACKNOWLEDGED:  # what is late stays late, and the ticket's own deadlines go on
+        _keep(page, [reason for reason in page.why if reason not in OF_THE_SLA.values()], now)
     if page.state not in OPEN:
         return
     if page.state is PageState.ACKNOWLEDGED:

@@ -6,10 +6,18 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.model import Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views import api_lists
-from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
+from gateway.tickets.actions import (
+    AcknowledgePage,
+    AttemptCallback,
+    CancelCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
 from gateway.web.api.timelines import timeline_page
@@ -60,6 +68,14 @@ def get_callback_timeline(gw: Gw, callback_id: Id, query: Annotated[filters.Time
         site = or_404(api_lists.callback(session, callback_id), "callback")[1]
         page = api_lists.timeline(session, callback_id, query.cursor, query.limit)
     return timeline_page(page, query.language, site.timezone)
+
+
+@router.post("/{callback_id}/acknowledge", summary="See to it, so that nobody else is paged",
+             responses=responses(404, 409))
+def acknowledge_callback(by: By, callback_id: Id) -> models.Callback:
+    """For four hours, of a call for help five minutes; then everybody is asked again without an outcome."""
+    by(AcknowledgePage(Subject(SubjectKind.CALLBACK, callback_id)))
+    return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))

@@ -5,15 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from gateway.model import MINUTE, Instant, Severity, SlaClock
+from gateway.model import MINUTE, HoldReason, Instant, Severity, SlaClock, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
 from gateway.store.contexts import sla
 from gateway.store.views import api_lists
 from gateway.tickets.actions import (
+    AcknowledgePage,
     AgreeToPrice,
+    AskAgain,
+    AssignTo,
     CancelTicket,
     DeclinePrice,
+    HoldTicket,
     MergeTickets,
     OfferTo,
     ResolveTicket,
@@ -22,7 +26,7 @@ from gateway.tickets.actions import (
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
-from gateway.web.api.models import Id, Words
+from gateway.web.api.models import GivenTime, Id, Words
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
@@ -32,6 +36,21 @@ router = APIRouter(prefix="/tickets", tags=["tickets"])
 
 class OfferBody(BaseModel):
     provider_id: Id = Field(examples=["keller"])
+
+
+class AssignBody(BaseModel):
+    provider_id: Id = Field(examples=["keller"])
+    technician: Id | None = Field(None, description="Who comes, as the customer reads it; else the provider's name.",
+                                  examples=["Karin Kunz"])
+    window_from: GivenTime = Field(description="The arrival window, which the customer is promised.",
+                                   examples=["2026-11-27T08:00:00Z"])
+    window_until: GivenTime = Field(examples=["2026-11-27T12:00:00Z"])
+
+
+class HoldBody(BaseModel):
+    reason: HoldReason = Field(description="What it waits for.", examples=["no_access"])
+    until: GivenTime = Field(description="Then it goes on by itself.", examples=["2026-11-30T08:00:00Z"])
+    note: Words | None = Field(None, description="Goes into the timeline.", examples=["The customer rang: not today"])
 
 
 class ResolveBody(BaseModel):
@@ -98,6 +117,37 @@ def get_ticket_timeline(gw: Gw, ticket_id: Id, query: Annotated[filters.Timeline
 def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
     """Out of turn, whatever the ranking says."""
     by(OfferTo(ticket_id, body.provider_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/acknowledge", summary="See to it, so that nobody else is paged",
+             responses=responses(404, 409))
+def acknowledge_ticket(by: By, ticket_id: Id) -> models.Ticket:
+    """For four hours; then everybody is asked again if its reason still holds."""
+    by(AcknowledgePage(Subject(SubjectKind.TICKET, ticket_id)))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/ask-again", summary="Ask providers again now", responses=responses(404, 409))
+def ask_again_ticket(by: By, ticket_id: Id) -> models.Ticket:
+    """Also those that declined. What was on hold goes on; who was to come and did not is no longer waited for."""
+    by(AskAgain(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/assign", summary="Give it to a provider that said yes on the phone",
+             responses=responses(404, 409))
+def assign_ticket(by: By, ticket_id: Id, body: AssignBody) -> models.Ticket:
+    """As if they had accepted an offer: they get the link to the visit, and the customer the arrival window."""
+    by(AssignTo(ticket_id, body.provider_id, body.technician or "", body.window_from, body.window_until))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/hold", summary="Let it wait until a date", responses=responses(404, 409))
+def hold_ticket(by: By, ticket_id: Id, body: HoldBody) -> models.Ticket:
+    """Offers are taken back. Who was to come, or is on the way, need not; they and the customer hear it at once. The
+    same provider is asked first when it goes on."""
+    by(HoldTicket(ticket_id, body.reason, body.until, body.note or ""))
     return _one(by.gw, ticket_id, by.now)
 
 

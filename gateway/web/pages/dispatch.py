@@ -13,16 +13,12 @@ from gateway.flow.gateway import Gateway
 from gateway.model import (
     HOUR,
     MINUTE,
-    SECOND,
     Actor,
     ActorKind,
-    EntryKind,
     HoldReason,
     Instant,
     LinkPurpose,
-    PriceAnswer,
     Subject,
-    TicketState,
     round_up,
 )
 from gateway.model.plan import NoSuch, Refused
@@ -43,7 +39,6 @@ from gateway.web.pages.templates import Renderer
 router = APIRouter(include_in_schema=False)
 NAME, NOTE = 80, 2000  # characters kept
 HALF = 30 * MINUTE
-MOMENT = 10 * SECOND  # the same again within it is a second tap
 
 
 class DispatchForm(BaseModel):
@@ -81,16 +76,13 @@ def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: An
        ) -> Response:
     view = _view(gw, request, token, now)
     try:
-        if not _same_tap(given, view, now):
-            act(gw, _act(given, view, now), view.who, now)
+        act(gw, _act(given, view, now), view.who, now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, view.words(str(unusable)), given)
     except (Refused, NoSuch, Conflict) as refused:
-        after = _view(gw, request, token, now)
-        if not _done_already(given, after):
-            said = refusal_sentence(refused, view.words) if isinstance(refused, Refused) else view.words(
-                "page.not_possible")
-            return _page(gw, render, after, now, 409, said, given)
+        said = refusal_sentence(refused, view.words) if isinstance(refused, Refused) else view.words(
+            "page.not_possible")
+        return _page(gw, render, _view(gw, request, token, now), now, 409, said, given)
     return RedirectResponse(f"{render.root}/d/{token}", 303)
 
 
@@ -155,29 +147,6 @@ def _call_acts(note: str) -> dict[str, Callable[[str], actions.Act]]:
         "finish": lambda key: actions.FinishCallback(key, note),
         "cancel": lambda key: actions.CancelCallback(key, note),
     }
-
-
-def _same_tap(given: DispatchForm, view: View, now: Instant) -> bool:
-    """Whether whoever acts did the very same a moment ago, where the state does not say so."""
-    kind = {"ask_again": EntryKind.ASKED_AGAIN, "hold": EntryKind.PUT_ON_HOLD}.get(given.act)
-    return any(entry.kind is kind and entry.by == view.who and now - entry.at < MOMENT
-               for entry in view.facts.whose.timeline)
-
-
-def _done_already(given: DispatchForm, view: View) -> bool:
-    """Whether what was refused is as it was wanted: the same tap twice gets the same answer."""
-    facts = view.facts
-    if isinstance(facts, DispatchCallback):
-        return given.act == "cancel" and facts.callback.closed_at is not None
-    state = facts.ticket.state
-    return {
-        "ask_again": state is TicketState.OFFERED,
-        "ask": any(offer.provider_id == given.firm and offer.closed_at is None for offer in facts.offers),
-        "assign": state is TicketState.ASSIGNED and facts.ticket.provider_id == given.firm,
-        "cancel": state is TicketState.CANCELLED,
-        "decline": facts.ticket.price_answer is PriceAnswer.DECLINED,
-        "resolve": state in (TicketState.RESOLVED, TicketState.CLOSED),
-    }.get(given.act, False)
 
 
 def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int = 200, note: str = "",

@@ -24,13 +24,13 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
-from gateway.tickets.lifecycle import DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
+from gateway.tickets.lifecycle import BEFORE_ARRIVAL, DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK, cause_of, price_of, waits_for_price_answer
 
 _ACTS: Mapping[str, frozenset[TicketState]] = {  # act of the page → states of a job, or of the ticket, it fits
-    "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES, "hold": UNASSIGNED,
-    "resolve": UNSETTLED, "cancel": OPEN,
+    "ask_again": frozenset((TicketState.NEW, TicketState.ON_HOLD)), "ask": NOBODY_COMES,
+    "hold": UNASSIGNED | BEFORE_ARRIVAL, "resolve": UNSETTLED, "cancel": OPEN,
 }
 _CALL_ACTS = {
     "attempt": CallAction.ATTEMPT, "miss": CallAction.MISS, "connect": CallAction.CONNECT, "finish": CallAction.FINISH,

@@ -273,7 +273,7 @@ def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
     word = next((promise.due_at for promise in facts.promises if promise.kind == PromiseKind.NEXT_WORD
                  and promise.state == PromiseState.OPEN and promise.due_at > say.now), None)
-    if word is not None and ticket.state in NOBODY_COMES:
+    if word is not None and ticket.state in UNASSIGNED:
         return words("page.hear_by"), capital(say.when(word))
     return "", ""
 

@@ -64,7 +64,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "on the way, with a time": {"visit_state": VisitState.EN_ROUTE, "eta": NOW + 30 * MINUTE}},
     TopicName.VISIT_CHANGED: {"by the firm": {}, "an overrun before": {"because": "overrun"}},
     TopicName.VISIT_CALLED_OFF: {
-        "handed back": {"because": "handed_back"},
+        "handed back": {"because": "handed_back"}, "put on hold": {"because": "on_hold"},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
         "to whoever goes": WHO_GOES},
     TopicName.VISIT_INCOMPLETE: {

@@ -80,7 +80,9 @@ def test_an_agent_asks_a_provider_out_of_turn(there: WebStory, agent: httpx.Clie
     assert agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}).status_code == 200
     pending = {row["id"]: row["pending_offers"] for row in items(agent.get("providers"))}
     assert pending == {"kunz": 0, "seeblick": 1}
-    refused = is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "seeblick"}), 409)
+    with there.client(there.key("agent", "Bea")) as colleague:
+        path = f"{there.base}/api/v1/tickets/{ticket.id}/offer"
+        refused = is_problem(colleague.post(path, json={"provider_id": "seeblick"}), 409)
     assert refused["detail"] == "Seeblick Service is being asked already."
     is_problem(agent.post(f"tickets/{ticket.id}/offer", json={"provider_id": "nobody"}), 404)
 

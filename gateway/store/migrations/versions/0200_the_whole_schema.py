@@ -403,6 +403,7 @@ def upgrade() -> None:
         sa.Column('urgent', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('turn', sa.Integer(), nullable=False),
         sa.Column('paged', sa.String(), nullable=True),
+        sa.Column('repeats', sa.Integer(), server_default=sa.text('0'), nullable=False),
         sa.Column('facts', sa.JSON(), nullable=False),
         sa.Column('opened_at', sa.BigInteger(), nullable=False),
         sa.Column('next_at', sa.BigInteger(), nullable=True),

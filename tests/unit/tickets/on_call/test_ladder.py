@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config.settings import OnCall, Service
-from gateway.model import DISPATCHER, Instant, OnCallPage, OnCallRole, SubjectKind, emergency, from_iso, on_call
+from gateway.model import DISPATCHER, MINUTE, Instant, OnCallPage, OnCallRole, SubjectKind, emergency, from_iso, on_call
 from gateway.tickets.on_call.ladder import acknowledged_for, ladder, next_rung, patience
 
 DAY_SHIFT = {day: [("08:00", "18:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -61,3 +61,19 @@ def test_an_emergency_waits_a_minute_for_a_person_and_five_for_an_outcome(urgent
     page = OnCallPage(id="D-1", subject_kind=SubjectKind.TICKET, subject_id="T-1", site_id="s", opened_at=0,
                       urgent=urgent)
     assert (patience(page, TEAM), acknowledged_for(page)) == (waits, holds)
+
+
+@pytest.mark.parametrize(("minutes", "urgent", "paged", "waits"), [
+    (5, False, "", [5, 10, 20, 40, 60, 60, 60]),
+    (90, False, "", [90] * 7),
+    (5, False, "dana", [5] * 7),  # alone on duty, which is what the shifts say
+    (5, True, "", [1] * 7),
+])
+def test_without_a_ladder_the_same_contacts_are_asked_at_growing_intervals(minutes: int, urgent: bool, paged: str,
+                                                                           waits: list[int]) -> None:
+    page = OnCallPage(id="D-1", subject_kind=SubjectKind.TICKET, subject_id="T-1", site_id="s", opened_at=0,
+                      urgent=urgent, paged=paged)
+    found = []
+    for page.repeats in range(7):
+        found.append(patience(page, OnCall(minutes=minutes)) // MINUTE)
+    assert found == waits

@@ -127,7 +127,7 @@ LIKELY: dict[str, Sequence[type[Any]]] = {  # more often than others, so that th
 }
 NOBODY = Subject(SubjectKind.TICKET, "none")
 WHO = {"offer_id": "provider", "visit_id": "provider"}  # anything else: somebody at the desk
-ACTS: tuple[type[Any], ...] = get_args(Act)
+ACTS: tuple[type[Any], ...] = tuple(kind for form in get_args(Act) for kind in form.__subclasses__() or (form,))
 
 
 def _id(row: Any) -> Any:

@@ -262,10 +262,10 @@ def test_somebody_is_paged_when_it_passes_and_nobody_acts(kind: DueKind, town: R
 
 
 def test_a_visit_that_nobody_makes_is_on_the_ladder_though_the_ticket_waits_for_a_part_too(town: RestlessTown) -> None:
-    town.fault("alice-stove", "power")
-    accept(town)
-    town.fault("alice-stove", "leak")  # another firm's job
+    town.fault("alice-stove", "leak")
     town.story.act(HoldTicket(stove(town).id, HoldReason.PART, town.story.now + 3 * DAY))
+    town.fault("alice-stove", "power")  # another firm's job
+    accept(town)
     assert stove(town).state is ON_HOLD
     clock_step(town, Explored(), DueKind.WINDOW_END)
     for _ in range(3):

@@ -126,6 +126,21 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
         assert any(said in line for line in story.timeline(story.ticket.id)), said
 
 
+def test_whoever_sets_out_after_the_window_is_given_the_time_for_the_way(story: Story) -> None:
+    visit = assigned(story)
+    until(story, 262)
+    story.act(Depart(visit.id), KARIN)
+    story.wait()
+    departed, problems = story.now, len(story.notifications(TopicName.VISIT_PROBLEM))
+    until(story, 304)  # half an hour to drive, and a quarter to spare
+    assert story.heard(ALICE, since=departed) == [TopicName.ON_THE_WAY]
+    assert story.heard(KUNZ, since=departed) == []
+    assert len(story.notifications(TopicName.VISIT_PROBLEM)) == problems
+    until(story, 308)
+    assert story.heard(KUNZ, since=departed) == [TopicName.TECHNICIAN_ASKED]
+    assert TopicName.VISIT_LATE in story.heard(ALICE, since=departed)
+
+
 def test_who_has_a_long_way_is_asked_earlier(story: Story) -> None:
     with story.gw.store.write() as session:
         home, firm = session.get_one(Site, "alice-home"), session.get_one(Provider, "kunz")

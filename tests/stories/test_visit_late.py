@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import HEAT_PUMP, HOURLY, Story, begin
+from tests.drivers.story import HEAT_PUMP, HOURLY, NOON, Story, begin, compiled
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"

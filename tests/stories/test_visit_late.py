@@ -325,6 +325,7 @@ def test_a_customer_says_that_nobody_came_and_is_believed_only_when_the_time_is_
     story.wait()
     assert story.last_told(DISPATCHER, TopicName.VISIT_PROBLEM).facts["why"]["reason"] == ReasonKind.NOBODY_CAME_SAID
     story.act(Finish(visit.id, "done"), KARIN)
+    story.wait(minutes=1)
     with pytest.raises(Refused, match=RefusedReason.NOTHING_TO_ANSWER):
         story.act(ReportMissed(story.ticket.id), "customer Alice Keller")
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import bindparam, func
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import RuleFailed
@@ -35,43 +34,26 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
-from gateway.model.row import table_of
+from gateway.model.row import columns_of, table_of, unattached
 from gateway.store.contexts.on_call import load_open_pages
-from gateway.store.contexts.suppression import add_suppression, suppression_context
+from gateway.store.contexts.suppression import add_hubs, add_suppression, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
 
-
-def _of(table: type[R], column: Any, *also: Any, order: Any = None) -> SelectOfScalar[R]:
-    """The rows whose `column` is in `:ids`."""
-    statement = select(table).where(col(column).in_(bindparam("ids", expanding=True)), *also)
-    return statement if order is None else statement.order_by(order)
-
-
-# built once: they are asked for each batch of findings, and building a statement takes as long as running it
-_OPEN_TICKETS = _of(Ticket, Ticket.site_id, col(Ticket.closed_at).is_(None))
-_MERGED_TICKETS = _of(Ticket, Ticket.merged_into)
-_OPEN_ALARMS = _of(Alarm, Alarm.device_id, col(Alarm.closed_at).is_(None))
-_REMOTE_FIXES = _of(Alarm, Alarm.device_id, col(Alarm.command_id).is_not(None), order=Alarm.opened_at)
-_CAUSES = _of(Alarm, Alarm.ticket_id, order=Alarm.opened_at)
-_JOB_TICKETS = _of(JobTicket, JobTicket.ticket_id)
-_JOBS = _of(Job, Job.id, order=Job.opened_at)
-_OFFERS = _of(Offer, Offer.job_id, order=Offer.offered_at)
-_VISITS = _of(Visit, Visit.job_id, order=Visit.created_at)
-_DUE = _of(Due, Due.subject_id)
-_SLA_CLOCKS = _of(SlaClock, SlaClock.ticket_id)
-_LINKS = _of(Link, Link.subject_id, col(Link.revoked_at).is_(None))
-_FOLLOW_LINKS = _of(Link, Link.subject_id, col(Link.purpose) == LinkPurpose.FOLLOW)
-_PROMISES = _of(Promise, Promise.subject_id, col(Promise.state) == PromiseState.OPEN, order=Promise.made_at)
-_OPEN_CALLBACKS = _of(Callback, Callback.site_id, col(Callback.closed_at).is_(None))
-_PRESSES = _of(PressRecord, PressRecord.press_id,
-               col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
+_OPEN_ALARM = col(Alarm.closed_at).is_(None)
+_TRIED = col(Alarm.command_id).is_not(None)
+_OPEN_TICKET = col(Ticket.closed_at).is_(None)
+_OPEN_CALLBACK = col(Callback.closed_at).is_(None)
+_OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
+_VALID = col(Link.revoked_at).is_(None)
+_FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
+_PRESSES = select(PressRecord).where(col(PressRecord.press_id).in_(bindparam("ids", expanding=True)),
+                                     col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
-_SITE_AREAS = _of(SiteArea, SiteArea.site_id)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -79,16 +61,21 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = (),
                       visit_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
-    batch. Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
+    batch; a press concerns neither alarms nor tickets, so where nothing but presses happened they are not read.
+    Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
     those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
     workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids` are in it even when
     they are over."""
     works = {} if sites is None else sites
+    presses = press_ids or {}
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
-    wanted = set(device_ids)
+    troubled = set(device_ids)
+    wanted = troubled | presses.keys()
     devices = _by_id(session, Device, wanted - known.keys())
-    places = lock_sites(session, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
-    tickets = _tickets(session, draft, places, visit_ids)
+    troubled_sites = {device.site_id for device in devices.values() if device.id in troubled} | set(site_ids)
+    places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
+    only_pressed = places.keys() - troubled_sites
+    tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
@@ -100,10 +87,12 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
-    _add_alarms(session, draft, contexts)
+    with_alarms = {one: context for one, context in contexts.items() if context.site.id not in only_pressed}
+    _add_alarms(session, draft, with_alarms)
+    add_hubs(session, draft, with_alarms)
+    add_suppression(session, contexts, around)
     _add_work(session, draft, fresh, tickets)
-    _add_callbacks(session, draft, contexts, press_ids or {})
-    add_suppression(session, draft, contexts, around)
+    _add_callbacks(session, draft, contexts, presses)
     load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
@@ -134,8 +123,8 @@ def profiles_in_use(session: Session) -> dict[str, int]:
 
 def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids: Iterable[str]) -> list[Ticket]:
     """The open tickets of these sites, those that were merged into them, and those of these visits."""
-    tickets = _copies(session, draft, _OPEN_TICKETS, site_ids)
-    tickets += _copies(session, draft, _MERGED_TICKETS, [ticket.id for ticket in tickets])
+    tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, _OPEN_TICKET)
+    tickets += _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
     if visits := set(visit_ids):
         known = {ticket.id for ticket in tickets}
         rows = session.exec(select(Ticket).join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
@@ -146,13 +135,13 @@ def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids:
 
 def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
     """Adds the devices' open alarms, and the newest remote fix of each rule, whatever its outcome."""
-    for alarm in _copies(session, draft, _OPEN_ALARMS, contexts):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _OPEN_ALARM):
         contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    for alarm in _copies(session, draft, _REMOTE_FIXES, contexts):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _TRIED, order=Alarm.opened_at):
         contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
     newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
-    for command in _copies(session, draft, _with_ids(Command), newest):
+    for command in _copies(session, draft, Command, Command.id, newest):
         contexts[command.device_id].commands[command.id] = command
 
 
@@ -163,23 +152,23 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         return
     for ticket in tickets:
         by_ticket[ticket.id].tickets[ticket.id] = ticket
-    for alarm in _rows(session, _CAUSES, by_ticket):
+    for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
         ticket_id = alarm.ticket_id or ""
         by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.cause_texts
-    for one in _rows(session, _JOB_TICKETS, by_ticket):
+    for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
     by_job = {}
-    for job in _copies(session, draft, _JOBS, job_ids):
+    for job in _copies(session, draft, Job, Job.id, job_ids, order=Job.opened_at):
         by_job[job.id] = works[job.site_id]
         works[job.site_id].jobs[job.id] = job
     for work in works.values():
         work.job_tickets.sort(key=lambda one: (work.jobs[one.job_id].opened_at, one.job_id, one.ticket_id))
     by_offer, by_visit = {}, {}
-    for offer in _copies(session, draft, _OFFERS, by_job):
+    for offer in _copies(session, draft, Offer, Offer.job_id, by_job, order=Offer.offered_at):
         by_offer[offer.id] = by_job[offer.job_id]
         by_job[offer.job_id].offers.setdefault(offer.job_id, []).append(offer)
-    for visit in _copies(session, draft, _VISITS, by_job):
+    for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
         by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
     firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
@@ -187,14 +176,15 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for work in by_job.values():
         work.technicians = technicians
     subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
-    for due in _copies(session, draft, _DUE, subjects):
+    for due in _copies(session, draft, Due, Due.subject_id, subjects):
         subjects[due.subject_id].due[due.kind, due.subject_id] = due
-    for clock in _copies(session, draft, _SLA_CLOCKS, by_ticket):
+    for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
         by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
-    for promise in _copies(session, draft, _PROMISES, [*by_ticket, *by_job]):
+    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job], _OPEN_PROMISE,
+                           order=Promise.made_at):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
-    for outage in _copies(session, draft, _with_ids(Outage), [one.outage_id for one in tickets if one.outage_id]):
+    for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage
@@ -203,7 +193,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
 def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork], by_offer: Mapping[str, SiteWork],
                by_visit: Mapping[str, SiteWork]) -> None:
     came_of = {work.visits[visit_id].offer_id: visit_id for visit_id, work in by_visit.items()}
-    for link in _copies(session, draft, _LINKS, [*by_ticket, *by_offer, *by_visit]):
+    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit], _VALID):
         if link.purpose == LinkPurpose.FOLLOW:
             by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
@@ -220,16 +210,13 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
     by_site: dict[str, list[PlanningContext]] = defaultdict(list)
     for context in contexts.values():
         by_site[context.site.id].append(context)
-    wanted = {press_id for ids in press_ids.values() for press_id in ids}
-    presses = _rows(session, _PRESSES, wanted, devices=list(press_ids))
-    for device_id in press_ids:
-        presses += session.exec(_LAST_PRESS, params={"device": device_id})
-    callbacks = {c.id: c for c in _copies(session, draft, _OPEN_CALLBACKS, by_site)}
+    presses = _presses(session, contexts, press_ids)
+    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site, _OPEN_CALLBACK)}
     open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
     for context in contexts.values():
         context.open_callbacks = open_callbacks
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
-    known = callbacks | {c.id: c for c in _copies(session, draft, _with_ids(Callback), earlier)}
+    known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
     for press in presses:
         context = contexts[press.device_id]
         if press.press_id in press_ids[press.device_id]:
@@ -239,18 +226,29 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _copies(session, draft, _FOLLOW_LINKS, callbacks):
+    for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
         for context in by_site[callbacks[link.subject_id].site_id]:
             context.work.follow[link.subject_id] = link
-    for promise in _copies(session, draft, _PROMISES, callbacks):
+    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks, _OPEN_PROMISE):
         for work in {id(one.work): one.work for one in by_site[callbacks[promise.subject_id].site_id]}.values():
             work.promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_ids: Mapping[str, set[str]]
+             ) -> list[PressRecord]:
+    """Those with these ids, and the last of each device that needs it."""
+    wanted = {press_id for ids in press_ids.values() for press_id in ids}
+    presses = list(session.exec(_PRESSES, params={"ids": list(wanted), "devices": list(press_ids)})) if wanted else []
+    for device_id, ids in press_ids.items():
+        if "" in ids or contexts[device_id].known_outage is not None:
+            presses += session.exec(_LAST_PRESS, params={"device": device_id})
+    return presses
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
     """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
-    for row in _rows(session, _SITE_AREAS, site_ids):
+    for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
         direct[row.site_id].add(row.area_id)
     parent: dict[str, str | None] = {}
     missing = {area_id for ids in direct.values() for area_id in ids}
@@ -270,18 +268,27 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
 
 
 def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
-    return {row.__dict__["id"]: row for row in _rows(session, _with_ids(table), ids)}
+    return {row.__dict__["id"]: row for row in _where(session, table, table_of(table).columns.id, ids)}
 
 
-def _copies(session: Session, draft: Draft, statement: SelectOfScalar[R], ids: Iterable[str]) -> list[R]:
-    return [draft.copy(row) for row in _rows(session, statement, ids)]
+def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
+            order: Any = None) -> list[R]:
+    return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
 
 
-def _rows(session: Session, statement: SelectOfScalar[R], ids: Iterable[str], **also: Any) -> list[R]:
+def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
+    """Rows that belong to no session, which would take a third of the time to watch them for changes."""
     wanted = list(ids)
-    return list(session.exec(statement, params={"ids": wanted, **also})) if wanted else []
+    if not wanted:
+        return []
+    names = columns_of(table)
+    found = session.connection().execute(_in(table, column, also, order), {"ids": wanted})
+    return [unattached(table, dict(zip(names, values, strict=True))) for values in found]
 
 
 @cache
-def _with_ids(table: type[R]) -> SelectOfScalar[R]:
-    return _of(table, table_of(table).columns.id)
+def _in(table: type[R], column: Any, also: tuple[Any, ...], order: Any) -> Any:
+    """The rows whose `column` is in `:ids`, built once, as that takes as long as running it: so `also` is built once
+    too."""
+    statement = table_of(table).select().where(col(column).in_(bindparam("ids", expanding=True)), *also)
+    return statement if order is None else statement.order_by(order)

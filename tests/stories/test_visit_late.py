@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import HEAT_PUMP, NOON, Story, begin, compiled
+from tests.drivers.story import HEAT_PUMP, HOURLY, NOON, Story, begin, compiled
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
@@ -53,7 +53,7 @@ KARIN = "technician Karin Kunz"
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def assigned(story: Story, device: str = "alice-pump", **window: Any) -> Visit:
@@ -124,6 +124,21 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     assert story.last_told(ALICE, TopicName.TECHNICIAN_ASSIGNED).facts["technician"] == "Stefan Suter"
     for said in ("Nobody came within the arrival window", "nobody is on the way", "Kunz Heating does not come"):
         assert any(said in line for line in story.timeline(story.ticket.id)), said
+
+
+def test_whoever_sets_out_after_the_window_is_given_the_time_for_the_way(story: Story) -> None:
+    visit = assigned(story)
+    until(story, 262)
+    story.act(Depart(visit.id), KARIN)
+    story.wait()
+    departed, problems = story.now, len(story.notifications(TopicName.VISIT_PROBLEM))
+    until(story, 304)  # half an hour to drive, and a quarter to spare
+    assert story.heard(ALICE, since=departed) == [TopicName.ON_THE_WAY]
+    assert story.heard(KUNZ, since=departed) == []
+    assert len(story.notifications(TopicName.VISIT_PROBLEM)) == problems
+    until(story, 308)
+    assert story.heard(KUNZ, since=departed) == [TopicName.TECHNICIAN_ASKED]
+    assert TopicName.VISIT_LATE in story.heard(ALICE, since=departed)
 
 
 def test_who_has_a_long_way_is_asked_earlier(story: Story) -> None:
@@ -339,6 +354,7 @@ def test_a_customer_says_that_nobody_came_and_is_believed_only_when_the_time_is_
     story.wait()
     assert story.last_told(DISPATCHER, TopicName.VISIT_PROBLEM).facts["why"]["reason"] == ReasonKind.NOBODY_CAME_SAID
     story.act(Finish(visit.id, "done"), KARIN)
+    story.wait(minutes=1)
     with pytest.raises(Refused, match=RefusedReason.NOTHING_TO_ANSWER):
         story.act(ReportMissed(story.ticket.id), "customer Alice Keller")
 

@@ -41,7 +41,7 @@ def watch_arrival(visit: Visit, work: SiteWork, policy: Policy, now: Instant) ->
 def watch_travel(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Somebody is on the way: the clock looks at the ETA, or at how long the way takes, and at the window's end."""
     eta = watch.eta_or_estimate(visit.eta, now, travel_to(visit, work, policy))
-    end_due(visit, work, DueKind.START_TRAVEL, DueKind.WINDOW_ENDING)
+    end_due(visit, work, DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END)
     set_due(visit, DueKind.ETA_OVERDUE, watch.eta_overdue_at(eta), Responsible.TECHNICIAN, work, policy)
     if visit.window_until > now:
         set_due(visit, DueKind.WINDOW_END, visit.window_until, Responsible.TECHNICIAN, work, policy)

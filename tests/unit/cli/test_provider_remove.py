@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
-from gateway.model import Provider, Visit
+from gateway.model import Notification, Provider, Visit, on_call
 from gateway.store import Store
 from tests.drivers.command_line import gateway
 from tests.drivers.story import begin
@@ -23,6 +23,23 @@ def test_a_firm_is_removed_and_comes_back_with_the_file(tmp_path: Path, sqlite_u
     assert removed_at(store, "kunz") is not None
     save_sample_fleet(store)
     assert removed_at(store, "kunz") is None
+
+
+def test_when_nobody_else_can_come_somebody_on_call_is_paged(tmp_path: Path, sqlite_url: str, store: Store) -> None:
+    story = begin(store)
+    story.says("alice-pump", flow_temp=80.0)
+    story.accept()
+    firm = story.one(Visit).provider_id
+    with store.write() as session:
+        for other in session.exec(select(Provider).where(Provider.id != firm)):
+            other.skills = ["drains"]
+    (tmp_path / "gateway.yaml").write_text(
+        "channels: {webhook: {}}\non_call:\n  people: {dana: {name: Dana Weber, contacts: [{channel: webhook, address: \"https://example.com/dana\"}]}}\n"
+        "  dispatcher: [{people: [dana]}]\n", encoding="utf-8")
+    done = gateway(tmp_path, "provider", "remove", firm, "--hand-over", GATEWAY_DATABASE_URL=sqlite_url,
+                   GATEWAY_CHANNELS__WEBHOOK__SECRET="whsec_" + "c2VjcmV0" * 4)
+    assert "0 offers taken back, 1 visits handed over" in done.output, done.output
+    assert story.one(Notification, Notification.topic == "please_look").recipient == on_call("dana")
 
 
 def test_no_such_firm_is_said_so(tmp_path: Path, sqlite_url: str, store: Store) -> None:

@@ -67,7 +67,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.VISIT_CALLED_OFF: {
         "handed back": {"because": "handed_back"}, "put on hold": {"because": "on_hold"},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
-        "to whoever goes": WHO_GOES},
+        "to whoever goes": WHO_GOES | {"why": "the customer is away until Monday"}},
     TopicName.VISIT_INCOMPLETE: {
         "a part": {"incomplete": IncompleteReason.PART_MISSING, "note": "The diverter valve is stuck.",
                    "parts": "diverter valve, seal", "expected_at": NOW + 2 * DAY - 2 * HOUR},

@@ -56,24 +56,5 @@ def test_an_import_names_the_firms_that_its_file_does_not(tmp_path: Path, sqlite
     assert "not in this file, and asked all the same: nord" in done.output
 
 
-def test_an_import_without_a_firm_that_still_comes_is_refused_with_the_list(tmp_path: Path, store: Store,
-                                                                            sqlite_url: str) -> None:
-    there = begin(store)
-    there.says("alice-pump", flow_temp=80.0)
-    there.accept()
-    visit = there.one(Visit)
-    (tmp_path / "fleet.yaml").write_text("providers: [{id: nord, name: Nord Service}]", encoding="utf-8")
-    done = gateway(tmp_path, "import", "fleet.yaml", GATEWAY_DATABASE_URL=sqlite_url)
-    assert done.exit_code == 1
-    said = " ".join(done.output.split())
-    assert (f"providers: kunz is not in this file, and its visit {visit.id} at Alice's house (ticket "
-            f"{visit.ticket_id}) is planned — expected it in the file, or `gateway provider remove kunz --hand-over` "
-            "before") in said
-    assert there.all(Provider, Provider.id == "nord") == []
-    handed_over = gateway(tmp_path, "provider", "remove", "kunz", "--hand-over", GATEWAY_DATABASE_URL=sqlite_url)
-    assert handed_over.exit_code == 0, handed_over.output
-    assert gateway(tmp_path, "import", "fleet.yaml", GATEWAY_DATABASE_URL=sqlite_url).exit_code == 0
-
-
 def _add_firm(session: Session) -> None:
     session.add(Provider(id="nord", name="Nord Service"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
@@ -28,6 +28,11 @@ class Duty:
     deadline: str | DueKind | None  # `table.column`, or the kind of its row in `due`
     watched: bool = True  # False: nobody looks at that deadline yet
     also: tuple[DueKind, ...] = ()  # deadlines that run beside it, or after it
+    instead: Mapping[DueKind, Responsible] = field(default_factory=dict)  # whose a deadline may be instead
+
+    def may_have(self, kind: DueKind, who: Responsible) -> bool:
+        """Whether such a deadline may run in this state, and be theirs."""
+        return kind in (self.deadline, *self.also) and who in (self.responsible, self.instead.get(kind))
 
 
 def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str, row_id: str

@@ -306,8 +306,8 @@ class OnCallPage(Row, table=True):
     turn: int = 0  # how many times somebody has been paged
     paged: str | None = None  # who was last, in on_call.people; "" = the contacts of service.…; None: the first is next
     repeats: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # how often they were paged since
-    # what the message says besides what is true when it goes: gateway/notifications/stored_facts.py
-    facts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # reason → what its message says besides what is true when it goes: gateway/notifications/stored_facts.py
+    facts: dict[str, dict[str, Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     opened_at: Instant = Field(sa_type=BigInteger)
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the next person, or the acknowledgement lapses
     acknowledged_by: str | None = None  # their name

@@ -25,7 +25,7 @@ WEB_CLOSED = Counter(
     "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
 WEB_STREAMS = Gauge("gateway_web_streams", "Open pages that are told of changes.")
 QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")
-UNWATCHED = Gauge("gateway_unwatched", "Tickets, jobs, offers and visits that are open without a deadline; always 0.")
+UNWATCHED = Gauge("gateway_unwatched", "What is open without a deadline, from tickets to pages of people; always 0.")
 BATCH_SECONDS = Histogram(
     "gateway_batch_seconds", "From taking a batch to its commit.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),

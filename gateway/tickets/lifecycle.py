@@ -83,15 +83,20 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
 
 DUTIES: dict[TicketState, Duty] = {
     _NEW: Duty(Responsible.DISPATCHER, "the next provider opens, or a dispatcher asks one by hand",
-               DueKind.ASK_AGAIN),
+               DueKind.ASK_AGAIN, instead={DueKind.ASK_AGAIN: Responsible.GATEWAY}),  # a lesser fault waits quietly
     _OFFERED: Duty(Responsible.PROVIDER, "an offer is answered, or the next providers are asked",
-                   DueKind.OFFER_EXPIRES),
+                   DueKind.OFFER_EXPIRES, also=(DueKind.NEXT_WAVE,)),
     _ASSIGNED: Duty(Responsible.PROVIDER, "the technician sets out in time for the arrival window",
-                    DueKind.START_TRAVEL, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END)),
+                    DueKind.START_TRAVEL, also=(DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.CUSTOMER_ANSWER),
+                    instead={DueKind.WINDOW_END: Responsible.DISPATCHER,  # it has passed, and nobody came
+                             DueKind.CUSTOMER_ANSWER: Responsible.CUSTOMER}),
     _EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE,
-                    also=(DueKind.WINDOW_END,)),
+                    also=(DueKind.WINDOW_END, DueKind.CUSTOMER_ANSWER),
+                    instead={DueKind.ETA_OVERDUE: Responsible.DISPATCHER,  # the window has passed
+                             DueKind.CUSTOMER_ANSWER: Responsible.CUSTOMER}),
     _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
-    _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL),
+    _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL,
+                   instead={DueKind.HOLD_UNTIL: Responsible.CUSTOMER}),  # they have not agreed to the price yet
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
 }
 
@@ -102,20 +107,24 @@ class WhenDue:
 
     takes: frozenset[Action] = frozenset()  # one of these; none: it asks whoever is responsible, and looks again
     pages: bool = False  # and if that leads nowhere somebody on call is paged, again and again until they act
+    then: frozenset[Action] = frozenset()  # what may follow such an action in the same plan
 
+
+_ASK = frozenset((Action.OFFER, Action.WAIT))
 
 WHEN_DUE: dict[DueKind, WhenDue] = {
-    DueKind.ASK_AGAIN: WhenDue(frozenset((Action.OFFER, Action.WAIT)), pages=True),
-    DueKind.OFFER_EXPIRES: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
-    DueKind.NEXT_WAVE: WhenDue(frozenset((Action.OFFER, Action.WAIT))),
+    DueKind.ASK_AGAIN: WhenDue(_ASK, pages=True),
+    DueKind.OFFER_EXPIRES: WhenDue(_ASK),
+    DueKind.NEXT_WAVE: WhenDue(frozenset((Action.OFFER,))),  # whoever was asked before may still answer
     DueKind.START_TRAVEL: WhenDue(),
     DueKind.WINDOW_ENDING: WhenDue(pages=True),
     DueKind.WINDOW_END: WhenDue(pages=True),
     DueKind.ETA_OVERDUE: WhenDue(pages=True),
     DueKind.WORK_OVERRUN: WhenDue(pages=True),
-    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,)), pages=True),  # a customer who has not said yes is rung
+    DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,)), pages=True, then=_ASK),  # who has not said yes is rung
     DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
-    DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN))),
+    # opened again, the customer may have to agree to the price first
+    DueKind.PROOF: WhenDue(frozenset((Action.CLOSE, Action.REOPEN)), then=_ASK | {Action.HOLD}),
 }
 
 
@@ -205,10 +214,8 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
     (VisitState.ON_SITE, VisitAction.LAPSE): VisitState.DONE,
 }
 
-VISIT_DUTIES: dict[VisitState, Duty] = {
-    VisitState.PLANNED: Duty(Responsible.PROVIDER, "the technician sets out", DueKind.START_TRAVEL),
-    VisitState.EN_ROUTE: Duty(Responsible.TECHNICIAN, "the technician arrives", DueKind.ETA_OVERDUE),
-    VisitState.ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
+VISIT_DUTIES: dict[VisitState, Duty] = {  # as those of its job
+    VisitState.PLANNED: DUTIES[_ASSIGNED], VisitState.EN_ROUTE: DUTIES[_EN_ROUTE], VisitState.ON_SITE: DUTIES[_ON_SITE],
 }
 
 

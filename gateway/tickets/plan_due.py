@@ -60,7 +60,7 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
     made of copies of `draft`."""
     for one in due.deadlines:
         if one.at is not None and one.at <= now:  # else something earlier in this plan has moved or ended it
-            _plan_deadline(one, sites[one.site_id], sites, policy, now)
+            plan_deadline(one, sites[one.site_id], sites, policy, now)
     for alarm_id, device_id, online in due.remote_fixes:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.try_until is not None and alarm.try_until <= now:
@@ -76,7 +76,8 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
     return complete(draft, policy, now)
 
 
-def _plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:
+def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:
+    """A deadline of a ticket, job, offer or visit has passed: lifecycle.WHEN_DUE says what may follow."""
     match due.kind:
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Set
 from typing import Any
 
-from sqlalchemy import func, true
+from sqlalchemy import bindparam, func, literal, true, union_all
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -46,6 +46,9 @@ DEADLINES: list[tuple[Any, Any, Any]] = [
     (Outage.next_at, true(), Outage.id), (OnCallPage.next_at, true(), OnCallPage.subject_id),
 ]
 
+_OVERDUE = union_all(*(select(literal(str(column)), column, whose).where(counts, column <= bindparam("now"))
+                       for column, counts, whose in DEADLINES))
+
 
 def next_deadline(session: Session, but: Iterable[str] = ()) -> Instant | None:
     """When the clock next has something to do; deadlines of the subjects in `but` do not count."""
@@ -61,13 +64,8 @@ def next_of(kind: DueKind, session: Session) -> Instant | None:
 
 def overdue(session: Session, now: Instant) -> list[str]:
     """What the clock should have looked at by now, and has not."""
-    return [f"{column} of {whose_id}: {now - at} ms ago" for column, counts, whose in DEADLINES
-            for at, whose_id in session.exec(select(column, whose).where(counts, column <= now))]
-
-
-def due_kinds(session: Session, now: Instant) -> set[DueKind]:
-    """The kinds of deadline that the clock finds passed at `now`."""
-    return set(session.exec(select(col(Due.kind)).where(col(Due.at) <= now)))
+    return [f"{column} of {whose_id}: {now - at} ms ago"
+            for column, at, whose_id in session.connection().execute(_OVERDUE, {"now": now})]
 
 
 def wait_until(at: Instant, story: Story) -> None:

@@ -1,6 +1,8 @@
 """A town with faults that need several skills, and all that anybody in it may do at any moment."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from enum import EnumMeta
 from functools import cache
@@ -125,11 +127,17 @@ LIKELY: dict[str, Sequence[type[Any]]] = {  # more often than others, so that th
 }
 NOBODY = Subject(SubjectKind.TICKET, "none")
 WHO = {"offer_id": "provider", "visit_id": "provider"}  # anything else: somebody at the desk
-ACTS: tuple[type[Any], ...] = get_args(Act)
+ACTS: tuple[type[Any], ...] = tuple(kind for form in get_args(Act) for kind in form.__subclasses__() or (form,))
 
 
 def _id(row: Any) -> Any:
     return row.subject if isinstance(row, OnCallPage) else row.id
+
+
+def _version(database: sqlite3.Connection) -> int:
+    """Another one whenever anybody else has committed a change."""
+    version: int = database.execute("PRAGMA data_version").fetchone()[0]
+    return version
 
 
 @cache
@@ -153,6 +161,7 @@ class RestlessTown:
 
     story: Story
     presses: int = 0
+    alone: bool = True  # nobody else writes to its database, an SQLite file
 
     def possible(self, over: bool = False) -> list[type[Any]]:
         """The acts for which there is something that they could be about; `over`: it may have ended long ago."""
@@ -182,11 +191,14 @@ class RestlessTown:
     def try_act(self, act: Any) -> bool:
         """Whether it was possible; else somebody reads why, and nothing has changed."""
         who = next((WHO[one.name] for one in fields(act) if one.name in WHO), "agent Anna")
-        try:
-            self.story.act(act, who)
-        except (Refused, NoSuch):
-            return False
-        return True
+        with closing(sqlite3.connect(self.story.gw.store.engine.url.database or "")) as database:
+            before, done = _version(database), True
+            try:
+                self.story.act(act, who)
+            except (Refused, NoSuch):
+                done = False
+            assert done or not self.alone or _version(database) == before, f"{act} was refused, and changed something"
+            return done
 
     def open_rows(self, name: str) -> list[Any]:
         table, is_open = ROWS[name]

@@ -3,8 +3,11 @@
 import shutil
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import currentframe
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -14,15 +17,15 @@ from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from gateway.model import DueKind, to_iso
+from gateway.model import Attempt, DueKind, to_iso
 from gateway.model.lifecycle import observed
 from gateway.store import Store
-from gateway.store.views.unwatched import unwatched
+from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.lifecycle import TRANSITIONS, WHEN_DUE, Action
+from gateway.tickets.plan_due import plan_deadline
 from tests.drivers import clock_only
+from tests.drivers.nothing_waits import waiting
 from tests.drivers.restless_town import RestlessTown, begin
-
-WALKS_ON = {Action.WAKE, Action.REOPEN}  # and then somebody is asked in the same plan
 
 
 @dataclass
@@ -78,7 +81,8 @@ def machine(explored: Explored, template: Path) -> type[RuleBasedStateMachine]:
             elif random.random() < 0.4:
                 clock_step(self.town, explored)
             else:
-                self.story.wait(random.choice((1, 20, 300, 1440)))
+                with only_what_the_table_says(explored):
+                    self.story.wait(random.choice((1, 20, 300, 1440)))
             note(f"it is {to_iso(self.story.now)}")
 
         @invariant()
@@ -89,7 +93,10 @@ def machine(explored: Explored, template: Path) -> type[RuleBasedStateMachine]:
         def teardown(self) -> None:
             try:
                 if sys.exc_info()[0] is None:  # else something has been found already
-                    explored.deadlines += clock_only.drive(self.story)
+                    with only_what_the_table_says(explored):
+                        explored.deadlines += clock_only.drive(self.story)
+                    check(self.town)
+                    assert self.story.all(Attempt, Attempt.kind == "unusable") == [], "it could not be worded"
             finally:
                 self.watching.__exit__(None, None, None)
                 self.story.gw.store.close()
@@ -99,31 +106,57 @@ def machine(explored: Explored, template: Path) -> type[RuleBasedStateMachine]:
 
 
 def check(town: RestlessTown) -> None:
-    """Nothing that is open waits without a deadline."""
+    """Nothing that is open waits without a deadline and a person."""
     with town.story.gw.store.read() as session:
-        left = [str(one) for one in unwatched(session)]
-        assert left == [], left
+        left = waiting(session, town.story.now)
+    assert left == [], left
 
 
 def clock_step(town: RestlessTown, explored: Explored, kind: DueKind | None = None) -> None:
-    """The next deadline (of that kind) passes; the clock does what WHEN_DUE says, and nothing else."""
+    """The next deadline (of that kind) passes; the clock does what the table says, and nothing else."""
     story = town.story
     with story.gw.store.read() as session:
         at = clock_only.next_deadline(session) if kind is None else clock_only.next_of(kind, session)
-        if at is None:
-            return
-        kinds = clock_only.due_kinds(session, clock_only.whole_minute(max(at, story.now)))
-    taken: list[Action] = []
-    with observed(lambda what, _, action: taken.append(Action(action)) if what in ("job", "ticket") else None):
+    if at is None:
+        return
+    with only_what_the_table_says(explored):
         clock_only.wait_until(at, story)
-    if kinds:
-        may = {action for kind in kinds for action in WHEN_DUE[kind].takes}
-        assert set(taken) <= may | ({Action.OFFER, Action.WAIT} if may & WALKS_ON else set()), (kinds, taken)
-        explored.by_the_clock |= {(kind, action) for kind in kinds for action in WHEN_DUE[kind].takes & set(taken)}
     story.wait()  # an offer that could not be delivered has lapsed meanwhile
     with story.gw.store.read() as session:
         left = clock_only.overdue(session, story.now)
     assert left == []
+
+
+@contextmanager
+def only_what_the_table_says(explored: Explored) -> Iterator[None]:
+    """Nobody acts within the block: jobs and tickets move only as WHEN_DUE says of a deadline that has passed, or
+    because the time of an alarm is over."""
+    wrong: list[tuple[DueKind | None, Action]] = []
+
+    def saw(what: str, _: StrEnum, action: StrEnum) -> None:
+        if what in ("job", "ticket"):
+            kind, alarm = _cause()
+            if kind is not None and action in WHEN_DUE[kind].takes:
+                explored.by_the_clock.add((kind, Action(action)))
+            elif not alarm and (kind is None or action not in WHEN_DUE[kind].then):
+                wrong.append((kind, Action(action)))
+
+    with observed(saw):
+        yield
+    assert wrong == []
+
+
+def _cause() -> tuple[DueKind | None, bool]:
+    """The deadline that is being handled, and whether an alarm is: read from the stack, because one sweep handles all
+    that has passed."""
+    frame = currentframe()
+    while frame is not None:
+        if frame.f_code is plan_deadline.__code__:
+            return frame.f_locals["due"].kind, False
+        if frame.f_code in (plan_suppression_over.__code__, plan_remote_fix_over.__code__):
+            return None, True
+        frame = frame.f_back
+    return None, False
 
 
 def explore(template: Path, towns: int, steps: int) -> Explored:

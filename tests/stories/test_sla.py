@@ -38,6 +38,7 @@ from gateway.tickets.actions import (
     CancelTicket,
     Depart,
     Finish,
+    HandBack,
     MergeTickets,
     OfferTo,
     ResolveTicket,
@@ -170,6 +171,22 @@ def test_a_page_because_the_customer_heard_nothing_ends_when_they_hear_something
     assert len(told(story, "sla_missed")) == paged
     assert all(PageReason.SLA_UPDATE not in page.why
                for page in story.all(OnCallPage, col(OnCallPage.closed_at).is_(None)))
+
+
+def test_when_a_late_visit_is_off_whoever_is_on_call_hears_again_of_the_time_that_is_still_over(story: Story) -> None:
+    promising(story, "policies: {standard: {calendar: always, targets: {critical: {solution: 1h}}}}")
+    story.says("alice-pump", flow_temp=80.0)
+    story.accept()
+    passes(story, "23T16:50", flow_temp=80.0)  # their window ended at half past four
+    page = story.one(OnCallPage)
+    assert page.why[0] is PageReason.SLA_SOLUTION
+    assert page.why[-1] is PageReason.NOBODY_CAME
+    told_so_far = len(told(story, "sla_missed"))
+    story.act(HandBack(story.one(Visit).id, "our car"), "provider")
+    story.accept()
+    passes(story, "23T17:14", flow_temp=80.0)
+    assert story.one(OnCallPage).why == (PageReason.SLA_SOLUTION,)
+    assert set(told(story, "sla_missed")[told_so_far:]) == {("dispatcher", "solution", "23T13:00", "sent")}
 
 
 def test_a_firm_that_accepts_is_the_first_response_and_nothing_more_is_said_of_it(story: Story) -> None:

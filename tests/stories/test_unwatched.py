@@ -5,9 +5,9 @@ from prometheus_client import REGISTRY
 from sqlmodel import col, update
 
 from gateway.flow.housekeeping import count_unwatched
-from gateway.model import Due, Job, Offer, Visit
+from gateway.model import Callback, Due, Job, Offer, OnCallPage, Promise, Visit
 from gateway.store import Store
-from gateway.tickets.actions import Depart
+from gateway.tickets.actions import ConnectCallback, Depart
 from tests.drivers.story import Story, begin
 
 
@@ -48,3 +48,18 @@ def test_a_visit_without_a_deadline_is_counted_and_so_is_its_job(story: Story) -
     story.accept()
     lose_deadlines(story, story.one(Visit).id)
     assert counted(story) == 2
+
+
+def test_a_call_that_nobody_promises_any_more_is_counted_and_so_is_one_without_an_outcome(story: Story) -> None:
+    story.press("alice-button", "p1")
+    assert counted(story) == 0
+    callback = story.one(Callback)
+    with story.gw.store.write() as session:
+        session.connection().execute(update(Promise).where(col(Promise.subject_id) == callback.id)
+                                     .values(state="cancelled"))
+    assert counted(story) == 1
+    story.act(ConnectCallback(callback.id))
+    assert counted(story) == 0
+    with story.gw.store.write() as session:
+        session.connection().execute(update(OnCallPage).values(next_at=None))
+    assert counted(story) == 2, "the call, and the page about it"

@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import HOURLY, NOON, Story, begin
+from tests.drivers.story import HEAT_PUMP, HOURLY, NOON, Story, begin, compiled
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
@@ -124,6 +124,21 @@ def test_nobody_comes_and_the_customer_hears_it_from_us_first(story: Story) -> N
     assert story.last_told(ALICE, TopicName.TECHNICIAN_ASSIGNED).facts["technician"] == "Stefan Suter"
     for said in ("Nobody came within the arrival window", "nobody is on the way", "Kunz Heating does not come"):
         assert any(said in line for line in story.timeline(story.ticket.id)), said
+
+
+def test_whoever_sets_out_after_the_window_is_given_the_time_for_the_way(story: Story) -> None:
+    visit = assigned(story)
+    until(story, 262)
+    story.act(Depart(visit.id), KARIN)
+    story.wait()
+    departed, problems = story.now, len(story.notifications(TopicName.VISIT_PROBLEM))
+    until(story, 304)  # half an hour to drive, and a quarter to spare
+    assert story.heard(ALICE, since=departed) == [TopicName.ON_THE_WAY]
+    assert story.heard(KUNZ, since=departed) == []
+    assert len(story.notifications(TopicName.VISIT_PROBLEM)) == problems
+    until(story, 308)
+    assert story.heard(KUNZ, since=departed) == [TopicName.TECHNICIAN_ASKED]
+    assert TopicName.VISIT_LATE in story.heard(ALICE, since=departed)
 
 
 def test_who_has_a_long_way_is_asked_earlier(story: Story) -> None:
@@ -275,6 +290,20 @@ def test_an_overrun_shifts_the_next_customers_promise_before_it_lapses(story: St
     assert (moved.window_from, moved.window_until) == (NOON + 195 * MINUTE, NOON + 315 * MINUTE)
     assert (told.facts["window_from"], told.facts["window_until"]) == (moved.window_from, moved.window_until)
     assert TopicName.VISIT_CHANGED not in story.heard(ALICE)
+
+
+def test_the_profile_says_how_long_the_work_takes_on_such_a_device(story: Story) -> None:
+    longer = compiled(f"{HEAT_PUMP}work_minutes: 120\n", "heat-pump.yaml")
+    story.gw.profiles = {**story.gw.profiles, longer.id: longer}
+    first = assigned(story)
+    second = assigned(story, "bob-pump", window_from=NOON + HOUR, window_until=NOON + 3 * HOUR)
+    third = assigned(story, "charlie-pump", window_from=NOON + 4 * HOUR, window_until=NOON + 5 * HOUR)
+    story.act(Arrive(first.id), KARIN)
+    assert [due.at for due in story.due(first.id) if due.kind is DueKind.WORK_OVERRUN] == [story.now + 150 * MINUTE]
+    story.act(ReportOverrun(first.id, 180), KARIN)
+    moved = again(story, second)
+    assert moved.window_from > second.window_from
+    assert again(story, third).window_from >= moved.window_from + 2 * HOUR, "Bob's pump takes two hours as well"
 
 
 def test_work_without_an_answer_warns_the_next_customer_and_then_a_dispatcher(story: Story) -> None:

@@ -6,7 +6,22 @@ from sqlalchemy import ColumnElement, and_, exists, literal, or_, union_all
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
-from gateway.model import Due, Job, JobTicket, Offer, Subject, SubjectKind, Ticket, TicketState, Visit
+from gateway.callbacks.lifecycle import OPEN, WAITING
+from gateway.model import (
+    Callback,
+    Due,
+    Job,
+    JobTicket,
+    Offer,
+    OnCallPage,
+    Promise,
+    PromiseState,
+    Subject,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    Visit,
+)
 from gateway.tickets.lifecycle import UNSETTLED
 
 
@@ -17,6 +32,8 @@ def _runs(subject_id: Mapped[Any]) -> ColumnElement[bool]:
 _OFFER_RUNS = exists().where(col(Offer.job_id) == Job.id, col(Offer.closed_at).is_(None), _runs(col(Offer.id)))
 _HAS_JOB = exists().where(col(JobTicket.ticket_id) == Ticket.id, col(Job.id) == JobTicket.job_id,
                           col(Job.closed_at).is_(None))
+_CALL_PROMISED = exists().where(col(Promise.subject_id) == Callback.id, col(Promise.state) == PromiseState.OPEN)
+_CALLER_PAGED = exists().where(col(OnCallPage.subject_id) == Callback.id, col(OnCallPage.next_at).is_not(None))
 _QUESTION = union_all(
     select(literal(str(SubjectKind.JOB)), Job.id).where(
         col(Job.closed_at).is_(None), ~_runs(col(Job.id)), ~_runs(col(Job.visit_id)), ~_OFFER_RUNS),
@@ -25,9 +42,15 @@ _QUESTION = union_all(
     select(literal(str(SubjectKind.TICKET)), Ticket.id).where(col(Ticket.closed_at).is_(None), or_(
         and_(col(Ticket.state).in_(UNSETTLED), ~_HAS_JOB),
         and_(col(Ticket.state) == TicketState.RESOLVED, ~_runs(col(Ticket.id))))),
+    select(literal(str(SubjectKind.CALLBACK)), Callback.id).where(or_(
+        and_(col(Callback.state).in_(WAITING), ~_CALL_PROMISED),
+        and_(col(Callback.state).in_(OPEN - WAITING), ~_CALLER_PAGED))),
+    select(OnCallPage.subject_kind, OnCallPage.subject_id).where(
+        col(OnCallPage.closed_at).is_(None), col(OnCallPage.next_at).is_(None)),
 )
 
 
 def unwatched(session: Session) -> list[Subject]:
-    """Open tickets, jobs, offers and visits for which no deadline runs: a mistake of ours, always empty."""
+    """Open tickets, jobs, offers, visits and callbacks for which no deadline runs, and those of which somebody on call
+    has been told and nobody else ever will be: a mistake of ours, always empty."""
     return [Subject(SubjectKind(kind), row_id) for kind, row_id in session.connection().execute(_QUESTION)]

@@ -86,14 +86,15 @@ def page_dispatcher(draft: Draft, policy: Policy, subject: Paged, why: PageReaso
     if page is None:
         where = subject_of(subject)
         page = OnCallPage(id=policy.new_id("R"), subject_kind=where.kind, subject_id=where.id, site_id=subject.site_id,
-                          role=role, reasons=[str(why)], urgent=urgent, facts=dict(facts or {}), opened_at=now)
+                          role=role, reasons=[str(why)], urgent=urgent, facts={str(why): dict(facts or {})},
+                          opened_at=now)
         draft.add(page)
     elif why not in page.why or (urgent and not page.urgent):
         page.reasons = [reason for reason in page.reasons if reason != why] + [str(why)]
-        page.urgent, page.facts = page.urgent or urgent, dict(facts or {})
+        page.urgent, page.facts = page.urgent or urgent, page.facts | {str(why): dict(facts or {})}
         move(page, Action.RAISE, now)
     else:
-        page.facts = page.facts | dict(facts or {})
+        _add_facts(page, why, facts or {})
         return page
     page_next(page, subject, draft, policy, now, heard_at)
     return page
@@ -116,7 +117,7 @@ def tell_again(page: OnCallPage, subject: Paged, occurrence: str, draft: Draft, 
     """It has happened again while the page is open: whoever was paged last hears it at once, also when somebody sees
     to it. `occurrence`: what makes it another message."""
     rungs = ladder(page.role, policy.on_call, policy.service, now)
-    page.facts = page.facts | dict(facts)
+    _add_facts(page, page.why[-1], facts)
     _tell(page, next((rung for rung in rungs if rung.person == page.paged), rungs[0]), subject, occurrence, draft,
           policy, now, heard_at)
 
@@ -157,13 +158,15 @@ def acknowledge(subject: Paged, draft: Draft, who: Actor, now: Instant) -> None:
 def watch_outcome(callback: Callback, draft: Draft, policy: Policy, who: Actor, now: Instant, facts: Mapping[str, Any]
                   ) -> None:
     """Somebody speaks with the customer: without an outcome others are paged after a while."""
+    reason = PageReason.CALL_WITHOUT_OUTCOME
     for page in _open_pages(draft, callback):
-        page.reasons = [*page.reasons, str(PageReason.CALL_WITHOUT_OUTCOME)]
+        page.reasons = [*page.reasons, str(reason)]
+        _add_facts(page, reason, facts)
     if not _open_pages(draft, callback):
         draft.add(OnCallPage(
             id=policy.new_id("R"), subject_kind=SubjectKind.CALLBACK, subject_id=callback.id, site_id=callback.site_id,
             role=OnCallRole.EMERGENCY if callback.emergency else OnCallRole.DISPATCHER, urgent=callback.emergency,
-            reasons=[str(PageReason.CALL_WITHOUT_OUTCOME)], facts=dict(facts), opened_at=now))
+            reasons=[str(reason)], facts={str(reason): dict(facts)}, opened_at=now))
     acknowledge(callback, draft, who, now)
 
 
@@ -223,6 +226,11 @@ def _keep(page: OnCallPage, reasons: list[PageReason], now: Instant) -> None:
         move(page, Action.END, now)
     elif len(reasons) < len(page.reasons):
         page.reasons = [str(reason) for reason in reasons]
+        page.facts = {reason: page.facts[reason] for reason in page.reasons}
+
+
+def _add_facts(page: OnCallPage, reason: PageReason, facts: Mapping[str, Any]) -> None:
+    page.facts = page.facts | {str(reason): page.facts.get(str(reason), {}) | dict(facts)}
 
 
 def _just_acknowledged(page: OnCallPage, who: Actor, now: Instant) -> bool:
@@ -232,9 +240,10 @@ def _just_acknowledged(page: OnCallPage, who: Actor, now: Instant) -> bool:
 
 def _tell(page: OnCallPage, rung: Rung, subject: Paged, occurrence: str, draft: Draft, policy: Policy, now: Instant,
           heard_at: Instant | None, **turn: Any) -> None:
-    topic = _TOPICS.get(page.why[-1], TopicName.PLEASE_LOOK)
+    reason = page.why[-1]
+    topic, mine = _TOPICS.get(reason, TopicName.PLEASE_LOOK), page.facts[reason]
     for recipient in rung.recipients:
-        facts = page.facts | {"role": str(page.role), "reason": page.reasons[-1]} | turn | _reader(recipient, policy)
+        facts = mine | {"role": str(page.role), "reason": str(reason)} | turn | _reader(recipient, policy)
         draft.add(notify(policy, recipient, topic, subject, occurrence, now, facts=facts, heard_at=heard_at))
 
 

@@ -37,7 +37,7 @@ def by_the_clock(state: TicketState) -> WhenDue:
     duty = DUTIES[state]
     assert isinstance(duty.deadline, DueKind), f"{state}: the deadline is no row of `due`"
     passed = [WHEN_DUE[kind] for kind in (duty.deadline, *duty.also)]
-    return WhenDue(frozenset().union(*(one.takes for one in passed)), any(one.pages for one in passed))
+    return WhenDue(frozenset().union(*(one.takes for one in passed)), pages=any(one.pages for one in passed))
 
 
 @pytest.mark.parametrize("state", sorted(OPEN))
@@ -63,6 +63,10 @@ def test_the_clock_alone_leads_to_an_end_or_pages_a_person(state: TicketState) -
 
 def test_every_deadline_has_its_answer() -> None:
     assert set(WHEN_DUE) == set(DueKind)
+
+
+def test_who_else_a_deadline_may_be_waiting_for_is_said_of_deadlines_that_the_state_has() -> None:
+    assert all(set(duty.instead) <= {duty.deadline, *duty.also} for duty in DUTIES.values())
 
 
 def test_a_visit_is_watched_by_deadlines_that_page_somebody_in_the_end() -> None:

@@ -134,10 +134,10 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
     for device, verdict in findings:
         if isinstance(verdict, Pressed):
             presses.setdefault(device.device_id, set()).add(verdict.press_id or "")
-    loads = None if all(isinstance(f.verdict, Pressed) for f in findings) else provider_loads(session, now)
+    troubled = {finding.device.device_id for finding in findings if not isinstance(finding.verdict, Pressed)}
+    loads = provider_loads(session, now) if troubled else None
     draft = Draft()
-    device_ids = {finding.device.device_id for finding in findings}
-    contexts = planning.planning_contexts(session, draft, device_ids, presses, loads)
+    contexts = planning.planning_contexts(session, draft, troubled, presses, loads)
     apply(session, plan_findings(findings, contexts, draft, gw.policy, now))
     return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
                if before is None or before["fixed_by"] is None)

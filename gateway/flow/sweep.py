@@ -22,10 +22,10 @@ SWEEP = 500  # devices a sweep looks at in one transaction
 def sweep(gw: Gateway, now: Instant) -> int:
     """Processes due devices, offers, tickets, callbacks and alarms. Returns how many rows it processed."""
     with gw.store.read() as session:
-        if not due_work.has_work(session, now):
-            return 0
-    looked = (retry_on_conflict(lambda: _sweep_devices(gw, now)) + retry_on_conflict(lambda: _sweep_work(gw, now))
-              + retry_on_conflict(lambda: _sweep_pages(gw, now)))
+        due = due_work.what_is_due(session, now)
+    looked = (retry_on_conflict(lambda: _sweep_devices(gw, now)) if due.devices else 0)
+    looked += (retry_on_conflict(lambda: _sweep_work(gw, now)) if due.work else 0)
+    looked += (retry_on_conflict(lambda: _sweep_pages(gw, now)) if due.pages else 0)
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON
 
 from gateway.model.reasons import RefusedReason
-from gateway.model.row import Row, table_of
+from gateway.model.row import Row, columns_of, table_of, unattached
 
 R = TypeVar("R", bound=Row)
 
@@ -69,8 +69,8 @@ class Draft:
         known = copies.get(key)
         if known is None:
             mine = row.__dict__
-            before = {name: mine[name] for name in _columns(kind)}
-            known = copies[key] = _unattached(kind, before), before
+            before = {name: mine[name] for name in columns_of(kind)}
+            known = copies[key] = unattached(kind, before), before
         return known[0]  # type: ignore[return-value]
 
     def add(self, *rows: Row) -> None:
@@ -96,22 +96,11 @@ class Draft:
         return Plan([row for rows in self._added.values() for row in rows], changes)
 
 
-def _unattached(kind: type[Row], values: dict[str, Any]) -> Row:
-    copy: Row = kind.__new__(kind)
-    copy.__dict__.update(values)
-    return copy
-
-
 def _change(kind: type[Row], row: Row, before: dict[str, Any]) -> Change:
     now = row.__dict__
-    values = {name: now[name] for name in _columns(kind) if now[name] != before[name]}
+    values = {name: now[name] for name in columns_of(kind) if now[name] != before[name]}
     return Change(kind, before["id"], values, {
         name: before[name] for name in _comparable(kind) if name in values or name in ("state", "closed_at")}, now)
-
-
-@cache
-def _columns(kind: type[Row]) -> tuple[str, ...]:
-    return tuple(column.name for column in table_of(kind).columns)
 
 
 @cache

@@ -2,11 +2,12 @@
 
 import secrets
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import BigInteger, Column, Integer, Table
 from sqlmodel import SQLModel
 
+R = TypeVar("R", bound="Row")
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32: no I, L, O, U
 
 
@@ -44,6 +45,19 @@ class Row(SQLModel):
 def table_of(kind: type[SQLModel]) -> Table:
     """The table that a model stands for, as the database has it."""
     return SQLModel.metadata.tables[str(kind.__tablename__)]
+
+
+@cache
+def columns_of(kind: type[SQLModel]) -> tuple[str, ...]:
+    """The names of its columns, in the table's order."""
+    return tuple(column.name for column in table_of(kind).columns)
+
+
+def unattached(kind: type[R], values: dict[str, Any]) -> R:
+    """A row with these values, all of its columns, that belongs to no session."""
+    row: R = kind.__new__(kind)
+    row.__dict__.update(values)
+    return row
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice, product
 
 from gateway.config.error_messages import did_you_mean
@@ -28,6 +29,12 @@ _TRIALS = 500  # combinations of sample values that a new condition is tried on
 
 def compile_condition(rule: str, source: str, types: Mapping[str, type]) -> Condition:
     """`types`: the declared signals. Raises BadExpression for anything but a true-or-false expression over them."""
+    return _compile(rule, source, tuple(types.items()))
+
+
+@lru_cache(1000)  # a process compiles the same profiles again for each check, test and backtest
+def _compile(rule: str, source: str, declared: tuple[tuple[str, type], ...]) -> Condition:
+    types = dict(declared)
     program, words = parsed(source), tokens(source)
     check_functions(source, program.functions(), NAMES)
     _check_names(tuple(program.variables()), types, source, words)

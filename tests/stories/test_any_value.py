@@ -6,7 +6,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.explain import format
@@ -18,6 +18,7 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
 from gateway.web.pages import alarm_details, sparkline
+from tests.drivers.examples import examples
 from tests.drivers.web_driver import accept, read, web_story
 from tests.fixtures.any_facts import every_fact
 
@@ -31,7 +32,7 @@ any_time = st.one_of(st.sampled_from(TIMES), st.integers(-(10**20), 10**20))
 any_text = st.text(st.characters(categories=("L", "N", "P", "Z", "Cc", "Cf", "Co", "Cn")), max_size=400)
 any_value = st.one_of(any_number, any_text, st.none(), st.lists(any_number, max_size=3),
                       st.dictionaries(st.text(max_size=5), any_number, max_size=3))
-anything = settings(derandomize=True, deadline=None, max_examples=150, database=None)
+anything = examples(150)
 
 
 @anything

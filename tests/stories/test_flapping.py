@@ -80,7 +80,7 @@ def test_each_return_doubles_the_time_that_it_must_stay_away(story: Story) -> No
     assert state(story) == TicketState.OFFERED
     story.wait(seconds=11)
     assert state(story) == TicketState.RESOLVED
-    flap(story, times=40, seconds=100)  # an hour and a half
+    flap(story, times=18, seconds=100)  # an hour
     told = [topic for topic, _ in topics(story, ALICE) if topic != TopicName.STILL_LOOKING]
     assert len(told) == 5  # told once more that it is back; that it goes on and off is no news
 

@@ -232,6 +232,7 @@ def test_who_presses_is_answered_with_the_page(there: OutageWeb, web: httpx.Clie
     assert "The homes there speak to us again." in read(web.get(page))
 
 
+@pytest.mark.slow
 def test_every_state_of_the_outage_its_ticket_and_the_home_has_its_page(there: OutageWeb, web: httpx.Client) -> None:
     there.cut()
     there.accept("Stefan Suter")

@@ -13,7 +13,7 @@ from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unkn
 from gateway.notifications.messages import Message
 from gateway.store import Store, outbox
 from gateway.tickets.actions import AcceptOffer, Arrive, CancelTicket, DeclineOffer, Depart
-from tests.drivers.story import Story, begin
+from tests.drivers.story import HOURLY, Story, begin
 
 EVENING = from_iso("2026-11-23T20:30:00+01:00")  # Alice sleeps from 22:00 to 07:00
 NIGHT = from_iso("2026-11-23T23:30:00+01:00")
@@ -23,7 +23,7 @@ WORD, WINDOW, ETA = PromiseKind.NEXT_WORD, PromiseKind.ARRIVAL_WINDOW, PromiseKi
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def told(story: Story, *kinds: PromiseKind) -> list[Promise]:
@@ -59,9 +59,8 @@ def nobody_can(story: Story) -> None:
 
 def goes_on(story: Story, until: Instant, **signals: float) -> None:
     """Time passes, and the pump still reports what it did."""
-    while story.now < until:
-        story.says("alice-pump", **signals)
-        story.wait(minutes=5)
+    story.says("alice-pump", **signals)
+    story.keep_saying("alice-pump", (until - story.now) / MINUTE, **signals)
 
 
 def test_we_are_looking_says_by_when_they_hear_again(story: Story) -> None:

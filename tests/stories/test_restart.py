@@ -128,6 +128,20 @@ def test_a_rule_that_was_pending_and_is_over_stays_quiet_after_a_restart(house: 
     assert house.all(Alarm) == []
 
 
+def test_a_fault_that_was_read_late_is_raised_by_the_gateway_that_comes_back(house: House) -> None:
+    house.hear("pump-0/telemetry", f'{{"ts": {NOON - 20 * SECOND}, "values": {{"flow_temp": 82}}}}', NOON)
+    house.restart()
+    back = NOON + MINUTE
+    for second in range(15):
+        house.tick(back + second * SECOND, since=back)
+        assert house.all(Alarm) == []  # what was sent while nobody listened comes first
+    house.restart()
+    for second in range(15, 18):
+        house.tick(back + second * SECOND, since=back)
+    assert (house.one(Alarm).rule, house.one(Alarm).opened_at) == ("overheating", NOON - 20 * SECOND)
+    assert house.one(Ticket).device_id == "pump-0"
+
+
 def test_an_offer_lapses_at_its_time_and_not_before_whoever_runs_then(house: House) -> None:
     house.break_down("pump-0", NOON)
     until = house.one(Offer).expires_at

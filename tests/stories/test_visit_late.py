@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import HOURLY, NOON, Story, begin
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
@@ -53,7 +53,7 @@ KARIN = "technician Karin Kunz"
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def assigned(story: Story, device: str = "alice-pump", **window: Any) -> Visit:
@@ -340,6 +340,7 @@ def test_a_customer_says_that_nobody_came_and_is_believed_only_when_the_time_is_
     story.wait()
     assert story.last_told(DISPATCHER, TopicName.VISIT_PROBLEM).facts["why"]["reason"] == ReasonKind.NOBODY_CAME_SAID
     story.act(Finish(visit.id, "done"), KARIN)
+    story.wait(minutes=1)
     with pytest.raises(Refused, match=RefusedReason.NOTHING_TO_ANSWER):
         story.act(ReportMissed(story.ticket.id), "customer Alice Keller")
 

@@ -28,7 +28,7 @@ from gateway.tickets.actions import (
     Finish,
     KeepVisit,
 )
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import HOURLY, NOON, Story, begin
 
 ALICE, KUNZ, SEEBLICK = customer("alice"), provider("kunz"), provider("seeblick")
 KARIN, HERSELF = "technician Karin Kunz", "customer Alice Keller"
@@ -38,7 +38,7 @@ WELL = {"flow_temp": 40.0, "pressure": 1.6}
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def assigned(story: Story, technician: str = "Karin Kunz") -> Visit:
@@ -87,9 +87,12 @@ def test_it_clears_while_somebody_is_to_come_and_the_customer_does_not_need_them
     assert (story.ticket.state, story.ticket.resolved_by) == (TicketState.RESOLVED, "telemetry")
     assert story.heard(ALICE)[-1] == TopicName.RESOLVED
     assert story.heard(firm)[-1] == TopicName.OFFER_WITHDRAWN
-    assert any("does not need the visit any more" in line for line in story.timeline(story.ticket.id))
+    said = story.timeline(story.ticket.id)
+    assert any("does not need the visit any more" in line for line in said)
+    story.act(DropVisit(story.ticket.id), HERSELF)  # a second tap
+    assert story.timeline(story.ticket.id) == said
     with pytest.raises(Refused, match=RefusedReason.NOTHING_TO_ANSWER):
-        story.act(DropVisit(story.ticket.id), HERSELF)
+        story.act(KeepVisit(story.ticket.id), HERSELF)
 
 
 def test_it_clears_and_the_customer_wants_the_visit_all_the_same(story: Story) -> None:

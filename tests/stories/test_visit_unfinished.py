@@ -27,7 +27,7 @@ from gateway.model.reasons import ReasonKind, RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from gateway.tickets.actions import AcceptOffer, Arrive, ContestNoAccess, Finish, LogCall
-from tests.drivers.story import NOON, Story, begin
+from tests.drivers.story import HOURLY, NOON, Story, begin
 
 ALICE, KUNZ = customer("alice"), provider("kunz")
 KARIN, HERSELF = "technician Karin Kunz", "customer Alice Keller"
@@ -35,7 +35,7 @@ KARIN, HERSELF = "technician Karin Kunz", "customer Alice Keller"
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    return begin(both_stores, HOURLY)
 
 
 def arrived(story: Story, **window: Any) -> Visit:

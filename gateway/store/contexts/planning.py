@@ -34,14 +34,26 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
-from gateway.model.row import table_of
+from gateway.model.row import columns_of, table_of, unattached
 from gateway.store.contexts.on_call import load_open_pages
-from gateway.store.contexts.suppression import add_suppression, suppression_context
+from gateway.store.contexts.suppression import add_hubs, add_suppression, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
+
+_OPEN_ALARM = col(Alarm.closed_at).is_(None)
+_TRIED = col(Alarm.command_id).is_not(None)
+_OPEN_TICKET = col(Ticket.closed_at).is_(None)
+_OPEN_CALLBACK = col(Callback.closed_at).is_(None)
+_OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
+_VALID = col(Link.revoked_at).is_(None)
+_FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
+_PRESSES = select(PressRecord).where(col(PressRecord.press_id).in_(bindparam("ids", expanding=True)),
+                                     col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
+_LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
+    col(PressRecord.received_at).desc()).limit(1)
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -49,16 +61,21 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = (),
                       visit_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
-    batch. Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
+    batch; a press concerns neither alarms nor tickets, so where nothing but presses happened they are not read.
+    Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
     those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
     workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids` are in it even when
     they are over."""
     works = {} if sites is None else sites
+    presses = press_ids or {}
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
-    wanted = set(device_ids)
+    troubled = set(device_ids)
+    wanted = troubled | presses.keys()
     devices = _by_id(session, Device, wanted - known.keys())
-    places = lock_sites(session, ({device.site_id for device in devices.values()} | set(site_ids)) - works.keys())
-    tickets = _tickets(session, draft, places, visit_ids)
+    troubled_sites = {device.site_id for device in devices.values() if device.id in troubled} | set(site_ids)
+    places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
+    only_pressed = places.keys() - troubled_sites
+    tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
@@ -70,10 +87,12 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
-    _add_alarms(session, draft, contexts)
+    with_alarms = {one: context for one, context in contexts.items() if context.site.id not in only_pressed}
+    _add_alarms(session, draft, with_alarms)
+    add_hubs(session, draft, with_alarms)
+    add_suppression(session, contexts, around)
     _add_work(session, draft, fresh, tickets)
-    _add_callbacks(session, draft, contexts, press_ids or {})
-    add_suppression(session, draft, contexts, around)
+    _add_callbacks(session, draft, contexts, presses)
     load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
@@ -104,7 +123,7 @@ def profiles_in_use(session: Session) -> dict[str, int]:
 
 def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids: Iterable[str]) -> list[Ticket]:
     """The open tickets of these sites, those that were merged into them, and those of these visits."""
-    tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, col(Ticket.closed_at).is_(None))
+    tickets = _copies(session, draft, Ticket, Ticket.site_id, site_ids, _OPEN_TICKET)
     tickets += _copies(session, draft, Ticket, Ticket.merged_into, [ticket.id for ticket in tickets])
     if visits := set(visit_ids):
         known = {ticket.id for ticket in tickets}
@@ -116,10 +135,9 @@ def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids:
 
 def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
     """Adds the devices' open alarms, and the newest remote fix of each rule, whatever its outcome."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.closed_at).is_(None)):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _OPEN_ALARM):
         contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, col(Alarm.command_id).is_not(None),
-                         order=Alarm.opened_at):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _TRIED, order=Alarm.opened_at):
         contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
     newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
@@ -163,8 +181,8 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
     for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
         by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
     _add_links(session, draft, by_ticket, by_offer, by_visit)
-    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job],
-                           col(Promise.state) == PromiseState.OPEN, order=Promise.made_at):
+    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job], _OPEN_PROMISE,
+                           order=Promise.made_at):
         subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
     for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
@@ -175,8 +193,7 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
 def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork], by_offer: Mapping[str, SiteWork],
                by_visit: Mapping[str, SiteWork]) -> None:
     came_of = {work.visits[visit_id].offer_id: visit_id for visit_id, work in by_visit.items()}
-    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit],
-                        col(Link.revoked_at).is_(None)):
+    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit], _VALID):
         if link.purpose == LinkPurpose.FOLLOW:
             by_ticket[link.subject_id].follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
@@ -193,14 +210,8 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
     by_site: dict[str, list[PlanningContext]] = defaultdict(list)
     for context in contexts.values():
         by_site[context.site.id].append(context)
-    wanted = {press_id for ids in press_ids.values() for press_id in ids}
-    presses = [*_where(session, PressRecord, PressRecord.press_id, wanted,
-                       col(PressRecord.device_id).in_(list(press_ids)))]
-    for device_id in press_ids:
-        presses += session.exec(select(PressRecord).where(PressRecord.device_id == device_id)
-                                .order_by(col(PressRecord.received_at).desc()).limit(1))
-    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site,
-                                          col(Callback.closed_at).is_(None))}
+    presses = _presses(session, contexts, press_ids)
+    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site, _OPEN_CALLBACK)}
     open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
     for context in contexts.values():
         context.open_callbacks = open_callbacks
@@ -215,13 +226,23 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _copies(session, draft, Link, Link.subject_id, callbacks, col(Link.purpose) == LinkPurpose.FOLLOW):
+    for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
         for context in by_site[callbacks[link.subject_id].site_id]:
             context.work.follow[link.subject_id] = link
-    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks,
-                           col(Promise.state) == PromiseState.OPEN):
+    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks, _OPEN_PROMISE):
         for work in {id(one.work): one.work for one in by_site[callbacks[promise.subject_id].site_id]}.values():
             work.promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_ids: Mapping[str, set[str]]
+             ) -> list[PressRecord]:
+    """Those with these ids, and the last of each device that needs it."""
+    wanted = {press_id for ids in press_ids.values() for press_id in ids}
+    presses = list(session.exec(_PRESSES, params={"ids": list(wanted), "devices": list(press_ids)})) if wanted else []
+    for device_id, ids in press_ids.items():
+        if "" in ids or contexts[device_id].known_outage is not None:
+            presses += session.exec(_LAST_PRESS, params={"device": device_id})
+    return presses
 
 
 def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
@@ -256,16 +277,18 @@ def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: It
 
 
 def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
+    """Rows that belong to no session, which would take a third of the time to watch them for changes."""
     wanted = list(ids)
     if not wanted:
         return []
-    statement = _in(table, column)
-    if also:
-        statement = statement.where(*also)
-    return list(session.exec(statement if order is None else statement.order_by(order), params={"ids": wanted}))
+    names = columns_of(table)
+    found = session.connection().execute(_in(table, column, also, order), {"ids": wanted})
+    return [unattached(table, dict(zip(names, values, strict=True))) for values in found]
 
 
 @cache
-def _in(table: type[R], column: Any) -> Any:
-    """The rows whose `column` is in `:ids`; building a statement takes as long as running it."""
-    return select(table).where(col(column).in_(bindparam("ids", expanding=True)))
+def _in(table: type[R], column: Any, also: tuple[Any, ...], order: Any) -> Any:
+    """The rows whose `column` is in `:ids`, built once, as that takes as long as running it: so `also` is built once
+    too."""
+    statement = table_of(table).select().where(col(column).in_(bindparam("ids", expanding=True)), *also)
+    return statement if order is None else statement.order_by(order)

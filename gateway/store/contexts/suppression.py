@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from sqlalchemy import bindparam, exists
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -23,6 +24,10 @@ from gateway.tickets.context import PlanningContext
 
 _OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
 _WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
+_ANY = select(exists(_OUTAGES), exists(_WINDOWS))
+_WAIT_FOR_HUB = select(Alarm).where(
+    Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(bindparam("hubs", expanding=True)),
+    col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
 _CARRIER_KINDS = (OutageKind.GATEWAY, OutageKind.NETWORK)
 _AREA_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)
 
@@ -39,13 +44,13 @@ class SuppressionContext(NamedTuple):
 
 def suppression_context(session: Session) -> SuppressionContext:
     """The open outages and maintenance windows of all devices; mostly there are none."""
-    return SuppressionContext(list(session.exec(_OUTAGES)), list(session.exec(_WINDOWS)))
+    outages, windows = session.connection().execute(_ANY).one()
+    return SuppressionContext(list(session.exec(_OUTAGES)) if outages else [],
+                              list(session.exec(_WINDOWS)) if windows else [])
 
 
-def add_suppression(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext],
-                    around: SuppressionContext) -> None:
-    """Adds to each PlanningContext what may explain that its device is silent."""
-    _add_hubs(session, draft, contexts)
+def add_suppression(session: Session, contexts: Mapping[str, PlanningContext], around: SuppressionContext) -> None:
+    """Adds to each PlanningContext what is known of its area: outages, and what is planned."""
     if around.outages:
         _add_outages(session, contexts, {row.id: row for row in around.outages})
     for context in contexts.values():
@@ -53,16 +58,14 @@ def add_suppression(session: Session, draft: Draft, contexts: Mapping[str, Plann
                         if window.area_id in context.area_ids]
 
 
-def _add_hubs(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext]) -> None:
+def add_hubs(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext]) -> None:
+    """Adds to each PlanningContext whether its hub is silent, and which alarms wait for it as a hub."""
     hubs = {context.device.via for context in contexts.values() if context.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
     for context in contexts.values():
         context.hub_silent = context.device.via in gone
-    waiting = select(Alarm).where(
-        Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(list(contexts)),
-        col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
-    for alarm in session.exec(waiting):
+    for alarm in session.exec(_WAIT_FOR_HUB, params={"hubs": list(contexts)}) if contexts else ():
         contexts[alarm.suppressed_by_id or ""].children.append(draft.copy(alarm))
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calendars.opening_hours import (
@@ -20,6 +20,7 @@ from gateway.calendars.opening_hours import (
 )
 from gateway.calendars.working_time import promise_after
 from gateway.model import DAY, HOUR, MINUTE, from_iso, local, to_iso
+from tests.drivers.examples import examples
 
 ZURICH = "Europe/Zurich"
 OFFICE = {day: [["08:00", "12:00"], ["13:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
@@ -236,7 +237,7 @@ def _on_the_wall(hours: dict[str, list[tuple[str, str]]], zone: str, now: int) -
         ends < begins and text < ends for begins, ends in hours.get(yesterday, ()))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(_weeks, _zones, _moments)
 def test_open_means_what_the_clock_on_the_wall_shows(
     hours: dict[str, list[tuple[str, str]]], zone: str, now: int
@@ -256,7 +257,7 @@ def _day_and_time(zone: str, now: int) -> tuple[int, int]:
     return divmod(now + round(offset.total_seconds()) * 1000, DAY)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(_weeks, _zones, _moments)
 def test_spans_begin_and_end_exactly_where_open_changes(
     hours: dict[str, list[tuple[str, str]]], zone: str, now: int
@@ -275,7 +276,7 @@ def test_spans_begin_and_end_exactly_where_open_changes(
     assert is_open(Calendar(zone, hours), between) == any(begins <= between < ends for begins, ends in spans)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(_weeks, _zones, _moments, st.integers(0, 3000))
 def test_a_promise_holds_exactly_the_open_minutes_it_was_given(
     hours: dict[str, list[tuple[str, str]]], zone: str, now: int, minutes: int

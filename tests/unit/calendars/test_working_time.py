@@ -4,13 +4,14 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calendars.days_off import DaysOff
 from gateway.calendars.opening_hours import DAYS, Calendar, next_opening, open_spans
 from gateway.calendars.working_time import add, between
 from gateway.model import DAY, HOUR, MINUTE, from_iso, local
+from tests.drivers.examples import examples
 
 BERLIN = "Europe/Berlin"
 WEEK = ("mon", "tue", "wed", "thu", "fri")
@@ -120,7 +121,7 @@ _moments = st.one_of(st.integers(from_iso("2026-01-01T00:00:00Z"), from_iso("202
                      st.integers(-3 * DAY, DAY).map(lambda away: from_iso("2026-10-25T01:00:00Z") + away))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(_weeks, _zones, _moments, st.integers(0, 100 * 60))
 def test_what_has_been_added_lies_between(hours: dict[str, list[list[str]]], zone: str, since: int, minutes: int
                                           ) -> None:

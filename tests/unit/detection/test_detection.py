@@ -1,6 +1,6 @@
 """Pure judgement: profile, state, signal and time in; what changed out."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.detection import ClaimedDevice, Cleared, ClockTick, Pressed, Raised, Verdict
@@ -10,6 +10,7 @@ from gateway.model import MINUTE, SECOND, Instant
 from gateway.model.signals import FaultCode, Presence, Press, Signal, Telemetry
 from gateway.model.states import RulePhase
 from tests.drivers.device_stepper import DeviceStepper
+from tests.drivers.examples import examples
 from tests.drivers.story import HEAT_PUMP
 
 PUMP = compile_profile(HEAT_PUMP, "heat-pump.yaml")
@@ -139,7 +140,7 @@ def alarms_of(memory: DeviceMemory) -> set[str]:
             *(("stale",) if memory.stale_since is not None else ())}
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(st.lists(st.tuples(moments, st.integers(-5 * MINUTE, 0), signals), max_size=40))
 def test_whatever_comes_in_whatever_order_no_rule_is_open_twice(
     story: list[tuple[int, int, tuple[str, object]]],

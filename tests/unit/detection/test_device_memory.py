@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.detection import ClaimedDevice, ClockTick, Raised
@@ -30,6 +30,7 @@ from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant
 from gateway.model.signals import FaultCode, FaultList, Presence, Press, Signal, Telemetry
 from gateway.model.states import LinkState, RulePhase
 from tests.drivers.device_stepper import DeviceStepper
+from tests.drivers.examples import examples
 
 NOON = 1_800_000_000_000
 FULL = DeviceMemory(
@@ -123,7 +124,7 @@ said: st.SearchStrategy[Says] = st.one_of(
     st.builds(lambda: lambda now: ClockTick(NOON - DAY)))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.lists(st.tuples(said, st.sampled_from([SECOND, 20 * SECOND, MINUTE, 10 * MINUTE, 2 * HOUR])), max_size=25))
 def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[Says, int]]) -> None:
     """`DeviceStepper` compares each; beside it one whose state goes through the database after each step."""

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.detection import Cleared, Escalated, MissedAlarm, Raised
@@ -14,6 +14,7 @@ from gateway.model import DAY, MINUTE, SECOND
 from gateway.model.states import RulePhase
 from gateway.rules.cel import BadExpression
 from gateway.rules.compile import compile_condition
+from tests.drivers.examples import examples
 from tests.drivers.rule_bench import NOON, RuleBench, profile
 
 # a plain condition is judged without CEL, and alike
@@ -30,7 +31,7 @@ conditions = st.recursive(atoms, lambda inner: st.one_of(
 numbers = st.one_of(st.sampled_from([-3.0, 0.0, 40.0, 75.5]), st.floats(-1e6, 1e6))
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(conditions, numbers, numbers, st.booleans())
 def test_what_is_judged_quickly_is_judged_as_cel_would(source: str, temp: float, back: float, door: bool) -> None:
     try:
@@ -42,7 +43,7 @@ def test_what_is_judged_quickly_is_judged_as_cel_would(source: str, temp: float,
     assert condition.holds(values) is replace(condition, quick=None).holds(values)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(conditions, st.dictionaries(st.sampled_from(["temp", "back", "door"]), numbers))
 def test_a_message_stirs_a_rule_exactly_when_its_condition_holds(source: str, values: dict[str, float | bool]) -> None:
     try:
@@ -134,7 +135,7 @@ def _play(story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]], re
     return device
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(moves)
 @example([(0, (0, {"temp": 20.0}), False), (4 * MINUTE, None, False), (4 * MINUTE, None, True), (MINUTE, None, False)])
 @example([(0, (0, {"temp": 20.0}), False), *[(4 * MINUTE, None, False)] * 3, (0, (0, {"temp": 20.0}), True)])
@@ -163,7 +164,7 @@ def test_no_two_open_alarms_each_end_has_its_beginning_and_restarts_change_nothi
     assert whole.state.due_at is None or whole.state.due_at > whole.now
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(moves)
 def test_a_state_stays_within_a_kilobyte(
     story: list[tuple[int, tuple[int, dict[str, float]] | None, bool]],

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.detection.memory import HEALTHY, History, dumps, loads
@@ -11,6 +11,7 @@ from gateway.detection.rule_prefilter import prefilter_of
 from gateway.detection.window_functions import evaluate_window_calls, view_of
 from gateway.model import MINUTE, Instant
 from gateway.model.signals import Value
+from tests.drivers.examples import examples
 from tests.drivers.rule_bench import NOON, profile
 
 WINDOWED = profile("when: 'min(temp, \"8m\") > 1 && max(temp, \"8m\") < 2 && mean(temp, \"8m\") > 3 "
@@ -33,7 +34,7 @@ def _expected(readings: list[tuple[Instant, float]], at: Instant) -> dict[str, V
     return answers
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(st.tuples(gaps, values), min_size=1, max_size=40), gaps)
 def test_a_window_says_what_its_readings_say(story: list[tuple[int, float]], after: int) -> None:
     ready = prefilter_of(WINDOWED)

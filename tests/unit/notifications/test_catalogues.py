@@ -3,7 +3,7 @@
 import ast
 import re
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -149,10 +149,10 @@ def test_a_language_is_read_in_an_instant() -> None:
     text = (FILES / "de.po").read_text(encoding="utf-8")
     tries = []
     for _ in range(5):
-        began = perf_counter()
+        began = process_time()
         read_catalogue(text, "de")
-        tries.append(perf_counter() - began)
-    assert min(tries) < 0.1  # 10 ms here; the machines that build are busy
+        tries.append(process_time() - began)
+    assert min(tries) < 0.1  # 10 ms here; of its own, whatever else the machine does
 
 
 def _asked_for() -> set[str]:

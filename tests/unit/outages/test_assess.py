@@ -4,12 +4,13 @@ from dataclasses import replace
 from time import thread_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, AreaKind, OutageState
 from gateway.outages import AreaStats, DarkSite, Limits, OpenOutage, Snapshot, assess, find_candidates, homes_joining
 from gateway.outages.statistics import chance
+from tests.drivers.examples import examples
 
 LIMITS = Limits()
 # two laterals of five homes on a feeder of twelve; a street with homes of both; all of it in a village of 200
@@ -252,7 +253,7 @@ some_open = st.lists(st.sampled_from(["left", "right", "street", "village", "fee
     lambda areas: len({up for area in areas for up in above(area)}) == sum(len(above(area)) for area in areas))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(some_dark | in_the_feeder, some_open, st.randoms())
 def test_the_order_of_what_happened_does_not_matter(dark: dict[str, int], areas: list[str], dice: object) -> None:
     outages = tuple(standing(f"X-{area}", area) for area in areas)
@@ -263,7 +264,7 @@ def test_the_order_of_what_happened_does_not_matter(dark: dict[str, int], areas:
     assert assess(one, LIMITS) == assess(other, LIMITS)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(some_dark | in_the_feeder, some_open)
 def test_there_are_never_two_outages_on_one_line_and_no_home_is_in_two(dark: dict[str, int], areas: list[str]) -> None:
     now = snapshot(dark, open=tuple(standing(f"X-{area}", area) for area in areas))
@@ -279,13 +280,13 @@ def test_there_are_never_two_outages_on_one_line_and_no_home_is_in_two(dark: dic
     assert len(members) == len(set(members))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.dictionaries(st.sampled_from(sorted(HOMES)), st.integers(0, 20 * MINUTE), max_size=2))
 def test_two_homes_are_never_an_outage(dark: dict[str, int]) -> None:
     assert find_candidates(snapshot(dark), LIMITS) == []
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(some_dark | in_the_feeder)
 def test_what_is_found_has_the_numbers_it_claims(dark: dict[str, int]) -> None:
     for verdict in assess(snapshot(dark), LIMITS):

@@ -97,6 +97,7 @@ def test_a_database_from_before_0_2_is_refused_with_what_to_do(store: Store) -> 
         upgrade(store)
 
 
+@pytest.mark.slow
 def test_gateways_that_open_a_new_file_at_the_same_moment_all_get_in(tmp_path: Path) -> None:
     for turn in range(100):  # each turn alone went wrong one time in twenty
         url, ready = f"sqlite:///{tmp_path}/new-{turn}.db", threading.Barrier(6)

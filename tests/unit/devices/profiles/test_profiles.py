@@ -4,11 +4,12 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.config.profiles_and_mappings import load_profiles
 from gateway.devices.profiles import BadProfile, EvaluationError, Profile, compile_profile, misfits, read
+from tests.drivers.examples import examples
 
 HEAT_PUMP = """\
 profile: heat-pump
@@ -134,7 +135,7 @@ def test_digits_inside_texts_and_comments_are_left_alone() -> None:
     assert holds("mode.startsWith('''7''') ? power > 1 : power > 2", mode="7a", power=1.5) is True
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text("0123456789 .'ux-+/", max_size=12), st.integers(-10**6, 10**6))
 def test_any_text_and_any_whole_number_mean_in_a_rule_what_they_mean_outside(text: str, number: int) -> None:
     when = f'mode == "{text}" && power + 1 > {number}'

@@ -4,7 +4,7 @@ from datetime import date
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.calendars.days_off import DaysOff
@@ -25,6 +25,7 @@ from gateway.tickets.sla.follow import (
     restart_update,
 )
 from gateway.tickets.sla.policy import ROUND_THE_CLOCK, AppliesTo, SlaPolicies, SlaPolicy, Targets, policy_facts
+from tests.drivers.examples import examples
 
 DESK = Calendar("Europe/Berlin", dict.fromkeys(DAYS[:5], (("09:00", "17:00"),)))
 FIRST, UPDATE, SOLUTION = SlaKind.FIRST_RESPONSE, SlaKind.UPDATE, SlaKind.SOLUTION
@@ -296,7 +297,7 @@ def test_an_ended_clock_keeps_the_version_that_it_was_judged_by() -> None:
     assert adopted(desk, CUT, "26 12:00")[FIRST].policy == STANDARD.id
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@examples(300)
 @given(st.lists(st.tuples(st.integers(0, 3000), st.sampled_from([NEW, HOLD, ASSIGNED, RESOLVED])), max_size=8),
        st.sampled_from([DESK, ROUND_THE_CLOCK, Calendar("Europe/Berlin", {"sat": (("22:00", "06:00"),),
                                                                           "tue": (("08:00", "12:00"),)})]),

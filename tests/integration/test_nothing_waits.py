@@ -338,7 +338,7 @@ def test_with_the_threads_of_a_running_gateway_the_clock_leads_to_an_end_or_to_a
         for _ in range(300):
             story.now = clock()
             town.happen(random)
-            check(town)
+            check(town, late=DAY)  # twelve seconds
             time.sleep(0.05)
     assert explored.transitions.total() > 100, explored
     town.restart(Store(sqlite_url))

@@ -39,7 +39,7 @@ from gateway.model import ApiRole
 from gateway.monitoring import logs
 from gateway.store import Store
 from gateway.store.api_keys import all_keys, create_key, revoke_key
-from gateway.store.fleet import Count, providers_not_in, save_fleet
+from gateway.store.fleet import Count, missing_with_open_visits, providers_not_in, save_fleet
 from gateway.store.migrations import newest, upgrade
 from gateway.store.views import export_rows
 
@@ -144,6 +144,8 @@ def _save(store: Store, fleet: Fleet, dry_run: bool) -> dict[str, Count]:
     began = time.monotonic()
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar, store.write() as session:
         task = bar.add_task("importing", total=rows, visible=False)
+        if errors := missing_with_open_visits(session, fleet):
+            raise BadFleet(errors)
         counts = save_fleet(session, fleet, now(), lambda done: bar.update(
             task, advance=done, visible=time.monotonic() - began > PATIENCE))
         if dry_run:

@@ -6,6 +6,7 @@ from gateway.calendars.days_off import check_days_off
 from gateway.calendars.opening_hours import DAYS, HORIZON, Calendar, check_hours, open_spans
 from gateway.config.error_messages import did_you_mean
 from gateway.config.settings import OnCall, Settings, Shift
+from gateway.config.yaml_lines import dotted_path
 from gateway.model import DAY, Instant, OnCallRole, from_iso, local
 
 CheckContacts = Callable[[list[dict[str, str]]], Iterator[str]]  # a list of contacts → what is wrong with them
@@ -58,7 +59,7 @@ def _wrong_shift(shift: Shift, on_call: OnCall) -> Iterator[str]:
     elif shift.days_off is not None:
         yield ".days_off: of a shift without hours — expected hours too"
     if shift.days_off is not None:
-        yield from (f".days_off: {wrong}" for wrong in check_days_off(shift.days_off))
+        yield from (f".{dotted_path(('days_off', *way))}: {wrong}" for way, wrong in check_days_off(shift.days_off))
 
 
 def _first_gap(shifts: Iterable[Shift], on_call: OnCall) -> Instant | None:

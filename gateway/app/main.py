@@ -45,6 +45,7 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
+STOP_WITHIN = 30.0  # seconds, when we stop, for what the clock has begun: all of it together
 FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
@@ -80,9 +81,11 @@ class Running:
 
     def stop(self) -> None:
         self._stop.set()
+        self.gw.attempts_in_progress.stopping = True
         self.gw.outbox_filled.set()
+        give_up = time.monotonic() + STOP_WITHIN
         for thread in self._threads:  # first: whoever still watches would see that nobody listens any more
-            thread.join(timeout=30)
+            thread.join(timeout=max(0.0, give_up - time.monotonic()))
         if self.listener is not None:
             self.listener.stop()
         if self.server is not None:

@@ -13,6 +13,9 @@ from holidays.registry import COUNTRIES
 EDITION = str(vars(holidays)["__version__"])  # of the lists of public holidays
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _LONGEST = 366  # days that one entry may name
+Wrong = tuple[tuple[str | int, ...], str]
+"""The way to what is wrong, e.g. ("closed", 1), and what it is: `'24.12.2026' is no date — expected …`."""
+
 _KEYS = ("country", "subdivision", "categories", "closed", "open")
 
 
@@ -60,39 +63,47 @@ def days_off(written: Mapping[str, Any]) -> DaysOff:
                    tuple(_listed(written.get("categories"))), closed, without)
 
 
-def check_days_off(written: object) -> list[str]:
-    """Every error in words; empty when the days off can be used."""
+def check_days_off(written: object) -> list[Wrong]:
+    """Everything that is wrong, each with the way to it; empty when the days off can be used."""
     if not isinstance(written, Mapping):
-        return [f"{written!r} — expected e.g. country: DE, subdivision: BY"]
-    errors = [f"{key!r} is not known here — expected {', '.join(_KEYS)}" for key in written if key not in _KEYS]
-    errors += list(_wrong_place(written))
+        return [((), f"{written!r} — expected e.g. country: DE, subdivision: BY")]
+    errors: list[Wrong] = [((key,), f"no such field — expected {', '.join(_KEYS)}")
+                           for key in written if key not in _KEYS]
+    errors += _wrong_place(written)
     for key in ("closed", "open"):
-        for day in _listed(written.get(key)):
+        for way, day in _entries(key, written.get(key)):
             try:
                 _days(day)
             except ValueError:
-                errors.append(f"{key}: {day!r} is no date — expected e.g. 2026-12-24, or from the first to the last "
-                              "day 2027-07-19/2027-08-01")
+                errors.append((way, f"{day!r} is no date — expected e.g. 2026-12-24, or from the first to the last "
+                                    "day 2027-07-19/2027-08-01"))
     return errors
 
 
-def _wrong_place(written: Mapping[str, Any]) -> Iterable[str]:
+def _wrong_place(written: Mapping[str, Any]) -> Iterable[Wrong]:
     country, subdivision = written.get("country"), written.get("subdivision")
     supported = holidays.list_supported_countries(include_aliases=False)
     if country is None:
         if subdivision is not None or written.get("categories"):
-            yield "a subdivision or a category needs its country — expected e.g. country: DE"
+            yield (), "a subdivision or a category needs its country — expected e.g. country: DE"
         return
     if country not in supported:
-        yield f"country: {country!r} — expected an ISO code{_perhaps(country, supported)}, e.g. DE"
+        yield ("country",), f"{country!r} — expected an ISO code{_perhaps(country, supported)}, e.g. DE"
         return
     if subdivision is not None and subdivision not in supported[country]:
-        yield (f"subdivision: {subdivision!r} is none of {country} — expected one of "
-               f"{', '.join(supported[country]) or 'none at all'}")
+        yield ("subdivision",), (f"{subdivision!r} is none of {country} — expected one of "
+                                 f"{', '.join(supported[country]) or 'none at all'}")
     known = holidays.country_holidays(country).supported_categories
-    for category in _listed(written.get("categories")):
+    for way, category in _entries("categories", written.get("categories")):
         if category not in known:
-            yield f"categories: {category!r} is none of {country} — expected some of {', '.join(known)}"
+            yield way, f"{category!r} is none of {country} — expected some of {', '.join(known)}"
+
+
+def _entries(key: str, written: object) -> list[tuple[tuple[str | int, ...], Any]]:
+    """Each entry of a list with the way to it, or the one that stands there alone."""
+    if isinstance(written, list | tuple):
+        return [((key, number), one) for number, one in enumerate(written)]
+    return [((key,), one) for one in _listed(written)]
 
 
 def _listed(value: object) -> list[Any]:

@@ -17,18 +17,26 @@ from gateway.app.check import settings_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, load, say_where
-from gateway.config.sla_file import BadSla
+from gateway.config.sla_file import BadSla, load_sla
 from gateway.devices.mappings import BadMapping
 from gateway.devices.profiles import BadProfile
 from gateway.devices.registration import BadDevice
-from gateway.model import Instant, within_calendar
+from gateway.model import Instant, new_id, within_calendar
+from gateway.notifications.catalogues import catalogues
 from gateway.store import Conflict, DatabaseUnavailable, Store
 from gateway.store.migrations import WrongVersion, upgrade
+from gateway.tickets.context import Policy
 
 out, err = Console(), Console(stderr=True, soft_wrap=True, highlight=False)
 
 Config = Annotated[Path | None, typer.Option(
     "--config", "-c", envvar="GATEWAY_CONFIG", help="Default: gateway.yaml here, when there is one.")]
+
+
+def policy_from(settings: Settings) -> Policy:
+    """What a command plans by, as the running gateway does; profiles are left out. Raises BadSla."""
+    return Policy(settings.service, new_id, catalogues=catalogues(), sla=load_sla(settings.sla, settings.service),
+                  on_call=settings.on_call)
 
 
 def now() -> Instant:

@@ -19,24 +19,23 @@ from gateway.cli.common import (
     minute,
     now,
     open_store,
+    policy_from,
     print_whole,
     settings_from,
     whole_table,
 )
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
-from gateway.config.sla_file import load_sla
 from gateway.devices.broker_access import SALT, password_hash, topics
 from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
 from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, read_cover
 from gateway.flow import administer
 from gateway.flow.administer import RetiredDevice
-from gateway.model import Actor, ActorKind, new_id, to_iso
+from gateway.model import Actor, ActorKind, to_iso
 from gateway.model import Cover as CoverKind
 from gateway.store import Store
 from gateway.store.devices import device_registry
-from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, help="Devices: claim, log in, list, retire.")
 
@@ -99,10 +98,6 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
             update_broker_files(store, settings)
 
 
-def _policy(settings: Settings) -> Policy:
-    return Policy(settings.service, new_id, sla=load_sla(settings.sla, settings.service), on_call=settings.on_call)
-
-
 @app.command("cover")
 def set_cover(device_id: DeviceId,
               cover: Annotated[CoverKind, typer.Argument(help="Who pays when somebody comes for it.")],
@@ -126,7 +121,7 @@ def retire(device_id: DeviceId,
         settings = settings_from(config)
         with open_store(settings) as store:
             with store.write() as session:
-                gone = administer.retire(session, device_id, _policy(settings), cancel_tickets,
+                gone = administer.retire(session, device_id, policy_from(settings), cancel_tickets,
                                          Actor(ActorKind.OPERATOR), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)

@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.cli.common import Config, err, errors_as_messages, now, open_store, settings_from
+from gateway.cli.common import Config, err, errors_as_messages, now, open_store, policy_from, settings_from
 from gateway.flow import administer
-from gateway.model import Actor, ActorKind, new_id
-from gateway.tickets.context import Policy
+from gateway.model import Actor, ActorKind
 
 app = typer.Typer(no_args_is_help=True, help="Local firms: remove.")
 
@@ -27,7 +26,7 @@ def remove(provider_id: Annotated[str, typer.Argument(help="Its id in the fleet 
     with errors_as_messages():
         settings = settings_from(config)
         with open_store(settings) as store, store.write() as session:
-            gone = administer.remove_provider(session, provider_id, Policy(settings.service, new_id), hand_over,
+            gone = administer.remove_provider(session, provider_id, policy_from(settings), hand_over,
                                               Actor(ActorKind.OPERATOR), now())
     err.print(f"{escape(gone.name)} is asked no longer: {gone.offers} offers taken back, {gone.visits} visits handed "
               "over")

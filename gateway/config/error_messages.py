@@ -1,7 +1,7 @@
 """Turns pydantic's validation errors into sentences: the field, its value, and what was expected."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
@@ -18,6 +18,14 @@ _EXPECTED = {
 }
 
 
+class WrongParts(ValueError):
+    """A value of which several parts are wrong, each named by the way to it: their lines are better than its own."""
+
+    def __init__(self, parts: Sequence[tuple[Path, str]]) -> None:
+        super().__init__("; ".join(said for _, said in parts))
+        self.parts = parts
+
+
 def validation_errors(error: ValidationError, model: type[BaseModel], under: Path = ()) -> Iterator[tuple[Path, str]]:
     """Each error as (path, "mqtt.port: 99999 — expected 1…65535"); `under` is the path of `model` in the whole."""
     for one in error.errors(include_url=False):
@@ -25,6 +33,10 @@ def validation_errors(error: ValidationError, model: type[BaseModel], under: Pat
         if one["type"] == "extra_forbidden":
             inside = (*_in_data(one["loc"][:-1]), one["loc"][-1])  # an unknown name is never a step of pydantic's
         path = under + inside
+        whole = one.get("ctx", {}).get("error")
+        if isinstance(whole, WrongParts):
+            yield from ((path + way, f"{dotted_path(path + way)}: {said}") for way, said in whole.parts)
+            continue
         yield path, f"{dotted_path(path)}{_said(one, inside, model)}"
 
 

@@ -19,7 +19,7 @@ from pydantic import (
 from gateway.calendars.days_off import check_days_off
 from gateway.calendars.opening_hours import check_hours
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
+from gateway.config.error_messages import WrongParts, did_you_mean, sort_by_line, validation_errors
 from gateway.config.field_types import (
     Country,
     Day,
@@ -57,7 +57,7 @@ def _good_hours(hours: dict[str, Any]) -> dict[str, Any]:
 def _good_days_off(days: dict[str, Any]) -> dict[str, Any]:
     wrong = check_days_off(days)
     if wrong:
-        raise ValueError("; ".join(wrong))
+        raise WrongParts(wrong)
     return days
 
 

@@ -200,7 +200,9 @@ def _wrong_calendar(way: Way, written: Any) -> Iterator[tuple[Way, str]]:
             yield (*way, "hours"), (f"{place}.hours: no hour at all, so no time would ever count — expected some, e.g. "
                                     'mon: [["08:00", "17:00"]], or calendar: always')
     if written.get("days_off") is not None:
-        yield from _wrong_part((*way, "days_off"), written["days_off"], check_days_off(written["days_off"]))
+        for part, said in check_days_off(written["days_off"]):
+            at = (*way, "days_off", *part)
+            yield at, f"{dotted_path(at)}: {said}"
 
 
 def _wrong_part(way: Way, written: Any, errors: list[str]) -> Iterator[tuple[Way, str]]:

@@ -39,6 +39,8 @@ class SubjectHistory:
     notifications: list[tuple[Notification, list[Attempt]]] = field(default_factory=list)  # oldest first
     entries: list[Entry] = field(default_factory=list)  # oldest first
     names: dict[str | Recipient, str] = field(default_factory=dict)
+    # id → the dispatcher's list of people who could not be told, of those on which a recipient of these stands
+    lists: dict[str, Notification] = field(default_factory=dict)
 
 
 @dataclass

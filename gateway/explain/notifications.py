@@ -71,12 +71,29 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
         case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {why}"
         case NotificationState.FAILED:
-            return f"{whom} could not be told {what}: {why}{f' ({tried})' if tried else ''}"
+            trouble = f" ({tried})" if tried else ""
+            return f"{whom} could not be told {what}: {why}{trouble}{_listed(row, history, times)}"
         case NotificationState.UNKNOWN:
-            return f"Whether {whom} was told {what} is not known: {why}"
+            return f"Whether {whom} was told {what} is not known: {why}{_listed(row, history, times)}"
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _listed(row: Notification, history: SubjectHistory, times: TimeFormat) -> str:
+    """On which list the dispatcher reads that they could not be told; "" when that was a message of its own."""
+    at = history.lists.get(row.list_id or "")
+    if at is None:
+        return ""
+    match at.state:
+        case NotificationState.SENT:
+            return f"; they are on the dispatcher's list {at.id} of {times.exact(at.done_at or at.created_at)}"
+        case NotificationState.DROPPED:
+            return f"; the dispatcher's list {at.id} was not needed: {_reason(at.reason, times)}"
+        case NotificationState.FAILED | NotificationState.UNKNOWN:
+            return f"; they are on the dispatcher's list {at.id}, which may not have arrived"
+        case _:
+            return f"; they will be on the dispatcher's list {at.id}, on {times.exact(at.due_at or at.created_at)}"
 
 
 def _reason(reason: Reason | None, times: TimeFormat) -> str:

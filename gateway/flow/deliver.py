@@ -108,6 +108,7 @@ class AttemptsInProgress:
 
     tries: deque[tuple["Future[FinishedAttempt]", StartedAttempt]] = field(default_factory=deque)
     doubtful: deque[str] = field(default_factory=deque)  # leases of claims that may have been written, or not
+    stopping: bool = False  # the gateway stops: none is begun any more, and `finish` records the rest
 
     def take(self) -> dict["Future[FinishedAttempt]", StartedAttempt]:
         """All of it; several threads may ask."""
@@ -146,7 +147,7 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
     began, looked = monotonic(), 0
     under_way = gw.attempts_in_progress.take()
     try:
-        while True:
+        while not gw.attempts_in_progress.stopping:
             passed = monotonic() - began
             _record_finished(gw, under_way)
             _give_back(gw, now)
@@ -158,7 +159,8 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
             if under_way:
                 wait(under_way, GLANCE_S)
             elif not claimed:
-                return looked
+                break
+        return looked
     finally:
         gw.attempts_in_progress.tries.extend(under_way.items())
 

@@ -67,6 +67,7 @@ class Facts:
     by_itself: bool = False  # resolved without anybody coming
     resolution: str = ""
     payers: str = ""  # who pays when somebody comes, a sentence for each device
+    payer_short: str = ""  # of an offer, in a few words: the customer or the warranty; "" for all others
     price: str = ""  # at which somebody comes, if the customer agrees …
     price_plain: str = ""  # … in letters that every SMS has …
     answer_by: Instant | None = None  # … and until when they are waited for

@@ -65,6 +65,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
+        "payer_short": payer_in_short(facts.get("payers", ()), catalogue),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }
     if facts.get("price") is not None:
@@ -88,6 +89,15 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
     return Facts(**values)
+
+
+def payer_in_short(payers: Sequence[Payer], catalogue: Catalogue) -> str:
+    """Who pays, for a provider's short message: the customer, what they pay for each device, or the warranty."""
+    prices = [price(Price.read(payer["price"]), catalogue.locale, plain=True) for payer in payers
+              if payer["price"] is not None]
+    if prices:
+        return catalogue("payer.short.customer", price=" + ".join(prices))
+    return catalogue("payer.short.warranty") if any(payer["cover"] == Cover.WARRANTY for payer in payers) else ""
 
 
 def payer_sentences(payers: Sequence[Payer], reader: RecipientKind, catalogue: Catalogue) -> str:

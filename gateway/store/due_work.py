@@ -1,10 +1,8 @@
 """Queries for rows whose deadline is past, each by a partial index."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, exists, or_, true, union
-from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -26,6 +24,8 @@ from gateway.store.site_locks import lock_sites
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")
+_LIMIT: BindParameter[Any] = bindparam("limit")
+_FREE: BindParameter[Any] = bindparam("free", expanding=True)  # sites
 _WHAT_IS_DUE = select(  # one question, built once: it is asked every second
     exists(select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW)),
     or_(*(exists(rows) for rows in (
@@ -44,7 +44,7 @@ _CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(S
 def _sites_due(site_id: Any, deadline: Any, *where: Any) -> Any:
     """The sites of what is due, the most overdue first."""
     found = select(site_id.label("site_id")).where(deadline <= _NOW, *where).order_by(deadline)
-    return select(found.limit(bindparam("limit")).subquery().c.site_id)
+    return select(found.limit(_LIMIT).subquery().c.site_id)
 
 
 _DUE_SITES: Any = union(
@@ -55,6 +55,19 @@ _DUE_SITES: Any = union(
     *(_sites_due(Ticket.site_id, deadline, of_these, Ticket.id == SlaClock.ticket_id)
       for deadline, of_these in _CLOCKS_DUE),
 )
+_DEADLINES = select(Due).where(col(Due.at) <= _NOW, col(Due.site_id).in_(_FREE)).order_by(col(Due.at)).limit(_LIMIT)
+_PROMISES = select(Promise).where(
+    Promise.state == PromiseState.OPEN, col(Promise.watch_at) <= _NOW,
+    or_(col(Promise.site_id).is_(None), col(Promise.site_id).in_(_FREE)),
+).order_by(col(Promise.watch_at)).limit(_LIMIT).with_for_update(skip_locked=True)
+_CLOCKS = [select(SlaClock, Ticket.site_id).join(Ticket, col(Ticket.id) == SlaClock.ticket_id)
+           .where(deadline <= _NOW, of_these, col(Ticket.site_id).in_(_FREE)).order_by(deadline).limit(_LIMIT)
+           for deadline, of_these in _CLOCKS_DUE]
+_REMOTE_FIXES, _SUPPRESSED = (
+    select(Alarm.id, Alarm.device_id, DeviceState.link)
+    .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
+    .where(deadline <= _NOW, col(Alarm.site_id).in_(_FREE)).order_by(deadline).limit(_LIMIT)
+    for deadline in (col(Alarm.try_until), col(Alarm.suppressed_until)))
 
 
 class WhatIsDue(NamedTuple):
@@ -76,40 +89,23 @@ def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWo
     where another worker decides just now is left to the next sweep."""
     free = lock_sites(session, session.exec(_DUE_SITES, params={"now": now, "limit": limit}).scalars(),
                       skip_locked=True)
-    deadlines = session.exec(select(Due).where(col(Due.at) <= now, col(Due.site_id).in_(free))
-                             .order_by(col(Due.at)).limit(limit)).all()
-    promises = session.exec(
-        select(Promise).where(Promise.state == PromiseState.OPEN, Promise.watch_at <= now,
-                              or_(col(Promise.site_id).is_(None), col(Promise.site_id).in_(free)))
-        .order_by(col(Promise.watch_at)).limit(limit).with_for_update(skip_locked=True)).all()
+    given = {"now": now, "limit": limit, "free": list(free)}
+    deadlines = session.exec(_DEADLINES, params=given).all()
+    promises = session.exec(_PROMISES, params=given).all()
     calls = [promise.subject_id for promise in promises if promise.subject_kind is SubjectKind.CALLBACK]
     buttons = dict(session.exec(select(Callback.id, Callback.device_id).where(col(Callback.id).in_(calls))).all()
                    if calls else [])
+    clocks = {clock.id: (clock, site_id) for due in _CLOCKS for clock, site_id in session.exec(due, params=given)}
     return DueWork(
         deadlines=[draft.copy(due) for due in deadlines],
         promises=[(draft.copy(promise), buttons.get(promise.subject_id)) for promise in promises],
-        remote_fixes=_alarms(session, col(Alarm.try_until), now, free, limit),
-        suppressed=_alarms(session, col(Alarm.suppressed_until), now, free, limit),
-        sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in _sla_clocks(session, now, free, limit)],
+        remote_fixes=_alarms(session, _REMOTE_FIXES, given),
+        suppressed=_alarms(session, _SUPPRESSED, given),
+        sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in clocks.values()],  # the missed first
     )
 
 
-def _sla_clocks(session: Session, now: Instant, site_ids: Iterable[str], limit: int) -> list[tuple[SlaClock, str]]:
-    """Those that are missed, then those to be warned of, each with its site; each by an index of its own."""
-    found = {}
-    for deadline, of_these in _CLOCKS_DUE:
-        for clock, site_id in session.exec(
-                select(SlaClock, Ticket.site_id).join(Ticket, col(Ticket.id) == SlaClock.ticket_id)
-                .where(deadline <= now, of_these, col(Ticket.site_id).in_(site_ids)).order_by(deadline).limit(limit)):
-            found[clock.id] = clock, site_id
-    return list(found.values())
-
-
-def _alarms(session: Session, deadline: Mapped[Instant | None], now: Instant, site_ids: Iterable[str], limit: int
-            ) -> list[tuple[str, str, bool]]:
+def _alarms(session: Session, due: Any, given: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """(alarm id, device id, whether it is online), the most overdue first."""
-    rows = session.exec(
-        select(Alarm.id, Alarm.device_id, DeviceState.link)
-        .outerjoin(DeviceState, col(DeviceState.device_id) == Alarm.device_id)
-        .where(deadline <= now, col(Alarm.site_id).in_(site_ids)).order_by(deadline).limit(limit))
-    return [(alarm_id, device_id, link == LinkState.ONLINE) for alarm_id, device_id, link in rows]
+    return [(alarm_id, device_id, link == LinkState.ONLINE)
+            for alarm_id, device_id, link in session.exec(due, params=given)]

@@ -19,6 +19,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Instant,
+    Job,
     Provider,
     Recipient,
     RecipientKind,
@@ -26,6 +27,7 @@ from gateway.model import (
     SiteArea,
     Technician,
     Unclaimed,
+    Visit,
     customer,
     emergency,
     on_call,
@@ -83,6 +85,17 @@ def providers_not_in(session: Session, fleet: Fleet) -> list[str]:
     named = {row.id for row in fleet.providers}
     found = session.connection().scalars(select(col(Provider.id)).where(col(Provider.removed_at).is_(None)))
     return sorted(set(found) - named) if named else []
+
+
+def missing_with_open_visits(session: Session, fleet: Fleet) -> list[str]:
+    """An error for each visit of a provider that the file names no longer: nobody would know who comes."""
+    found = session.execute(
+        select(Visit, col(Site.name)).join(Job, col(Job.id) == Visit.job_id).join(Site, col(Site.id) == Job.site_id)
+        .where(col(Visit.provider_id).in_(providers_not_in(session, fleet)), col(Visit.done_at).is_(None))
+        .order_by(col(Visit.provider_id), col(Visit.id)))
+    return [f"providers: {visit.provider_id} is not in this file, and its visit {visit.id} at {site} (ticket "
+            f"{visit.ticket_id}) is {visit.state.replace('_', ' ')} — expected it in the file, or `gateway provider "
+            f"remove {visit.provider_id} --hand-over` before" for visit, site in found]
 
 
 def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant) -> Count:

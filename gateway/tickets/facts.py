@@ -4,7 +4,7 @@ from typing import Any
 
 from gateway.model import Job, Ticket
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.dispatch.cover import payers_of
+from gateway.tickets.dispatch.cover import is_agreed_elsewhere, payers_of
 
 
 def ticket_facts(ticket: Ticket, work: SiteWork, policy: Policy) -> dict[str, Any]:
@@ -27,7 +27,9 @@ def job_facts(job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
     facts = ticket_facts(named, work, policy)
     others = [cause for ticket in work.tickets_of(job) if ticket is not named
               for cause in _causes(ticket, work, policy)]
-    facts["payers"] = payers_of((_device_name(ticket, work), ticket) for ticket in work.tickets_of(job))
+    mine = work.tickets_of(job)
+    merged = [one for one in work.tickets.values() if is_agreed_elsewhere(one, {ticket.id for ticket in mine})]
+    facts["payers"] = payers_of((_device_name(ticket, work), ticket) for ticket in [*mine, *merged])
     return facts | ({"also": [*facts.get("also", []), *others]} if others else {})
 
 

@@ -94,7 +94,7 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
             return Trace(frozenset((EntryKind.RESOLVED, EntryKind.JOB_DONE, EntryKind.INCOMPLETE)), {})
         case HandBack(why=why) if visit.handed_back_at is not None:
             return _left(EntryKind.HANDED_BACK, reason=why.strip())
-        case ReportOverrun(minutes=minutes) if is_moment_ago:
+        case ReportOverrun(minutes=minutes) if is_moment_ago and visit.state is VisitState.ON_SITE:
             return _left(EntryKind.OVERRUN_REPORTED, minutes=minutes)
     return None
 
@@ -119,7 +119,7 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return _left(EntryKind.VISIT_KEPT)
         case DropVisit() if ticket.state in WORKS:
             return _left(EntryKind.VISIT_DROPPED)
-        case ReportMissed() if is_moment_ago:
+        case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)
         case OfferTo(provider_id=key) if any(
                 offer.provider_id == key for job in jobs for offer in work.pending_offers(job)):

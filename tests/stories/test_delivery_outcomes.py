@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from sqlmodel import select
 
-from gateway.flow.deliver import deliver, finish
+from gateway.flow.deliver import AttemptsInProgress, deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.model import (
     DISPATCHER,
@@ -128,6 +128,28 @@ def test_a_gateway_that_stops_writes_down_what_it_still_has_in_hand_and_says_wha
         office.deliver()
     assert finish(office, 0.3) == 1
     lock.let_go()
+
+
+def test_a_gateway_that_stops_begins_no_more_messages_and_writes_down_what_became_of_the_last(
+        office: DeliveryDriver) -> None:
+    taken = threading.Event()
+
+    def slow(address: str, message: Message, ref: str) -> Outcome:
+        office.attempts_in_progress.stopping = True
+        taken.wait(10)
+        return Sent("ok")
+
+    office.channels["email"] = Channel("email", "long", slow)
+    first = office.tell("fault_found", "1")
+    office.deliver()
+    second = office.tell("fault_found", "2")
+    taken.set()
+    assert office.deliver() == 0
+    assert finish(office, 10) == 0
+    assert (office.note(first).state, office.tries(first)) == ("sent", [("email", "sent")])
+    assert office.tries(second) == []
+    office.attempts_in_progress = AttemptsInProgress()  # the next process
+    assert office.deliver() == 1
 
 
 def test_a_claim_of_which_we_never_learnt_whether_it_was_written_was_never_handed_over(

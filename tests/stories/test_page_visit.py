@@ -158,6 +158,16 @@ def test_a_customer_says_that_nobody_has_come(there: WebStory, web: httpx.Client
     assert TopicName.VISIT_PROBLEM in there.heard(DISPATCHER)
 
 
+def test_a_customer_says_that_nobody_has_come_although_they_say_that_they_are_there(there: WebStory, web: httpx.Client
+                                                                                    ) -> None:
+    visit, _, follow = coming(there)
+    there.act(Arrive(visit.id), KARIN)
+    assert "Nobody has come" in read(web.get(follow))
+    assert web.post(follow, data={"act": "missed"}).status_code == 303
+    there.wait(seconds=1)
+    assert TopicName.VISIT_PROBLEM in there.heard(DISPATCHER)
+
+
 def test_a_customer_was_at_home(there: WebStory, web: httpx.Client) -> None:
     visit, _, follow = coming(there)
     there.act(Arrive(visit.id), KARIN)

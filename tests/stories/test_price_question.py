@@ -7,10 +7,12 @@ import httpx
 import pytest
 from sqlmodel import col
 
+from gateway.devices.registration import DeviceRequest
 from gateway.model import (
     HOUR,
     MINUTE,
     Alarm,
+    Contact,
     Cover,
     Device,
     Due,
@@ -23,14 +25,20 @@ from gateway.model import (
     PageReason,
     Price,
     PriceAnswer,
+    Provider,
+    RecipientKind,
     Responsible,
     Ticket,
     TicketState,
+    provider,
 )
 from gateway.model.plan import Refused
+from gateway.notifications.channels import Channel, Outcome, Sent
+from gateway.notifications.messages import Message
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.tickets.actions import AgreeToPrice, DeclinePrice, OfferTo
+from gateway.store.devices import device_registry
+from gateway.tickets.actions import AgreeToPrice, DeclinePrice, MergeTickets, OfferTo
 from tests.drivers.story import HEAT_PUMP, compiled
 from tests.drivers.web_driver import WebStory, read, web_story
 
@@ -233,6 +241,46 @@ def test_who_has_a_contract_is_not_asked_and_of_whom_nobody_has_said_anything_th
     seeblick = next(message for message in there.messages if message.to == "office@seeblick.example")
     assert "Vereinbaren Sie den Preis bitte mit dem Kunden, bevor Sie beginnen" in seeblick.text
     assert [message.text for message in there.messages if message.to == ALICE and "pay" in message.text] == []
+
+
+def test_a_short_offer_names_who_pays_when_it_is_not_the_contract(there: WebStory) -> None:
+    shorts: list[str] = []
+
+    def keep(address: str, message: Message, ref: str) -> Outcome:
+        shorts.append(message.short)
+        return Sent("ok")
+
+    there.gw.channels["sms"] = Channel("sms", "short", keep)
+    for contact in there.all(Contact, Contact.owner_kind == RecipientKind.PROVIDER):
+        there.change(contact, channel="sms", address=f"+4179000009{len(contact.owner_id)}")
+    there.act(AgreeToPrice(hot(there).id))
+    cover(there, "bob-pump", cover=Cover.WARRANTY)
+    hot(there, "bob-pump")
+    there.wait()
+    said = " ".join(shorts)
+    assert "Customer pays EUR 95.00." in said
+    assert "Garantie zahlt." in said
+
+
+def test_a_price_that_was_agreed_stands_on_the_offer_of_the_ticket_that_carries_it_on(there: WebStory,
+                                                                                      web: httpx.Client) -> None:
+    with there.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest(id="alice-cellar", key="native:alice-cellar", profile="heat-pump",
+                                                   site="alice-home", name="Cellar pump"))
+    cover(there, "alice-cellar", cover=Cover.CONTRACT)
+    paid = hot(there)
+    there.act(AgreeToPrice(paid.id))
+    goes_on = hot(there, "alice-cellar")
+    there.act(MergeTickets(paid.id, goes_on.id))
+    there.act(OfferTo(goes_on.id, "seeblick"))
+    there.wait()
+    offer = there.last_told(provider("seeblick"), TopicName.OFFER)
+    assert [(payer["device"], payer["price"], payer["agreed"]) for payer in offer.facts["payers"]] == [
+        ("Cellar pump", None, False), ("Heat pump", "95.00 EUR", True)]
+    there.change(there.one(Provider, Provider.id == "seeblick"), locale="en")
+    page = read(web.get(there.offer(goes_on)))
+    assert "Heat pump: Who pays: the customer, €95.00; they have agreed to it" in page
+    assert "Cellar pump: Who pays: the service contract covers it" in page
 
 
 def test_one_question_for_all_faults_of_a_device_and_one_yes(there: WebStory) -> None:

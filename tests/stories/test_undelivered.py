@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.flow.deliver import deliver
-from gateway.model import MINUTE, Contact, Notification, NotificationState, RecipientKind
+from gateway.model import MINUTE, Contact, Notification, NotificationState, RecipientKind, Ticket
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from tests.drivers.story import Message, Story
@@ -94,6 +94,11 @@ def test_one_or_two_are_asked_for_at_once_as_ever_and_from_the_fourth_within_ten
     quarter.wait(minutes=1)
     [message] = lists(quarter)
     assert named(message) == [f"Family {home}" for home in FAR[3:8]]
+    ticket, alone = (quarter.one(Ticket, Ticket.device_id == f"{home}-pump") for home in (FAR[4], FAR[0]))
+    row = quarter.one(Notification, col(Notification.list_id).is_not(None), Notification.subject_id == ticket.id)
+    assert any(f"they are on the dispatcher's list {row.list_id} of Mon 23 Nov" in line
+               for line in quarter.explained(ticket.id, "told"))
+    assert not any("list" in line for line in quarter.explained(alone.id, "told"))
     quarter.live(minutes=12)
     break_down(quarter, FAR[8])
     assert asked(quarter)[-1][0] == ALONE, "calm again: one by one"

@@ -45,7 +45,7 @@ from gateway.tickets.actions import (
     ReportMissed,
     ReportOverrun,
 )
-from tests.drivers.story import HOURLY, NOON, Story, begin
+from tests.drivers.story import HEAT_PUMP, HOURLY, NOON, Story, begin, compiled
 
 ALICE, BOB, CHARLIE, KUNZ = customer("alice"), customer("bob"), customer("charlie"), provider("kunz")
 KARIN = "technician Karin Kunz"
@@ -290,6 +290,20 @@ def test_an_overrun_shifts_the_next_customers_promise_before_it_lapses(story: St
     assert (moved.window_from, moved.window_until) == (NOON + 195 * MINUTE, NOON + 315 * MINUTE)
     assert (told.facts["window_from"], told.facts["window_until"]) == (moved.window_from, moved.window_until)
     assert TopicName.VISIT_CHANGED not in story.heard(ALICE)
+
+
+def test_the_profile_says_how_long_the_work_takes_on_such_a_device(story: Story) -> None:
+    longer = compiled(f"{HEAT_PUMP}work_minutes: 120\n", "heat-pump.yaml")
+    story.gw.profiles = {**story.gw.profiles, longer.id: longer}
+    first = assigned(story)
+    second = assigned(story, "bob-pump", window_from=NOON + HOUR, window_until=NOON + 3 * HOUR)
+    third = assigned(story, "charlie-pump", window_from=NOON + 4 * HOUR, window_until=NOON + 5 * HOUR)
+    story.act(Arrive(first.id), KARIN)
+    assert [due.at for due in story.due(first.id) if due.kind is DueKind.WORK_OVERRUN] == [story.now + 150 * MINUTE]
+    story.act(ReportOverrun(first.id, 180), KARIN)
+    moved = again(story, second)
+    assert moved.window_from > second.window_from
+    assert again(story, third).window_from >= moved.window_from + 2 * HOUR, "Bob's pump takes two hours as well"
 
 
 def test_work_without_an_answer_warns_the_next_customer_and_then_a_dispatcher(story: Story) -> None:

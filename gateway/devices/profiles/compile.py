@@ -139,6 +139,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
         rename=frozen(_rename(written)),
         past=past_of(rules),
         scheduled=any(rule.scheduled for rule in rules),
+        work_minutes=written.work_minutes,
     )
 
 

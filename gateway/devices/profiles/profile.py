@@ -212,6 +212,7 @@ class Profile:
     rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
     past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
+    work_minutes: int | None = None  # how long a technician is expected to work on it; None: as the setting says
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

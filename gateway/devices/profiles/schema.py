@@ -259,3 +259,4 @@ class ProfileFile(Section):
     rules: dict[RuleName, RuleSection] = {}
     button: ButtonSection = ButtonSection()
     presses: dict[PressKind, list[PressWord]] = {}
+    work_minutes: Annotated[int, Field(ge=1, le=24 * 60)] | None = None

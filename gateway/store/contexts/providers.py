@@ -3,7 +3,7 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, bindparam, case, exists, func, select
+from sqlalchemy import BindParameter, Engine, bindparam, case, exists, func, select
 from sqlmodel import Session, col
 
 from gateway.calendars.opening_hours import local_day
@@ -41,6 +41,28 @@ _PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expir
 _OUT = select(col(Visit.provider_id), col(Visit.technician), col(Visit.eta), col(Visit.window_until),
               col(Visit.on_site_at)).where(
     col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
+
+
+def _sum(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+_SINCE: BindParameter[Any] = bindparam("since")
+_UNTIL: BindParameter[Any] = bindparam("until")
+_AGAIN = table_of(Visit).alias()
+_CAME_AGAIN = exists(select(_AGAIN.c.id).where(
+    _AGAIN.c.ticket_id == col(Visit.ticket_id), _AGAIN.c.id != col(Visit.id),
+    _AGAIN.c.created_at >= col(Visit.done_at)))
+_ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
+    col(Offer.closed_at) >= _SINCE, col(Offer.closed_at) < _UNTIL, col(Offer.left_out).is_(None),
+    col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id))
+_DONE = select(
+    col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
+    _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
+    _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
+    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN)).where(
+    col(Visit.done_at) >= _SINCE, col(Visit.done_at) < _UNTIL, col(Visit.left_out).is_(None),
+    col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id))
 
 
 def provider_loads(session: Session, now: Instant) -> ProviderLoad:
@@ -105,27 +127,12 @@ def track_records(session: Session, now: Instant) -> dict[str, TrackRecord]:
 
 
 def _track_records(session: Session, since: Instant, until: Instant) -> dict[str, TrackRecord]:
-    answered = {key: (accepted, asked) for key, accepted, asked in session.execute(
-        select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count())
-        .where(col(Offer.closed_at) >= since, col(Offer.closed_at) < until, col(Offer.left_out).is_(None),
-               col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id)))}
-    again = table_of(Visit).alias()
-    came_again = exists(select(again.c.id).where(again.c.ticket_id == col(Visit.ticket_id), again.c.id != col(Visit.id),
-                                                 again.c.created_at >= col(Visit.done_at)))
-    done = {key: figures for key, *figures in session.execute(
-        select(col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
-               _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
-               _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
-               _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~came_again))
-        .where(col(Visit.done_at) >= since, col(Visit.done_at) < until, col(Visit.left_out).is_(None),
-               col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id)))}
+    given = {"since": since, "until": until}
+    answered = {key: (accepted, asked) for key, accepted, asked in session.execute(_ANSWERED, given)}
+    done = {key: figures for key, *figures in session.execute(_DONE, given)}
     records = {}
     for key in {*answered, *done}:
         accepted, asked = answered.get(key, (0, 0))
         arrivals, on_time, visits, fixed = done.get(key, (0, 0, 0, 0))
         records[key] = TrackRecord(asked, accepted, arrivals, on_time, visits, fixed)
     return records
-
-
-def _sum(condition: Any) -> Any:
-    return func.sum(case((condition, 1), else_=0))

@@ -89,6 +89,7 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
         of_it = _notifications_about(session, [held.id],
                                      _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         history.notifications, history.names = of_it.notifications + history.notifications, of_it.names | history.names
+        history.lists |= of_it.lists
     return AlarmFacts(alarm, device, site, ticket=_get(session, Ticket, alarm.ticket_id),
                       command=_get(session, Command, alarm.command_id), suppressed_by=held, history=history)
 
@@ -208,7 +209,9 @@ def _notifications_about(session: Session, subjects: list[str], to: ColumnElemen
     for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
                                 .order_by(col(Attempt.started_at))):
         tries.setdefault(attempt.notification_id, []).append(attempt)
-    return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes))
+    lists = session.exec(select(Notification).where(col(Notification.id).in_({row.list_id for row in notes} - {None})))
+    return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes),
+                          lists={row.id: row for row in lists})
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:

@@ -24,6 +24,7 @@ from gateway.model import (
     Outage,
     OutageMember,
     OutageState,
+    PriceAnswer,
     Promise,
     PromiseKind,
     PromiseState,
@@ -80,6 +81,7 @@ class JobDetails(NamedTuple):
     alarm: Alarm | None
     cause: dict[str, str]
     tickets: list[tuple[str, Ticket]]  # that the same trip shall settle, each with its device's name
+    merged: list[tuple[str, Ticket]]  # into one of those, at a price that its customer has agreed to
 
 
 class History(NamedTuple):
@@ -206,8 +208,14 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .join(JobTicket, col(JobTicket.ticket_id) == Ticket.id)
         .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))
-    return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}),
-                             [(name, ticket) for name, ticket in tickets]])
+    together = [(name, ticket) for name, ticket in tickets]
+    merged = session.execute(
+        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
+        .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]),
+               col(Ticket.price_answer) == PriceAnswer.AGREED)
+        .order_by(col(Ticket.opened_at), col(Ticket.id)))
+    return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}), together,
+                             [(name, ticket) for name, ticket in merged]])
 
 
 def _shown_by(session: Session, of: Offer | Visit) -> str:

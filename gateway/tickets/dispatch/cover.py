@@ -1,6 +1,6 @@
 """Decides who pays when somebody comes for a device, and checks what an operator says about that."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from gateway.model import Cover, Device, Instant, Price, PriceAnswer, Ticket, local
 from gateway.notifications.format_values import price_error
@@ -16,6 +16,11 @@ def cover_at(device: Device, zone: str, now: Instant) -> tuple[Cover, Price | No
     if device.covered_until is not None and local(now, zone).date().isoformat() > device.covered_until:
         cover = Cover.UNKNOWN if device.call_out_price is None else Cover.CALL_OUT_PRICE
     return cover, device.call_out_price if cover is Cover.CALL_OUT_PRICE else None
+
+
+def is_agreed_elsewhere(ticket: Ticket, carried_on_by: Container[str]) -> bool:
+    """Whether its customer has agreed to a price, and one of these tickets (ids) carries it on: it still holds."""
+    return ticket.merged_into in carried_on_by and ticket.price_answer is PriceAnswer.AGREED
 
 
 def payers_of(tickets: Iterable[tuple[str, Ticket]]) -> list[Payer]:

@@ -31,7 +31,7 @@ from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.promised_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
-from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel
+from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel, work_time
 
 
 def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -69,8 +69,8 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
     works = {one.id: its_work for one, its_work in after}
     places = [work.site, *(its_work.site for _, its_work in after)]
     ways = [travel_between(begins, ends, policy) for begins, ends in pairwise(places)]
-    shifted = watch.windows_after(until, [(one, way) for (one, _), way in zip(after, ways, strict=True)],
-                                  policy.service)
+    shifted = watch.windows_after(until, [(one, way, work_time(one, its_work, policy))
+                                          for (one, its_work), way in zip(after, ways, strict=True)])
     for one, begins, ends in shifted:
         move_window(one, begins, ends, works[one.id], policy, who, now, because="overrun")
 

@@ -50,8 +50,17 @@ def watch_travel(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> 
 def watch_work(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Somebody is there: the clock looks when the work takes longer than expected."""
     end_due(visit, work)
-    set_due(visit, DueKind.WORK_OVERRUN, watch.work_overrun_at(now, policy.service), Responsible.TECHNICIAN, work,
-            policy)
+    planned = work_time(visit, work, policy)
+    set_due(visit, DueKind.WORK_OVERRUN, watch.work_overrun_at(now, planned), Responsible.TECHNICIAN, work, policy)
+
+
+def work_time(visit: Visit, work: SiteWork, policy: Policy) -> int:
+    """How long the work of this visit should take: as the profile of the device says that takes longest, else the
+    setting; ms."""
+    devices = [work.devices.get(ticket.device_id or "") for ticket in work.tickets_of(work.jobs[visit.job_id])]
+    profiles = [policy.profiles.get(context.device.profile) for context in devices if context is not None]
+    named = [profile.work_minutes or policy.service.work_minutes for profile in profiles if profile is not None]
+    return max(named, default=policy.service.work_minutes) * MINUTE
 
 
 def plan_visit_due(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:

@@ -58,9 +58,8 @@ def breaks_promise(arrives_at: Instant, window_until: Instant) -> bool:
     return arrives_at > window_until - MARGIN
 
 
-def work_overrun_at(arrived_at: Instant, service: Service) -> Instant:
-    """A quarter longer than the work was expected to take, and at least half an hour."""
-    planned = service.work_minutes * MINUTE
+def work_overrun_at(arrived_at: Instant, planned: int) -> Instant:
+    """A quarter longer than the work was expected to take (`planned`, ms), and at least half an hour."""
     return arrived_at + planned + max(planned // 4, 30 * MINUTE)
 
 
@@ -90,15 +89,16 @@ def is_early(visit: Visit, at: Instant) -> bool:
     return at < visit.window_from and visit.early_ok_at is None
 
 
-def windows_after(busy_until: Instant, following: Iterable[tuple[Visit, Instant]], service: Service
+def windows_after(busy_until: Instant, following: Iterable[tuple[Visit, Instant, int]]
                   ) -> list[tuple[Visit, Instant, Instant]]:
     """(visit, its new window) for each whose promise somebody who is busy until then cannot keep. `following`: the
-    visits planned after it for the same person, in order, each with the way to it from the one before."""
+    visits planned after it for the same person, in order, each with the way to it from the one before, and how long the
+    work there should take, ms."""
     shifted: list[tuple[Visit, Instant, Instant]] = []
-    for visit, travel in following:
+    for visit, travel, work in following:
         arrives_at = busy_until + travel
         if breaks_promise(arrives_at, visit.window_until):
             begins = round_up(arrives_at, STEP)
             shifted.append((visit, begins, begins + min(visit.window_until - visit.window_from, 2 * HOUR)))
-        busy_until = max(arrives_at, visit.window_from) + service.work_minutes * MINUTE
+        busy_until = max(arrives_at, visit.window_from) + work
     return shifted

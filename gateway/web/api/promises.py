@@ -13,7 +13,7 @@ from gateway.web.dependencies import Gw, Now
 router = APIRouter(prefix="/promises", tags=["promises"])
 
 
-class Due(BaseModel):
+class DuePeriod(BaseModel):
     """Which promises: those whose time lies in a period."""
 
     model_config = ConfigDict(extra="forbid")
@@ -21,7 +21,7 @@ class Due(BaseModel):
     until: GivenTime | None = Field(None, description="Due before this time.")
 
 
-class Kept(ApiModel):
+class Outcomes(ApiModel):
     """Promises by what became of them."""
 
     open: int = Field(description="Not settled yet.")
@@ -34,11 +34,11 @@ class Kept(ApiModel):
                                     examples=[0.96])
 
 
-class KeptOfKind(Kept):
+class OutcomesOfKind(Outcomes):
     kind: PromiseKind
 
 
-class KeptByProvider(Kept):
+class OutcomesByProvider(Outcomes):
     """Arrivals that this provider had to keep."""
 
     provider_id: str = Field(examples=["kunz"])
@@ -48,21 +48,21 @@ class KeptByProvider(Kept):
 class PromiseSummary(ApiModel):
     """How well we keep what we tell customers."""
 
-    overall: Kept
-    by_kind: list[KeptOfKind]
-    by_provider: list[KeptByProvider]
+    overall: Outcomes
+    by_kind: list[OutcomesOfKind]
+    by_provider: list[OutcomesByProvider]
 
 
 @router.get("/summary", summary="How many promises were kept")
-def get_promise_summary(gw: Gw, now: Now, query: Annotated[Due, Query()]) -> PromiseSummary:
+def get_promise_summary(gw: Gw, now: Now, query: Annotated[DuePeriod, Query()]) -> PromiseSummary:
     """Of all times told to customers: arrival windows, ETAs, calls, ends of power cuts, and our next word."""
     with gw.store.read() as session:
         found = promise_summary(session, query.since, query.until, now)
     return PromiseSummary(
-        overall=Kept(**_numbers(found.overall)),
-        by_kind=[KeptOfKind(kind=kind, **_numbers(found.by_kind[kind])) for kind in PromiseKind
+        overall=Outcomes(**_numbers(found.overall)),
+        by_kind=[OutcomesOfKind(kind=kind, **_numbers(found.by_kind[kind])) for kind in PromiseKind
                  if kind in found.by_kind],
-        by_provider=[KeptByProvider(provider_id=one, provider_name=found.names.get(one, one), **_numbers(counts))
+        by_provider=[OutcomesByProvider(provider_id=one, provider_name=found.names.get(one, one), **_numbers(counts))
                      for one, counts in sorted(found.by_provider.items())])
 
 

@@ -200,7 +200,7 @@ def cause_of(facts: JobDetails | DispatchTicket, words: Catalogue) -> str:
 
 def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
     """Who pays, as the provider reads it: a line for each device."""
-    return payer_sentences(payers_of(job.tickets), RecipientKind.PROVIDER, words).splitlines()
+    return payer_sentences(payers_of(job.tickets + job.merged), RecipientKind.PROVIDER, words).splitlines()
 
 
 def _who(visit: Visit | None, provider: Provider | None, words: Catalogue) -> str:
@@ -228,6 +228,8 @@ def _question(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat
             hint = words("page.early_hint", span=say.span(visit.window_from, visit.window_until))
             return Question((("early", words("page.allow_early")),), hint)
         return Question((), words("page.early_agreed")) if visit.early_ok_at is not None else None
+    if ticket.state is TicketState.ON_SITE:  # they say that they are there: perhaps at another door
+        return Question((("missed", words("page.report_missed")),), words("page.report_missed_hint"))
     last = facts.last_visit
     if last is None or last.incomplete is not IncompleteReason.NO_ACCESS or ticket.state not in UNASSIGNED:
         return None

@@ -43,7 +43,9 @@ def test_a_ladder_of_shifts_is_fine(tmp_path: Path) -> None:
     ("{people: [dana], days_off: {country: CH}}",
      "8: on_call.dispatcher[0].days_off: of a shift without hours — expected hours too"),
     ("{people: [dana], hours: {mon: [['08:00', '09:00']]}, days_off: {country: XY}}",
-     "8: on_call.dispatcher[0].days_off: country: 'XY' — expected an ISO code"),
+     "8: on_call.dispatcher[0].days_off.country: 'XY' — expected an ISO code"),
+    ("{people: [dana], hours: {mon: [['08:00', '09:00']]},\n       days_off: {closed: [2026-12-24,\n      soon]}}",
+     "10: on_call.dispatcher[0].days_off.closed[1]: 'soon' is no date"),
     ("{people: [dana], zone: UTC}", "8: on_call.dispatcher[0].zone: no such field — did you mean 'timezone'?"),
 ])
 def test_a_wrong_shift_is_told_with_its_line(tmp_path: Path, line: str, wrong: str) -> None:

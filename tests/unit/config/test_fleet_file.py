@@ -278,11 +278,13 @@ def test_days_off_quiet_hours_and_a_base_move_in_with_the_firm(both_stores: Stor
 
 @pytest.mark.parametrize(("about", "words"), [
     ("days_off: {country: Germany}",
-     "fleet.yaml:45: providers[0].days_off: {'country': 'Germany'} — country: 'Germany' — expected an ISO code "
+     "fleet.yaml:45: providers[0].days_off.country: 'Germany' — expected an ISO code "
      "(did you mean DE?)"),
     ("days_off: {country: UK}", "(did you mean GB?)"),
     ("days_off: {country: CH, subdivision: ZZ}", "subdivision: 'ZZ' is none of CH — expected one of AG, AI"),
-    ("days_off: {closed: [24.12.2026]}", "closed: '24.12.2026' is no date — expected e.g. 2026-12-24"),
+    ("days_off: {closed: [24.12.2026]}", "closed[0]: '24.12.2026' is no date — expected e.g. 2026-12-24"),
+    ("days_off:\n      closed:\n        - 2026-12-24\n        - 24.12.2026",
+     "fleet.yaml:48: providers[0].days_off.closed[1]: '24.12.2026' is no date"),
     ("days_off: {closed: [2026-12-26/2026-12-24]}", "is no date — expected e.g. 2026-12-24, or from the first"),
     ("quiet_hours: [8pm, 06:00]", "expected a time of day from 00:00 to 23:59"),
     ("lat: 47.3", "providers[0]: lat without lon, or lon without lat — expected both or neither"),

@@ -129,6 +129,9 @@ def test_other_hours_of_the_desk_make_another_version() -> None:
     (standard("calendar:\n      zone: UTC\n      hours: {mon: [['09:00', '17:00']]}\n"
               "      days_off: {country: DE, subdivision: XY}"),
      "sla.yaml:7: policies.standard.calendar.days_off.subdivision: 'XY' is none of DE — expected one of BB"),
+    (standard("calendar:\n      zone: UTC\n      hours: {mon: [['09:00', '17:00']]}\n"
+              "      days_off:\n        open:\n          - 2026-12-24\n          - soon"),
+     "sla.yaml:10: policies.standard.calendar.days_off.open[1]: 'soon' is no date — expected e.g. 2026-12-24"),
     ("policies:\n  standard:\n    targets:\n      minor:\n        solution: 0h",
      "sla.yaml:5: policies.standard.targets.minor.solution: '0h' — expected one minute or more; leave the line out"),
     ("policies:\n  standard:\n    targets:\n      minor: {solution: 2d}",

@@ -26,7 +26,7 @@ from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
-from gateway.notifications.template_values import payer_sentences
+from gateway.notifications.template_values import payer_in_short, payer_sentences
 from gateway.notifications.topics import TopicName
 from tests import ROOT
 from tests.unit.notifications.test_templates import FACTS, NOW
@@ -42,6 +42,7 @@ OUTAGE: dict[str, Any] = {"device": "Lateral 9a", "cause": "Probably a power cut
                           "site": ""}
 PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
 CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
+WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=False)
 UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
 AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=True)
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
@@ -66,7 +67,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.VISIT_CALLED_OFF: {
         "handed back": {"because": "handed_back"}, "put on hold": {"because": "on_hold"},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
-        "to whoever goes": WHO_GOES},
+        "to whoever goes": WHO_GOES | {"why": "the customer is away until Monday"}},
     TopicName.VISIT_INCOMPLETE: {
         "a part": {"incomplete": IncompleteReason.PART_MISSING, "note": "The diverter valve is stuck.",
                    "parts": "diverter valve, seal", "expected_at": NOW + 2 * DAY - 2 * HOUR},
@@ -112,10 +113,11 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.PRICE_AGREED: {"said yes": PRICE | {"next_word": NOW + HOUR, "hear_by": None}},
     TopicName.PRICE_DECLINED: {"said no": {"hear_by": None}},
     TopicName.WORSE: {"while we wait for a yes": PRICE | {"severity": "critical", "hear_by": None}},
-    TopicName.OFFER: {what: DESK | {"reader": "Kunz Heating", "hear_by": None, "payers": Paying(*who)}
+    TopicName.OFFER: {what: DESK | {"reader": "Kunz Heating", "hear_by": None, "payers": Paying(*who),
+                                    "payer_short": Paying(*who)}
                       for what, who in (
-        ("a contract", [CONTRACT]), ("nobody has said", [UNKNOWN]), ("agreed", [AGREED]), ("danger", [DANGER]),
-        ("two devices", [AGREED, CONTRACT]))},
+        ("a contract", [CONTRACT]), ("the warranty", [WARRANTY]), ("nobody has said", [UNKNOWN]), ("agreed", [AGREED]),
+        ("danger", [DANGER]), ("two devices", [AGREED, CONTRACT]))},
     TopicName.TECHNICIAN_ASSIGNED: {
         "agreed": {"payers": Paying(AGREED), "hear_by": None},
         "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
@@ -139,6 +141,8 @@ def in_language(name: str, value: object, topic: TopicName, locale: str) -> Any:
             return reason_sentence(value.stored(), catalogue_for(locale))
         case Price():
             return price(value, locale, plain=name == "price_plain")
+        case Paying() if name == "payer_short":
+            return payer_in_short(value, catalogue_for(locale))
         case Paying():
             reader = RecipientKind.PROVIDER if topic is TopicName.OFFER else RecipientKind.CUSTOMER
             return payer_sentences(value, reader, catalogue_for(locale))

@@ -57,7 +57,7 @@ def test_a_promise_is_corrected_while_there_is_time(minutes: int, breaks: bool) 
 
 @pytest.mark.parametrize(("planned", "asked_after"), [(15, 45), (60, 90), (240, 300)])
 def test_work_may_take_a_quarter_longer_and_at_least_half_an_hour(planned: int, asked_after: int) -> None:
-    assert watch.work_overrun_at(NINE, Service(work_minutes=planned)) == NINE + asked_after * MINUTE
+    assert watch.work_overrun_at(NINE, planned * MINUTE) == NINE + asked_after * MINUTE
 
 
 def test_who_waits_hears_again_soon_and_then_less_and_less_often() -> None:
@@ -96,10 +96,10 @@ def test_an_early_arrival_surprises_only_who_has_not_agreed_to_it() -> None:
 
 def test_an_overrun_shifts_only_the_promises_that_it_breaks() -> None:
     second, third, evening = (visit(NINE + hours * HOUR, NINE + (hours + 2) * HOUR) for hours in (2, 4, 9))
-    following = [(second, HALF_AN_HOUR), (third, HALF_AN_HOUR), (evening, HALF_AN_HOUR)]
-    assert watch.windows_after(NINE + 3 * HOUR, following, SERVICE) == []
-    late = watch.windows_after(NINE + 3 * HOUR + 20 * MINUTE, following, SERVICE)
+    following = [(one, HALF_AN_HOUR, HOUR) for one in (second, third, evening)]
+    assert watch.windows_after(NINE + 3 * HOUR, following) == []
+    late = watch.windows_after(NINE + 3 * HOUR + 20 * MINUTE, following)
     assert late == [(second, NINE + 4 * HOUR, NINE + 6 * HOUR)]
-    all_day = watch.windows_after(NINE + 5 * HOUR, following, SERVICE)
+    all_day = watch.windows_after(NINE + 5 * HOUR, following)
     assert [(one.window_from - NINE) // HOUR for one, *_ in all_day] == [2, 4]
     assert all_day[1][1:] == (NINE + 7 * HOUR, NINE + 9 * HOUR)

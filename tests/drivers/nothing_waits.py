@@ -26,11 +26,12 @@ _VISITS = select(Job.id, Job.state, Visit.state).join(Visit, col(Visit.id) == Jo
 _PAGES = select(OnCallPage).where(col(OnCallPage.closed_at).is_(None))
 
 
-def waiting(session: Session, now: Instant) -> list[str]:
-    """What waits without a deadline, or without whoever the table names; empty unless something is wrong."""
+def waiting(session: Session, looked_at: Instant) -> list[str]:
+    """What waits without a deadline after `looked_at`, or without whoever the table names; empty unless something is
+    wrong."""
     return [
         *(f"nothing runs for {one}" for one in unwatched(session)),
-        *(f"nobody has looked at it: {one}" for one in overdue(session, now - 1)),
+        *(f"nobody has looked at it: {one}" for one in overdue(session, looked_at)),
         *(f"{due.subject_id} is {due.state}: {due.kind} of the {due.responsible}"
           for due in session.connection().execute(_DEADLINES) if not _is_in_the_table(due)),
         *(f"{job_id} is {state}, and its visit {of_visit}" for job_id, state, of_visit in session.exec(_VISITS)

@@ -350,6 +350,7 @@ class SlaClock(Row, table=True):
     ticket_id: str = Field(foreign_key="ticket.id")
     kind: SlaKind = Field(sa_type=stored(SlaKind))
     policy: str = Field(foreign_key="sla_policy_version.id")
+    policy_name: str  # of which another version may count from the next start on
     target_ms: int = Field(sa_type=BigInteger)  # working time
     warn_percent: int = 75  # of the target
     used_ms: int = Field(default=0, sa_type=BigInteger)  # working time before `running_since`

@@ -73,7 +73,7 @@ def story(both_stores: Store) -> Iterator[Story]:
     yield told
     states = {ticket.id: ticket.state for ticket in told.tickets}
     for one in told.all(SlaClock, col(SlaClock.ended_at).is_(None)):
-        policy = told.gw.sla.of_clock(one.policy)
+        policy = told.gw.sla.named(one.policy_name)
         assert policy is not None
         what = course(one.kind, states[one.ticket_id], policy)
         assert what is not Course.ENDS

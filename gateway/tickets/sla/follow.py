@@ -57,7 +57,7 @@ def follow_tickets(draft: Draft, policies: SlaPolicies, new_id: Callable[[str], 
         if before is None and not mine:
             policy = policies.for_ticket(policy_facts(ticket, profiles.get(ticket.device_id or "", "")))
         else:
-            policy = next((policies.of_clock(clock.policy) for clock in mine.values()), None)
+            policy = next((policies.named(clock.policy_name) for clock in mine.values()), None)
         if policy is None:
             for clock in mine.values() if ticket.state in OVER else ():  # nobody knows its hours any more
                 end(clock, ROUND_THE_CLOCK, now)
@@ -84,8 +84,8 @@ def follow(ticket: Ticket, severity_before: Severity, clocks: Clocks, policy: Sl
         if clock is None:
             if target is None or what is Course.ENDS:
                 continue
-            clock = SlaClock(id=new_id("S"), ticket_id=ticket.id, kind=kind, policy=policy.id, target_ms=target,
-                             warn_percent=policy.warn_percent)
+            clock = SlaClock(id=new_id("S"), ticket_id=ticket.id, kind=kind, policy=policy.id, policy_name=policy.name,
+                             target_ms=target, warn_percent=policy.warn_percent)
             new.append(clock)
         elif severity_before is not ticket.severity and clock.ended_at is None and target is not None:
             retarget(clock, target, policy.calendar(severity_before), calendar, now)
@@ -107,7 +107,7 @@ def adopt(ticket: Ticket, clocks: Clocks, versions: Mapping[str, SlaPolicy], pol
         before, target = versions[clock.policy], _target(ticket, kind, policy)
         if clock.ended_at is not None or clock.policy == policy.id or target is None:
             continue
-        clock.warn_percent, clock.policy = policy.warn_percent, policy.id
+        clock.warn_percent, clock.policy, clock.policy_name = policy.warn_percent, policy.id, policy.name
         if before.name == policy.name:
             recount(clock, target, calendar, now)
         else:
@@ -129,7 +129,7 @@ def plan_person_acted(tickets: Iterable[Ticket], spoken: bool, work: SiteWork, p
 def end_first_response(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A person has acknowledged it: that is a first response too, also before any firm accepts."""
     clock = clocks.get(SlaKind.FIRST_RESPONSE)
-    policy = None if clock is None else policies.of_clock(clock.policy)
+    policy = None if clock is None else policies.named(clock.policy_name)
     if clock is not None and policy is not None:
         end(clock, policy.calendar(ticket.severity), now)
 
@@ -137,7 +137,7 @@ def end_first_response(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, no
 def restart_update(clocks: Clocks, ticket: Ticket, policies: SlaPolicies, now: Instant) -> None:
     """A message about the ticket has been handed over: the next is due one target later. No other clock minds."""
     clock = clocks.get(SlaKind.UPDATE)
-    policy = None if clock is None else policies.of_clock(clock.policy)
+    policy = None if clock is None else policies.named(clock.policy_name)
     if clock is not None and policy is not None:
         restart(clock, policy.calendar(ticket.severity), now)
 
@@ -146,7 +146,7 @@ def carry_over(clocks: Clocks, into: Clocks, survivor: Ticket, policies: SlaPoli
     """Merged: whoever has waited longer counts. The surviving ticket has used at least what the other had (which stands
     still by now), and what was missed there is missed here too."""
     for kind, clock in into.items():
-        other, policy = clocks.get(kind), policies.of_clock(clock.policy)
+        other, policy = clocks.get(kind), policies.named(clock.policy_name)
         if other is None or policy is None or clock.ended_at is not None:
             continue
         calendar = policy.calendar(survivor.severity)

@@ -92,9 +92,8 @@ class SlaPolicies(tuple[SlaPolicy, ...]):
     def for_ticket(self, facts: PolicyFacts) -> SlaPolicy | None:
         return next((policy for policy in self if policy.applies_to.covers(facts)), None)
 
-    def of_clock(self, policy_id: str) -> SlaPolicy | None:
-        """The policy that a clock was set by, in the version of today; None: there is none of that name any more."""
-        name = policy_id.rpartition("@")[0]
+    def named(self, name: str) -> SlaPolicy | None:
+        """In the version of today; None: there is none of that name any more."""
         return next((policy for policy in self if policy.name == name), None)
 
 

@@ -73,7 +73,7 @@ def _ticket(row: Any, clocks: list[SlaClock], policies: SlaPolicies, now: Instan
         device_name=device.name if device else None, area_name=outage.name if outage else None,
         provider_name=provider.name if provider else None,
         visit=models.Visit(**visit.model_dump()) if visit else None,
-        sla=[_sla_clock(clock, policies.of_clock(clock.policy), ticket.severity, now) for clock in clocks])
+        sla=[_sla_clock(clock, policies.named(clock.policy_name), ticket.severity, now) for clock in clocks])
 
 
 def _sla_clock(clock: SlaClock, policy: SlaPolicy | None, severity: Severity, now: Instant) -> models.SlaClock:

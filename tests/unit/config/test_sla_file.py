@@ -92,7 +92,7 @@ def test_a_version_is_named_by_its_content_and_can_be_read_again() -> None:
     assert (same[0].id, same[1].id) == (premium.id, other.id)
     assert changed[0].id != premium.id
     assert changed[1].id == other.id
-    assert changed.of_clock(premium.id) is changed[0]
+    assert changed.named(premium.name) is changed[0]
 
 
 def test_another_edition_of_the_public_holidays_makes_another_version() -> None:

@@ -621,6 +621,7 @@ def upgrade() -> None:
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
         sa.Column('policy', sa.String(), nullable=False),
+        sa.Column('policy_name', sa.String(), nullable=False),
         sa.Column('target_ms', sa.BigInteger(), nullable=False),
         sa.Column('warn_percent', sa.Integer(), nullable=False),
         sa.Column('used_ms', sa.BigInteger(), nullable=False),

@@ -154,7 +154,8 @@ def test_it_ends_when_its_last_reason_no_longer_holds(draft: Draft, ticket: Tick
 
 def test_an_sla_reason_ends_with_its_clock(draft: Draft, ticket: Ticket) -> None:
     page = page_dispatcher(draft, POLICY, ticket, PageReason.SLA_UPDATE, NOW)
-    clock = SlaClock(id="S-1", ticket_id=ticket.id, kind=SlaKind.UPDATE, policy="standard@1", target_ms=HOUR,
+    clock = SlaClock(id="S-1", ticket_id=ticket.id, kind=SlaKind.UPDATE,
+                     policy="standard@1", policy_name="standard", target_ms=HOUR,
                      missed_at=NOW)
     draft.add(clock)
     settle_pages(draft, NOW + 1)

@@ -22,7 +22,8 @@ def at(text: str) -> int:
 
 def begun(hours: int = 20, calendar: Calendar = DESK) -> SlaClock:
     """Twenty working hours from Thursday 26 November, 10:00."""
-    clock = SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.SOLUTION, policy="standard@1", target_ms=hours * HOUR)
+    clock = SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.SOLUTION,
+                     policy="standard@1", policy_name="standard", target_ms=hours * HOUR)
     run(clock, True, calendar, at("26 10:00"))
     return clock
 
@@ -125,6 +126,7 @@ def test_a_calendar_that_never_opens_is_due_at_once_so_that_a_person_hears_of_it
 
 
 def test_no_working_time_at_all_on_a_saturday_is_due_when_monday_begins() -> None:
-    clock = SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.FIRST_RESPONSE, policy="standard@1", target_ms=0)
+    clock = SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.FIRST_RESPONSE,
+                     policy="standard@1", policy_name="standard", target_ms=0)
     run(clock, True, DESK, at("28 12:00"))
     assert clock.due_at == at("30 09:00")

@@ -43,7 +43,8 @@ def looked_at(clock: SlaClock, now: Instant, severity: Severity = Severity.MAJOR
 
 
 def clock_due(due: Instant, warn: Instant | None = None) -> SlaClock:
-    return SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.SOLUTION, policy="standard@1", target_ms=8 * HOUR,
+    return SlaClock(id="S-1", ticket_id="T-1", kind=SlaKind.SOLUTION,
+                    policy="standard@1", policy_name="standard", target_ms=8 * HOUR,
                     running_since=FRIDAY, due_at=due, warn_at=warn)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.lifecycle import WAITING
 from gateway.config.settings import Service
 from gateway.detection.device_state import Pressed
 from gateway.devices.dialects import reply_to_press
@@ -105,8 +106,10 @@ def _join(pressed: Pressed, callback: Callback, context: PlanningContext, policy
     became = None
     if (pressed.urgent and not callback.urgent) or (pressed.emergency and not callback.emergency):
         became = "emergency" if pressed.emergency else "urgent"
-        callback.promised_by = min(callback.promised_by, promised_time(policy.service, pressed, now))
-        show_time(call_by(callback), context.work, policy, now)
+        if callback.state in WAITING or pressed.emergency:  # else somebody is speaking with them
+            by = promised_time(policy.service, pressed, now)
+            callback.promised_by = min(callback.promised_by, by) if callback.promised_by > now else by
+            show_time(call_by(callback), context.work, policy, now)
         callback.urgent, callback.emergency = True, callback.emergency or pressed.emergency
         if pressed.emergency:
             # they have been promised a call; now they must read whom to ring in danger

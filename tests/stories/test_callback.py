@@ -56,6 +56,17 @@ def test_a_retained_press_is_nobody_pressing(story: Story) -> None:
     assert story.callbacks == []
 
 
+def test_a_long_press_while_somebody_speaks_with_them_promises_no_call(story: Story) -> None:
+    story.press("alice-button", "p1")
+    callback = story.one(Callback)
+    story.act(ConnectCallback(callback.id))
+    story.wait(minutes=90)  # longer than the call was promised for
+    story.press("alice-button", "p2", "long")
+    story.wait()
+    assert story.one(Callback).urgent
+    assert [promise.state for promise in story.all(Promise)] == ["kept"]
+
+
 def test_a_long_press_is_urgent_and_brings_the_promise_forward(story: Story) -> None:
     story.press("alice-button", "p1")
     story.wait(minutes=5)

@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.handlers
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ def with_mail(office: DeliveryDriver, **changes: Any) -> None:
 
 
 def degraded(office: DeliveryDriver) -> list[str]:
-    """What /readyz says of the channels, as a stranger reads it."""
+    """What /readyz says of the channels, as a stranger reads it; times to the minute, as a try begins some real
+    milliseconds after the others."""
     gateway = Gateway(office.settings, office.store, {}, office.channels)
     pulse = health_probe(gateway, "web", lambda: office.now)
     pulse.check()
@@ -71,7 +73,7 @@ def degraded(office: DeliveryDriver) -> list[str]:
     server.stop()
     pulse.close()
     assert not [word for word in (*PERSONAL, "127.0.0.1", "errno") if word in json.dumps(answer["degraded"]).lower()]
-    return [str(line) for line in answer["degraded"]]
+    return [re.sub(r":\d\d\.\d{3}Z$", "", line) for line in answer["degraded"]]
 
 
 def test_each_message_that_is_sent_dropped_or_given_up_is_one_line_without_the_person(
@@ -104,9 +106,9 @@ def test_a_wrong_password_is_in_the_log_and_on_readyz_after_the_first_message(
         office.deliver()
         assert lines(said) == [("message failed", "WARNING", "fault_found", "email")]
         assert (vars(said[0])["kind"], vars(said[0])["said"]) == ("login refused", "535 5.7.8 no login for [e-mail]")
-        assert degraded(office) == ["email: login refused, 1 try since 2026-11-23T11:00:00.000Z"]
+        assert degraded(office) == ["email: login refused, 1 try since 2026-11-23T11:00"]
         office.deliver(NOON + MINUTE)
-        assert degraded(office) == ["email: login refused, 2 tries since 2026-11-23T11:00:00.000Z"]
+        assert degraded(office) == ["email: login refused, 2 tries since 2026-11-23T11:00"]
         with_mail(office, port=box.port, username="us", password=SecretStr("right"))
         office.deliver(NOON + HOUR)
         assert len(box.mails) == 1
@@ -128,7 +130,7 @@ def test_what_is_wrong_with_the_mail_server_has_a_name(office: DeliveryDriver, s
     office.deliver()
     assert vars(said[0])["kind"] == kind
     assert words in vars(said[0])["said"]
-    assert degraded(office) == [f"email: {kind}, 1 try since 2026-11-23T11:00:00.000Z"]
+    assert degraded(office) == [f"email: {kind}, 1 try since 2026-11-23T11:00"]
 
 
 def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
@@ -150,7 +152,7 @@ def test_one_customers_web_hook_does_not_hide_the_others_and_is_counted(
     office.change(Ticket, "T-1", state="new")
     office.deliver()
     assert vars(said[0])["said"] == "503 Service Unavailable"
-    assert degraded(office) == ["webhook: server trouble at 1 of 1 address, last " + to_iso(office.now)]
+    assert degraded(office) == ["webhook: server trouble at 1 of 1 address, last " + to_iso(office.now)[:16]]
     assert degraded_after(office, DAY) == []
     office.deliver(office.now + HOUR)
     assert degraded(office) == []

@@ -479,7 +479,7 @@ def test_who_plays_does_each_part_on_the_real_pages(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_who_only_watches_sees_the_townspeople_do_each_part_when_its_time_is_over(tmp_path: Path) -> None:
-    process = _run(tmp_path / "data", "--play", "--speed", "40", stdin=subprocess.DEVNULL)
+    process = _run(tmp_path / "data", "--play", "--speed", "12", stdin=subprocess.DEVNULL)
     assert [part for part, _ in _turns(process)] == list(PARTS)
     out, _ = process.communicate(timeout=150)
     assert json.loads(out)["ok"], out

@@ -1,7 +1,6 @@
 """What holds for the whole API: keys, paging, errors, its own description; and how the gateway says it is."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -11,20 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from gateway.model import MINUTE, ApiKey
 from gateway.monitoring.health import Health
-from gateway.store import Store
-from tests.drivers.web_driver import PROBLEM, WebStory, is_problem, web_story
-
-
-@pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
-
-
-@pytest.fixture
-def agent(there: WebStory) -> Iterator[httpx.Client]:
-    with there.client(there.key("agent")) as client:
-        client.base_url = f"{there.base}/api/v1/"
-        yield client
+from tests.drivers.web_driver import PROBLEM, WebStory, is_problem
 
 
 def test_pages_neither_repeat_nor_skip_while_new_tickets_come_in(there: WebStory, agent: httpx.Client) -> None:

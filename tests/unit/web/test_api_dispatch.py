@@ -1,6 +1,5 @@
 """What a dispatcher does with a ticket by the API: see to it, ask again, assign, put on hold, the answer to a price."""
 
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -22,21 +21,8 @@ from gateway.model import (
     from_iso,
     to_iso,
 )
-from gateway.store import Store
 from gateway.tickets.actions import AcknowledgePage, Arrive, DeclineOffer
-from tests.drivers.web_driver import WebStory, is_problem, web_story
-
-
-@pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
-
-
-@pytest.fixture
-def agent(there: WebStory) -> Iterator[httpx.Client]:
-    with there.client(there.key("agent")) as client:
-        client.base_url = f"{there.base}/api/v1/"
-        yield client
+from tests.drivers.web_driver import WebStory, is_problem
 
 
 def nobody_takes_it(there: WebStory) -> Ticket:

@@ -6,14 +6,8 @@ import httpx
 import pytest
 
 from gateway.model import HOUR, MINUTE, Visit, to_iso
-from gateway.store import Store
 from gateway.tickets.actions import Arrive, ConnectCallback
-from tests.drivers.web_driver import WebStory, is_problem, web_story
-
-
-@pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+from tests.drivers.web_driver import WebStory, is_problem
 
 
 @pytest.fixture

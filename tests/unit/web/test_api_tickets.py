@@ -1,6 +1,5 @@
 """What agents and other programs do through the API, asked over HTTP."""
 
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -14,18 +13,6 @@ from gateway.store.fleet import save_fleet
 from tests.drivers.story import HEAT_PUMP
 from tests.drivers.web_driver import WebStory, is_problem, items, web_story
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, OUTAGE_FLEET
-
-
-@pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
-
-
-@pytest.fixture
-def agent(there: WebStory) -> Iterator[httpx.Client]:
-    with there.client(there.key("agent")) as client:
-        client.base_url = f"{there.base}/api/v1/"
-        yield client
 
 
 def test_a_ticket_comes_with_the_names_that_people_use(there: WebStory, agent: httpx.Client) -> None:

@@ -20,15 +20,9 @@ from gateway.model import (
     Visit,
 )
 from gateway.notifications import signed_links
-from gateway.store import Store
 from gateway.web.pages import sparkline
 from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK
-from tests.drivers.web_driver import WebStory, accept, read, web_story
-
-
-@pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+from tests.drivers.web_driver import WebStory, accept, read
 
 
 @pytest.fixture

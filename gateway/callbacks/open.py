@@ -5,17 +5,17 @@ from typing import Any
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
+from gateway.callbacks.button_tests import plan_test_press, reply_to_test
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.callbacks.lifecycle import WAITING
+from gateway.callbacks.press_replies import reply
 from gateway.config.settings import Service
 from gateway.detection.device_state import Pressed
-from gateway.devices.dialects import reply_to_press
 from gateway.model import (
     MINUTE,
     SECOND,
     Callback,
     CallbackState,
-    Command,
     EntryKind,
     Instant,
     LinkPurpose,
@@ -27,6 +27,8 @@ from gateway.model import (
     Site,
     customer,
 )
+from gateway.model.signals import PressAnswer
+from gateway.model.states import PressReply
 from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import PlanningContext, Policy
@@ -35,7 +37,6 @@ from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
 from gateway.tickets.promises.promised_times import call_by
 
 SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
-REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
 
 
 def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> None:
@@ -44,12 +45,18 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
     seen = context.presses.get(pressed.press_id) if pressed.press_id else None
     if seen is None and pressed.press_id is None and _is_echo(pressed, context):
         return
+    if pressed.test and seen is not None:
+        reply_to_test(pressed, seen.press_id, context, policy, now)
+        return
     if seen is not None:  # the network repeated it: answer again, change nothing
         known = context.press_callbacks.get(seen.callback_id or "")
         if known is not None:
             _reply(seen.press_id, known, context, policy, now)
         return
     press_id = pressed.press_id or _generated_id(context, now)
+    if pressed.test:
+        plan_test_press(pressed, press_id, context, policy, now)
+        return
     callback = context.callback
     if callback is None and context.known_outage is not None and not pressed.urgent and not _answered_before(context):
         callback = _answer(pressed, context, context.known_outage, policy, now)
@@ -139,18 +146,15 @@ def _facts(by: Instant, context: PlanningContext) -> dict[str, Any]:
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """Queues the acknowledgement of the press to the device; it is published only after the commit."""
-    state = "callback_scheduled" if callback.closed_at is None else "callback_closed"
-    command_id = policy.new_id("M")
-    until = now + REPLY_FOR
     in_danger = emergency_number(context.site.country or policy.service.country) if callback.emergency else ""
     language = policy.catalogues.best_for
     notice = no_rescue_service(in_danger, language(context.customer.locale)) if callback.emergency else ""
-    message = reply_to_press(context.device.key, press_id, state, callback.promised_by, command_id, until, notice,
-                             in_danger)
-    if message is not None:
-        topic, payload = message
-        context.draft.add(Command(id=command_id, device_id=context.device.id, topic=topic, payload=payload,
-                                  created_at=now, expires_at=until))
+    if callback.state is CallbackState.ANSWERED:
+        reply(press_id, PressAnswer(PressReply.ANSWERED), context, policy, now)
+        return
+    state = PressReply.CALLBACK_SCHEDULED if callback.closed_at is None else PressReply.CALLBACK_CLOSED
+    reply(press_id, PressAnswer(state, callback.promised_by, notice=notice, emergency_number=in_danger), context,
+          policy, now)
 
 
 def _answered_before(context: PlanningContext) -> bool:

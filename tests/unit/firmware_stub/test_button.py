@@ -16,6 +16,7 @@ from firmware_stub import core
 from gateway.devices.dialects import native
 from gateway.model.signals import Ack, Presence, Press, PressAnswer, Telemetry
 from gateway.model.states import PressReply
+from tests.fixtures import firmware_gesture_scenes
 from tests.fixtures.firmware_scenes import SCENES, play
 
 STUB = Path(core.__file__).parent
@@ -25,15 +26,17 @@ LATER = 1_788_264_000_000
 SCHEDULED = PressAnswer(PressReply.CALLBACK_SCHEDULED, LATER)
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.__name__))
+@pytest.mark.parametrize("scene", [*SCENES, *firmware_gesture_scenes.SCENES], ids=lambda scene: str(scene.__name__))
 def test_the_core_behaves(scene: Callable[[Any], None]) -> None:
     scene(core)
 
 
-def test_every_scene_is_played() -> None:
-    told = {name for name, what in vars(importlib.import_module("tests.fixtures.firmware_scenes")).items()
+@pytest.mark.parametrize("name", ["firmware_scenes", "firmware_gesture_scenes"])
+def test_every_scene_is_played(name: str) -> None:
+    module: Any = importlib.import_module(f"tests.fixtures.{name}")
+    told = {name for name, what in vars(module).items()
             if callable(what) and "core" in what.__code__.co_varnames[:1]}
-    assert told - {"new", "pressed"} == {scene.__name__ for scene in SCENES}
+    assert told - {"new", "pressed", "said"} == {scene.__name__ for scene in module.SCENES}
 
 
 def test_the_gateway_reads_all_that_the_button_says() -> None:

@@ -61,6 +61,12 @@ def test_a_native_device_acknowledges_what_it_is_told_and_refuses_nonsense() -> 
 
     assert topic in wire.commands
     assert told == ReceivedCommand("M-1", "p-1", "callback_scheduled", NOON)
+    for said, heard in ((PressAnswer(PressReply.COMING, who="Dana"),
+                         ReceivedCommand("M-2", "p-1", "coming", None, "Dana")),
+                        (PressAnswer(PressReply.TEST_HEARD, battery=80),
+                         ReceivedCommand("M-2", "p-1", "test_heard", battery=80))):
+        topic, payload = native.answer("native:b", "p-1", said, "M-2", NOON)
+        assert DIALECTS["native"].DialectClient("b").hear(topic, payload.encode(), NOON, {})[1] == heard
     assert _heard("native", answer)[0].key == "native:b"
     with pytest.raises(ValueError):
         wire.hear(topic, b"[1]", NOON, {})

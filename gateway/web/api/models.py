@@ -1,4 +1,4 @@
-"""The API's response models: ids with names beside them, times as RFC 3339."""
+"""The API's response models: ids with names beside them, times as RFC 3339; one story: they name each other."""
 
 from dataclasses import asdict
 from typing import Annotated, Any

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.backtest.profile_tests import run_profile_tests
+from gateway.calendars.desk_hours import names_hours
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Device, Fleet, FleetSettings, read_fleet
@@ -104,7 +105,10 @@ def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | Non
     return FleetSettings(
         profiles=profiles, dialects=dialects, channels=_channels(settings),
         check_address=lambda channel, address: check_address(channel, address, private),
-        emergency=buttons, on_call=settings.reach_somebody_at_any_hour, country=settings.service.country)
+        emergency=buttons, buttons=[name for name, one in (profiles or {}).items()
+                                    if isinstance(one, Profile) and one.button],
+        desk_hours=names_hours(settings.service), on_call=settings.reach_somebody_at_any_hour,
+        country=settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:

@@ -10,7 +10,8 @@ from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
-from gateway.config.fleet_file import BadFleet, Device, Fleet, FleetSettings, read_fleet
+from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
+from gateway.config.fleet_rows import Device
 from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
 from gateway.config.settings import Service, Settings
 from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
@@ -103,7 +104,7 @@ def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | Non
     buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
     return FleetSettings(
         profiles=profiles, dialects=dialects, channels=_channels(settings),
-        check_address=lambda channel, address: check_address(channel, address, private),
+        check_address=lambda channel, address: check_address(channel, address, private, settings.service.country),
         emergency=buttons, on_call=settings.reach_somebody_at_any_hour, country=settings.service.country)
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
-from gateway.config.fleet_rows import Area, Customer, Device, Provider, Row, Site
+from gateway.config.fleet_rows import Area, Customer, Device, Person, Provider, Row, Site
 from gateway.config.phone_numbers import PHONE
 from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
 from gateway.tickets.dispatch.cover import cover_errors
@@ -32,6 +32,11 @@ class Fleet:
     sites: list[Site] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     providers: list[Provider] = field(default_factory=list)
+
+    @property
+    def people(self) -> list[Person]:
+        """Of all customers."""
+        return [one for customer in self.customers for one in customer.people]
 
 
 Found = dict[Path, Any]

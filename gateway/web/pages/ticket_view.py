@@ -7,6 +7,7 @@ from typing import NamedTuple
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.model import (
     Callback,
+    CallbackKind,
     CallbackState,
     IncompleteReason,
     Instant,
@@ -114,9 +115,11 @@ _PRICE_ASKED = StateStyle(0, "alert", "talk")
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
 CALL_LOOK = {
     CallbackState.REQUESTED: StateStyle(0, "moving", "phone"),
+    CallbackState.CLAIMED: StateStyle(1, "moving", "phone"),
     CallbackState.ATTEMPTING: StateStyle(1, "moving", "phone"),
     CallbackState.CONNECTED: StateStyle(2, "moving", "talk"),
     CallbackState.DONE: StateStyle(3, "good", "check"),
+    CallbackState.EXPIRED: StateStyle(3, "quiet", "phone"),
     CallbackState.CANCELLED: StateStyle(3, "quiet", "cross"),
 }
 
@@ -172,12 +175,20 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
     return FollowPage(
         tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
-        time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
+        time_name=words("page.call_between" if callback.ring_from else "page.by") if waiting else "",
+        time=capital(call_time(callback, say)) if waiting else "",
         sorry=_call_sorry(callback, words, say.now) if waiting else "",
         steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
         in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
     )
+
+
+def call_time(callback: Callback, say: TimeFormat) -> str:
+    """By when somebody is rung, or between which times."""
+    if callback.ring_from is not None and callback.ring_from < callback.promised_by:
+        return say.span(callback.ring_from, callback.promised_by)
+    return say.when(callback.promised_by)
 
 
 def _call_sorry(callback: Callback, words: Catalogue, now: Instant) -> str:
@@ -315,7 +326,7 @@ def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
 
 
 def _call_skipped(callback: Callback) -> frozenset[str]:
-    if callback.state == CallbackState.CANCELLED:
+    if callback.state in (CallbackState.CANCELLED, CallbackState.EXPIRED):
         return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
     return frozenset()
 
@@ -378,10 +389,13 @@ def _unfinished(last: Visit | None, words: Catalogue, say: TimeFormat) -> list[t
 
 
 def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:
-    callback, device = facts.callback, facts.device.name
-    pressed = words.plural("page.past_pressed", callback.presses, device=device)
-    past = [PastEvent(callback.requested_at, pressed)]
+    callback, device = facts.callback, facts.device.name if facts.device else ""
+    asked = words("page.past_call_check" if callback.kind is CallbackKind.CHECK else "page.past_call_asked")
+    if callback.presses:
+        asked = words.plural("page.past_pressed", callback.presses, device=device)
+    past = [PastEvent(callback.requested_at, asked)]
     if callback.closed_at is not None:
-        ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
+        ended = {CallbackState.DONE: "page.past_settled", CallbackState.EXPIRED: "page.past_call_expired"}.get(
+            callback.state, "page.past_call_cancelled")
         past.append(PastEvent(callback.closed_at, words(ended)))
     return past

@@ -99,6 +99,8 @@ class PromisedCallFacts(TypedDict, total=False):
 
     callback_by: Instant
     missed_by: Instant  # when we should have called
+    ring_from: Instant  # not before: their slot, or the next try
+    tries: int  # that nobody answered
     device: str
     site: str
 
@@ -107,6 +109,7 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     """A call for help."""
 
     pressed_at: Instant
+    presses: int  # so far
 
 
 class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):

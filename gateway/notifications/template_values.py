@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
+from gateway.model import CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import price, rounded_homes
@@ -61,6 +61,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
+        "ring_from": context.callback.ring_from if context.callback else facts.get("ring_from"),
+        "presses": context.callback.presses if context.callback else 1, "tries": facts.get("tries", 0),
+        "is_check": bool(context.callback and context.callback.kind is CallbackKind.CHECK),
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),

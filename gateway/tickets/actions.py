@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import HoldReason, IncompleteReason, Instant, Reason, Severity, Subject, VisitOutcome
+from gateway.model import CallOutcome, HoldReason, IncompleteReason, Instant, Reason, Severity, Subject, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -246,25 +246,38 @@ class HoldTicket(TicketAct):
 
 
 @dataclass(frozen=True)
+class ClaimCallback(CallbackAct):
+    """An agent takes it: nobody else rings them for some minutes. Again: for some minutes more."""
+
+
+@dataclass(frozen=True)
+class ReleaseCallback(CallbackAct):
+    """An agent lets it go: others may take it."""
+
+
+@dataclass(frozen=True)
 class AttemptCallback(CallbackAct):
-    """An agent dials now."""
+    """An agent dials now; `person`: whom, by name."""
+
+    person: str = ""
 
 
 @dataclass(frozen=True)
 class MissCallback(CallbackAct):
-    """Nobody answered: back to the queue."""
+    """Nobody answered: it is tried again later, as often as the settings say."""
 
 
 @dataclass(frozen=True)
 class ConnectCallback(CallbackAct):
-    """The customer has answered the call."""
+    """They have answered the call."""
 
 
 @dataclass(frozen=True)
 class FinishCallback(CallbackAct):
-    """The call is over; `note`: what came of it."""
+    """The call is over; `note`: what was said."""
 
     note: str
+    outcome: CallOutcome = CallOutcome.INFORMED
 
 
 @dataclass(frozen=True)

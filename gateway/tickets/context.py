@@ -10,6 +10,7 @@ from gateway.model import (
     ActorKind,
     Alarm,
     Callback,
+    CallbackKind,
     Command,
     Customer,
     Device,
@@ -72,6 +73,7 @@ class SiteWork:
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket, job or callback id → open promises
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    callbacks: dict[CallbackKind, Callback] = field(default_factory=dict)  # open ones
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -174,7 +176,6 @@ class PlanningContext:
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
     last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
     commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
-    open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
     last_press: PressRecord | None = None  # known where a press came without an id, or in a `known_outage`
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
@@ -218,23 +219,19 @@ class PlanningContext:
         alarm = self.alarms.get(rule)
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
-    @property
-    def callback(self) -> Callback | None:
-        """The site's open callback, also when another device of the same batch has just asked for it."""
-        return self.open_callbacks.get(self.site.id)
-
 
 @dataclass(frozen=True)
 class ActionContext:
     """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
 
     work: SiteWork
-    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
+    planning: PlanningContext | None = None  # of the device that an alarm is about, or that was pressed
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
     visit: Visit | None = None
     callback: Callback | None = None
+    last_press: PressRecord | None = None  # of the callback
     alarm: Alarm | None = None
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment

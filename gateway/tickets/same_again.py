@@ -150,14 +150,14 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
 
 def _of_a_callback(act: Act, callback: Callback) -> Trace | None:
     match act:
-        case AttemptCallback() if callback.state is CallbackState.ATTEMPTING:
-            return _left(EntryKind.CALLBACK_ATTEMPT)
-        case MissCallback() if callback.state is CallbackState.REQUESTED:
+        case AttemptCallback(person=person) if callback.state is CallbackState.ATTEMPTING:
+            return _left(EntryKind.CALLBACK_ATTEMPT, person=person)
+        case MissCallback() if callback.state in (CallbackState.REQUESTED, CallbackState.EXPIRED):
             return _left(EntryKind.CALLBACK_NO_ANSWER)
         case ConnectCallback() if callback.state is CallbackState.CONNECTED:
             return _left(EntryKind.CALLBACK_CONNECTED)
-        case FinishCallback(note=note) if callback.state is CallbackState.DONE:
-            return _left(EntryKind.CALLBACK_DONE, note=note)
+        case FinishCallback(note=note, outcome=outcome) if callback.state is CallbackState.DONE:
+            return _left(EntryKind.CALLBACK_DONE, note=note, call_outcome=outcome)
         case CancelCallback(why=why) if callback.state is CallbackState.CANCELLED:
             return _left(EntryKind.CANCELLED, reason=why)
     return None

@@ -526,7 +526,7 @@ def test_the_rule_lets_pass_what_is_no_state(text: str) -> None:
 NO_TOPIC = {
     ("web/pages/ticket_view.py", "on_the_way"), ("web/pages/outage_view.py", "on_the_way"),
     ("web/api/models.py", "fault_found"),
-    ("web/api/filters.py", "fault_found"), ("callbacks/open.py", "callback_scheduled"),
+    ("web/api/filters.py", "fault_found"), ("callbacks/press.py", "callback_scheduled"),
 }
 TWO_MEANINGS = {"test", *(str(member) for kinds in (states, entries) for kind in vars(kinds).values()
                           if isinstance(kind, type) and issubclass(kind, StrEnum) for member in kind)}

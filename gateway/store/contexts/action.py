@@ -16,6 +16,7 @@ from gateway.model import (
     Job,
     Offer,
     OfferState,
+    PressRecord,
     Provider,
     Site,
     SubjectKind,
@@ -89,9 +90,7 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             device = _device(session, draft, alarm.device_id)
             return ActionContext(device.work, device, alarm=alarm)
         case CallbackAct(callback_id=key) | AcknowledgePage(subject=(_, key)):
-            callback, _ = _get_locked(session, draft, Callback, key)
-            device = _device(session, draft, callback.device_id)
-            return ActionContext(device.work, device, callback=callback)
+            return _with_callback(session, draft, key, now)
 
 
 def _job_alone(session: Session, draft: Draft, job_id: str) -> SiteWork:
@@ -118,6 +117,17 @@ def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> A
     work = sites[act.site_id]
     return ActionContext(work, ticket=work.ticket_of_subject(act.skill) if device is None
                          else work.ticket_of_device(device.id))
+
+
+def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant) -> ActionContext:
+    callback, site_id = _get_locked(session, draft, Callback, callback_id)
+    sites: dict[str, SiteWork] = {}
+    buttons = [] if callback.device_id is None else [callback.device_id]
+    devices = planning.planning_contexts(session, draft, buttons, sites=sites, site_ids={site_id},
+                                         provider_loads=provider_loads(session, now))
+    last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
+                        .order_by(col(PressRecord.received_at).desc()).limit(1)).first()
+    return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last)
 
 
 def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant, *visit_ids: str) -> dict[str, SiteWork]:

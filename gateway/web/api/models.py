@@ -1,4 +1,4 @@
-"""The API's response models: ids with names beside them, times as RFC 3339."""
+"""The API's response models: ids with names beside them, times as RFC 3339; one story: they name each other."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,7 +9,10 @@ from gateway.model import (
     EARLIEST,
     LATEST,
     AttemptOutcome,
+    CallbackKind,
+    CallbackOrigin,
     CallbackState,
+    CallOutcome,
     CommandState,
     Cover,
     IncompleteReason,
@@ -214,12 +217,14 @@ class Alarm(ApiModel):
 
 
 class Callback(ApiModel):
-    """A person pressed a button and wants to be called."""
+    """Somebody has to be rung."""
 
     id: str = Field(examples=["C-70H3ZD5K"])
+    kind: CallbackKind = Field(description="`emergency`: a call for help, an emergency button or a word such as `sos`; "
+                                           "`check`: we ring of our own accord. A site has one open one of each kind.")
+    origin: CallbackOrigin
     state: CallbackState
     urgent: bool = Field(description="A long press, or a call for help.")
-    emergency: bool = Field(description="A call for help: an emergency button, or a word such as `sos`.")
     emergency_number: str | None = Field(description="Whom to ring in danger, for a call for help; null: unknown.")
     notice: str | None = Field(description="What every answer to a call for help says, in English.")
     presses: int = Field(description="How often they pressed while it was open.")
@@ -227,12 +232,19 @@ class Callback(ApiModel):
     site_name: str
     customer_id: str
     customer_name: str
-    device_id: str
+    device_id: str | None = Field(description="The button that was pressed last.")
+    wish: str = Field(description="What it is about, in a person's words.")
     requested_at: Time
+    ring_from: Time | None = Field(description="Not before: their slot, or the next try.")
     promised_by: Time = Field(description="When the customer was told to expect the call at the latest.")
     attempts: int = Field(description="How often somebody dialled.")
-    agent: str | None
+    tries: int = Field(description="How often nobody answered.")
+    agent: str | None = Field(description="Who has it, or had it last.")
+    claimed_until: Time | None = Field(description="Until then nobody else may take it.")
+    outcome: CallOutcome | None
     note: str | None
+    ticket_id: str | None = Field(description="That it started, or joined.")
+    outage_id: str | None = Field(description="That answered it, or may be the reason.")
     closed_at: Time | None
 
 

@@ -406,6 +406,7 @@ def upgrade() -> None:
         sa.Column('repeats', sa.Integer(), server_default=sa.text('0'), nullable=False),
         sa.Column('facts', sa.JSON(), nullable=False),
         sa.Column('opened_at', sa.BigInteger(), nullable=False),
+        sa.Column('told_at', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
         sa.Column('next_at', sa.BigInteger(), nullable=True),
         sa.Column('acknowledged_by', sa.String(), nullable=True),
         sa.Column('acknowledged_at', sa.BigInteger(), nullable=True),
@@ -483,17 +484,24 @@ def upgrade() -> None:
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
-        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('origin', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=True),
+        sa.Column('wish', sa.String(), server_default='', nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('urgent', sa.Boolean(), nullable=False),
-        sa.Column('emergency', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('presses', sa.Integer(), nullable=False),
         sa.Column('requested_at', sa.BigInteger(), nullable=False),
+        sa.Column('ring_from', sa.BigInteger(), nullable=True),
         sa.Column('promised_by', sa.BigInteger(), nullable=False),
         sa.Column('overdue_told_at', sa.BigInteger(), nullable=True),
         sa.Column('attempts', sa.Integer(), nullable=False),
+        sa.Column('tries', sa.Integer(), server_default=sa.text('0'), nullable=False),
         sa.Column('agent', sa.String(), nullable=True),
+        sa.Column('claimed_until', sa.BigInteger(), nullable=True),
+        sa.Column('outcome', sa.String(), nullable=True),
         sa.Column('note', sa.String(), nullable=True),
+        sa.Column('ticket_id', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
@@ -501,7 +509,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('callback_open', 'callback', ['site_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
     op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)

@@ -215,6 +215,12 @@ class Profile:
     scheduled: bool = False  # some rule asks for the site's own time
     work_minutes: int | None = None  # how long a technician is expected to work on it; None: as the setting says
 
+    @property
+    def skills(self) -> frozenset[str]:
+        """All that its rules, fault codes and silence can need."""
+        of_rules = {rule.skill for rule in self.rules} | {fault.skill for fault in self.faults.values()}
+        return frozenset(of_rules | {self.silence.skill}) - {""}
+
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false
     "on": True, "ON": True, "true": True, 1.0: True, "off": False, "OFF": False, "false": False, 0.0: False,

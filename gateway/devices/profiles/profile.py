@@ -209,6 +209,7 @@ class Profile:
     urgent_presses: frozenset[str]  # single, double (or more often), long
     presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
     emergency: bool  # an emergency button: whoever presses wants a person, at any hour
+    button: bool  # whoever presses wants to be called
     rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
     past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time

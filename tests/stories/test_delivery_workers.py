@@ -107,7 +107,7 @@ def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_ser
 
 
 def test_slow_letters_never_hold_all_places(crowd: DeliveryDriver) -> None:
-    """Forty letters go to a server that does not answer: pages leave all the same, and of many pages a call for help."""
+    """Forty letters go to a server that does not answer. Pages leave all the same, and after many a call for help."""
     release, held = threading.Event(), []
 
     def stuck(address: str, message: Message, ref: str) -> Outcome:

@@ -218,6 +218,14 @@ class RefusedReason(StrEnum):
     """A ticket is to wait until a time that is past."""
     NOT_PAGED = "not_paged"
     """Nobody on call is being asked to look at `id`."""
+    CALL_TAKEN = "call_taken"
+    """The callback `id` is in the hands of `who`, `until` then."""
+    CALL_SETTLED = "call_settled"
+    """The callback `id` is over: `who` wrote down its `outcome`, `at` that time."""
+    SLOT_PAST = "slot_past"
+    """A call is wished for at a time that is past; `nearest`: the next time at which somebody is at the desk."""
+    SLOT_OUTSIDE = "slot_outside"
+    """A call is wished for when nobody is at the desk; `nearest`: the next time at which somebody is."""
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ class TopicName(StrEnum):
     """We call back by then: the answer to a press of the button."""
     CALLBACK_LATE = "callback_late"
     """We did not call by the time that we had promised."""
+    CALLBACK_TRIED = "callback_tried"
+    """We rang, and nobody answered: when we ring again."""
+    CALLBACK_EXPIRED = "callback_expired"
+    """We rang as often as we do, and nobody answered: how they reach us."""
     WORSE = "worse"
     """The fault is more serious than it was."""
     FAULT_ADDED = "fault_added"
@@ -567,6 +571,16 @@ _ALL = (
         name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(  # the telephone has just rung in vain
+        name=TopicName.CALLBACK_TRIED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
+        link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(
+        name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
+        link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,

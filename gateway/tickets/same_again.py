@@ -16,6 +16,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
+from gateway.model.entries import REPORTS
 from gateway.tickets.actions import (
     AcceptOffer,
     Act,
@@ -37,12 +38,14 @@ from gateway.tickets.actions import (
     MergeTickets,
     MissCallback,
     OfferTo,
+    OpenTicket,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
 from gateway.tickets.context import ActionContext
+from gateway.tickets.facts import in_their_words
 from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED, WORKS
 from gateway.tickets.visits.household import awaits_answer
 
@@ -112,6 +115,9 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     if ticket is None:
         return None
     jobs = work.jobs_of(ticket)
+    if isinstance(act, OpenTicket):
+        return Trace(frozenset(REPORTS), {"cause": in_their_words(act.cause), "note": act.note}) if (
+            is_moment_ago and ticket.state in UNSETTLED) else None
     provider = "" if context.provider is None else context.provider.name
     match act:
         case KeepVisit() if ticket.state in UNDER_WAY and not any(
@@ -144,14 +150,14 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
 
 def _of_a_callback(act: Act, callback: Callback) -> Trace | None:
     match act:
-        case AttemptCallback() if callback.state is CallbackState.ATTEMPTING:
-            return _left(EntryKind.CALLBACK_ATTEMPT)
-        case MissCallback() if callback.state is CallbackState.REQUESTED:
+        case AttemptCallback(person=person) if callback.state is CallbackState.ATTEMPTING:
+            return _left(EntryKind.CALLBACK_ATTEMPT, person=person)
+        case MissCallback() if callback.state in (CallbackState.REQUESTED, CallbackState.EXPIRED):
             return _left(EntryKind.CALLBACK_NO_ANSWER)
         case ConnectCallback() if callback.state is CallbackState.CONNECTED:
             return _left(EntryKind.CALLBACK_CONNECTED)
-        case FinishCallback(note=note) if callback.state is CallbackState.DONE:
-            return _left(EntryKind.CALLBACK_DONE, note=note)
+        case FinishCallback(note=note, outcome=outcome) if callback.state is CallbackState.DONE:
+            return _left(EntryKind.CALLBACK_DONE, note=note, call_outcome=outcome)
         case CancelCallback(why=why) if callback.state is CallbackState.CANCELLED:
             return _left(EntryKind.CANCELLED, reason=why)
     return None

@@ -65,7 +65,7 @@ class FollowedCallback(NamedTuple):
     callback: Callback
     customer: Customer
     site: Site
-    device: Device  # the button
+    device: Device | None  # the button that was pressed last
     open_tickets: list[tuple[Ticket, dict[str, str]]]  # of this home, each with its cause by locale
 
 
@@ -161,7 +161,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
         select(Callback, Customer, Site, Device)
         .join(Customer, col(Customer.id) == Callback.customer_id)
         .join(Site, col(Site.id) == Callback.site_id)
-        .join(Device, col(Device.id) == Callback.device_id)
+        .outerjoin(Device, col(Device.id) == Callback.device_id)
         .where(col(Callback.id) == callback_id)
     ).first()
     if row is None:

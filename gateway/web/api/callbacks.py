@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from gateway.callbacks.emergency_numbers import emergency_number
-from gateway.model import Subject, SubjectKind
+from gateway.model import CallOutcome, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views import api_lists
@@ -14,9 +14,11 @@ from gateway.tickets.actions import (
     AcknowledgePage,
     AttemptCallback,
     CancelCallback,
+    ClaimCallback,
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    ReleaseCallback,
 )
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
@@ -28,7 +30,12 @@ router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
 
 class FinishBody(BaseModel):
+    outcome: CallOutcome = Field(description="What came of it.", examples=["fixed"])
     note: Words = Field(description="What was said and agreed.", examples=["Heating was off; switched on together"])
+
+
+class AttemptBody(BaseModel):
+    person: Words | None = Field(None, description="Whom, by name.", examples=["Alice Keller"])
 
 
 class CancelBody(BaseModel):
@@ -78,15 +85,31 @@ def acknowledge_callback(by: By, callback_id: Id) -> models.Callback:
     return _one(by.gw, callback_id)
 
 
+@router.post("/{callback_id}/claim", summary="I take it", responses=responses(404, 409))
+def claim_callback(by: By, callback_id: Id) -> models.Callback:
+    """For five minutes nobody else may take it; again: for five more."""
+    by(ClaimCallback(callback_id))
+    return _one(by.gw, callback_id)
+
+
+@router.post("/{callback_id}/release", summary="I let it go", responses=responses(404, 409))
+def release_callback(by: By, callback_id: Id) -> models.Callback:
+    """Others may take it at once."""
+    by(ReleaseCallback(callback_id))
+    return _one(by.gw, callback_id)
+
+
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
-def attempt_callback(by: By, callback_id: Id) -> models.Callback:
-    by(AttemptCallback(callback_id))
+def attempt_callback(by: By, callback_id: Id, body: AttemptBody | None = None) -> models.Callback:
+    """Takes it, too, for five minutes."""
+    by(AttemptCallback(callback_id, (body.person if body else None) or ""))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/miss", summary="Nobody answered", responses=responses(404, 409))
 def miss_callback(by: By, callback_id: Id) -> models.Callback:
-    """Back to the queue."""
+    """It is tried again later, and the customer is told when; after as many tries as the settings say it is over. A
+    call for help is never over without an outcome."""
     by(MissCallback(callback_id))
     return _one(by.gw, callback_id)
 
@@ -99,7 +122,7 @@ def connect_callback(by: By, callback_id: Id) -> models.Callback:
 
 @router.post("/{callback_id}/finish", summary="Settled", responses=responses(404, 409))
 def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callback:
-    by(FinishCallback(callback_id, body.note))
+    by(FinishCallback(callback_id, body.note, body.outcome))
     return _one(by.gw, callback_id)
 
 

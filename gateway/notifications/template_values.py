@@ -61,7 +61,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
-        "device": context.device.name if context.device else str(facts.get("device") or ""),
+        "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
@@ -127,11 +127,24 @@ def payer_sentences(payers: Sequence[Payer], reader: RecipientKind, catalogue: C
     return "\n".join(lines)
 
 
+def skill_name(skill: str, catalogue: Catalogue) -> str:
+    """What needs that skill, e.g. "heating"; what the catalogue lacks stays as the operator calls it."""
+    return catalogue(f"skill.{skill}") if catalogue.has(f"skill.{skill}") else skill.replace("_", " ")
+
+
 def localized_cause(cause: object, locale: str) -> str:
     """A cause is plain text, or {locale: text}; a language we lack falls back to English."""
     if isinstance(cause, Mapping):
         return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))
     return str(cause or "")
+
+
+def _what(facts: Mapping[str, Any], context: NotificationContext, catalogue: Catalogue) -> str:
+    """What it is about: a device, an area, or what a person reported without a device."""
+    if context.device is not None:
+        return context.device.name
+    subject = context.ticket.subject if context.ticket is not None else None
+    return str(facts.get("device") or "") if subject is None else skill_name(subject, catalogue)
 
 
 def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:
@@ -178,7 +191,8 @@ def _of_the_end(context: NotificationContext) -> dict[str, Any]:
     ticket = context.ticket
     if ticket is None or ticket.resolved_at is None:
         return {}
-    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or ""}
+    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or "",
+            "on_their_word": ticket.resolved_by == ResolvedBy.TECHNICIAN and bool(ticket.reported)}
 
 
 def _town(site: Site | None) -> str:

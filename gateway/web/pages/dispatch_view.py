@@ -29,10 +29,9 @@ from gateway.notifications.template_values import telephone_words
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
+from gateway.web.pages.callback_view import CALL_LOOK, call_time
 from gateway.web.pages.ticket_view import (
-    CALL_LOOK,
     TICKET_LOOK,
-    call_time,
     cause_of,
     price_of,
     waits_for_price_answer,

@@ -1,6 +1,6 @@
 """Plans a press that only tries the button: it is written down and answered, and nobody is called."""
 
-from gateway.callbacks.press_replies import reply
+from gateway.callbacks.replies import reply
 from gateway.detection.device_state import Pressed
 from gateway.model import Instant, PressKind, PressRecord
 from gateway.model.signals import PressAnswer

@@ -1,98 +1,173 @@
-"""Plans what an agent does with a callback, and what follows when it is overdue."""
+"""Plans what an agent does with a callback: takes it, rings, speaks, writes down what came of it."""
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
-from gateway.callbacks.lifecycle import OPEN, WAITING, Action, move
+from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
+from gateway.callbacks.open import Wish, call_facts, promise_call, wish_call
+from gateway.callbacks.outcomes import plan_outcome
+from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     DAY,
     MINUTE,
     Actor,
     Callback,
+    CallbackKind,
     CallbackState,
+    DueKind,
     EntryKind,
     Instant,
     PageReason,
-    Promise,
+    Responsible,
     customer,
+    to_iso,
 )
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import (
     AttemptCallback,
     CallbackAct,
     CancelCallback,
+    ClaimCallback,
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    OpenCallback,
+    ReleaseCallback,
 )
-from gateway.tickets.context import PlanningContext, Policy
-from gateway.tickets.new_rows import entry, notify, show_time
+from gateway.tickets.context import ActionContext, Policy, SiteWork
+from gateway.tickets.deadlines import end_due, set_due
+from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
-from gateway.tickets.promises import break_promises, cancel_promises, settle_promises
-from gateway.tickets.promises.promised_times import call_by
+from gateway.tickets.promises import cancel_promises, settle_promises
+
+LEASE = 5 * MINUTE  # whoever takes a call has it for so long; then others may
+TRY_WITHIN = 30 * MINUTE  # desk time from the moment at which we try again, by when we promise to have tried
 
 
-def plan_callback(act: CallbackAct, callback: Callback, context: PlanningContext, policy: Policy, who: Actor,
+def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, policy: Policy, who: Actor,
                   now: Instant) -> None:
     """Raises Refused when that is not possible now: see gateway.callbacks.lifecycle. Who rings sees to it: others are
     paged again when there is no outcome for too long."""
-    promises = context.work.promises.get(callback.id, [])
+    _refuse_if_taken(act, callback, who, now)
+    work = context.work
+    promises = work.promises.get(callback.id, [])
     match act:
-        case AttemptCallback():
-            move(callback, Action.ATTEMPT, now)
-            callback.attempts, callback.agent = callback.attempts + 1, str(who)
-            said = entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts)
+        case ClaimCallback():
+            _take(callback, Action.CLAIM, work, policy, who, now)
+            work.draft.add(entry(callback, now, EntryKind.CALLBACK_CLAIMED, who=who, until=callback.claimed_until))
+        case ReleaseCallback():
+            move(callback, Action.RELEASE, now)
+            work.draft.add(entry(callback, now, EntryKind.CALLBACK_RELEASED, who=who, agent=callback.agent or ""))
+        case AttemptCallback(person=person):
+            _take(callback, Action.ATTEMPT, work, policy, who, now)
+            callback.attempts += 1
+            work.draft.add(entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts,
+                                 person=person))
         case MissCallback():
-            move(callback, Action.MISS, now)
-            said = entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who)
+            _miss(callback, work, policy, who, now)
         case ConnectCallback():
             move(callback, Action.CONNECT, now)
             callback.agent = str(who)
-            said = entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who)
+            work.draft.add(entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who))
             settle_promises(promises, now)
-        case FinishCallback(note=note):
+        case FinishCallback(note=note, outcome=outcome):
+            plan_outcome(act, callback, work, policy, who, now)
             move(callback, Action.FINISH, now)
-            callback.note = note
-            said = entry(callback, now, EntryKind.CALLBACK_DONE, who=who, note=note)
+            settle_promises(promises, now)
+            callback.note, callback.outcome, callback.agent = note, outcome, str(who)
+            work.draft.add(entry(callback, now, EntryKind.CALLBACK_DONE, who=who, call_outcome=outcome, note=note))
         case CancelCallback(why=why):
             move(callback, Action.CANCEL, now)
-            callback.note = why
-            said = entry(callback, now, EntryKind.CANCELLED, who=who, reason=why)
-    context.draft.add(said)
+            callback.note, callback.agent = why, str(who)
+            work.draft.add(entry(callback, now, EntryKind.CANCELLED, who=who, reason=why))
+    if callback.state not in IN_HAND:
+        end_due(callback, work, DueKind.CLAIM_ENDS)
     if callback.state is CallbackState.CONNECTED:
-        facts = {"callback_by": callback.promised_by, "device": context.device.name}
-        watch_outcome(callback, context.draft, policy, who, now, facts)
-    elif callback.state is CallbackState.ATTEMPTING:
-        acknowledge(callback, context.draft, who, now)
-    if callback.state not in OPEN:
-        cancel_promises(promises, now)
-        if callback.id in context.work.follow:
-            context.work.follow[callback.id].expires_at = now + DAY
+        end_due(callback, work)
+        watch_outcome(callback, work.draft, policy, who, now, call_facts(callback, work))
+    elif callback.state in IN_HAND:
+        acknowledge(callback, work.draft, who, now)
+        _show_who_comes(callback, context, policy, who, now)
+    elif callback.state not in OPEN:
+        end_call(callback, work, now)
 
 
-def plan_overdue(callback: Callback, missed: Promise, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """The promised time has passed, and nobody has called: `missed` is broken, whoever is on call is asked to ring now,
-    and the customer is told before they have to ask, with a time that is later each time that we miss it."""
-    break_promises([missed], now)
-    if callback.state not in WAITING:
+def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
+    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk."""
+    if act.ring_from is not None:
+        check_slot(act.ring_from, policy.service, now)
+    return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,
+                          who=who), work, policy, now)
+
+
+def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:
+    """It is over: nothing of it is waited for, and its page stays for a day."""
+    work.callbacks.pop(callback.kind, None)
+    end_due(callback, work)
+    cancel_promises(work.promises.get(callback.id, []), now)
+    if callback.id in work.follow:
+        work.follow[callback.id].expires_at = now + DAY
+
+
+def next_try(callback: Callback, service: Service, now: Instant) -> Instant:
+    """When somebody is rung again who did not answer, in the hours of the desk unless it is urgent."""
+    gaps = service.callback_retry_minutes
+    wait = gaps[min(callback.tries, len(gaps)) - 1] * MINUTE
+    return promise_after(None if callback.urgent else desk_hours(service), now, wait)
+
+
+def _refuse_if_taken(act: CallbackAct, callback: Callback, who: Actor, now: Instant) -> None:
+    """The second of two agents sees what the first has done. A call for help may be taken over by whoever rings."""
+    if callback.state is CallbackState.DONE:
+        raise Refused(RefusedReason.CALL_SETTLED, id=callback.id, who=callback.agent or "",
+                      outcome=str(callback.outcome), at=to_iso(callback.closed_at or now))
+    dials = isinstance(act, AttemptCallback) and not callback.emergency
+    if (isinstance(act, ClaimCallback) or dials) and callback.state in IN_HAND and callback.agent != str(who):
+        raise Refused(RefusedReason.CALL_TAKEN, id=callback.id, who=callback.agent or "",
+                      until=to_iso(callback.claimed_until or now))
+
+
+def _take(callback: Callback, action: Action, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    until = now + LEASE
+    move(callback, action, now, claimed_until=until)
+    callback.agent = str(who)
+    set_due(callback, DueKind.CLAIM_ENDS, until, Responsible.DISPATCHER, work, policy)
+
+
+def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """Nobody answered. An ordinary call is tried as often as the settings say, and they are told each time; a call for
+    help, or one of our own accord, ends only when somebody has been reached."""
+    callback.tries += 1
+    last = callback.kind is CallbackKind.ORDINARY and callback.tries >= policy.service.callback_tries
+    move(callback, Action.EXPIRE if last else Action.MISS, now)
+    if last:
+        settle_promises(work.promises.get(callback.id, []), now)
+        work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=None),
+                       entry(callback, now, EntryKind.CALLBACK_EXPIRED, tries=callback.tries))
+        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now)
         return
-    overdue_by = callback.promised_by
-    callback.promised_by = _next_time(callback, policy.service, now)
-    callback.overdue_told_at = now
-    show_time(call_by(callback), context.work, policy, now, corrects=missed)
-    facts = {"callback_by": callback.promised_by, "missed_by": overdue_by, "device": context.device.name}
-    context.draft.add(
-        entry(callback, now, EntryKind.CALLBACK_OVERDUE),
-        notify(policy, customer(callback.customer_id), TopicName.CALLBACK_LATE, callback, missed.id, now,
-               facts=facts, link_id=context.work.follow_id(callback.id)))
-    page_dispatcher(context.draft, policy, callback, PageReason.CALL_OVERDUE, now, urgent=callback.emergency,
-                    facts=facts)
+    if not callback.emergency:
+        callback.ring_from = next_try(callback, policy.service, now)
+        by = promise_after(None if callback.urgent else desk_hours(policy.service), callback.ring_from, TRY_WITHIN)
+        settle_promises(work.promises.get(callback.id, []), now)  # we have called
+        promise_call(callback, by, work, policy, now)
+        _tell_missed(TopicName.CALLBACK_TRIED, callback, work, policy, now)
+    if callback.kind is CallbackKind.CHECK and callback.tries >= policy.service.callback_tries:
+        page_dispatcher(work.draft, policy, callback, PageReason.CALL_UNANSWERED, now,
+                        facts=call_facts(callback, work))
+    work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=callback.ring_from))
 
 
-def _next_time(callback: Callback, service: Service, now: Instant) -> Instant:
-    """As soon as an urgent call, then three times as long as they have waited already, at most a day: nobody is told
-    every quarter of an hour, all night long, that we have not called."""
-    wait = service.callback_minutes_urgent * MINUTE
-    if callback.overdue_told_at is not None:
-        wait = min(max(3 * (now - callback.requested_at), wait), DAY)
-    return promise_after(None if callback.emergency else desk_hours(service), now, wait)
+def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
+    work.draft.add(notify(policy, customer(callback.customer_id), topic, callback, callback.tries, now,
+                          facts=call_facts(callback, work) | {"tries": callback.tries},
+                          link_id=work.follow_id(callback.id)))
+
+
+def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> None:
+    """Whoever called for help sees at the button that somebody is coming to the telephone."""
+    if callback.emergency and context.planning is not None and context.last_press is not None:
+        reply(context.last_press.press_id, answer_of(callback, context.planning, policy), context.planning, policy, now)

@@ -122,6 +122,9 @@ class Service(Section):
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
     callback_timezone: TimeZone = "UTC"
+    callback_slot_minutes: int = Field(60, ge=10, le=8 * 60)  # how long the time is in which somebody wants to be rung
+    callback_tries: int = Field(5, ge=1, le=20)  # how often somebody is rung who does not answer (ServiceNow: 5)
+    callback_retry_minutes: list[Annotated[int, Field(ge=1)]] = Field([15, 60, 120, 240], min_length=1)  # between them
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
     settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
     dispatcher: Contacts = Field(default_factory=list)  # [{channel: email, address: …}]

@@ -86,7 +86,7 @@ class CallbackFacts:
     """One callback with its promises."""
 
     callback: Callback
-    device: Device
+    device: Device | None  # the button that was pressed last
     site: Site
     promises: list[Promise] = field(default_factory=list)
     history: SubjectHistory = field(default_factory=SubjectHistory)

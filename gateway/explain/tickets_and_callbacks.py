@@ -11,7 +11,7 @@ from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.outages import reason_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
+from gateway.model import CallbackKind, Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import resolution_sentence
@@ -88,9 +88,12 @@ def _payer(ticket: Ticket, times: TimeFormat) -> Iterator[Line]:
 def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
     """Why there is this callback, and whether the promised time was kept."""
     callback = facts.callback
-    pressed = f"{counted(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}"
+    pressed = "" if facts.device is None else (
+        f": {counted(callback.presses, 'press').replace('presss', 'presses')} of {facts.device.name}")
+    asked = "We want to ring" if callback.kind is CallbackKind.CHECK else "Somebody wants to be called at"
     urgency = ", a call for help" if callback.emergency else ", urgent" if callback.urgent else ""
-    lines = [Line("what", f"Somebody at {facts.site.name} wants to be called: {pressed}", callback.requested_at),
+    lines = [Line("what", f"{asked} {facts.site.name}{pressed} "
+                          f"({times.catalogue(f'origin.{callback.origin}')})", callback.requested_at),
              Line("what", f"Now {callback.state}{urgency}; asked for on "
                           f"{times.exact(callback.requested_at)}, promised by {times.exact(callback.promised_by)}")]
     if callback.outage_id is not None:
@@ -100,7 +103,10 @@ def explain_callback(facts: CallbackFacts, times: TimeFormat) -> Explanation:
                                     f"{times.exact(callback.overdue_told_at)}", callback.overdue_told_at))
     if callback.attempts:
         lines.append(Line("became", f"Dialled {counted(callback.attempts, 'time')}"
+                          + (f", {callback.tries} of them in vain" if callback.tries else "")
                           + (f", last by {callback.agent}" if callback.agent else "")))
+    if callback.outcome is not None:
+        lines.append(Line("became", f"What came of it: {times.catalogue(f'call_outcome.{callback.outcome}')}"))
     if callback.closed_at is not None:
         lines.append(Line("became", f"Over since {times.exact(callback.closed_at)}"
                           + (f": {callback.note}" if callback.note else ""), callback.closed_at))

@@ -16,6 +16,9 @@ class EntryKind(StrEnum):
 
     OPENED = "opened"
     REPORTED_AGAIN = "reported_again"
+    OPENED_BY_PERSON = "opened_by_person"
+    PERSON_REPORTED = "person_reported"
+    REOPENED_BY_PERSON = "reopened_by_person"
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
@@ -80,6 +83,12 @@ class EntryKind(StrEnum):
     PRESSED = "pressed"
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
+    CALL_REQUESTED = "call_requested"
+    CALL_WISHED_AGAIN = "call_wished_again"
+    CALLBACK_CLAIMED = "callback_claimed"
+    CALLBACK_RELEASED = "callback_released"
+    CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
@@ -126,8 +135,13 @@ class EntryKind(StrEnum):
     COULD_NOT_TELL = "could_not_tell"
 
 
+REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
+    EntryKind.OPENED_BY_PERSON: ("cause", "note"),
+    EntryKind.PERSON_REPORTED: ("cause", "note"),
+    EntryKind.REOPENED_BY_PERSON: ("cause", "note"),
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
@@ -174,8 +188,15 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.SLA_WARNED: ("clock", "due", "policy"),
     EntryKind.SLA_MISSED: ("clock", "due", "policy"),
     EntryKind.SLA_INHERITED: ("clock", "due", "policy"),
-    EntryKind.CALLBACK_ATTEMPT: ("number",),
-    EntryKind.CALLBACK_DONE: ("note",),
+    EntryKind.CALL_REQUESTED: ("origin", "wish", "ring_from"),
+    EntryKind.CALL_WISHED_AGAIN: ("wish", "ring_from"),
+    EntryKind.CALLBACK_CLAIMED: ("until",),
+    EntryKind.CALLBACK_RELEASED: ("agent",),
+    EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
+    EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
+    EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
+    EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),
     EntryKind.OUTAGE_MOVED: ("before", "area"),

@@ -35,6 +35,15 @@ class Duty:
         return kind in (self.deadline, *self.also) and who in (self.responsible, self.instead.get(kind))
 
 
+@dataclass(frozen=True)
+class WhenDue:
+    """What the clock does by itself when a deadline has passed and nobody has done anything."""
+
+    takes: frozenset[StrEnum] = frozenset()  # one of these; none: it asks whoever is responsible, and looks again
+    pages: bool = False  # and if that leads nowhere somebody on call is paged, again and again until they act
+    then: frozenset[StrEnum] = frozenset()  # what may follow such an action in the same plan
+
+
 def after(transitions: Mapping[tuple[State, Action], State], state: State, action: Action, what: str, row_id: str
           ) -> State:
     """The state that `action` leads to. `what` (ticket, offer, …) and `row_id` name the row for the person who reads

@@ -129,6 +129,8 @@ class ReasonKind(StrEnum):
     """A dispatcher: it could not be done safely; `words` say why."""
     MAYBE_ARRIVED = "maybe_arrived"
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
+    TELEPHONE_ONLY = "telephone_only"
+    """A message: they can be rung, and nothing can be sent to them."""
     NO_CONTACT = "no_contact"
     """A message: the recipient has no contact on a configured channel."""
     CONTACTS_STOPPED = "contacts_stopped"
@@ -218,6 +220,16 @@ class RefusedReason(StrEnum):
     """A ticket is to wait until a time that is past."""
     NOT_PAGED = "not_paged"
     """Nobody on call is being asked to look at `id`."""
+    CALL_TAKEN = "call_taken"
+    """The callback `id` is in the hands of `who`, `until` then."""
+    CALL_SETTLED = "call_settled"
+    """The callback `id` is over: `who` wrote down its `outcome`, `at` that time."""
+    REPORT_NEEDED = "report_needed"
+    """Somebody has to come after the call `id`, and nobody says for what."""
+    SLOT_PAST = "slot_past"
+    """A call is wished for at a time that is past; `nearest`: the next time at which somebody is at the desk."""
+    SLOT_OUTSIDE = "slot_outside"
+    """A call is wished for when nobody is at the desk; `nearest`: the next time at which somebody is."""
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ class Responsible(StrEnum):
 
 
 class DueKind(StrEnum):
-    """What the clock looks for when a deadline of a ticket, job or visit has passed."""
+    """What the clock looks for when a deadline of a ticket, job, visit or callback has passed."""
 
     ASK_AGAIN = "ask_again"
     """Nobody is asked: the next provider opens, or the dispatcher was told long ago."""
@@ -153,6 +153,10 @@ class DueKind(StrEnum):
     """What a job waited for should be there."""
     PROOF = "proof"
     """It works again, as far as anybody can tell: it is closed, or opened again."""
+    CALL_BY = "call_by"
+    """Somebody should have been rung by now."""
+    CLAIM_ENDS = "claim_ends"
+    """Whoever has taken a call has not said what came of it: others may take it."""
 
 
 class OnCallRole(StrEnum):
@@ -206,6 +210,10 @@ class PageReason(StrEnum):
     """It should work again by now."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
+    CALL_URGENT = "call_urgent"
+    """Somebody wants to be called soon, and nobody is at the desk."""
+    CALL_UNANSWERED = "call_unanswered"
+    """Somebody has to be reached, and does not answer."""
     CALL_WITHOUT_OUTCOME = "call_without_outcome"
     """Somebody has spoken with the customer and has not written down what came of it."""
     CALL_FOR_HELP = "call_for_help"
@@ -262,21 +270,72 @@ class ResolvedBy(StrEnum):
     """Somebody at the desk says so."""
 
 
+class CallbackKind(StrEnum):
+    """Why somebody has to be rung; of each kind a site has one open callback at most."""
+
+    ORDINARY = "ordinary"
+    """They asked for it."""
+    EMERGENCY = "emergency"
+    """A call for help: an emergency button, or a word such as "sos"."""
+    CHECK = "check"
+    """We ring of our own accord, to see whether all is well."""
+
+
+class CallbackOrigin(StrEnum):
+    """Where the wish for a call came from."""
+
+    PRESS = "press"
+    """Somebody pressed a button."""
+    AGENT = "agent"
+    """An agent wrote it down."""
+    CUSTOMER = "customer"
+    """The household asked for it on its page."""
+    OUTAGE = "outage"
+    """Their emergency button, or what they depend on, is without power."""
+    TEST_MISSED = "test_missed"
+    """Their emergency button was to be tested, and nobody pressed it."""
+    TEST_DUE = "test_due"
+    """Their emergency button is to be tested, and no message reaches them."""
+
+
 class CallbackState(StrEnum):
     """Where a callback stands; what may follow what is in gateway/callbacks/lifecycle.py."""
 
     REQUESTED = "requested"
     """Somebody waits for our call."""
+    CLAIMED = "claimed"
+    """An agent has taken it, for some minutes."""
     ATTEMPTING = "attempting"
     """An agent is ringing them."""
     CONNECTED = "connected"
     """They are speaking."""
     DONE = "done"
     """They have spoken, and the agent has written down what came of it."""
+    EXPIRED = "expired"
+    """Nobody answered, as often as we try."""
     CANCELLED = "cancelled"
     """A person has called it off."""
     ANSWERED = "answered"
     """A known outage was the answer: nobody needed to call."""
+
+
+class CallOutcome(StrEnum):
+    """What came of a call."""
+
+    FIXED = "fixed"
+    """It works again: settled on the telephone."""
+    VISIT_NEEDED = "visit_needed"
+    """Somebody has to come."""
+    STILL_OUT = "still_out"
+    """They still have no power."""
+    INFORMED = "informed"
+    """They know now what they wanted to know."""
+    HELP_SENT = "help_sent"
+    """Somebody is on the way to them: a helper, or the rescue service."""
+    BY_MISTAKE = "by_mistake"
+    """Nobody meant to call."""
+    WAS_TEST = "was_test"
+    """They tried the button."""
 
 
 class OutageState(StrEnum):
@@ -550,6 +609,40 @@ class RecipientKind(StrEnum):
     """One of a provider's people."""
     ON_CALL = "on_call"
     """One of the people in `on_call.people`."""
+    PERSON = "person"
+    """One of a household's people: an owner of contacts."""
+
+
+class PersonRole(StrEnum):
+    """What somebody is to a household."""
+
+    OWNER = "owner"
+    """Lives there, and it is theirs."""
+    TENANT = "tenant"
+    """Lives there."""
+    RELATIVE = "relative"
+    """Of the family: rung when nobody there answers."""
+    HELPER = "helper"
+    """A neighbour or friend who has agreed to help: rung after the relatives."""
+
+
+RESIDENTS = frozenset({PersonRole.OWNER, PersonRole.TENANT})
+"""Who is told what a household is told."""
+
+
+class Need(StrEnum):
+    """What has to be thought of first when something happens at a person's home."""
+
+    POWER_DEPENDENT = "power_dependent"
+    """A device that they cannot be without needs power: breathing, dialysis, a cooled medicine."""
+    EMERGENCY_BUTTON = "emergency_button"
+    """They rely on an emergency button."""
+    LANDLINE_ONLY = "landline_only"
+    """They can be told by telephone only."""
+    HEARING = "hearing"
+    """They hear badly or not at all."""
+    SIGHT = "sight"
+    """They see badly or not at all."""
 
 
 class ActorKind(StrEnum):

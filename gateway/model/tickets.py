@@ -10,7 +10,10 @@ from gateway.model.instant import Instant
 from gateway.model.notifications import Subject
 from gateway.model.row import Row
 from gateway.model.states import (
+    CallbackKind,
+    CallbackOrigin,
     CallbackState,
+    CallOutcome,
     Cover,
     DueKind,
     FixedBy,
@@ -38,6 +41,9 @@ def _open_once(name: str, *columns: str) -> Index:
     """Unique while open: the database, not a check, keeps one open row per key. A key with a NULL in it is no key."""
     still_open = text("closed_at IS NULL")
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
+
+
+REPORTED = "reported"  # the cause key of a ticket that a person opened
 
 
 class Suppressor(NamedTuple):
@@ -117,13 +123,14 @@ class Ticket(Row, table=True):
     __table_args__ = (
         _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
+        _open_once("ticket_subject_open", "site_id", "subject"),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
-    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: an outage's
-    cause_key: str  # the rule of the alarm that opened it, or "outage:<id>"; others may hang on it too
-    cause: str
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: see `outage_id`, `subject`
+    cause_key: str  # the rule of the alarm that opened it, REPORTED, or "outage:<id>"; others may hang on it too
+    cause: str  # of a person's report: their words
     skill: str
     severity: Severity = Field(sa_type=stored(Severity))
     state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
@@ -143,6 +150,10 @@ class Ticket(Row, table=True):
     price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
     outage_id: str | None = None  # it is about a whole area; its site is where that began
+    subject: str | None = None  # a person reported it, and no device is known for it: the skill that is needed
+    opened_by: str | None = None  # the person who did; None: a device's alarm, or an outage
+    # what people have said is wrong, each in their words: no device can say that it is over
+    reported: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
 
 
 class Job(Row, table=True):
@@ -257,30 +268,42 @@ class Visit(Row, table=True):
 
 
 class Callback(Row, table=True):
-    """A person pressed: requested → attempting → connected → done, or cancelled, or answered by an outage."""
+    """Somebody has to be rung: requested → claimed → attempting → connected → done, back to requested when nobody
+    answers; or expired, cancelled, answered by an outage."""
 
     __table_args__ = (
-        _open_once("callback_open", "site_id"),
+        _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     site_id: str = Field(foreign_key="site.id")
     customer_id: str = Field(foreign_key="customer.id", index=True)
-    device_id: str = Field(foreign_key="device.id")
+    kind: CallbackKind = Field(default=CallbackKind.ORDINARY, sa_type=stored(CallbackKind))
+    origin: CallbackOrigin = Field(default=CallbackOrigin.PRESS, sa_type=stored(CallbackOrigin))
+    device_id: str | None = Field(default=None, foreign_key="device.id")  # the button that was pressed last
+    wish: str = Field(default="", sa_column_kwargs={"server_default": ""})  # what it is about, in a person's words
     state: CallbackState = Field(default=CallbackState.REQUESTED, sa_type=stored(CallbackState))
-    urgent: bool = False  # a long press
-    # a call for help: an emergency button, or a word such as "sos"
-    emergency: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    urgent: bool = False  # a long press, or a call for help
     presses: int = 1
     requested_at: Instant = Field(sa_type=BigInteger, index=True)
+    ring_from: Instant | None = Field(default=None, sa_type=BigInteger)  # not before: their slot, or the next try
     promised_by: Instant = Field(sa_type=BigInteger)
     overdue_told_at: Instant | None = Field(default=None, sa_type=BigInteger)  # dispatcher told the promise was missed
     attempts: int = 0
-    agent: str | None = None
+    tries: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  # that nobody answered
+    agent: str | None = None  # who has it, or had it last
+    claimed_until: Instant | None = Field(default=None, sa_type=BigInteger)  # then others may take it
+    outcome: CallOutcome | None = Field(default=None, sa_type=stored(CallOutcome))
     note: str | None = None
-    outage_id: str | None = None  # the known outage that answered it
+    ticket_id: str | None = None  # that it started, or joined
+    outage_id: str | None = None  # the outage that answered it, or may be the reason
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+    @property
+    def emergency(self) -> bool:
+        """Whether it is a call for help."""
+        return self.kind is CallbackKind.EMERGENCY
 
 
 class OnCallPage(Row, table=True):
@@ -309,6 +332,7 @@ class OnCallPage(Row, table=True):
     # reason → what its message says besides what is true when it goes: gateway/notifications/stored_facts.py
     facts: dict[str, dict[str, Any]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     opened_at: Instant = Field(sa_type=BigInteger)
+    told_at: Instant = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})  # last
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the next person, or the acknowledgement lapses
     acknowledged_by: str | None = None  # their name
     acknowledged_at: Instant | None = Field(default=None, sa_type=BigInteger)

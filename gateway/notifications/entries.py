@@ -68,11 +68,12 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
-_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by")
+_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by", "ring_from", "again_at")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),
     "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
     "price": lambda value, catalogue: price(Price.read(value), catalogue.locale),
-    "waits_for": _named("page.dispatch.hold"), "promised": _named("promise"),
+    "waits_for": _named("page.dispatch.hold"), "origin": _named("origin"), "call_outcome": _named("call_outcome"),
+    "promised": _named("promise"),
 }

@@ -28,6 +28,8 @@ class Facts:
     address: str = ""
     town: str = ""
     device: str = ""
+    reported: bool = False  # the customer has said so themselves
+    on_their_word: bool = False  # a technician says that it is done, and no device can
     cause: str = ""  # in the reader's language
     also: Sequence[str] = ()  # what else the same visit shall settle
     severity: str = ""
@@ -49,6 +51,10 @@ class Facts:
     visit_state: str = ""  # that the visit was in when it was written
     early: bool = False  # the technician comes before the arrival window
     callback_by: Instant | None = None
+    ring_from: Instant | None = None  # not before: their slot, or the next try
+    presses: int = 1  # 0: nobody pressed, somebody else asked for the call
+    tries: int = 0  # that nobody answered
+    is_check: bool = False  # we ring of our own accord
     missed_by: Instant | None = None  # we should have called by then
     next_word: Instant | None = None  # they hear from us again by then
     word_by: Instant | None = None  # they should have heard from us by then
@@ -87,6 +93,7 @@ class Facts:
     service: str = ""
     phone: str = ""
     whom: str = ""  # who could not be told …
+    telephones: str = ""  # … at which numbers they are rung …
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same

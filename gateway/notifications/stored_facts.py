@@ -26,6 +26,7 @@ class FaultFacts(TypedDict, total=False):
     eta: Instant | None
     note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
+    reported: bool  # the customer has said so themselves
     payers: list[Payer]  # of each device that somebody comes for
     also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 
@@ -98,6 +99,8 @@ class PromisedCallFacts(TypedDict, total=False):
 
     callback_by: Instant
     missed_by: Instant  # when we should have called
+    ring_from: Instant  # not before: their slot, or the next try
+    tries: int  # that nobody answered
     device: str
     site: str
 
@@ -106,6 +109,7 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     """A call for help."""
 
     pressed_at: Instant
+    presses: int  # so far
 
 
 class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):

@@ -7,7 +7,6 @@ from sqlmodel import Session, col, select
 
 from gateway.model import (
     Alarm,
-    Callback,
     DeviceState,
     Due,
     Instant,
@@ -16,7 +15,6 @@ from gateway.model import (
     Promise,
     PromiseState,
     SlaClock,
-    SubjectKind,
     Ticket,
 )
 from gateway.model.plan import Draft
@@ -84,21 +82,18 @@ def what_is_due(session: Session, now: Instant) -> WhatIsDue:
 
 
 def work(session: Session, draft: Draft, now: Instant, limit: int = 50) -> DueWork:
-    """Locks the sites where something is due, and loads it, at most `limit` of each: deadlines of tickets, jobs, offers
-    and visits, promises that lapse, remote fixes and suppressed alarms whose time is over, and SLA clocks. What is due
-    where another worker decides just now is left to the next sweep."""
+    """Locks the sites where something is due, and loads it, at most `limit` of each: deadlines of tickets, jobs,
+    offers, visits and callbacks, promises that lapse, remote fixes and suppressed alarms whose time is over, and SLA
+    clocks. What is due where another worker decides just now is left to the next sweep."""
     free = lock_sites(session, session.exec(_DUE_SITES, params={"now": now, "limit": limit}).scalars(),
                       skip_locked=True)
     given = {"now": now, "limit": limit, "free": list(free)}
     deadlines = session.exec(_DEADLINES, params=given).all()
     promises = session.exec(_PROMISES, params=given).all()
-    calls = [promise.subject_id for promise in promises if promise.subject_kind is SubjectKind.CALLBACK]
-    buttons = dict(session.exec(select(Callback.id, Callback.device_id).where(col(Callback.id).in_(calls))).all()
-                   if calls else [])
     clocks = {clock.id: (clock, site_id) for due in _CLOCKS for clock, site_id in session.exec(due, params=given)}
     return DueWork(
         deadlines=[draft.copy(due) for due in deadlines],
-        promises=[(draft.copy(promise), buttons.get(promise.subject_id)) for promise in promises],
+        promises=[draft.copy(promise) for promise in promises],
         remote_fixes=_alarms(session, _REMOTE_FIXES, given),
         suppressed=_alarms(session, _SUPPRESSED, given),
         sla_clocks=[(draft.copy(clock), site_id) for clock, site_id in clocks.values()],  # the missed first

@@ -1,6 +1,6 @@
 """PlanningContext and SiteWork: the rows that a planner decides on, loaded by the store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.config.settings import OnCall, Service
@@ -10,6 +10,7 @@ from gateway.model import (
     ActorKind,
     Alarm,
     Callback,
+    CallbackKind,
     Command,
     Customer,
     Device,
@@ -72,6 +73,7 @@ class SiteWork:
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # ticket, job or callback id → open promises
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    callbacks: dict[CallbackKind, Callback] = field(default_factory=dict)  # open ones
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -134,12 +136,24 @@ class SiteWork:
         return [alarm for alarm in self.alarms_of(ticket) if alarm.cleared_at is None]
 
     def device_of(self, ticket: Ticket) -> "PlanningContext | None":
-        """None: an outage's ticket has no device."""
+        """None: an outage's ticket has no device, nor has what a person reported without one."""
         return None if ticket.device_id is None else self.devices.get(ticket.device_id)
 
     def ticket_of_device(self, device_id: str) -> Ticket | None:
         """The device's open ticket, or the one that carries it on since they were merged."""
-        mine = [one for one in self.tickets.values() if one.device_id == device_id]
+        return self._still_open(one for one in self.tickets.values() if one.device_id == device_id)
+
+    def ticket_of_subject(self, subject: str) -> Ticket | None:
+        """The same of what a person reported without a device."""
+        return self._still_open(one for one in self.tickets.values() if one.subject == subject)
+
+    def reports_of(self, ticket: Ticket) -> list[str]:
+        """What people have said is wrong, in their words, those of the tickets too that were merged into it."""
+        merged = [one for one in self.tickets.values() if one.merged_into == ticket.id]
+        return list(dict.fromkeys(words for one in (ticket, *merged) for words in one.reported))
+
+    def _still_open(self, tickets: Iterable[Ticket]) -> Ticket | None:
+        mine = list(tickets)
         for ticket in mine:
             if ticket.closed_at is None:
                 return ticket
@@ -162,7 +176,6 @@ class PlanningContext:
     alarms: dict[str, Alarm] = field(default_factory=dict)  # rule → the device's open alarm
     last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
     commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
-    open_callbacks: dict[str, Callback] = field(default_factory=dict)  # site id → its open callback; one dict for all
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
     last_press: PressRecord | None = None  # known where a press came without an id, or in a `known_outage`
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
@@ -206,23 +219,19 @@ class PlanningContext:
         alarm = self.alarms.get(rule)
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
-    @property
-    def callback(self) -> Callback | None:
-        """The site's open callback, also when another device of the same batch has just asked for it."""
-        return self.open_callbacks.get(self.site.id)
-
 
 @dataclass(frozen=True)
 class ActionContext:
     """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
 
     work: SiteWork
-    planning: PlanningContext | None = None  # of the device that an alarm or a callback is about
+    planning: PlanningContext | None = None  # of the device that an alarm is about, or that was pressed
     ticket: Ticket | None = None
     offer: Offer | None = None
     provider: Provider | None = None
     visit: Visit | None = None
     callback: Callback | None = None
+    last_press: PressRecord | None = None  # of the callback
     alarm: Alarm | None = None
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment

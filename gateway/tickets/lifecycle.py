@@ -1,11 +1,10 @@
 """Life cycle of tickets and jobs, offers and visits: every transition, and who must act in which state by when."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.model import Alarm, DueKind, Instant, Job, Offer, OfferState, Ticket, TicketState, Visit, VisitState
-from gateway.model.lifecycle import Duty, after
+from gateway.model.lifecycle import Duty, WhenDue, after
 from gateway.model.states import Responsible
 
 
@@ -99,15 +98,6 @@ DUTIES: dict[TicketState, Duty] = {
                    instead={DueKind.HOLD_UNTIL: Responsible.CUSTOMER}),  # they have not agreed to the price yet
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
 }
-
-
-@dataclass(frozen=True)
-class WhenDue:
-    """What the clock does by itself when a deadline has passed and nobody has done anything."""
-
-    takes: frozenset[Action] = frozenset()  # one of these; none: it asks whoever is responsible, and looks again
-    pages: bool = False  # and if that leads nowhere somebody on call is paged, again and again until they act
-    then: frozenset[Action] = frozenset()  # what may follow such an action in the same plan
 
 
 _ASK = frozenset((Action.OFFER, Action.WAIT))

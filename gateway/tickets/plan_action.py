@@ -2,11 +2,12 @@
 
 from typing import TypeVar
 
-from gateway.callbacks.handle import plan_callback
+from gateway.callbacks.handle import plan_callback, plan_open_callback
 from gateway.model import (
     Actor,
     ActorKind,
     Alarm,
+    CallbackState,
     EntryKind,
     Instant,
     Offer,
@@ -30,6 +31,7 @@ from gateway.tickets.actions import (
     AssignTo,
     CallbackAct,
     CancelTicket,
+    ClaimCallback,
     ContestNoAccess,
     DeclineOffer,
     DeclinePrice,
@@ -46,11 +48,14 @@ from gateway.tickets.actions import (
     MergeTickets,
     OfferAct,
     OfferTo,
+    OpenCallback,
+    OpenTicket,
     ProposeWindow,
     ReportDelay,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
+    SiteAct,
     TicketAct,
     UnmergeTicket,
     VisitAct,
@@ -64,6 +69,7 @@ from gateway.tickets.dispatch.price_question import plan_decline as plan_decline
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
+from gateway.tickets.opening import open_or_join
 from gateway.tickets.same_again import is_same_again
 from gateway.tickets.sla.follow import complete, plan_person_acted
 from gateway.tickets.visits.changes import (
@@ -98,13 +104,17 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _plan_visit_act(act, _the(context.visit), context, policy, who, now)
         case TicketAct():
             _plan_ticket_act(act, _the(context.ticket), context, policy, who, now)
+        case OpenCallback():
+            plan_open_callback(act, work, policy, who, now)
+        case OpenTicket():
+            open_or_join(act, work, policy, who, now)
         case CallbackAct():
-            plan_callback(act, _the(context.callback), _the(context.planning), policy, who, now)
+            plan_callback(act, _the(context.callback), context, policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AcknowledgePage():
-            plan_acknowledge(context.ticket or _the(context.callback), work.draft, who, now)
-    if who.kind is ActorKind.AGENT:
+            _acknowledge_page(context, policy, who, now)
+    if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct):  # whoever reports it again waits for an answer
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)
 
@@ -199,6 +209,14 @@ def _leave_out(row: Offer | Visit, why: str, provider: Provider, work: SiteWork,
     row.left_out = left_out
     work.draft.add(entry(Subject(SubjectKind.TICKET, row.ticket_id), now, EntryKind.LEFT_OUT_OF_RECORD, who=who,
                          provider=provider.name, reason=why.strip()))
+
+
+def _acknowledge_page(context: ActionContext, policy: Policy, who: Actor, now: Instant) -> None:
+    """Who sees to a call for help has taken it."""
+    callback = context.callback
+    plan_acknowledge(context.ticket or _the(callback), context.work.draft, who, now)
+    if callback is not None and callback.emergency and callback.state is CallbackState.REQUESTED:
+        plan_callback(ClaimCallback(callback.id), callback, context, policy, who, now)
 
 
 def _acknowledge(alarm: Alarm, planning: PlanningContext, policy: Policy, who: Actor, now: Instant) -> None:

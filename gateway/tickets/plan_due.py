@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.callbacks.overdue import plan_call_due
 from gateway.model import Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
@@ -11,6 +12,7 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
+from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
 from gateway.tickets.sla.follow import complete
@@ -23,8 +25,8 @@ from gateway.tickets.visits.overdue import plan_visit_due
 class DueWork:
     """Rows whose deadline is past; deadlines and promises are copies of the draft."""
 
-    deadlines: list[Due] = field(default_factory=list)  # of tickets, jobs, offers and visits, the most overdue first
-    promises: list[tuple[Promise, str | None]] = field(default_factory=list)  # with the device of its callback
+    deadlines: list[Due] = field(default_factory=list)  # of tickets, jobs, offers, visits, callbacks; the oldest first
+    promises: list[Promise] = field(default_factory=list)
     # alarms: (alarm id, device id, whether the device is online)
     remote_fixes: list[tuple[str, str, bool]] = field(default_factory=list)
     suppressed: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -32,12 +34,11 @@ class DueWork:
 
     @property
     def device_ids(self) -> set[str]:
-        alarms = {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
-        return alarms | {button for _, button in self.promises if button is not None}
+        return {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
 
     @property
     def site_ids(self) -> set[str]:
-        promised = {promise.site_id for promise, _ in self.promises if promise.site_id is not None}
+        promised = {promise.site_id for promise in self.promises if promise.site_id is not None}
         return promised | {due.site_id for due in self.deadlines} | {site_id for _, site_id in self.sla_clocks}
 
     @property
@@ -69,15 +70,16 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
         alarm = _alarm(alarm_id, contexts[device_id])
         if alarm is not None and alarm.suppressed_until is not None and alarm.suppressed_until <= now:
             plan_suppression_over(alarm, contexts[device_id], online, policy, now)
-    for promise, button in due.promises:  # after all that could keep them
-        plan_promise_due(promise, sites.get(promise.site_id or ""), contexts.get(button or ""), policy, now)
+    for promise in due.promises:  # after all that could keep them
+        plan_promise_due(promise, sites.get(promise.site_id or ""), policy, now)
     for clock, site_id in due.sla_clocks:
         plan_sla_due(clock, sites[site_id], policy, now)
     return complete(draft, policy, now)
 
 
 def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:
-    """A deadline of a ticket, job, offer or visit has passed: lifecycle.WHEN_DUE says what may follow."""
+    """A deadline of a ticket, job, offer, visit or callback has passed: WHEN_DUE of its life cycle says what may
+    follow."""
     match due.kind:
         case DueKind.OFFER_EXPIRES:
             offer = next((one for offers in work.offers.values() for one in offers if one.id == due.subject_id), None)
@@ -95,6 +97,8 @@ def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], polic
                 wake(job, work, policy, now)
         case DueKind.PROOF:
             _plan_proof(due.subject_id, work, policy, now)
+        case DueKind.CALL_BY | DueKind.CLAIM_ENDS:
+            plan_call_due(due, work, policy, now)
         case _:
             plan_visit_due(due, work, sites, policy, now)
     if due.at is not None and due.at <= now:  # nothing has moved it: what it was for is over
@@ -108,8 +112,8 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         return
     faults = work.faults_of(ticket)
     if faults:
-        who = work.devices[faults[0].device_id].by_device
-        reopen(ticket, [alarm.skill for alarm in faults], EntryKind.STILL_REPORTED, who, work, policy, now)
+        again = entry(ticket, now, EntryKind.STILL_REPORTED, who=work.devices[faults[0].device_id].by_device)
+        reopen(ticket, [alarm.skill for alarm in faults], again, work, policy, now)
     else:
         close_ticket(ticket, work, now)
 

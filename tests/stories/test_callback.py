@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.model import MINUTE, Callback, Promise, from_iso
+from gateway.model import MINUTE, Callback, CallOutcome, Promise, from_iso
 from gateway.model.plan import Refused
 from gateway.store import Store
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
@@ -89,10 +89,11 @@ def test_an_agent_tries_reaches_and_finishes(story: Story) -> None:
     story.act(MissCallback(callback.id))
     story.act(AttemptCallback(callback.id))
     story.act(ConnectCallback(callback.id))
-    story.act(FinishCallback(callback.id, "explained the display"))
+    story.act(FinishCallback(callback.id, "explained the display", CallOutcome.FIXED))
     done = story.one(Callback)
-    assert (done.state, done.attempts, done.note) == ("done", 2, "explained the display")
-    assert story.one(Promise).state == "kept"
+    assert (done.state, done.attempts, done.tries, done.note) == ("done", 2, 1, "explained the display")
+    assert (done.outcome, done.agent) == ("fixed", "agent Anna")
+    assert [promise.state for promise in story.all(Promise)] == ["kept", "kept"]
     with pytest.raises(Refused):
         story.act(AttemptCallback(callback.id))
 
@@ -125,7 +126,7 @@ def test_a_call_that_was_missed_is_admitted_by_us_first_with_a_new_time(story: S
     again = promised + 15 * MINUTE
     [late] = story.notifications("callback_late")
     assert (late.recipient_id, late.state, late.facts) == ("alice", "sent", {
-        "device": "Help button", "missed_by": promised, "callback_by": again})
+        "site": "Lindenweg 1, 8001 Wiesental", "missed_by": promised, "callback_by": again})
     [overdue] = story.notifications("please_look")
     assert (overdue.recipient_kind, overdue.facts["missed_by"]) == ("dispatcher", promised)
     first, second = story.all(Promise)

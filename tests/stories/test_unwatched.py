@@ -5,7 +5,7 @@ from prometheus_client import REGISTRY
 from sqlmodel import col, update
 
 from gateway.flow.housekeeping import count_unwatched
-from gateway.model import Callback, Due, Job, Offer, OnCallPage, Promise, Visit
+from gateway.model import Callback, Due, Job, Offer, OnCallPage, Visit
 from gateway.store import Store
 from gateway.tickets.actions import ConnectCallback, Depart
 from tests.drivers.story import Story, begin
@@ -55,8 +55,7 @@ def test_a_call_that_nobody_promises_any_more_is_counted_and_so_is_one_without_a
     assert counted(story) == 0
     callback = story.one(Callback)
     with story.gw.store.write() as session:
-        session.connection().execute(update(Promise).where(col(Promise.subject_id) == callback.id)
-                                     .values(state="cancelled"))
+        session.connection().execute(update(Due).where(col(Due.subject_id) == callback.id).values(at=None))
     assert counted(story) == 1
     story.act(ConnectCallback(callback.id))
     assert counted(story) == 0

@@ -39,10 +39,11 @@ NAME = "native"
 FILTERS: tuple[str, ...] = (
     "devices/+/telemetry", "devices/+/press", "devices/+/fault", "devices/+/status", "devices/+/ack",
 )
+PRESSES: tuple[str, ...] = ("devices/+/press",)
 ACCESS = (*(("write", f"devices/{{}}/{what}") for what in ("telemetry", "press", "fault", "status", "ack")),
           ("read", "devices/{}/command"))
 SEQ_END = 2**63
-PRESSES = (*KINDS, PressKind.TEST)  # a test is one only where the device's firmware knows the gesture
+PRESS_KINDS = (*KINDS, PressKind.TEST)  # a test is one only where the device's firmware knows the gesture
 STATES = ("online", "lost", "stopped", "sleeping")
 
 
@@ -126,7 +127,7 @@ def _values(given: Any) -> dict[str, Value]:
 def _press(key: str, body: Json, retained: bool) -> Press:
     if retained:
         raise Ignored("retained press")
-    kind = _one_of("kind", body.get("kind", "single"), PRESSES)
+    kind = _one_of("kind", body.get("kind", "single"), PRESS_KINDS)
     return Press(key, kind, short_text("id", body.get("id")), _moment("ts", body.get("ts")))
 
 

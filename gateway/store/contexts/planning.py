@@ -92,7 +92,8 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     add_hubs(session, draft, with_alarms)
     add_suppression(session, contexts, around)
     _add_work(session, draft, fresh, tickets)
-    _add_callbacks(session, draft, contexts, presses)
+    _add_callbacks(session, draft, fresh)
+    _add_presses(session, draft, contexts, presses)
     load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
@@ -205,18 +206,25 @@ def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork]
                 work.visit_links.setdefault(came_of[link.subject_id], []).append(link)
 
 
-def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningContext],
-                   press_ids: Mapping[str, set[str]]) -> None:
-    by_site: dict[str, list[PlanningContext]] = defaultdict(list)
-    for context in contexts.values():
-        by_site[context.site.id].append(context)
+def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]) -> None:
+    """Adds the open callbacks of these sites, with their deadlines, links and promises."""
+    callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id, works, _OPEN_CALLBACK)}
+    for callback in callbacks.values():
+        works[callback.site_id].callbacks[callback.kind] = callback
+    for due in _copies(session, draft, Due, Due.subject_id, callbacks):
+        works[due.site_id].due[due.kind, due.subject_id] = due
+    for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
+        works[callbacks[link.subject_id].site_id].follow[link.subject_id] = link
+    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks, _OPEN_PROMISE):
+        works[callbacks[promise.subject_id].site_id].promises.setdefault(promise.subject_id, []).append(promise)
+
+
+def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext],
+                 press_ids: Mapping[str, set[str]]) -> None:
     presses = _presses(session, contexts, press_ids)
-    callbacks = {c.id: c for c in _copies(session, draft, Callback, Callback.site_id, by_site, _OPEN_CALLBACK)}
-    open_callbacks = {callback.site_id: callback for callback in callbacks.values()}
-    for context in contexts.values():
-        context.open_callbacks = open_callbacks
-    earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in callbacks}
-    known = callbacks | {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
+    known = {one.id: one for context in contexts.values() for one in context.work.callbacks.values()}
+    earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in known}
+    known |= {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
     for press in presses:
         context = contexts[press.device_id]
         if press.press_id in press_ids[press.device_id]:
@@ -226,12 +234,6 @@ def _add_callbacks(session: Session, draft: Draft, contexts: dict[str, PlanningC
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
-    for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
-        for context in by_site[callbacks[link.subject_id].site_id]:
-            context.work.follow[link.subject_id] = link
-    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks, _OPEN_PROMISE):
-        for work in {id(one.work): one.work for one in by_site[callbacks[promise.subject_id].site_id]}.values():
-            work.promises.setdefault(promise.subject_id, []).append(promise)
 
 
 def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_ids: Mapping[str, set[str]]

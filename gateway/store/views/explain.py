@@ -119,7 +119,7 @@ def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
     callback = session.get(Callback, callback_id)
     if callback is None:
         return None
-    device, site = _where(session, callback.device_id, callback.site_id)
+    device, site = _get(session, Device, callback.device_id), session.get_one(Site, callback.site_id)
     return CallbackFacts(callback, device, site, _promises(session, callback_id), _history(session, callback_id))
 
 

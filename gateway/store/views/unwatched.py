@@ -14,8 +14,6 @@ from gateway.model import (
     JobTicket,
     Offer,
     OnCallPage,
-    Promise,
-    PromiseState,
     Subject,
     SubjectKind,
     Ticket,
@@ -32,7 +30,6 @@ def _runs(subject_id: Mapped[Any]) -> ColumnElement[bool]:
 _OFFER_RUNS = exists().where(col(Offer.job_id) == Job.id, col(Offer.closed_at).is_(None), _runs(col(Offer.id)))
 _HAS_JOB = exists().where(col(JobTicket.ticket_id) == Ticket.id, col(Job.id) == JobTicket.job_id,
                           col(Job.closed_at).is_(None))
-_CALL_PROMISED = exists().where(col(Promise.subject_id) == Callback.id, col(Promise.state) == PromiseState.OPEN)
 _CALLER_PAGED = exists().where(col(OnCallPage.subject_id) == Callback.id, col(OnCallPage.next_at).is_not(None))
 _QUESTION = union_all(
     select(literal(str(SubjectKind.JOB)), Job.id).where(
@@ -43,7 +40,7 @@ _QUESTION = union_all(
         and_(col(Ticket.state).in_(UNSETTLED), ~_HAS_JOB),
         and_(col(Ticket.state) == TicketState.RESOLVED, ~_runs(col(Ticket.id))))),
     select(literal(str(SubjectKind.CALLBACK)), Callback.id).where(or_(
-        and_(col(Callback.state).in_(WAITING), ~_CALL_PROMISED),
+        and_(col(Callback.state).in_(WAITING), ~_runs(col(Callback.id))),
         and_(col(Callback.state).in_(OPEN - WAITING), ~_CALLER_PAGED))),
     select(OnCallPage.subject_kind, OnCallPage.subject_id).where(
         col(OnCallPage.closed_at).is_(None), col(OnCallPage.next_at).is_(None)),

@@ -50,6 +50,8 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,
     PageReason.CALL_OVERDUE: frozenset(WAITING),
+    PageReason.CALL_URGENT: frozenset(WAITING),
+    PageReason.CALL_UNANSWERED: frozenset(WAITING),
     PageReason.CALL_WITHOUT_OUTCOME: frozenset((CallbackState.CONNECTED,)),
     PageReason.CALL_FOR_HELP: frozenset(OPEN_CALL),
 }
@@ -260,6 +262,7 @@ def _just_acknowledged(page: OnCallPage, who: Actor, now: Instant) -> bool:
 
 def _tell(page: OnCallPage, rung: Rung, subject: Paged, occurrence: str, draft: Draft, policy: Policy, now: Instant,
           heard_at: Instant | None, **turn: Any) -> None:
+    page.told_at = now
     reason = page.why[-1]
     topic, mine = _TOPICS.get(reason, TopicName.PLEASE_LOOK), page.facts[reason]
     for recipient in rung.recipients:

@@ -1,30 +1,25 @@
 """Plans what follows when a promise is about to lapse, or has lapsed: we say so before the customer has to ask."""
 
-from gateway.callbacks.handle import plan_overdue
 from gateway.model import DueKind, EntryKind, Instant, Promise, PromiseKind, PromiseState, Ticket, TicketState
 from gateway.notifications.topics import TopicName
-from gateway.tickets.context import PlanningContext, Policy, SiteWork
+from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.lifecycle import OPEN, UNASSIGNED
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.promises.ledger import break_promises, cancel_promises, lapses_at
 
 
-def plan_promise_due(promise: Promise, work: SiteWork | None, button: PlanningContext | None, policy: Policy,
-                     now: Instant) -> None:
-    """`work`: of its site; None: it is about a whole area. `button`: of a callback, the device that was pressed."""
+def plan_promise_due(promise: Promise, work: SiteWork | None, policy: Policy, now: Instant) -> None:
+    """`work`: of its site; None: it is about a whole area."""
     if promise.state is not PromiseState.OPEN or promise.watch_at > now:
         return  # something earlier in this plan has moved or ended it
-    callback = button.callback if button is not None else None
     ticket = work.tickets.get(promise.subject_id) if work is not None else None
-    if button is not None and callback is not None and callback.id == promise.subject_id:
-        plan_overdue(callback, promise, button, policy, now)
-    elif promise.kind is PromiseKind.NEXT_WORD and work is not None and ticket is not None and ticket.state in OPEN:
+    if promise.kind is PromiseKind.NEXT_WORD and work is not None and ticket is not None and ticket.state in OPEN:
         _next_word(promise, ticket, work, policy, now)
     elif promise.kind is PromiseKind.NEXT_WORD:
         cancel_promises([promise], now)  # it is over, and nobody waits for a word
     else:
-        break_promises([promise], now)  # gateway/tickets/visits/overdue.py says it, or the outage
+        break_promises([promise], now)  # gateway/tickets/visits/overdue.py says it, callbacks/overdue.py, or the outage
 
 
 def _next_word(promise: Promise, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -60,9 +60,9 @@ def arrival_estimate(visit: Visit, eta: Instant, customer_id: str, site_id: str)
 
 
 def call_by(callback: Callback) -> PromisedTime:
-    """That we call by then."""
+    """That we call by then, or in that time."""
     return PromisedTime(PromiseKind.CALLBACK_BY, Subject(SubjectKind.CALLBACK, callback.id),
-                            customer(callback.customer_id), callback.promised_by, site_id=callback.site_id)
+                            customer(callback.customer_id), callback.promised_by, callback.ring_from, callback.site_id)
 
 
 def estimated_end(outage_id: str, at: Instant) -> PromisedTime:

@@ -1,4 +1,4 @@
-"""The API's response models: ids with names beside them, times as RFC 3339."""
+"""The API's response models: ids with names beside them, times as RFC 3339; one story: they name each other."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -9,7 +9,10 @@ from gateway.model import (
     EARLIEST,
     LATEST,
     AttemptOutcome,
+    CallbackKind,
+    CallbackOrigin,
     CallbackState,
+    CallOutcome,
     CommandState,
     Cover,
     IncompleteReason,
@@ -39,6 +42,9 @@ GivenTime = Annotated[int, BeforeValidator(_read_time), Field(ge=EARLIEST, le=LA
 Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200,
+                                        pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class ApiModel(BaseModel):
@@ -98,15 +104,21 @@ class Ticket(ApiModel):
     state: TicketState
     severity: Severity
     cause: str = Field(description="What is wrong, in plain words.", examples=["The heat pump is overheating"])
-    cause_key: str = Field(description="The rule that found it.", examples=["overheating"])
+    cause_key: str = Field(description="The rule that found it; `reported`: a person did.", examples=["overheating"])
+    reported: list[str] = Field(description="What people have said is wrong, each in their words.",
+                                examples=[["No hot water since this morning"]])
+    opened_by: str | None = Field(description="The person who did; null: a device's alarm, or an outage.",
+                                  examples=["agent Dana"])
     skill: str = Field(description="What the provider must be able to do.", examples=["heatpump"])
     round: int = Field(description="2 when the fault came back before the ticket was closed, and so on.", examples=[1])
     site_id: str
     site_name: str = Field(examples=["Lindenweg 4"])
     customer_id: str
     customer_name: str = Field(examples=["Alice Brunner"])
-    device_id: str | None = Field(description="null: it is about an outage.")
+    device_id: str | None = Field(description="null: it is about an outage, or a `subject`.")
     device_name: str | None = Field(examples=["Heat pump in the cellar"])
+    subject: str | None = Field(description="The skill that is needed, when a person reported it and named no device: "
+                                            "the site has one open ticket for each.", examples=["heating"])
     outage_id: str | None = Field(description="The outage that it is about: one ticket for all of its homes.")
     area_name: str | None = Field(description="Where that is; the ticket's site is the first home that went dark.")
     provider_id: str | None
@@ -123,6 +135,12 @@ class Ticket(ApiModel):
     price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
     price_answered_at: Time | None
     closed_at: Time | None
+
+
+class ReportedTicket(Ticket):
+    """The ticket that took a person's report on."""
+
+    joined: bool = Field(description="true: it was there already.")
 
 
 class Entry(ApiModel):
@@ -199,12 +217,14 @@ class Alarm(ApiModel):
 
 
 class Callback(ApiModel):
-    """A person pressed a button and wants to be called."""
+    """Somebody has to be rung."""
 
     id: str = Field(examples=["C-70H3ZD5K"])
+    kind: CallbackKind = Field(description="`emergency`: a call for help, an emergency button or a word such as `sos`; "
+                                           "`check`: we ring of our own accord. A site has one open one of each kind.")
+    origin: CallbackOrigin
     state: CallbackState
     urgent: bool = Field(description="A long press, or a call for help.")
-    emergency: bool = Field(description="A call for help: an emergency button, or a word such as `sos`.")
     emergency_number: str | None = Field(description="Whom to ring in danger, for a call for help; null: unknown.")
     notice: str | None = Field(description="What every answer to a call for help says, in English.")
     presses: int = Field(description="How often they pressed while it was open.")
@@ -212,13 +232,27 @@ class Callback(ApiModel):
     site_name: str
     customer_id: str
     customer_name: str
-    device_id: str
+    device_id: str | None = Field(description="The button that was pressed last.")
+    wish: str = Field(description="What it is about, in a person's words.")
     requested_at: Time
+    ring_from: Time | None = Field(description="Not before: their slot, or the next try.")
     promised_by: Time = Field(description="When the customer was told to expect the call at the latest.")
     attempts: int = Field(description="How often somebody dialled.")
-    agent: str | None
+    tries: int = Field(description="How often nobody answered.")
+    agent: str | None = Field(description="Who has it, or had it last.")
+    claimed_until: Time | None = Field(description="Until then nobody else may take it.")
+    outcome: CallOutcome | None
     note: str | None
+    ticket_id: str | None = Field(description="That it started, or joined.")
+    outage_id: str | None = Field(description="That answered it, or may be the reason.")
     closed_at: Time | None
+
+
+class Slot(ApiModel):
+    """A time in which somebody can be rung."""
+
+    ring_from: Time
+    ring_until: Time
 
 
 class Device(ApiModel):

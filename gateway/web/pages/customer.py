@@ -30,7 +30,7 @@ from gateway.tickets.actions import (
 )
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
-from gateway.web.pages import ticket_view
+from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
@@ -103,7 +103,7 @@ def _page_content(session: Session, render: Renderer, link: Link, now: Instant, 
     if isinstance(facts, FollowedTicket):
         return (words, say, ticket_view.ticket_page_content(facts, words, say),
                 about | {facts.visit.id} if facts.visit is not None else about)
-    return words, say, ticket_view.callback_page_content(facts, words, say, country), about
+    return words, say, callback_view.callback_page_content(facts, words, say, country), about
 
 
 def _outage_page(session: Session, render: Renderer, link: Link, now: Instant) -> _Content:

@@ -15,6 +15,7 @@ from gateway.model import (
     MINUTE,
     Actor,
     ActorKind,
+    CallOutcome,
     HoldReason,
     Instant,
     LinkPurpose,
@@ -51,6 +52,7 @@ class DispatchForm(BaseModel):
     reason: str = ""
     until: str = ""
     note: str = ""
+    outcome: str = ""  # of a call
 
 
 class View(NamedTuple):
@@ -105,7 +107,7 @@ def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
     note = given.note.strip()[:NOTE]
     if given.act == "acknowledge":
         return actions.AcknowledgePage(view.subject)
-    acts = _ticket_acts(given, note, view.zone) if isinstance(view.facts, DispatchTicket) else _call_acts(note)
+    acts = _ticket_acts(given, note, view.zone) if isinstance(view.facts, DispatchTicket) else _call_acts(given, note)
     make = acts.get(given.act)
     if make is None:
         raise InvalidInput("page.not_possible")
@@ -141,12 +143,19 @@ def _hold(given: DispatchForm, zone: str) -> tuple[HoldReason, Instant]:
         raise InvalidInput("page.dispatch.until_needed") from None
 
 
-def _call_acts(note: str) -> dict[str, Callable[[str], actions.Act]]:
+def _call_acts(given: DispatchForm, note: str) -> dict[str, Callable[[str], actions.Act]]:
     return {
-        "attempt": actions.AttemptCallback, "miss": actions.MissCallback, "connect": actions.ConnectCallback,
-        "finish": lambda key: actions.FinishCallback(key, note),
+        "claim": actions.ClaimCallback, "attempt": actions.AttemptCallback, "miss": actions.MissCallback,
+        "connect": actions.ConnectCallback,
+        "finish": lambda key: actions.FinishCallback(key, note, _outcome(given)),
         "cancel": lambda key: actions.CancelCallback(key, note),
     }
+
+
+def _outcome(given: DispatchForm) -> CallOutcome:
+    if given.outcome not in tuple(CallOutcome):
+        raise InvalidInput("page.dispatch.outcome_needed")
+    return CallOutcome(given.outcome)
 
 
 def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int = 200, note: str = "",

@@ -1,13 +1,10 @@
 """The content of the customer's page for a ticket or a callback."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.model import (
-    Callback,
-    CallbackState,
     IncompleteReason,
     Instant,
     PriceAnswer,
@@ -20,13 +17,13 @@ from gateway.model import (
     TicketState,
     Visit,
 )
+from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
-from gateway.notifications.messages import no_rescue_service
 from gateway.notifications.template_values import payer_sentences
 from gateway.store.views.dispatch_page import DispatchTicket
-from gateway.store.views.pages import FollowedCallback, FollowedTicket, JobDetails
+from gateway.store.views.pages import FollowedTicket, JobDetails
 from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
@@ -111,14 +108,6 @@ TICKET_LOOK = {
     TicketState.MERGED: StateStyle(5, "quiet", "check"),
 }
 _PRICE_ASKED = StateStyle(0, "alert", "talk")
-_CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
-CALL_LOOK = {
-    CallbackState.REQUESTED: StateStyle(0, "moving", "phone"),
-    CallbackState.ATTEMPTING: StateStyle(1, "moving", "phone"),
-    CallbackState.CONNECTED: StateStyle(2, "moving", "talk"),
-    CallbackState.DONE: StateStyle(3, "good", "check"),
-    CallbackState.CANCELLED: StateStyle(3, "quiet", "cross"),
-}
 
 
 def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
@@ -147,6 +136,11 @@ def waits_for_price_answer(ticket: Ticket) -> bool:
     return ticket.price_answer is PriceAnswer.ASKED and ticket.state not in SETTLED
 
 
+def is_reported(ticket: Ticket) -> bool:
+    """Whether a person opened it: no device may ever say that it is over."""
+    return ticket.cause_key == REPORTED
+
+
 def _price_question(ticket: Ticket, words: Catalogue) -> Question:
     return Question((("agree", words("page.price_yes")), ("decline", words("page.price_no"))),
                     words("page.price_hint", price=price_of(ticket, words)))
@@ -157,33 +151,7 @@ def price_of(ticket: Ticket, words: Catalogue) -> str:
     return "" if ticket.price is None else price(ticket.price, words.locale)
 
 
-def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
-    """The content of the customer's page for a callback at `say.now`. `country`: of sites that do not say theirs."""
-    callback = facts.callback
-    rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
-    station, tone, icon = CALL_LOOK[callback.state]
-    key = str(callback.state)
-    if callback.state == CallbackState.REQUESTED and callback.attempts:
-        key = "requested_again"
-    elif callback.state == CallbackState.REQUESTED and callback.emergency:
-        key = "help_requested"
-    waiting = callback.state == CallbackState.REQUESTED
-    known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.open_tickets]
-    urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
-    return FollowPage(
-        tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
-        time_name=words("page.by") if waiting else "", time=capital(say.when(callback.promised_by)) if waiting else "",
-        sorry=_call_sorry(callback, words, say.now) if waiting else "",
-        steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
-        in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
-        past=_call_past(facts, words), facts=urgent + known, number=callback.id,
-    )
 
-
-def _call_sorry(callback: Callback, words: Catalogue, now: Instant) -> str:
-    if now > callback.promised_by:
-        return words("page.call_late")
-    return words("page.call_late_again") if callback.overdue_told_at is not None else ""
 
 
 def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
@@ -196,6 +164,11 @@ def cause_of(facts: JobDetails | DispatchTicket, words: Catalogue) -> str:
     if facts.outage is not None:
         return words("message.outage.cause", area=facts.outage.name)
     return words_of(facts.cause, facts.ticket, words)
+
+
+def also_said(reports: Iterable[str], cause: str, words: Catalogue) -> list[str]:
+    """What people have said is wrong, besides the `cause` that whoever works on it reads already."""
+    return [words("page.customer_says", words=said) for said in reports if said != cause]
 
 
 def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
@@ -251,12 +224,16 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
+    elif key == TicketState.NEW and is_reported(facts.ticket):
+        key = "new_reported"
     if waits_for_price_answer(facts.ticket):
         key = "waits_for_yes"
     elif key == TicketState.CANCELLED and facts.ticket.price_answer is PriceAnswer.DECLINED:
-        key = "declined"
+        key = "declined_reported" if is_reported(facts.ticket) else "declined"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
+    elif state is TicketState.RESOLVED and facts.ticket.reported:
+        key = "resolved_said"
     if key == "waits_for_yes" and facts.answer_by is not None and facts.answer_by <= say.now:
         key = "waits_for_call"
     amount = price_of(facts.ticket, words)
@@ -314,11 +291,6 @@ def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
     return frozenset(name for name, at in passed.items() if at is None)
 
 
-def _call_skipped(callback: Callback) -> frozenset[str]:
-    if callback.state == CallbackState.CANCELLED:
-        return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
-    return frozenset()
-
 
 def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[PastEvent]:
     ticket, visit, last = facts.ticket, facts.visit, facts.last_visit
@@ -328,7 +300,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
     answer = {PriceAnswer.AGREED: "page.past_price_agreed", PriceAnswer.DECLINED: "page.past_price_declined"}.get(
         ticket.price_answer) if ticket.price_answer is not None else None
     moments: list[tuple[Instant | None, str]] = [
-        (ticket.opened_at, words("page.past_noticed")),
+        (ticket.opened_at, words("page.past_reported" if is_reported(ticket) else "page.past_noticed")),
         (ticket.opened_at if ticket.price_answer is not None else None,
          words("page.past_price_asked", price=price_of(ticket, words))),
         (ticket.price_answered_at, words(answer) if answer else ""),
@@ -375,13 +347,3 @@ def _unfinished(last: Visit | None, words: Catalogue, say: TimeFormat) -> list[t
     if last.expected_at is not None:
         rows.append((words("page.part_expected"), capital(say.when(last.expected_at))))
     return rows
-
-
-def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:
-    callback, device = facts.callback, facts.device.name
-    pressed = words.plural("page.past_pressed", callback.presses, device=device)
-    past = [PastEvent(callback.requested_at, pressed)]
-    if callback.closed_at is not None:
-        ended = "page.past_settled" if callback.state == CallbackState.DONE else "page.past_call_cancelled"
-        past.append(PastEvent(callback.closed_at, words(ended)))
-    return past

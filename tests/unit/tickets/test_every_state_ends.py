@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
-from gateway.model import DueKind, OfferState, TicketState
-from gateway.tickets.lifecycle import (
-    DUTIES,
-    OFFER_DUTIES,
-    OPEN,
-    TRANSITIONS,
-    VISIT_DUTIES,
-    WHEN_DUE,
-    Action,
-    WhenDue,
-)
+from gateway.callbacks import lifecycle as callbacks
+from gateway.model import CallbackState, DueKind, OfferState, TicketState
+from gateway.model.lifecycle import WhenDue
+from gateway.tickets.lifecycle import DUTIES, OFFER_DUTIES, OPEN, TRANSITIONS, VISIT_DUTIES, WHEN_DUE, Action
 
 ENDED = frozenset(TicketState) - OPEN
 Table = Mapping[tuple[Any, Any], Any]
@@ -62,7 +55,7 @@ def test_the_clock_alone_leads_to_an_end_or_pages_a_person(state: TicketState) -
 
 
 def test_every_deadline_has_its_answer() -> None:
-    assert set(WHEN_DUE) == set(DueKind)
+    assert set(WHEN_DUE) | set(callbacks.WHEN_DUE) == set(DueKind)
 
 
 def test_who_else_a_deadline_may_be_waiting_for_is_said_of_deadlines_that_the_state_has() -> None:
@@ -85,3 +78,14 @@ def test_the_walk_sees_a_dead_end() -> None:
     nothing: dict[Any, frozenset[Any]] = dict.fromkeys(TicketState, frozenset())
     assert reached(TicketState.NEW, TRANSITIONS, nothing) == [TicketState.NEW]
     assert Action.WAKE in WHEN_DUE[DueKind.HOLD_UNTIL].takes
+
+
+@pytest.mark.parametrize("state", sorted(callbacks.OPEN))
+def test_of_a_callback_too_the_clock_pages_a_person_or_frees_it_for_others(state: CallbackState) -> None:
+    assert callbacks.DUTIES[state].responsible
+    ends = {CallbackState.DONE, CallbackState.CANCELLED, CallbackState.EXPIRED, CallbackState.ANSWERED}
+    assert ends.intersection(reached(state, callbacks.TRANSITIONS))
+    duty = callbacks.DUTIES[state]
+    passed = [callbacks.WHEN_DUE[kind] for kind in (duty.deadline, *duty.also) if isinstance(kind, DueKind)]
+    assert any(when.pages for when in passed) or duty.deadline == "on_call_page.next_at"
+    assert all((state, action) in callbacks.TRANSITIONS for when in passed for action in when.takes)

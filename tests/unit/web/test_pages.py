@@ -21,7 +21,8 @@ from gateway.model import (
 )
 from gateway.notifications import signed_links
 from gateway.web.pages import sparkline
-from gateway.web.pages.ticket_view import CALL_LOOK, TICKET_LOOK
+from gateway.web.pages.callback_view import CALL_LOOK
+from gateway.web.pages.ticket_view import TICKET_LOOK
 from tests.drivers.web_driver import WebStory, accept, read
 
 

@@ -1,0 +1,125 @@
+"""Plans a button press: it opens or joins the site's callback of its kind, and the device hears what follows."""
+
+from itertools import count
+from typing import Any
+
+from gateway.callbacks.button_tests import plan_test_press, reply_to_test
+from gateway.callbacks.open import Wish, address, call_facts, wish_call
+from gateway.callbacks.replies import answer_of, reply
+from gateway.detection.device_state import Pressed
+from gateway.model import (
+    SECOND,
+    Callback,
+    CallbackKind,
+    CallbackOrigin,
+    CallbackState,
+    EntryKind,
+    Instant,
+    LinkPurpose,
+    OnCallRole,
+    Outage,
+    PageReason,
+    PressKind,
+    PressRecord,
+    customer,
+)
+from gateway.notifications.topics import TopicName
+from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
+
+SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
+SAME_PAGE = 10 * SECOND  # presses within this time of a page are told by it, with their number
+
+
+def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """A press opens a callback, or joins the site's open one of its kind; a repeated message is no new press. Every
+    press is answered."""
+    seen = context.presses.get(pressed.press_id) if pressed.press_id else None
+    if seen is None and pressed.press_id is None and _is_echo(pressed, context):
+        return
+    if pressed.test and seen is not None:
+        reply_to_test(pressed, seen.press_id, context, policy, now)
+        return
+    if seen is not None:  # the network repeated it: answer again, change nothing
+        known = context.press_callbacks.get(seen.callback_id or "")
+        if known is not None:
+            _reply(seen.press_id, known, context, policy, now)
+        return
+    press_id = pressed.press_id or _generated_id(context, now)
+    if pressed.test:
+        plan_test_press(pressed, press_id, context, policy, now)
+        return
+    callback = _call_for(pressed, context, policy, now)
+    press = PressRecord(device_id=context.device.id, press_id=press_id, kind=PressKind(pressed.kind), at=pressed.at,
+                        received_at=now, callback_id=callback.id)
+    context.presses[press_id] = context.last_press = press
+    context.press_callbacks[callback.id] = callback
+    context.draft.add(press)
+    if pressed.emergency:
+        _call_for_help(pressed, press_id, callback, context, policy, now)
+    _reply(press_id, callback, context, policy, now)
+
+
+def _call_for(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> Callback:
+    kind = CallbackKind.EMERGENCY if pressed.emergency else CallbackKind.ORDINARY
+    outage = context.known_outage
+    if (kind is CallbackKind.ORDINARY and kind not in context.work.callbacks and outage is not None
+            and not pressed.urgent and not _answered_before(context)):
+        return _answer(pressed, context, outage, policy, now)
+    return wish_call(Wish(kind, CallbackOrigin.PRESS, pressed.urgent or pressed.emergency, context.device.id,
+                          pressed.kind, who=context.by_device), context.work, policy, now)
+
+
+def _generated_id(context: PlanningContext, now: Instant) -> str:
+    """An id for a press that came without one; two at the same moment get different ids."""
+    last = context.last_press.press_id if context.last_press is not None else ""
+    names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
+    return next(name for name in names if name not in context.presses and name != last)
+
+
+def _is_echo(pressed: Pressed, context: PlanningContext) -> bool:
+    last = context.last_press
+    return last is not None and last.kind == pressed.kind and abs(pressed.at - last.at) < SAME_FINGER
+
+
+def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
+                   now: Instant) -> None:
+    """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
+    facts: dict[str, Any] = {"pressed_at": pressed.at, "presses": callback.presses, "device": context.device.name,
+                             **call_facts(callback, context.work)}
+    page = open_page(context.draft, callback, OnCallRole.EMERGENCY)
+    if page is None:
+        page_dispatcher(context.draft, policy, callback, PageReason.CALL_FOR_HELP, now, role=OnCallRole.EMERGENCY,
+                        facts=facts, heard_at=now)
+    elif now - page.told_at >= SAME_PAGE:
+        tell_again(page, callback, f"{context.device.id}/{press_id}", context.draft, policy, now, facts, heard_at=now)
+
+
+def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    reply(press_id, answer_of(callback, context, policy), context, policy, now)
+
+
+def _answered_before(context: PlanningContext) -> bool:
+    """Whether this outage has answered them before: who presses again wants to be called."""
+    last = context.last_press
+    before = context.press_callbacks.get((last.callback_id if last is not None else None) or "")
+    return before is not None and context.known_outage is not None and before.outage_id == context.known_outage.id
+
+
+def _answer(pressed: Pressed, context: PlanningContext, outage: Outage, policy: Policy, now: Instant) -> Callback:
+    """Answers with the known outage at once, so that nobody needs to call."""
+    callback = Callback(id=policy.new_id("C"), site_id=context.site.id, customer_id=context.customer.id,
+                        device_id=context.device.id, state=CallbackState.ANSWERED, requested_at=now,
+                        promised_by=now, closed_at=now, outage_id=outage.id)
+    facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True,
+             "site": address(context.site)}
+    page = link(policy, LinkPurpose.FOLLOW, outage, now, now + FOLLOW_FOR, context.site.id)
+    context.draft.add(
+        callback, page,
+        entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=outage.id,
+              who=context.by_device, evidence={"outage": outage.id}),
+        entry(outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
+        notify(policy, customer(context.customer.id), TopicName.OUTAGE, callback, "answer", now, facts=facts,
+               link_id=page.id, heard_at=now))
+    return callback

@@ -1,4 +1,5 @@
-"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt."""
+"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt; one story,
+from the claim to the outcome."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

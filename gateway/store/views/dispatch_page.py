@@ -36,7 +36,7 @@ class Whose(NamedTuple):
 
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     contacts: list[Contact]  # of the customer, in their order, without those that are stopped
     pages: list[OnCallPage]  # the open ones
     timeline: list[Entry]  # the newest first

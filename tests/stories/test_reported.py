@@ -129,7 +129,7 @@ class TestWithoutADevice:
         there.act(replace(COLD, cause="The radiators are cold too"), "agent Emil")
         there.wait(1)
         assert there.heard(KUNZ)[-1] == "fault_added"
-        assert "The customer has told us more about the job heating: The radiators are cold too." in text_to(
+        assert "The customer has told us more (heating): The radiators are cold too." in text_to(
             there, "office@kunz.example")
         assert there.again(ticket).reported == ["No hot water since this morning", "The radiators are cold too"]
         assert [row.id for row in there.tickets] == [ticket.id]

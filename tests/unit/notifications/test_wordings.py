@@ -120,7 +120,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "reported": SAID | {"next_word": NOW + HOUR}, "reported of a device": SAID | {"device": "Heat pump"}},
     TopicName.FAULT_ADDED: {"of a device": DESK | {"hear_by": None}, "reported": DESK | SAID},
     TopicName.RESOLVED: {
-        "by itself": {"by_itself": True, "hear_by": None}, "by a technician": {"resolution": "Pump replaced", "hear_by": None},
+        "by itself": {"by_itself": True, "hear_by": None},
+        "by a technician": {"resolution": "Pump replaced", "hear_by": None},
         "reported": SAID | {"on_their_word": True, "resolution": "New thermostat"}},
     TopicName.PRICE_QUESTION: {
         "asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None},

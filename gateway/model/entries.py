@@ -88,6 +88,7 @@ class EntryKind(StrEnum):
     CALLBACK_CLAIMED = "callback_claimed"
     CALLBACK_RELEASED = "callback_released"
     CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
@@ -194,6 +195,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

@@ -26,6 +26,7 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
         raise ValueError(f"{topic} carries no link")
     return Notification(
         id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
-        recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(subject.kind, severity),
+        recipient_kind=to.kind, recipient_id=to.id, 
+        critical=rules.is_critical(severity, answers=bool(facts.get("answered"))),
         link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,
     )

@@ -135,6 +135,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
         silence=_silence(written.silence),
         urgent_presses=frozenset(written.button.urgent_on),
         presses=frozen({word: kind for kind, words in written.presses.items() for word in words}),
+        button="button" in written.model_fields_set or bool(written.presses),
         emergency=written.button.emergency or bool(written.presses.get("urgent")),
         rename=frozen(_rename(written)),
         past=past_of(rules),

@@ -208,6 +208,7 @@ class Profile:
     silence: Silence
     urgent_presses: frozenset[str]  # single, double (or more often), long
     presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
+    button: bool  # it is there to be pressed
     emergency: bool  # an emergency button: whoever presses wants a person, at any hour
     rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
     past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing

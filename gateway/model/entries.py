@@ -83,6 +83,10 @@ class EntryKind(StrEnum):
     PRESSED = "pressed"
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
+    PRESSED_PLANNED = "pressed_planned"
+    CALL_LINKED = "call_linked"
+    CALL_UNLINKED = "call_unlinked"
+    CALL_ANSWERED = "call_answered"
     CALL_REQUESTED = "call_requested"
     CALL_WISHED_AGAIN = "call_wished_again"
     CALLBACK_CLAIMED = "callback_claimed"
@@ -181,6 +185,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED: ("press",),
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
+    EntryKind.PRESSED_PLANNED: ("press", "area", "until"),
+    EntryKind.CALL_LINKED: ("outage",),
+    EntryKind.CALL_UNLINKED: ("outage",),
+    EntryKind.CALL_ANSWERED: ("outage",),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),

@@ -215,7 +215,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
-        (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
+        (visit.job_id for visit in visits.values()), *together.values()))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
@@ -241,8 +241,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             same_trip=together.get(row.subject_id, frozenset()),
-            promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
-                                               visit.job_id if visit else "", *together.get(row.subject_id, ())}
+            promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",
+                                               *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
@@ -251,11 +251,6 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
-
-
-def _answering(callbacks: Iterable[Callback]) -> set[str]:
-    """Ids of the outages that were the answer to a press."""
-    return {callback.outage_id for callback in callbacks if callback.outage_id is not None}
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:

@@ -47,9 +47,14 @@ def emergency(number: int) -> Recipient:
     return Recipient(RecipientKind.EMERGENCY, str(number))
 
 
-def on_call(person: str) -> Recipient:
+def on_call(name: str) -> Recipient:
     """One of `on_call.people`, by the name that they have there."""
-    return Recipient(RecipientKind.ON_CALL, person)
+    return Recipient(RecipientKind.ON_CALL, name)
+
+
+def person(person_id: str) -> Recipient:
+    """One of a household's people, as the owner of contacts."""
+    return Recipient(RecipientKind.PERSON, person_id)
 
 
 class Subject(NamedTuple):

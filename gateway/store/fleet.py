@@ -1,14 +1,16 @@
 """Imports the fleet file into the database in one transaction; importing it twice changes nothing."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session, SQLModel, col
 
-from gateway.config import fleet_file as file
+from gateway.config import fleet_rows as file
 from gateway.config.fleet_file import BadFleet, Fleet
+from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.model import (
     DISPATCHER,
@@ -19,6 +21,8 @@ from gateway.model import (
     Device,
     DeviceState,
     Instant,
+    Person,
+    PersonSite,
     Provider,
     Recipient,
     RecipientKind,
@@ -29,6 +33,7 @@ from gateway.model import (
     customer,
     emergency,
     on_call,
+    person,
     provider,
 )
 from gateway.model.row import table_of
@@ -42,7 +47,7 @@ Progress = Callable[[int], None]
 
 
 class Count(NamedTuple):
-    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts and area
+    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts, people and
     memberships that the file no longer has."""
 
     added: int = 0
@@ -66,10 +71,12 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
         ("customers", lambda: _upsert(session, Customer, [_customer(row) for row in fleet.customers])),
         ("sites", lambda: _upsert(session, Site, list(_sites(fleet)))),
         ("site areas", lambda: _site_areas(session, fleet.sites)),
+        ("people", lambda: _people(session, fleet, now)),
+        ("where people are", lambda: _person_sites(session, fleet)),
         ("devices", lambda: _devices(session, fleet.devices)),
         ("providers", lambda: _upsert(session, Provider, [_provider(row) for row in fleet.providers])),
         ("technicians", lambda: _upsert(session, Technician, list(_technicians(fleet.providers)))),
-        ("contacts", lambda: _contacts(session, _owners(fleet), now)),
+        ("contacts", lambda: _contacts(session, _owners(session, fleet), now)),
     ]
     counts = {}
     for name, step in steps:
@@ -94,8 +101,8 @@ def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant)
     owners: dict[Recipient, list[file.Contact]] = {Recipient(kind, owner): [] for kind, owner in before}
     owners |= {emergency(number): [file.Contact(**contact)]
                for number, contact in enumerate(settings.service.emergency, 1)}
-    owners |= {on_call(name): [file.Contact(**contact) for contact in person.contacts]
-               for name, person in settings.on_call.people.items()}
+    owners |= {on_call(name): [file.Contact(**contact) for contact in colleague.contacts]
+               for name, colleague in settings.on_call.people.items()}
     return _contacts(session, {**owners, DISPATCHER: [file.Contact(**one) for one in settings.service.dispatcher]}, now)
 
 
@@ -188,23 +195,77 @@ def _release_keys(session: Session, keys: dict[str, Any]) -> None:
 
 
 def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
-    listed = {site.id for site in sites}
-    wanted = {(site.id, area) for site in sites for area in site.areas}
-    stored = {(site, area) for site, area in session.connection().execute(
-        select(col(SiteArea.site_id), col(SiteArea.area_id))) if site in listed}
-    for site, area in stored - wanted:
-        session.connection().execute(
-            delete(SiteArea).where(col(SiteArea.site_id) == site, col(SiteArea.area_id) == area))
-    _insert(session, SiteArea, [{"site_id": site, "area_id": area} for site, area in sorted(wanted - stored)])
-    return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
+    return _links(session, SiteArea, {site.id for site in sites}, {(site.id, area) for site in sites
+                                                                  for area in site.areas})
 
 
-def _owners(fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
-    owners = {customer(row.id): row.contacts for row in fleet.customers}
+def _people(session: Session, fleet: Fleet, now: Instant) -> Count:
+    """Whom an earlier file listed and this one does not has left the household."""
+    rows = [_person(row, number, household.id) for household in fleet.customers
+            for number, row in enumerate(household.people)]
+    count = _upsert(session, Person, rows)
+    left = _no_longer_listed(session, fleet)
+    for some in chunks(left):
+        session.connection().execute(update(Person).where(
+            col(Person.id).in_(some), col(Person.left_at).is_(None)).values(left_at=now))
+    return count._replace(gone=len(left))
+
+
+def _person(row: file.Person, position: int, customer_id: str) -> _Values:
+    needs = row.needs
+    return {"id": row.id, "customer_id": customer_id, "name": row.name, "role": row.role, "locale": row.locale,
+            "needs": [str(need) for need in needs.kinds] if needs else [],
+            "needs_consent_on": needs.consent if needs else None, "needs_review_on": needs.review if needs else None,
+            "position": position, "listed": True, "left_at": None}
+
+
+def _no_longer_listed(session: Session, fleet: Fleet) -> list[str]:
+    listed = {person.id for household in fleet.customers for person in household.people}
+    found = session.connection().execute(select(col(Person.id), col(Person.customer_id)).where(
+        col(Person.listed), col(Person.left_at).is_(None)))
+    households = {household.id for household in fleet.customers}
+    return [person_id for person_id, household in found if household in households and person_id not in listed]
+
+
+def _person_sites(session: Session, fleet: Fleet) -> Count:
+    """A person lives or helps at all sites of the household, or at those that the file names."""
+    sites: defaultdict[str, list[str]] = defaultdict(list)
+    for site, household in session.connection().execute(select(col(Site.id), col(Site.customer_id))):
+        sites[household].append(site)
+    people = [(row, owner.id) for owner in fleet.customers for row in owner.people]
+    wanted = {(row.id, site) for row, owner_id in people
+              for site in (sites[owner_id] if row.sites is None else row.sites)}
+    gone = session.connection().scalars(select(col(Person.id)).where(col(Person.left_at).is_not(None)))
+    return _links(session, PersonSite, {row.id for row, _ in people} | set(gone), wanted)
+
+
+def _links(session: Session, table: type[SQLModel], left: Collection[str], wanted: Collection[tuple[str, str]]
+           ) -> Count:
+    """Makes the rows of a table that links two others those that are wanted, of all whose first column is in `left`."""
+    one, other = table_of(table).primary_key.columns
+    stored = {(first, second) for first, second in session.connection().execute(select(one, other)) if first in left}
+    for first, second in stored - set(wanted):
+        session.connection().execute(delete(table).where(one == first, other == second))
+    _insert(session, table, [{one.name: first, other.name: second} for first, second in sorted(set(wanted) - stored)])
+    return Count(len(set(wanted) - stored), 0, len(set(wanted) & stored), len(stored - set(wanted)))
+
+
+def _owners(session: Session, fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
+    """Everybody of the file, and who has left, who has none."""
+    left = session.connection().scalars(select(col(Person.id)).where(col(Person.left_at).is_not(None)))
+    owners: dict[Recipient, list[file.Contact]] = {person(one): [] for one in left}
+    for household in fleet.customers:
+        owners[customer(household.id)] = _with_numbers(household.contacts, household.phone)
+        owners |= {person(row.id): _with_numbers(row.contacts, row.phone) for row in household.people}
     for firm in fleet.providers:
         owners[provider(firm.id)] = firm.contacts
         owners |= {Recipient(RecipientKind.TECHNICIAN, row.id): row.contacts for row in firm.technicians}
     return owners
+
+
+def _with_numbers(contacts: Sequence[file.Contact], numbers: Iterable[str]) -> list[file.Contact]:
+    to_ring = (file.Contact(channel=PHONE, address=number) for number in numbers)
+    return [*contacts, *(one for one in to_ring if one not in contacts)]
 
 
 def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now: Instant) -> Count:

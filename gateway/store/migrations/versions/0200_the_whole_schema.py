@@ -311,6 +311,22 @@ def upgrade() -> None:
     op.create_index(op.f('ix_outage_ticket_id'), 'outage', ['ticket_id'], unique=False)
     op.create_index('outage_next', 'outage', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
     op.create_index('outage_open', 'outage', ['key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('person',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('locale', sa.String(), nullable=True),
+        sa.Column('needs', sa.JSON(), nullable=False),
+        sa.Column('needs_consent_on', sa.String(), nullable=True),
+        sa.Column('needs_review_on', sa.String(), nullable=True),
+        sa.Column('position', sa.Integer(), nullable=False),
+        sa.Column('listed', sa.Boolean(), nullable=False),
+        sa.Column('left_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_person_customer_id'), 'person', ['customer_id'], unique=False)
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -323,6 +339,8 @@ def upgrade() -> None:
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('timezone', sa.String(), nullable=False),
         sa.Column('access', sa.String(), nullable=False),
+        sa.Column('household_since', sa.BigInteger(), nullable=True),
+        sa.Column('household_left_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.PrimaryKeyConstraint('id')
     )
@@ -433,6 +451,14 @@ def upgrade() -> None:
     )
     op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
     op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
+    op.create_table('person_site',
+        sa.Column('person_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['person_id'], ['person.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('person_id', 'site_id')
+    )
+    op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),

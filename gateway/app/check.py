@@ -10,6 +10,7 @@ from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
+from gateway.calendars.desk_hours import names_hours
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
@@ -108,7 +109,10 @@ def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | Non
     return FleetSettings(
         profiles=profiles, dialects=dialects, channels=_channels(settings),
         check_address=lambda channel, address: check_address(channel, address, private, settings.service.country),
-        emergency=buttons, on_call=settings.reach_somebody_at_any_hour, country=settings.service.country)
+        emergency=buttons, buttons=[name for name, one in (profiles or {}).items()
+                                    if isinstance(one, Profile) and one.button],
+        desk_hours=names_hours(settings.service), on_call=settings.reach_somebody_at_any_hour,
+        country=settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:

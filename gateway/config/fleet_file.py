@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from gateway.calendars.desk_hours import NO_DESK_HOURS
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.fleet_rows import Area, Customer, Device, Person, Provider, Row, Site
@@ -55,6 +56,8 @@ class FleetSettings(NamedTuple):
     emergency: Collection[str] = ()  # profiles of emergency buttons …
     on_call: bool = True  # … and whether somebody is told of them at any hour
     country: str = ""  # of sites that do not say theirs
+    buttons: Collection[str] = ()  # profiles of which a press asks for a call …
+    desk_hours: bool = True  # … and whether it is known when somebody calls
 
 
 SECTIONS: dict[str, type[Row]] = {
@@ -159,6 +162,7 @@ def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) ->
         yield from _cover(path, device, data["devices"][path[-1]])
     yield from _same(((path, device.key) for path, device in rows["devices"].items()), "is heard under the same name")
     yield from _emergencies(rows, known)
+    yield from _no_desk(rows["devices"], known)
     yield from _providers(rows["providers"], ids["areas"])
     for path, contact in _contacts(rows):
         yield from _contact(path, contact, known)
@@ -191,6 +195,15 @@ def _emergencies(rows: dict[str, Found], known: FleetSettings) -> Wrong:
         if site.id in at and not emergency_number(country):
             here = (*path, "country")
             yield here, f"{dotted_path(here)}: {no_number(at[site.id], country)}"
+
+
+def _no_desk(devices: Found, known: FleetSettings) -> Wrong:
+    """A press is promised a call when somebody is there to call; one device is as good as a thousand here too."""
+    pressed = ((path, device) for path, device in devices.items() if device.profile in known.buttons)
+    for path, device in pressed if not known.desk_hours else ():
+        here = (*path, "profile")
+        yield here, f"{dotted_path(here)}: {device.profile!r} {NO_DESK_HOURS}"
+        break
 
 
 def _providers(rows: Found, areas: Collection[str]) -> Wrong:

@@ -16,6 +16,9 @@ class EntryKind(StrEnum):
 
     OPENED = "opened"
     REPORTED_AGAIN = "reported_again"
+    OPENED_BY_PERSON = "opened_by_person"
+    PERSON_REPORTED = "person_reported"
+    REOPENED_BY_PERSON = "reopened_by_person"
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
@@ -133,8 +136,13 @@ class EntryKind(StrEnum):
     COULD_NOT_TELL = "could_not_tell"
 
 
+REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
+    EntryKind.OPENED_BY_PERSON: ("cause", "note"),
+    EntryKind.PERSON_REPORTED: ("cause", "note"),
+    EntryKind.REOPENED_BY_PERSON: ("cause", "note"),
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),

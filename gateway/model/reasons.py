@@ -129,6 +129,8 @@ class ReasonKind(StrEnum):
     """A dispatcher: it could not be done safely; `words` say why."""
     MAYBE_ARRIVED = "maybe_arrived"
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
+    TELEPHONE_ONLY = "telephone_only"
+    """A message: they can be rung, and nothing can be sent to them."""
     NO_CONTACT = "no_contact"
     """A message: the recipient has no contact on a configured channel."""
     CONTACTS_STOPPED = "contacts_stopped"

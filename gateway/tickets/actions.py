@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.model import CallOutcome, HoldReason, IncompleteReason, Instant, Reason, Subject, VisitOutcome
+from gateway.model import CallOutcome, HoldReason, IncompleteReason, Instant, Reason, Severity, Subject, VisitOutcome
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,13 @@ class TicketAct:
 
 
 @dataclass(frozen=True)
+class SiteAct:
+    """Something that is done at a site."""
+
+    site_id: str
+
+
+@dataclass(frozen=True)
 class CallbackAct:
     """Something that is done with a callback."""
 
@@ -48,6 +55,17 @@ class DeclineOffer(OfferAct):
     """A provider does not take the job; `why` in their own words."""
 
     why: str = ""
+
+
+@dataclass(frozen=True)
+class OpenTicket(SiteAct):
+    """A person says that something is wrong: the ticket that is open for it takes it on, else one is opened."""
+
+    cause: str  # in their words: customer and provider read them
+    skill: str  # that is needed
+    severity: Severity
+    device_id: str | None = None  # None: it is no device's, or nobody knows which
+    note: str = ""  # for the timeline only
 
 
 @dataclass(frozen=True)
@@ -269,4 +287,4 @@ class CancelCallback(CallbackAct):
     why: str
 
 
-Act = OfferAct | VisitAct | TicketAct | CallbackAct | AcknowledgeAlarm | AcknowledgePage
+Act = OfferAct | VisitAct | TicketAct | OpenTicket | CallbackAct | AcknowledgeAlarm | AcknowledgePage

@@ -16,6 +16,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
+from gateway.model.entries import REPORTS
 from gateway.tickets.actions import (
     AcceptOffer,
     Act,
@@ -37,12 +38,14 @@ from gateway.tickets.actions import (
     MergeTickets,
     MissCallback,
     OfferTo,
+    OpenTicket,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
 from gateway.tickets.context import ActionContext
+from gateway.tickets.facts import in_their_words
 from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED, WORKS
 from gateway.tickets.visits.household import awaits_answer
 
@@ -112,6 +115,9 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     if ticket is None:
         return None
     jobs = work.jobs_of(ticket)
+    if isinstance(act, OpenTicket):
+        return Trace(frozenset(REPORTS), {"cause": in_their_words(act.cause), "note": act.note}) if (
+            is_moment_ago and ticket.state in UNSETTLED) else None
     provider = "" if context.provider is None else context.provider.name
     match act:
         case KeepVisit() if ticket.state in UNDER_WAY and not any(

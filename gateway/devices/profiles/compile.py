@@ -136,6 +136,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
         urgent_presses=frozenset(written.button.urgent_on),
         presses=frozen({word: kind for kind, words in written.presses.items() for word in words}),
         emergency=written.button.emergency or bool(written.presses.get("urgent")),
+        button="button" in written.model_fields_set or bool(written.presses),
         rename=frozen(_rename(written)),
         past=past_of(rules),
         scheduled=any(rule.scheduled for rule in rules),

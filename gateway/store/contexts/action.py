@@ -10,6 +10,7 @@ from gateway.model import (
     Alarm,
     Callback,
     Customer,
+    Device,
     Entry,
     Instant,
     Job,
@@ -35,6 +36,7 @@ from gateway.tickets.actions import (
     CallbackAct,
     OfferAct,
     OfferTo,
+    OpenTicket,
     ReportOverrun,
     TicketAct,
     VisitAct,
@@ -81,6 +83,8 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
             return _with_ticket(session, draft, key, now)
+        case OpenTicket():
+            return _at_site(session, draft, act, now)
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
@@ -99,6 +103,20 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, p
                  ) -> ActionContext:
     ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
     return ActionContext(_sites(session, draft, {site_id}, now)[site_id], ticket=ticket, provider=provider)
+
+
+def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> ActionContext:
+    """With the open ticket that takes the report on, if there is one."""
+    _find(session, Site, act.site_id)
+    device = None if act.device_id is None else _find(session, Device, act.device_id)
+    if device is not None and (device.site_id != act.site_id or device.retired_at is not None):
+        raise NoSuch(f"there is no device {device.id} at site {act.site_id}")
+    sites: dict[str, SiteWork] = {}
+    planning.planning_contexts(session, draft, [] if device is None else [device.id], sites=sites,
+                               site_ids={act.site_id}, provider_loads=provider_loads(session, now))
+    work = sites[act.site_id]
+    return ActionContext(work, ticket=work.ticket_of_subject(act.skill) if device is None
+                         else work.ticket_of_device(device.id))
 
 
 def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant) -> ActionContext:

@@ -609,6 +609,9 @@ def upgrade() -> None:
         sa.Column('price_answered_at', sa.BigInteger(), nullable=True),
         sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
+        sa.Column('subject', sa.String(), nullable=True),
+        sa.Column('opened_by', sa.String(), nullable=True),
+        sa.Column('reported', sa.JSON(), server_default='[]', nullable=False),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['merged_into'], ['ticket.id']),
@@ -623,6 +626,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
     op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_subject_open', 'ticket', ['site_id', 'subject'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),

@@ -94,6 +94,8 @@ class EntryKind(StrEnum):
     CALLBACK_EXPIRED = "callback_expired"
     SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
+    NUMBER_SEEN = "number_seen"
+    NUMBER_DIALLED = "number_dialled"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
@@ -204,6 +206,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
     EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
+    EntryKind.NUMBER_SEEN: ("people",),
+    EntryKind.NUMBER_DIALLED: ("people",),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

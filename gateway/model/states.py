@@ -591,7 +591,9 @@ class ApiRole(StrEnum):
     READ = "read"
     """To look."""
     AGENT = "agent"
-    """To act too."""
+    """To act too, and to see telephone numbers."""
+    BRIDGE = "bridge"
+    """To ask whom the PIN of a visit connects with, and nothing else."""
 
 
 class RecipientKind(StrEnum):

@@ -27,6 +27,7 @@ from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
+from gateway.store.households import home_context
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.actions import (
     AcknowledgeAlarm,
@@ -34,6 +35,8 @@ from gateway.tickets.actions import (
     Act,
     AssignTo,
     CallbackAct,
+    LeaveSite,
+    MoveIn,
     OfferAct,
     OfferTo,
     OpenTicket,
@@ -85,6 +88,11 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
             return _at_site(session, draft, act, now)
+        case LeaveSite(site_id=key) | MoveIn(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
+            return ActionContext(work, home=home_context(session, draft, key, newcomer))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)

@@ -71,6 +71,8 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    HOUSEHOLD_LEFT = "household_left"
+    HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
     MERGED_FROM = "merged_from"
     UNMERGED = "unmerged"

@@ -208,6 +208,8 @@ class PageReason(StrEnum):
     """The customer should have heard from us by now."""
     SLA_SOLUTION = "sla_solution"
     """It should work again by now."""
+    HOUSEHOLD_LEFT = "household_left"
+    """The household has moved out while it is open."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
@@ -602,7 +604,9 @@ class ApiRole(StrEnum):
     READ = "read"
     """To look."""
     AGENT = "agent"
-    """To act too."""
+    """To act too, and to see telephone numbers."""
+    BRIDGE = "bridge"
+    """To ask whom the PIN of a visit connects with, and nothing else."""
 
 
 class RecipientKind(StrEnum):

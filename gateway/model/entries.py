@@ -85,12 +85,19 @@ class EntryKind(StrEnum):
     PRESSED = "pressed"
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
+    PRESSED_PLANNED = "pressed_planned"
+    CALL_LINKED = "call_linked"
+    CALL_UNLINKED = "call_unlinked"
+    CALL_ANSWERED = "call_answered"
     CALL_REQUESTED = "call_requested"
     CALL_WISHED_AGAIN = "call_wished_again"
     CALLBACK_CLAIMED = "callback_claimed"
     CALLBACK_RELEASED = "callback_released"
     CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
+    NUMBER_SEEN = "number_seen"
+    NUMBER_DIALLED = "number_dialled"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
@@ -182,6 +189,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED: ("press",),
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
+    EntryKind.PRESSED_PLANNED: ("press", "area", "until"),
+    EntryKind.CALL_LINKED: ("outage",),
+    EntryKind.CALL_UNLINKED: ("outage",),
+    EntryKind.CALL_ANSWERED: ("outage",),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
@@ -196,6 +207,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
+    EntryKind.NUMBER_SEEN: ("people",),
+    EntryKind.NUMBER_DIALLED: ("people",),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

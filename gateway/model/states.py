@@ -555,6 +555,23 @@ class PressKind(StrEnum):
     """Held down: urgent."""
     URGENT = "urgent"
     """A call for help."""
+    TEST = "test"
+    """The gesture that only tries the button: nobody wants to be called."""
+
+
+class PressReply(StrEnum):
+    """What a device is told of a press. Devices show any other word as "received"."""
+
+    CALLBACK_SCHEDULED = "callback_scheduled"
+    """Somebody will call, by a time."""
+    CALLBACK_CLOSED = "callback_closed"
+    """That press is settled: nobody calls because of it."""
+    COMING = "coming"
+    """Somebody has the call in hand and comes to the telephone now."""
+    TEST_HEARD = "test_heard"
+    """The test has reached us."""
+    ANSWERED = "answered"
+    """The answer is a known outage, and nobody calls."""
 
 
 class LinkPurpose(StrEnum):
@@ -576,7 +593,9 @@ class ApiRole(StrEnum):
     READ = "read"
     """To look."""
     AGENT = "agent"
-    """To act too."""
+    """To act too, and to see telephone numbers."""
+    BRIDGE = "bridge"
+    """To ask whom the PIN of a visit connects with, and nothing else."""
 
 
 class RecipientKind(StrEnum):

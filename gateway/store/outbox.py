@@ -1,4 +1,5 @@
-"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt."""
+"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt; one story,
+from the claim to the outcome."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal, or_, text, union_all
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -46,7 +47,7 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import SLA_TOPICS, TopicName
+from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
@@ -62,8 +63,13 @@ Row = TypeVar("Row", bound=SQLModel)
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).limit(1)
-_DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
+_PRIORITY: BindParameter[Any] = bindparam("priority")
+# asked whether any row is due, PostgreSQL reads the finished ones until it meets one (measured)
+_FIRST_DUE = union_all(*(
+    columns_of(literal(int(one)), func.min(Notification.due_at))
+    .where(col(Notification.priority) == one, col(Notification.due_at).is_not(None)) for one in Priority))
+_DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(Notification.due_at) <= _NOW)
+        .order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
@@ -91,14 +97,22 @@ def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Att
     return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
 
 
-def anything_due(session: Session, now: Instant) -> bool:
+def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.connection().scalar(_ANYTHING_DUE, {"now": now}) is not None
+    asked = set(priorities)
+    return any(first is not None and first <= now and priority in asked
+               for priority, first in session.connection().execute(_FIRST_DUE))
 
 
-def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
-    """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
-    due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
+def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Mapping[Priority, int] | None = None
+          ) -> list[Notification]:
+    """Takes up to `limit` due notifications for the holder of `lease`, the most urgent first; one whose holder died
+    comes back after LEASE. `kept_free`: of `limit`, how many are for more urgent ones only."""
+    due: list[Notification] = []
+    for priority in Priority:  # one statement each: there the index has them in order, whatever else waits
+        room = limit - (kept_free or {}).get(priority, 0) - len(due)
+        if room > 0:
+            due += session.exec(_DUE, params={"now": now, "limit": room, "priority": priority})
     for row in due:
         move(row, Action.CLAIM, now, due_at=now + LEASE)
         row.lease = lease
@@ -202,7 +216,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
-        (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
+        (visit.job_id for visit in visits.values()), *together.values()))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
@@ -229,8 +243,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             same_trip=together.get(row.subject_id, frozenset()),
-            promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
-                                               visit.job_id if visit else "", *together.get(row.subject_id, ())}
+            promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",
+                                               *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
@@ -239,11 +253,6 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
-
-
-def _answering(callbacks: Iterable[Callback]) -> set[str]:
-    """Ids of the outages that were the answer to a press."""
-    return {callback.outage_id for callback in callbacks if callback.outage_id is not None}
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:

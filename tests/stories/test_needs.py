@@ -1,4 +1,4 @@
-"""What people need orders what is done first: where somebody depends on power, a lesser fault is asked about at once."""
+"""What people need orders what is done first: where somebody depends on power, a lesser fault cannot wait either."""
 
 import pytest
 

@@ -9,6 +9,7 @@ from gateway.model import (
     Actor,
     Alarm,
     Callback,
+    CallbackKind,
     Customer,
     Device,
     Entry,
@@ -35,10 +36,12 @@ from gateway.tickets.actions import (
     Act,
     AssignTo,
     CallbackAct,
+    FinishCallback,
     LeaveSite,
     MoveIn,
     OfferAct,
     OfferTo,
+    OpenCallback,
     OpenTicket,
     ReportOverrun,
     TicketAct,
@@ -93,10 +96,16 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             work = _sites(session, draft, {key}, now)[key]
             newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
             return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case OpenCallback(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
             return ActionContext(device.work, device, alarm=alarm)
+        case FinishCallback(callback_id=key, report=OpenTicket(device_id=str(device_id))):
+            return _with_callback(session, draft, key, now, device_id)
         case CallbackAct(callback_id=key) | AcknowledgePage(subject=(_, key)):
             return _with_callback(session, draft, key, now)
 
@@ -127,11 +136,12 @@ def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> A
                          else work.ticket_of_device(device.id))
 
 
-def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant) -> ActionContext:
+def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant, *device_ids: str) -> ActionContext:
+    """`device_ids`: further devices that the act names."""
     callback, site_id = _get_locked(session, draft, Callback, callback_id)
     sites: dict[str, SiteWork] = {}
-    buttons = [] if callback.device_id is None else [callback.device_id]
-    devices = planning.planning_contexts(session, draft, buttons, sites=sites, site_ids={site_id},
+    known = {*device_ids, *([] if callback.device_id is None else [callback.device_id])}
+    devices = planning.planning_contexts(session, draft, known, sites=sites, site_ids={site_id},
                                          provider_loads=provider_loads(session, now))
     last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()

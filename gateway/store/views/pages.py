@@ -49,7 +49,7 @@ class FollowedTicket(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     provider: Provider | None
     visit: Visit | None
     asked_at: Instant | None  # when the first provider was asked, this round
@@ -75,13 +75,14 @@ class JobDetails(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     outage: Outage | None
     provider: Provider
     alarm: Alarm | None
     cause: dict[str, str]
     tickets: list[tuple[str, Ticket]]  # that the same trip shall settle, each with its device's name
     merged: list[tuple[str, Ticket]]  # into one of those, at a price that its customer has agreed to
+    reports: list[str]  # what people have said is wrong, of all of those and what was merged into them
 
 
 class History(NamedTuple):
@@ -212,13 +213,15 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))
     together = [(name, ticket) for name, ticket in tickets]
-    merged = session.execute(
-        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
-        .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]),
-               col(Ticket.price_answer) == PriceAnswer.AGREED)
-        .order_by(col(Ticket.opened_at), col(Ticket.id)))
+    merged = [(name, ticket) for name, ticket in session.execute(
+        select(func.coalesce(Device.name, ""), Ticket).select_from(Ticket)
+        .outerjoin(Device, col(Device.id) == Ticket.device_id)
+        .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
+        .order_by(col(Ticket.opened_at), col(Ticket.id)))]
+    reports = dict.fromkeys(words for _, ticket in [*together, *merged] for words in ticket.reported)
     return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}), together,
-                             [(name, ticket) for name, ticket in merged]])
+                             [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
+                             list(reports)])
 
 
 def _shown_by(session: Session, of: Offer | Visit) -> str:
@@ -231,10 +234,12 @@ def _shown_by(session: Session, of: Offer | Visit) -> str:
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     """The device's last five alarms except this ticket's, and its last three visits except this one, since those who
-    live there have moved in; of an outage none."""
-    if ticket.device_id is None:
+    live there have moved in; without a device the visits at the site for the same subject; of an outage none."""
+    if ticket.outage_id is not None:
         return History([], [])
     moved_in = session.get_one(Site, ticket.site_id).household_since or 0
+    same = [col(Ticket.device_id) == ticket.device_id] if ticket.device_id is not None else [
+        col(Ticket.site_id) == ticket.site_id, col(Ticket.subject) == ticket.subject]
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
@@ -243,8 +248,7 @@ def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     )
     visits = session.scalars(
         select(Visit).join(Ticket, col(Ticket.id) == Visit.ticket_id)
-        .where(col(Ticket.device_id) == ticket.device_id, col(Visit.id) != visit_id,
-               col(Visit.done_at) >= moved_in)
+        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at) >= moved_in)
         .order_by(col(Visit.done_at).desc()).limit(3)
     )
     return History(list(alarms), list(visits))

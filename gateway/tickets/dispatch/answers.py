@@ -1,6 +1,7 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
 from gateway.calendars.arrival_windows import Window, is_far
+from gateway.callbacks.visit_calls import call_pin
 from gateway.model import (
     HOUR,
     Actor,
@@ -83,7 +84,7 @@ def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provide
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
                   offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,
-                  window_until=window_until, created_at=now)
+                  window_until=window_until, created_at=now, call_pin=call_pin(policy.new_id("P")))
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column('recipient_kind', sa.String(), nullable=False),
         sa.Column('recipient_id', sa.String(), nullable=False),
         sa.Column('critical', sa.Boolean(), nullable=False),
+        sa.Column('priority', sa.SmallInteger(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
         sa.Column('facts', sa.JSON(), nullable=False),
@@ -151,7 +152,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
-    op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_due', 'notification', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
@@ -327,6 +328,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_person_customer_id'), 'person', ['customer_id'], unique=False)
+    op.create_table('pin_tries',
+        sa.Column('key_id', sa.String(), nullable=False),
+        sa.Column('wrong', sa.JSON(), nullable=False),
+        sa.Column('locks', sa.Integer(), nullable=False),
+        sa.Column('locked_until', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['key_id'], ['api_key.id']),
+        sa.PrimaryKeyConstraint('key_id')
+    )
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -539,6 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
     op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)
@@ -688,6 +698,7 @@ def upgrade() -> None:
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('offer_id', sa.String(), nullable=True),
         sa.Column('technician', sa.String(), nullable=False),
+        sa.Column('call_pin', sa.String(), nullable=True),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=False),
         sa.Column('window_until', sa.BigInteger(), nullable=False),
@@ -720,3 +731,4 @@ def upgrade() -> None:
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

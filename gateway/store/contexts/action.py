@@ -91,15 +91,15 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
             return _at_site(session, draft, act, now)
-        case OpenCallback(site_id=key):
-            _find(session, Site, key)
-            work = _sites(session, draft, {key}, now)[key]
-            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case LeaveSite(site_id=key) | MoveIn(site_id=key):
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]
             newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
             return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case OpenCallback(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)

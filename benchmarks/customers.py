@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.config.fleet_file import Contact, Customer, Provider, Technician, Territory
+from gateway.config.fleet_rows import Contact, Customer, Provider, Technician, Territory
 
 ALWAYS = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from gateway import __version__
 from gateway.app.check import check_all, load_fleet
+from gateway.app.check_people import people_warnings
 from gateway.cli import devices, providers
 from gateway.cli.backtest import backtest
 from gateway.cli.check_connections import check_connections
@@ -35,7 +36,7 @@ from gateway.cli.send_test import send_test
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
-from gateway.model import ApiRole
+from gateway.model import ApiRole, to_iso
 from gateway.monitoring import logs
 from gateway.store import Store
 from gateway.store.api_keys import all_keys, create_key, revoke_key
@@ -82,7 +83,7 @@ def check(config: Config = None,
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
     if found.fleet is not None:
-        for name in ("areas", "customers", "sites", "devices", "providers"):
+        for name in ("areas", "customers", "people", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))
     out.print(table)
     if connect and found.settings is not None and not check_connections(found.settings, found.fleet):
@@ -121,6 +122,7 @@ def import_fleet(
             raise BadFleet(["no fleet file — expected one here, or in the settings as fleet"])
         mapped = [mapping.NAME for mapping in load_mappings(settings.mappings)]
         loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)), mapped)
+        warn([*people_warnings(fleet, loaded, to_iso(now())[:10])])
         with open_store(settings) as store:
             counts = _save(store, loaded, dry_run)
             with store.read() as session:

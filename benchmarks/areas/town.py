@@ -7,7 +7,8 @@ from math import exp, inf, log
 
 from benchmarks.areas.times import DAY
 from benchmarks.customers import family, firm
-from gateway.config.fleet_file import Area, Device, Fleet, Site
+from gateway.config.fleet_file import Fleet
+from gateway.config.fleet_rows import Area, Device, Site
 
 # profile, whether the broker knows when it is gone, seconds between reports (0: only when something changes),
 # seconds of silence allowed, share of the homes

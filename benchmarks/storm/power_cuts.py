@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.customers import family, firm
-from gateway.config.fleet_file import Area, Device, Fleet, Site
+from gateway.config.fleet_file import Fleet
+from gateway.config.fleet_rows import Area, Device, Site
 from gateway.model import Instant, from_iso
 
 DATA = Path(__file__).parents[2] / "../shared/data/outages-2024-02.csv"

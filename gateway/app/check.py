@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
+from gateway.app.check_people import people_warnings, some
+from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
+from gateway.calendars.desk_hours import names_hours
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
-from gateway.config.fleet_file import BadFleet, Device, Fleet, FleetSettings, read_fleet
+from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
+from gateway.config.fleet_rows import Device
 from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
 from gateway.config.settings import Service, Settings
 from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
@@ -20,7 +24,7 @@ from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
 from gateway.devices.mappings import Mapping as Mapped
 from gateway.devices.profiles import BadProfile, Profile
-from gateway.model import DAY, OnCallRole
+from gateway.model import DAY, OnCallRole, to_iso
 from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
@@ -73,6 +77,7 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
     if fleet is not None:
         try:
             found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
+            found.warnings += people_warnings(fleet, found.fleet, to_iso(now())[:10])
             if found.settings:
                 found.warnings += sla_warnings(str(found.settings.sla), sla, found.fleet, profiles)
             if found.settings and profiles:
@@ -103,8 +108,11 @@ def _fleet_settings(settings: Settings | None, profiles: dict[str, object] | Non
     buttons = [name for name, one in (profiles or {}).items() if isinstance(one, Profile) and one.emergency]
     return FleetSettings(
         profiles=profiles, dialects=dialects, channels=_channels(settings),
-        check_address=lambda channel, address: check_address(channel, address, private),
-        emergency=buttons, on_call=settings.reach_somebody_at_any_hour, country=settings.service.country)
+        check_address=lambda channel, address: check_address(channel, address, private, settings.service.country),
+        emergency=buttons, buttons=[name for name, one in (profiles or {}).items()
+                                    if isinstance(one, Profile) and one.button],
+        desk_hours=names_hours(settings.service), on_call=settings.reach_somebody_at_any_hour,
+        country=settings.service.country)
 
 
 def _may_be_private(settings: Settings) -> bool:
@@ -188,7 +196,6 @@ def _build(settings: Settings) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
 
-SHOWN = 5  # names in one line
 MANY = 500  # names, among which a misspelt one is no longer looked for
 
 
@@ -269,17 +276,15 @@ def mapping_warnings(mappings: Iterable[Mapped]) -> Iterator[str]:
 
 
 def fleet_warnings(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], settings: Settings) -> Iterator[str]:
-    yield from _unreachable(file, fleet)
+    yield from _firms_out_of_reach(file, fleet)
     yield from _devices_never_received(file, fleet.devices)
     yield from _nobody_to_send(file, fleet, profiles, settings.service.outage_skill)
 
 
-def _unreachable(file: Path, fleet: Fleet) -> Iterator[str]:
-    for section, people, then in (("customers", fleet.customers, "nothing can be told to them"),
-                                  ("providers", fleet.providers, "they cannot be asked for a job")):
-        mute = [one.id for one in people if not one.contacts]
-        if mute:
-            yield f"{file}: {section} {_some(mute)}: no contact, so {then} — expected one at least"
+def _firms_out_of_reach(file: Path, fleet: Fleet) -> Iterator[str]:
+    mute = [one.id for one in fleet.providers if not one.contacts]
+    if mute:
+        yield f"{file}: providers {some(mute)}: no contact, so they cannot be asked for a job — expected one at least"
 
 
 def _devices_never_received(file: Path, devices: Sequence[Device]) -> Iterator[str]:
@@ -322,9 +327,9 @@ def _nobody_to_send(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], o
                 if skill and skill not in has:
                     lacking[skill, why].append(site.id)
     for (skill, why), sites in lacking.items():
-        yield (f"{file}: sites {_some(sites)}: no firm there has the skill {skill!r} ({why}) — expected it with one "
+        yield (f"{file}: sites {some(sites)}: no firm there has the skill {skill!r} ({why}) — expected it with one "
                "whose territory covers them" if skill else
-               f"{file}: sites {_some(sites)}: no firm's territory covers them — expected one")
+               f"{file}: sites {some(sites)}: no firm's territory covers them — expected one")
 
 
 def _skills(profile: Profile) -> dict[str, str]:
@@ -366,8 +371,3 @@ def _upwards(areas: Iterable[str], parents: Mapping[str, str | None]) -> Iterato
         while above is not None:
             yield above
             above = parents.get(above)
-
-
-def _some(names: Collection[str]) -> str:
-    shown = ", ".join(list(names)[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -6,5 +6,14 @@ from gateway.config.settings import Service
 
 def desk_hours(service: Service) -> Calendar | None:
     """The hours at which people are called back; None: at any hour, also when no hour is named."""
-    hours = service.callback_hours
-    return Calendar(service.callback_timezone, hours) if hours and any(hours.values()) else None
+    return Calendar(service.callback_timezone, service.callback_hours or {}) if names_hours(service) else None
+
+
+NO_DESK_HOURS = ("has a button, and service.callback_hours is not set, so a press at 23:13 would be promised a call at "
+                 '00:13 — expected the hours at which somebody calls, e.g. {mon: [["08:00", "17:00"]], tue: …}; around '
+                 'the clock is [["00:00", "24:00"]] each day')
+
+
+def names_hours(service: Service) -> bool:
+    """Whether the operator has said when somebody is at the desk."""
+    return bool(service.callback_hours and any(service.callback_hours.values()))

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from gateway.calendars.desk_hours import names_hours
 from gateway.cli import broker_files
 from gateway.cli.common import (
     Config,
@@ -217,6 +218,7 @@ def _device_checks(settings: Settings, profiles: Mapping[str, DeviceKind] | None
     return DeviceChecks(
         profiles=known, dialects=dialects, reserved=(settings.mqtt.username or "", settings.mqtt.client_id),
         emergency=[name for name, one in known.items() if one.emergency], on_call=settings.reach_somebody_at_any_hour,
+        buttons=[name for name, one in known.items() if one.button], desk_hours=names_hours(settings.service),
         country=settings.service.country)
 
 

@@ -8,8 +8,11 @@ from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr, StringConstraints, ValidationInfo
 
+from gateway.config.error_messages import WrongParts
+from gateway.config.phone_numbers import to_e164
+from gateway.config.yaml_lines import Path
 from gateway.model import Price
 
 LOCALES = ("en", "de")  # the languages of gateway/notifications/catalogues
@@ -30,11 +33,28 @@ def _locale(name: str) -> str:
     return name
 
 
-def _phone(number: str) -> str:
-    compact = re.sub(r"[ ()/.-]", "", number)
-    if number and not re.fullmatch(r"\+[1-9][0-9]{6,14}", compact):
-        raise ValueError("expected an international telephone number, e.g. +41 44 668 18 00")
-    return compact
+def _phone(number: str, info: ValidationInfo) -> str:
+    """A number without international prefix is one of the `country` in the validation's context."""
+    return to_e164(number, (info.context or {}).get("country") or "") if number else ""
+
+
+def _phones(numbers: Any, info: ValidationInfo) -> list[str]:
+    several = isinstance(numbers, list)
+    found: list[str] = []
+    wrong: list[tuple[Path, str]] = []
+    for index, number in enumerate(numbers if several else [numbers]):
+        text = written(number)
+        try:
+            if not isinstance(text, str):
+                raise ValueError("expected a telephone number in quotation marks")
+            found.append(_phone(text, info))
+            if not found[-1] or found[-1] in found[:-1]:
+                raise ValueError("expected each number once" if text else "expected a number, or the line left out")
+        except ValueError as error:
+            wrong.append(((index,) if several else (), f"{text!r} — {error}"))
+    if wrong:
+        raise WrongParts(wrong)
+    return found
 
 
 def _postcode(code: str) -> str:
@@ -119,6 +139,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
+Phones = Annotated[list[str], PlainValidator(_phones)]
+"""One number, or a list of several."""
 Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]
 Country = Annotated[str, AfterValidator(_country)]
 Day = Annotated[str, AfterValidator(parse_day)]

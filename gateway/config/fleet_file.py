@@ -1,42 +1,21 @@
 """Reads the fleet file (areas, customers, sites, devices, providers) and checks its rows and their references."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-)
+from pydantic import ValidationError
 
-from gateway.calendars.days_off import check_days_off
-from gateway.calendars.opening_hours import check_hours
+from gateway.calendars.desk_hours import NO_DESK_HOURS
 from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
-from gateway.config.error_messages import WrongParts, did_you_mean, sort_by_line, validation_errors
-from gateway.config.field_types import (
-    Country,
-    Day,
-    GivenPrice,
-    Locale,
-    Name,
-    Phone,
-    Postcode,
-    Text,
-    TimeOfDay,
-    TimeZone,
-    written,
-)
+from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
+from gateway.config.fleet_rows import Area, Customer, Device, Person, Provider, Row, Site
+from gateway.config.phone_numbers import PHONE
 from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
-from gateway.model import AreaKind, Cover
 from gateway.tickets.dispatch.cover import cover_errors
-from gateway.tickets.dispatch.territory import polygon_error
 
 
 class BadFleet(Exception):
@@ -47,145 +26,6 @@ class BadFleet(Exception):
         self.errors = errors
 
 
-def _good_hours(hours: dict[str, Any]) -> dict[str, Any]:
-    wrong = check_hours(hours)
-    if wrong:
-        raise ValueError("; ".join(wrong))
-    return hours
-
-
-def _good_days_off(days: dict[str, Any]) -> dict[str, Any]:
-    wrong = check_days_off(days)
-    if wrong:
-        raise WrongParts(wrong)
-    return days
-
-
-def _good_polygon(corners: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    wrong = polygon_error(tuple(corners))
-    if wrong:
-        raise ValueError(wrong)
-    return corners
-
-
-def _postcode_pattern(code: str) -> str:
-    stem = code.removesuffix("*")
-    if not stem.replace(" ", "").replace("-", "").isalnum() or len(code) > 11:
-        raise ValueError("expected a postcode, or the beginning of some with a star, e.g. 8001 or 80*")
-    return code
-
-
-Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$"), BeforeValidator(written)]
-Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
-Hours = Annotated[dict[str, Any], AfterValidator(_good_hours)]
-DaysOff = Annotated[dict[str, Any], AfterValidator(_good_days_off)]
-PostcodePattern = Annotated[str, AfterValidator(_postcode_pattern), BeforeValidator(written)]
-
-
-class Row(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Contact(Row):
-    channel: Name  # a name in Settings.channels
-    address: Name
-
-
-def _each_once(contacts: list[Contact]) -> list[Contact]:
-    if len(set(contacts)) < len(contacts):
-        raise ValueError("expected each contact once")
-    return contacts
-
-
-Contacts = Annotated[list[Contact], AfterValidator(_each_once)]
-"""The first is tried first."""
-
-
-class Area(Row):
-    id: Id
-    name: Text = ""  # its id when left out, here and below
-    kind: AreaKind = AreaKind.PLACE
-    parent: Id | None = None
-
-
-class Customer(Row):
-    id: Id
-    name: Name
-    locale: Locale = "en"
-    timezone: TimeZone = "UTC"
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: nothing but critical news between these
-    contacts: Contacts = Field(default_factory=list)
-
-
-class Site(Row):
-    id: Id
-    customer: Id
-    name: Text = ""
-    street: Text = ""
-    postcode: Postcode = ""
-    town: Text = ""
-    country: Country = ""  # ISO 3166; the one in `service` when left out
-    lat: Lat | None = None  # degrees, WGS 84
-    lon: Lon | None = None
-    timezone: TimeZone | None = None  # the customer's when left out
-    access: Text = ""  # how to get in, for the technician only
-    areas: list[Id] = Field(default_factory=list)
-
-
-class Device(Row):
-    id: Id
-    dialect: Id = "native"
-    address: Text = Field("", max_length=200)  # the name it has in its dialect's topics; its id when left out
-    profile: Id
-    site: Id
-    name: Text = ""
-    via: Id | None = None  # the device (a hub) it speaks through
-    cover: Cover = Cover.UNKNOWN  # who pays when somebody comes for it …
-    covered_until: Day | None = None  # … of a contract or warranty: its last day on the site's calendar
-    call_out_price: GivenPrice | None = None  # what the customer pays, once nothing else covers it
-
-    @property
-    def key(self) -> str:
-        return f"{self.dialect}:{self.address or self.id}"
-
-
-class Territory(Row):
-    """Any one that covers a site counts."""
-
-    areas: list[Id] = Field(default_factory=list)
-    postcodes: list[PostcodePattern] = Field(default_factory=list)
-    polygon: Annotated[list[tuple[Lon, Lat]], AfterValidator(_good_polygon)] | None = Field(None, min_length=3)
-
-
-class Technician(Row):
-    id: Id
-    name: Name
-    skills: list[Name] = Field(default_factory=list)  # all of the firm's when left out
-    hours: Hours | None = None  # the firm's when left out
-    days_off: DaysOff = Field(default_factory=dict)  # beside the firm's
-    contacts: Contacts = Field(default_factory=list)
-
-
-class Provider(Row):
-    id: Id
-    name: Name
-    locale: Locale = "en"
-    timezone: TimeZone = "UTC"
-    phone: Phone = ""
-    skills: list[Name] = Field(default_factory=list)
-    territory: Territory = Territory()
-    hours: Hours = Field(default_factory=dict)
-    days_off: DaysOff = Field(default_factory=dict)
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: asked about urgent work only between these
-    lat: Lat | None = None  # where its people set out from, degrees, WGS 84
-    lon: Lon | None = None
-    capacity: int = Field(5, ge=1, le=10_000)  # visits it will take on one day
-    emergency: bool = False  # takes critical work outside its hours
-    contacts: Contacts = Field(default_factory=list)
-    technicians: list[Technician] = Field(default_factory=list)
-
-
 @dataclass(frozen=True)
 class Fleet:
     areas: list[Area] = field(default_factory=list)
@@ -193,6 +33,11 @@ class Fleet:
     sites: list[Site] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     providers: list[Provider] = field(default_factory=list)
+
+    @property
+    def people(self) -> list[Person]:
+        """Of all customers."""
+        return [one for customer in self.customers for one in customer.people]
 
 
 Found = dict[Path, Any]
@@ -211,6 +56,8 @@ class FleetSettings(NamedTuple):
     emergency: Collection[str] = ()  # profiles of emergency buttons …
     on_call: bool = True  # … and whether somebody is told of them at any hour
     country: str = ""  # of sites that do not say theirs
+    buttons: Collection[str] = ()  # profiles of which a press asks for a call …
+    desk_hours: bool = True  # … and whether it is known when somebody calls
 
 
 SECTIONS: dict[str, type[Row]] = {
@@ -224,18 +71,19 @@ def read_fleet(text: str, file: str, known: FleetSettings = FleetSettings()) -> 
     except BadYaml as error:
         raise BadFleet(error.errors) from error
     rows: dict[str, Found] = {section: {} for section in SECTIONS}
-    wrong = [*_read(data, rows), *duplicate_ids(data, SECTIONS), *reference_errors(data, rows, known)]
+    wrong = [*_read(data, rows, known), *duplicate_ids(data, SECTIONS), *reference_errors(data, rows, known)]
     if wrong:
         raise BadFleet(sort_by_line(f"{file}:{line_of(path)}: {words}" for path, words in wrong))
     return Fleet(**{section: list(found.values()) for section, found in rows.items()})
 
 
-def _read(data: Any, rows: dict[str, Found]) -> Wrong:
+def _read(data: Any, rows: dict[str, Found], known: FleetSettings) -> Wrong:
     """Fills `rows` and yields what is wrong; of a wrong row the valid fields are kept, so that its references are
     checked too."""
     if not isinstance(data, Mapping):
         yield (), f"{type(data).__name__} — expected the sections {', '.join(SECTIONS)}"
         return
+    countries = _countries(data)
     for section, listed in data.items():
         if section not in SECTIONS:
             yield (section,), f"{section}: no such section — {did_you_mean(section, SECTIONS)}"
@@ -243,21 +91,34 @@ def _read(data: Any, rows: dict[str, Found]) -> Wrong:
             yield (section,), f"{section}: {type(listed).__name__} — expected a list of rows that begin with '- id:'"
         else:
             for path, row in numbered(section, listed):
+                name = str(row.get("id")) if isinstance(row, Mapping) and section == "customers" else ""
+                context = {"country": countries.get(name) or known.country}  # of numbers without a prefix
                 try:
-                    rows[section][path] = SECTIONS[section].model_validate(row)
+                    rows[section][path] = SECTIONS[section].model_validate(row, context=context)
                 except ValidationError as error:
                     yield from validation_errors(error, SECTIONS[section], path)
-                    rest = _salvaged(SECTIONS[section], row, error)
+                    rest = _salvaged(SECTIONS[section], row, error, context)
                     if rest is not None:
                         rows[section][path] = rest
 
 
-def _salvaged(model: type[Row], row: Any, error: ValidationError) -> Row | None:
+def _countries(data: Mapping[str, Any]) -> dict[str, str]:
+    """Customer → the country of their sites, where it is the same for all that say theirs."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for _, site in numbered("sites", data.get("sites")):
+        if isinstance(site, Mapping) and isinstance(site.get("country"), str):
+            found[str(site.get("customer"))].add(site["country"])
+    return {customer: min(countries) for customer, countries in found.items() if len(countries) == 1}
+
+
+def _salvaged(model: type[Row], row: Any, error: ValidationError, context: dict[str, str]) -> Row | None:
     wrong = {one["loc"][0] for one in error.errors() if one["loc"]}
     if isinstance(row, Mapping):
         with suppress(ValidationError):
-            return model.model_validate({name: value for name, value in row.items() if name not in wrong})
+            return model.model_validate({name: value for name, value in row.items() if name not in wrong},
+                                        context=context)
     return None
+
 
 def numbered(section: str, listed: Any) -> Iterator[tuple[Path, Any]]:
     return (((section, index), row) for index, row in enumerate(listed if isinstance(listed, list) else ()))
@@ -291,6 +152,7 @@ def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) ->
         yield from _refers(path, "customer", site.customer, ids["customers"], "customer")
         for index, area in enumerate(site.areas):
             yield from _refers((*path, "areas"), index, area, ids["areas"], "area")
+    yield from _people(rows)
     yield from _half_places(data)
     for path, device in rows["devices"].items():
         yield from _refers(path, "site", device.site, ids["sites"], "site")
@@ -300,6 +162,7 @@ def reference_errors(data: Any, rows: dict[str, Found], known: FleetSettings) ->
         yield from _cover(path, device, data["devices"][path[-1]])
     yield from _same(((path, device.key) for path, device in rows["devices"].items()), "is heard under the same name")
     yield from _emergencies(rows, known)
+    yield from _no_desk(rows["devices"], known)
     yield from _providers(rows["providers"], ids["areas"])
     for path, contact in _contacts(rows):
         yield from _contact(path, contact, known)
@@ -334,6 +197,15 @@ def _emergencies(rows: dict[str, Found], known: FleetSettings) -> Wrong:
             yield here, f"{dotted_path(here)}: {no_number(at[site.id], country)}"
 
 
+def _no_desk(devices: Found, known: FleetSettings) -> Wrong:
+    """A press is promised a call when somebody is there to call; one device is as good as a thousand here too."""
+    pressed = ((path, device) for path, device in devices.items() if device.profile in known.buttons)
+    for path, device in pressed if not known.desk_hours else ():
+        here = (*path, "profile")
+        yield here, f"{dotted_path(here)}: {device.profile!r} {NO_DESK_HOURS}"
+        break
+
+
 def _providers(rows: Found, areas: Collection[str]) -> Wrong:
     for path, provider in rows.items():
         for index, area in enumerate(provider.territory.areas):
@@ -342,16 +214,31 @@ def _providers(rows: Found, areas: Collection[str]) -> Wrong:
                       for index, technician in enumerate(provider.technicians)), "has the same id")
 
 
+def _people(rows: dict[str, Found]) -> Wrong:
+    """A person is at sites of their own household only: at another's they would be told what is not theirs."""
+    listed = [((*path, "people", index), customer.id, person) for path, customer in rows["customers"].items()
+              for index, person in enumerate(customer.people)]
+    yield from _same(((path, person.id) for path, _, person in listed), "has the same id")
+    sites: defaultdict[str, list[str]] = defaultdict(list)
+    for site in rows["sites"].values():
+        sites[site.customer].append(site.id)
+    for path, customer_id, person in listed:
+        for index, name in enumerate(person.sites or ()):
+            if name not in sites[customer_id]:
+                here, theirs = (*path, "sites", index), ", ".join(sites[customer_id]) or "none is listed"
+                yield here, f"{dotted_path(here)}: {name!r} — no site of {customer_id!r}; expected of theirs: {theirs}"
+
+
 def _contacts(rows: dict[str, Found]) -> Iterator[tuple[Path, Any]]:
     for path, owner in chain(rows["customers"].items(), rows["providers"].items()):
-        people = [(path, owner), *(((*path, "technicians", index), technician)
-                                   for index, technician in enumerate(getattr(owner, "technicians", ())))]
+        people = [(path, owner), *(((*path, part, index), person) for part in ("people", "technicians")
+                                   for index, person in enumerate(getattr(owner, part, ())))]
         for place, person in people:
             yield from (((*place, "contacts", index), contact) for index, contact in enumerate(person.contacts))
 
 
 def _contact(path: Path, contact: Any, known: FleetSettings) -> Wrong:
-    if known.channels is not None and contact.channel not in known.channels:
+    if known.channels is not None and contact.channel not in (*known.channels, PHONE):
         yield from _among(path, "channel", contact.channel, known.channels)
     elif known.check_address is not None:
         wrong = known.check_address(contact.channel, contact.address)

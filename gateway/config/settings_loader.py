@@ -82,7 +82,9 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None, **o
     if "sla" not in found.values and path is not None and (path.parent / "sla.yaml").is_file():
         found.put(("sla",), path.parent / "sla.yaml", "default")
     try:
-        settings = Settings(**found.values)
+        country = found.value(("service", "country"))  # of telephone numbers without an international prefix
+        settings = Settings.model_validate(
+            found.values, context={"country": country if isinstance(country, str) else ""})
     except ValidationError as error:
         for way, text in validation_errors(error, Settings):
             field = way or tuple(text.partition(":")[0].split("."))  # what is wrong between fields names one first

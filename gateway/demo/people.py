@@ -8,7 +8,7 @@ from functools import partial
 import httpx
 
 from gateway.app.clock import now
-from gateway.config.fleet_file import Device
+from gateway.config.fleet_rows import Device
 from gateway.demo.browser import Browser, NoSuchForm, Page
 from gateway.demo.call_centre import CallCentre
 from gateway.demo.mail_and_webhook import ReceivedMessage

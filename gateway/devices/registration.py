@@ -51,6 +51,8 @@ class DeviceChecks(NamedTuple):
     reserved: Collection[str] = ()  # names the gateway itself goes by on the broker
     emergency: Collection[str] = ()  # profiles of emergency buttons …
     on_call: bool = True  # … and whether somebody is notified of them at any hour
+    buttons: Collection[str] = ()  # profiles of which a press asks for a call …
+    desk_hours: bool = True  # … and whether it is known when somebody calls
     country: str = ""  # of sites that do not say theirs
 
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
+from gateway.calendars.desk_hours import NO_DESK_HOURS
 from gateway.callbacks.emergency_numbers import emergency_button_errors
 from gateway.config.fleet_file import BadFleet
 from gateway.devices.registration import (
@@ -73,6 +74,8 @@ def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> Non
     if request.profile in checks.emergency:
         country = None if stored.site is None else stored.site.country or checks.country
         errors += emergency_button_errors(request.id, request.profile, request.site, country, on_call=checks.on_call)
+    if request.profile in checks.buttons and not checks.desk_hours:
+        errors.append(f"profile: {request.profile!r} {NO_DESK_HOURS}")
     if errors:
         raise BadDevice(errors)
     device_registry.add(session, request)

@@ -39,13 +39,25 @@ from gateway.model.notifications import (
     customer,
     emergency,
     on_call,
+    person,
     provider,
 )
 from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
-from gateway.model.places import Area, Contact, Customer, Provider, Site, SiteArea, Technician
+from gateway.model.places import (
+    Area,
+    Contact,
+    Customer,
+    Person,
+    PersonSite,
+    Provider,
+    Site,
+    SiteArea,
+    Technician,
+)
 from gateway.model.reasons import Reason, ReasonKind
 from gateway.model.row import new_id
 from gateway.model.states import (
+    RESIDENTS,
     ActorKind,
     ApiRole,
     AreaKind,
@@ -62,6 +74,7 @@ from gateway.model.states import (
     LinkPurpose,
     LinkState,
     MemberState,
+    Need,
     NotificationState,
     OfferState,
     OnCallRole,
@@ -69,6 +82,7 @@ from gateway.model.states import (
     OutageState,
     PageReason,
     PageState,
+    PersonRole,
     PressKind,
     PriceAnswer,
     PromiseKind,
@@ -102,17 +116,17 @@ from gateway.model.tickets import (
 )
 
 __all__ = [
-    "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Callback",
-    "CallOutcome", "CallbackKind", "CallbackOrigin", "CallbackState", "ChangedRow", "Command", "CommandState",
-    "Contact", "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due",
-    "DueKind", "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
+    "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "CallOutcome",
+    "Callback", "CallbackKind", "CallbackOrigin", "CallbackState", "ChangedRow", "Command", "CommandState", "Contact",
+    "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
+    "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
-    "MemberState", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage", "OnCallRole",
-    "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState", "PressKind",
-    "PressRecord", "Price", "PriceAnswer", "Promise", "PromiseKind", "PromiseState", "Provider", "Reading", "Reason",
-    "ReasonKind", "Recipient", "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND",
-    "Severity", "Site", "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind",
-    "SuppressedBy", "Suppressor", "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome",
-    "VisitState", "customer", "emergency", "from_iso", "local", "new_id", "on_call", "provider", "round_up", "stored",
-    "to_iso", "within_calendar",
+    "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
+    "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
+    "Person", "PersonRole", "PersonSite", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise", "PromiseKind",
+    "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind",
+    "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock",
+    "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician", "Ticket",
+    "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local",
+    "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso", "within_calendar",
 ]

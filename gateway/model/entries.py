@@ -16,6 +16,9 @@ class EntryKind(StrEnum):
 
     OPENED = "opened"
     REPORTED_AGAIN = "reported_again"
+    OPENED_BY_PERSON = "opened_by_person"
+    PERSON_REPORTED = "person_reported"
+    REOPENED_BY_PERSON = "reopened_by_person"
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"
@@ -89,6 +92,7 @@ class EntryKind(StrEnum):
     CALLBACK_CLAIMED = "callback_claimed"
     CALLBACK_RELEASED = "callback_released"
     CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
@@ -135,8 +139,13 @@ class EntryKind(StrEnum):
     COULD_NOT_TELL = "could_not_tell"
 
 
+REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
+    EntryKind.OPENED_BY_PERSON: ("cause", "note"),
+    EntryKind.PERSON_REPORTED: ("cause", "note"),
+    EntryKind.REOPENED_BY_PERSON: ("cause", "note"),
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
@@ -194,6 +203,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

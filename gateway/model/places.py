@@ -1,4 +1,4 @@
-"""Tables of areas, customers, sites, contacts, providers and technicians."""
+"""Tables of areas, customers and their people, sites, contacts, providers and technicians."""
 
 import secrets
 from typing import Any
@@ -9,7 +9,7 @@ from sqlmodel import Field
 from gateway.model.instant import Instant
 from gateway.model.notifications import Recipient
 from gateway.model.row import Row
-from gateway.model.states import AreaKind, RecipientKind, stored
+from gateway.model.states import AreaKind, Need, PersonRole, RecipientKind, stored
 
 
 def revision() -> Any:
@@ -43,6 +43,30 @@ class Customer(Row, table=True):
     quiet_until: str | None = None  # "08:00" local
 
 
+class Person(Row, table=True):
+    """Somebody of a household, or who helps it."""
+
+    id: str = Field(primary_key=True)
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    name: str
+    role: PersonRole = Field(sa_type=stored(PersonRole))
+    locale: str | None = None  # None: the household's
+    needs: list[Need] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # of the enum's values
+    needs_consent_on: str | None = None  # the day on which they agreed that we keep their needs
+    needs_review_on: str | None = None  # the day on which they are asked whether these still hold
+    position: int = 0  # within the household: the lowest is told and rung first
+    listed: bool = False  # in the fleet file, which removes them when it no longer has them
+    left_at: Instant | None = Field(default=None, sa_type=BigInteger)  # no longer of this household
+
+
+class PersonSite(Row, table=True):
+    """That a person lives at a site, or helps there."""
+
+    __tablename__ = "person_site"
+    person_id: str = Field(foreign_key="person.id", primary_key=True)
+    site_id: str = Field(foreign_key="site.id", primary_key=True, index=True)
+
+
 class Contact(Row, table=True):
     """One way to reach one person."""
 
@@ -50,7 +74,7 @@ class Contact(Row, table=True):
     id: str = Field(primary_key=True)
     owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     owner_id: str = ""
-    channel: str  # a key of Settings.channels: "email", "webhook", "sms", …
+    channel: str  # a key of Settings.channels: "email", "webhook", "sms", …; or PHONE, for people to ring
     address: str
     position: int = 0  # the owner's order: lowest is tried first
     stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
@@ -75,6 +99,8 @@ class Site(Row, table=True):
     lon: float | None = None
     timezone: str = "UTC"
     access: str = ""  # how to get in, for the technician only
+    household_since: Instant | None = Field(default=None, sa_type=BigInteger)  # pages show them nothing from before
+    household_left_at: Instant | None = Field(default=None, sa_type=BigInteger)  # nobody lives there since
 
 
 class SiteArea(Row, table=True):

@@ -592,6 +592,40 @@ class RecipientKind(StrEnum):
     """One of a provider's people."""
     ON_CALL = "on_call"
     """One of the people in `on_call.people`."""
+    PERSON = "person"
+    """One of a household's people: an owner of contacts."""
+
+
+class PersonRole(StrEnum):
+    """What somebody is to a household."""
+
+    OWNER = "owner"
+    """Lives there, and it is theirs."""
+    TENANT = "tenant"
+    """Lives there."""
+    RELATIVE = "relative"
+    """Of the family: rung when nobody there answers."""
+    HELPER = "helper"
+    """A neighbour or friend who has agreed to help: rung after the relatives."""
+
+
+RESIDENTS = frozenset({PersonRole.OWNER, PersonRole.TENANT})
+"""Who is told what a household is told."""
+
+
+class Need(StrEnum):
+    """What has to be thought of first when something happens at a person's home."""
+
+    POWER_DEPENDENT = "power_dependent"
+    """A device that they cannot be without needs power: breathing, dialysis, a cooled medicine."""
+    EMERGENCY_BUTTON = "emergency_button"
+    """They rely on an emergency button."""
+    LANDLINE_ONLY = "landline_only"
+    """They can be told by telephone only."""
+    HEARING = "hearing"
+    """They hear badly or not at all."""
+    SIGHT = "sight"
+    """They see badly or not at all."""
 
 
 class ActorKind(StrEnum):

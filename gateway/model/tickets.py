@@ -43,6 +43,9 @@ def _open_once(name: str, *columns: str) -> Index:
     return Index(name, *columns, unique=True, sqlite_where=still_open, postgresql_where=still_open)
 
 
+REPORTED = "reported"  # the cause key of a ticket that a person opened
+
+
 class Suppressor(NamedTuple):
     """What explains a fault: an outage's id, a hub's device id, a rule's name; of maintenance no id is kept."""
 
@@ -120,13 +123,14 @@ class Ticket(Row, table=True):
     __table_args__ = (
         _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
+        _open_once("ticket_subject_open", "site_id", "subject"),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
     customer_id: str = Field(foreign_key="customer.id", index=True)
-    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: an outage's
-    cause_key: str  # the rule of the alarm that opened it, or "outage:<id>"; others may hang on it too
-    cause: str
+    device_id: str | None = Field(default=None, foreign_key="device.id", index=True)  # None: see `outage_id`, `subject`
+    cause_key: str  # the rule of the alarm that opened it, REPORTED, or "outage:<id>"; others may hang on it too
+    cause: str  # of a person's report: their words
     skill: str
     severity: Severity = Field(sa_type=stored(Severity))
     state: TicketState = Field(default=TicketState.NEW, sa_type=stored(TicketState))
@@ -146,6 +150,10 @@ class Ticket(Row, table=True):
     price_answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
     merged_into: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # the ticket that carries it on
     outage_id: str | None = None  # it is about a whole area; its site is where that began
+    subject: str | None = None  # a person reported it, and no device is known for it: the skill that is needed
+    opened_by: str | None = None  # the person who did; None: a device's alarm, or an outage
+    # what people have said is wrong, each in their words: no device can say that it is over
+    reported: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
 
 
 class Job(Row, table=True):

@@ -207,7 +207,7 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
     if not context.contacts:
-        return Undeliverable(Reason(ReasonKind.NO_CONTACT))
+        return Undeliverable(Reason(ReasonKind.TELEPHONE_ONLY if context.can_be_rung else ReasonKind.NO_CONTACT))
     if not context.attempts:
         return Undeliverable(Reason(ReasonKind.CONTACTS_STOPPED))
     return Undeliverable(Reason(ReasonKind.CONTACTS_FAILED,

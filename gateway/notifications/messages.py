@@ -28,6 +28,8 @@ class Facts:
     address: str = ""
     town: str = ""
     device: str = ""
+    reported: bool = False  # the customer has said so themselves
+    on_their_word: bool = False  # a technician says that it is done, and no device can
     cause: str = ""  # in the reader's language
     also: Sequence[str] = ()  # what else the same visit shall settle
     severity: str = ""
@@ -98,6 +100,7 @@ class Facts:
     service: str = ""
     phone: str = ""
     whom: str = ""  # who could not be told …
+    telephones: str = ""  # … at which numbers they are rung …
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same

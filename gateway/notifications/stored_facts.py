@@ -26,6 +26,7 @@ class FaultFacts(TypedDict, total=False):
     eta: Instant | None
     note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
+    reported: bool  # the customer has said so themselves
     payers: list[Payer]  # of each device that somebody comes for
     also: list[dict[str, str]]  # other faults that the same visit shall settle, by language
 

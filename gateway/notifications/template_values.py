@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
+from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import price, rounded_homes
@@ -14,6 +15,7 @@ from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
 from gateway.notifications.topics import TOPICS
 
+NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
                "open_offers", "opens_at", "held_until", "word_by", "missed_by")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
@@ -32,7 +34,10 @@ class Signature(NamedTuple):
 def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
     """(name, locale, zone) of the person who will read it."""
     if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
-        return context.customer.name, context.customer.locale, context.customer.timezone
+        household, resident = context.customer, context.reader
+        if resident is not None:
+            return resident.name, resident.locale or household.locale, household.timezone
+        return household.name, household.locale, household.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
     if notification.recipient_kind == RecipientKind.ON_CALL:
@@ -56,7 +61,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
-        "device": context.device.name if context.device else str(facts.get("device") or ""),
+        "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
@@ -87,6 +92,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if "told_topic" in facts:
         values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
     topic = TOPICS.get(notification.topic)
+    if context.telephones:
+        known_as = str(facts.get("whom") or "")
+        values["telephones"] = telephone_words(context.telephones[:NUMBERS], known_as, catalogue)
     if context.undelivered:
         values |= _undelivered(context.undelivered, catalogue)
     if notification.recipient_kind != RecipientKind.PROVIDER or (topic is not None and topic.is_for_who_goes):
@@ -119,6 +127,11 @@ def payer_sentences(payers: Sequence[Payer], reader: RecipientKind, catalogue: C
     return "\n".join(lines)
 
 
+def skill_name(skill: str, catalogue: Catalogue) -> str:
+    """What needs that skill, e.g. "heating"; what the catalogue lacks stays as the operator calls it."""
+    return catalogue(f"skill.{skill}") if catalogue.has(f"skill.{skill}") else skill.replace("_", " ")
+
+
 def localized_cause(cause: object, locale: str) -> str:
     """A cause is plain text, or {locale: text}; a language we lack falls back to English."""
     if isinstance(cause, Mapping):
@@ -126,13 +139,30 @@ def localized_cause(cause: object, locale: str) -> str:
     return str(cause or "")
 
 
+def _what(facts: Mapping[str, Any], context: NotificationContext, catalogue: Catalogue) -> str:
+    """What it is about: a device, an area, or what a person reported without a device."""
+    if context.device is not None:
+        return context.device.name
+    subject = context.ticket.subject if context.ticket is not None else None
+    return str(facts.get("device") or "") if subject is None else skill_name(subject, catalogue)
+
+
 def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:
     """The list as it is now, by name."""
     return {"people": len(people), "undelivered": [{
-        "name": one.name, "telephone": one.telephone,
+        "name": one.name, "telephone": telephone_words(one.telephones[:1], one.name, catalogue),
         "what": ", ".join(topic_name(topic, catalogue) for topic in one.topics),
         "why": reason_sentence(one.why.stored(), catalogue) if one.why is not None else "",
     } for one in sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]]}
+
+
+def telephone_words(telephones: Sequence[Telephone], known_as: str, catalogue: Catalogue) -> str:
+    """`+41 44 668 18 00, Nina Arber (relative) +41 79 000 00 01`; whoever is named already is not named again."""
+    said = []
+    for one in telephones:
+        role = "" if one.role is None or one.role in RESIDENTS else f" ({catalogue(f'person_role.{one.role}')})"
+        said.append(one.shown if one.name == known_as and not role else f"{one.name}{role} {one.shown}".strip())
+    return ", ".join(said)
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
@@ -161,7 +191,8 @@ def _of_the_end(context: NotificationContext) -> dict[str, Any]:
     ticket = context.ticket
     if ticket is None or ticket.resolved_at is None:
         return {}
-    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or ""}
+    return {"by_itself": ticket.resolved_by == ResolvedBy.TELEMETRY, "resolution": ticket.resolution or "",
+            "on_their_word": ticket.resolved_by == ResolvedBy.TECHNICIAN and bool(ticket.reported)}
 
 
 def _town(site: Site | None) -> str:

@@ -82,14 +82,14 @@ def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
 
 
 def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
-    """Tickets that its homes opened before it was known, unless somebody is on the way already, or they have another
-    fault."""
+    """Tickets that its homes opened before it was known, unless somebody is on the way already, they have another
+    fault, or a person has reported something."""
     count = 0
     for site in changes.context.members.get(outage.id, {}):
         work = changes.context.sites.get(site)
         for alarm in changes.context.alarms.get(site, []):
             ticket = work.tickets.get(alarm.ticket_id or "") if work is not None else None
-            if work is None or ticket is None or ticket.state not in UNASSIGNED:
+            if work is None or ticket is None or ticket.state not in UNASSIGNED or work.reports_of(ticket):
                 continue
             if all(one.rule == alarm.rule for one in work.alarms_of(ticket)):
                 why = Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id})

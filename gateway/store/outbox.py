@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal, or_, text, union_all
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from gateway.callbacks.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
@@ -46,13 +47,14 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import SLA_TOPICS, TopicName
+from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
-from gateway.store import apply, changes
+from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.households import Whose, telephones
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -61,10 +63,14 @@ Row = TypeVar("Row", bound=SQLModel)
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).limit(1)
-_DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
+_PRIORITY: BindParameter[Any] = bindparam("priority")
+# asked whether any row is due, PostgreSQL reads the finished ones until it meets one (measured)
+_FIRST_DUE = union_all(*(
+    columns_of(literal(int(one)), func.min(Notification.due_at))
+    .where(col(Notification.priority) == one, col(Notification.due_at).is_not(None)) for one in Priority))
+_DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(Notification.due_at) <= _NOW)
+        .order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
-_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
 _SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
@@ -92,14 +98,22 @@ def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Att
     return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
 
 
-def anything_due(session: Session, now: Instant) -> bool:
+def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.connection().scalar(_ANYTHING_DUE, {"now": now}) is not None
+    asked = set(priorities)
+    return any(first is not None and first <= now and priority in asked
+               for priority, first in session.connection().execute(_FIRST_DUE))
 
 
-def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
-    """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
-    due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
+def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Mapping[Priority, int] | None = None
+          ) -> list[Notification]:
+    """Takes up to `limit` due notifications for the holder of `lease`, the most urgent first; one whose holder died
+    comes back after LEASE. `kept_free`: of `limit`, how many are for more urgent ones only."""
+    due: list[Notification] = []
+    for priority in Priority:  # one statement each: there the index has them in order, whatever else waits
+        room = limit - (kept_free or {}).get(priority, 0) - len(due)
+        if room > 0:
+            due += session.exec(_DUE, params={"now": now, "limit": room, "priority": priority})
     for row in due:
         move(row, Action.CLAIM, now, due_at=now + LEASE)
         row.lease = lease
@@ -172,7 +186,7 @@ def record_late_outcome(session: Session, notification_id: str, attempt_id: str,
 def load_contexts(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
                   knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
-    subjects = {row.subject_id for row in notifications}
+    subjects, usable = {row.subject_id for row in notifications}, set(channels)
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
@@ -189,7 +203,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
-    contacts = _contacts(session, recipients, set(channels))
+    whose = {row.id: _whose(row, tickets, callbacks) for row in notifications}
+    homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
+                                            if to.kind is RecipientKind.CUSTOMER))
+    contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
+    numbers = _numbers(session, notifications, tickets, callbacks)
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
@@ -207,12 +225,16 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                  or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
+        home = homes.get((to.id, whose[row.id][1])) if to.kind is RecipientKind.CUSTOMER else None
         contexts[row.id] = NotificationContext(
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(work.site_id) if work else None, device=devices.get((work and work.device_id) or ""),
-            provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
+            provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
+            contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
+            residents={one.id: one for one in home.residents} if home else {},
+            can_be_rung=bool(home and home.telephones),
             attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
@@ -296,14 +318,11 @@ def _undelivered(session: Session, list_ids: Iterable[str]) -> dict[str, tuple[U
     providers = _by_id(session, Provider, {one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     names = {customer(row.id): row.name for row in customers.values()}
     names |= {provider(row.id): row.name for row in providers.values()}
-    telephones: dict[Recipient, str] = {}
-    for contact in session.exec(_CONTACTS, params={"ids": sorted({one.id for one in recipients})}):
-        if contact.address.startswith("+"):
-            telephones.setdefault(contact.owner, contact.address)
+    numbers = telephones(session, {(one, None) for one in recipients})
     found: defaultdict[str, list[Undelivered]] = defaultdict(list)
     for (list_id, recipient), missed in named.items():
         found[list_id].append(Undelivered(
-            names.get(recipient) or str(recipient), telephones.get(recipient, ""),
+            names.get(recipient) or str(recipient), tuple(numbers[recipient, None]),
             tuple(dict.fromkeys(row.topic for row in missed)), missed[-1].reason,
             any(row.state == NotificationState.UNKNOWN for row in missed)))
     return {list_id: tuple(people) for list_id, people in found.items()}
@@ -353,13 +372,21 @@ def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
     return select(table).where(table_of(table).columns.id.in_(_IDS))
 
 
-def _contacts(session: Session, owners: set[Recipient], channels: set[str]) -> defaultdict[Recipient, list[Contact]]:
-    """In each owner's order; only what a configured channel can reach."""
-    found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
-    for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
-        if contact.channel in channels:
-            found[contact.owner].append(contact)
-    return found
+def _whose(row: Notification, tickets: Mapping[str, Ticket], callbacks: Mapping[str, Callback]) -> Whose:
+    """Whom it tells, and of which site: nobody is told of a home in which they do not live. An outage may be at any."""
+    ticket = tickets.get(row.subject_id)
+    work = callbacks.get(row.subject_id) if ticket is None or ticket.outage_id is not None else ticket
+    return row.recipient, work.site_id if work is not None else None
+
+
+def _numbers(session: Session, notifications: Iterable[Notification], tickets: Mapping[str, Ticket],
+             callbacks: Mapping[str, Callback]) -> dict[str, tuple[Telephone, ...]]:
+    """Of what asks the dispatcher to ring somebody → the numbers to ring."""
+    asking = {row.occurrence: row for row in notifications if row.topic == TopicName.UNDELIVERABLE}
+    failed = _by_id(session, Notification, set(asking))
+    whose = {asking[row.id].id: _whose(row, tickets, callbacks) for row in failed.values()}
+    numbers = telephones(session, set(whose.values()))
+    return {asking_id: tuple(numbers[one]) for asking_id, one in whose.items()}
 
 
 def _said_before(

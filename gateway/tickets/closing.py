@@ -42,8 +42,9 @@ PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the t
 
 
 def is_settled_by_devices(ticket: Ticket, work: SiteWork) -> bool:
-    """Whether the devices' own word settles the ticket: no alarm of it is open, and nobody has accepted to come."""
-    return ticket.state in UNSETTLED and not work.alarms_of(ticket) and all(
+    """Whether the devices' own word settles the ticket: no alarm of it is open, nobody has accepted to come, and no
+    person has said that something is wrong."""
+    return ticket.state in UNSETTLED and not work.alarms_of(ticket) and not work.reports_of(ticket) and all(
         job.state in NOBODY_COMES or job.hold_reason is HoldReason.CUSTOMER_YES
         for job in work.jobs_of(ticket) if job.closed_at is None)
 
@@ -130,8 +131,9 @@ def end_visit(visit: Visit, action: VisitAction, work: SiteWork, now: Instant) -
 
 
 def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
-    """A fault is over and the ticket has others: a job that only that fault needed, and nobody has accepted, ends."""
-    for job in work.jobs_of(ticket):
+    """A fault is over and the ticket has others: a job that only that fault needed, and nobody has accepted, ends.
+    None does where people have reported something: nobody knows which of the jobs that needs."""
+    for job in [] if work.reports_of(ticket) else work.jobs_of(ticket):
         others = {one.skill for each in work.tickets_of(job) for one in work.alarms_of(each)}
         alone = (alarm.skill in job.skills and not others & set(job.skills)
                  and not needed_by_others(job, ticket, work))

@@ -1,6 +1,6 @@
 """PlanningContext and SiteWork: the rows that a planner decides on, loaded by the store."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -141,12 +141,24 @@ class SiteWork:
         return [alarm for alarm in self.alarms_of(ticket) if alarm.cleared_at is None]
 
     def device_of(self, ticket: Ticket) -> "PlanningContext | None":
-        """None: an outage's ticket has no device."""
+        """None: an outage's ticket has no device, nor has what a person reported without one."""
         return None if ticket.device_id is None else self.devices.get(ticket.device_id)
 
     def ticket_of_device(self, device_id: str) -> Ticket | None:
         """The device's open ticket, or the one that carries it on since they were merged."""
-        mine = [one for one in self.tickets.values() if one.device_id == device_id]
+        return self._still_open(one for one in self.tickets.values() if one.device_id == device_id)
+
+    def ticket_of_subject(self, subject: str) -> Ticket | None:
+        """The same of what a person reported without a device."""
+        return self._still_open(one for one in self.tickets.values() if one.subject == subject)
+
+    def reports_of(self, ticket: Ticket) -> list[str]:
+        """What people have said is wrong, in their words, those of the tickets too that were merged into it."""
+        merged = [one for one in self.tickets.values() if one.merged_into == ticket.id]
+        return list(dict.fromkeys(words for one in (ticket, *merged) for words in one.reported))
+
+    def _still_open(self, tickets: Iterable[Ticket]) -> Ticket | None:
+        mine = list(tickets)
         for ticket in mine:
             if ticket.closed_at is None:
                 return ticket

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.model import Job, Ticket
+from gateway.notifications.catalogue import FALLBACK
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.dispatch.cover import is_agreed_elsewhere, payers_of
 
@@ -33,6 +34,11 @@ def job_facts(job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
     return facts | ({"also": [*facts.get("also", []), *others]} if others else {})
 
 
+def in_their_words(words: str) -> dict[str, str]:
+    """A cause as a person said it, to stand within a sentence: in one language, which everybody reads."""
+    return {FALLBACK: words.strip().rstrip(".")}
+
+
 def _causes(ticket: Ticket, work: SiteWork, policy: Policy) -> list[dict[str, str]]:
     """Every fault of it that still holds, in every language, the most severe first; at least one that did."""
     if ticket.outage_id is not None:
@@ -40,13 +46,14 @@ def _causes(ticket: Ticket, work: SiteWork, policy: Policy) -> list[dict[str, st
         return [{locale: policy.catalogues.best_for(locale)("message.outage.cause", area=outage.name)
                  for locale in policy.catalogues.locales}]
     held = {alarm.rule: alarm.cause_texts for alarm in work.faults_of(ticket)}
+    now_wrong = [*held.values(), *map(in_their_words, work.reports_of(ticket))]
     known = work.causes.get(ticket.id, {})
-    return list(held.values()) or [known.get(ticket.cause_key) or next(iter(known.values()), {"en": ticket.cause})]
+    return now_wrong or [known.get(ticket.cause_key) or next(iter(known.values()), {"en": ticket.cause})]
 
 
 def _device_name(ticket: Ticket, work: SiteWork) -> str:
-    """Of an outage: its area."""
+    """Of an outage: its area; of what was reported without a device: the skill that it needs."""
     if ticket.outage_id is not None:
         return work.outages[ticket.outage_id].name
     context = work.device_of(ticket)
-    return "" if context is None else context.device.name
+    return ticket.subject or "" if context is None else context.device.name

@@ -12,6 +12,7 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
+from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
 from gateway.tickets.sla.follow import complete
@@ -111,8 +112,8 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         return
     faults = work.faults_of(ticket)
     if faults:
-        who = work.devices[faults[0].device_id].by_device
-        reopen(ticket, [alarm.skill for alarm in faults], EntryKind.STILL_REPORTED, who, work, policy, now)
+        again = entry(ticket, now, EntryKind.STILL_REPORTED, who=work.devices[faults[0].device_id].by_device)
+        reopen(ticket, [alarm.skill for alarm in faults], again, work, policy, now)
     else:
         close_ticket(ticket, work, now)
 

@@ -16,6 +16,7 @@ from gateway.model import (
     VisitOutcome,
     VisitState,
 )
+from gateway.model.entries import REPORTS
 from gateway.tickets.actions import (
     AcceptOffer,
     Act,
@@ -37,12 +38,15 @@ from gateway.tickets.actions import (
     MergeTickets,
     MissCallback,
     OfferTo,
+    OpenCallback,
+    OpenTicket,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
 )
 from gateway.tickets.context import ActionContext
+from gateway.tickets.facts import in_their_words
 from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED, WORKS
 from gateway.tickets.visits.household import awaits_answer
 
@@ -70,7 +74,7 @@ def _trace(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace | Non
     if context.visit is not None:
         return _of_a_visit(act, context.visit, is_moment_ago)
     if context.callback is not None:
-        return _of_a_callback(act, context.callback)
+        return _of_a_callback(act, context.callback, is_moment_ago)
     return _of_a_ticket(act, context, is_moment_ago)
 
 
@@ -112,6 +116,9 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     if ticket is None:
         return None
     jobs = work.jobs_of(ticket)
+    if isinstance(act, OpenTicket):
+        return Trace(frozenset(REPORTS), {"cause": in_their_words(act.cause), "note": act.note}) if (
+            is_moment_ago and ticket.state in UNSETTLED) else None
     provider = "" if context.provider is None else context.provider.name
     match act:
         case KeepVisit() if ticket.state in UNDER_WAY and not any(
@@ -142,8 +149,11 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     return None
 
 
-def _of_a_callback(act: Act, callback: Callback) -> Trace | None:
+def _of_a_callback(act: Act, callback: Callback, is_moment_ago: bool) -> Trace | None:
     match act:
+        case OpenCallback(words=words, ring_from=ring_from) if is_moment_ago:
+            return Trace(frozenset((EntryKind.CALL_REQUESTED, EntryKind.CALL_WISHED_AGAIN)),
+                         {"wish": words, "ring_from": ring_from})
         case AttemptCallback(person=person) if callback.state is CallbackState.ATTEMPTING:
             return _left(EntryKind.CALLBACK_ATTEMPT, person=person)
         case MissCallback() if callback.state in (CallbackState.REQUESTED, CallbackState.EXPIRED):

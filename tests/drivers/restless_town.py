@@ -18,7 +18,20 @@ from gateway.config.settings import Service, Settings
 from gateway.config.sla_file import load_sla
 from gateway.flow.adopt_sla import adopt_policies
 from gateway.flow.gateway import Gateway
-from gateway.model import DAY, HOUR, Alarm, Callback, Instant, Offer, OnCallPage, Subject, SubjectKind, Ticket, Visit
+from gateway.model import (
+    DAY,
+    HOUR,
+    Alarm,
+    Callback,
+    Instant,
+    Offer,
+    OnCallPage,
+    Site,
+    Subject,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.store import Store
@@ -109,11 +122,13 @@ ROWS: dict[str, tuple[type[SQLModel], Any]] = {
     "ticket_id": (Ticket, col(Ticket.closed_at).is_(None)),
     "callback_id": (Callback, col(Callback.closed_at).is_(None)),
     "into_id": (Ticket, col(Ticket.closed_at).is_(None)),
-    "alarm_id": (Alarm, col(Alarm.closed_at).is_(None)), "subject": (OnCallPage, col(OnCallPage.closed_at).is_(None)),
+    "site_id": (Site, true()), "alarm_id": (Alarm, col(Alarm.closed_at).is_(None)),
+    "subject": (OnCallPage, col(OnCallPage.closed_at).is_(None)),
 }
 # What else somebody may say with it; what has a default may be left out. Any state or kind may be said.
 WORDS: dict[str, Sequence[Any]] = {
     "technician": ("Karin Kunz",), "why": ("I have no time",), "note": ("It is as I say",), "provider_id": PROVIDERS,
+    "cause": ("It stays cold", "There is a puddle"), "skill": ("heating", "plumbing", "gas"), "device_id": BOILERS,
     "minutes": (20, 90), "parts": (("a pump",),), "confirmed": (True,),
 }
 LATER: dict[str, Sequence[Instant]] = {

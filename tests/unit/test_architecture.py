@@ -19,7 +19,8 @@ from tests import ROOT
 
 # A part of gateway/ (a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
-    ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types"),
+    ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
+     "config.phone_numbers"),
     ("rules", "devices", "calendars"),
     ("detection", "outages", "tickets", "callbacks", "notifications"),
     ("explain", "backtest"),
@@ -34,13 +35,13 @@ ORDER = (
 )
 # What lies within a part and has a place of its own: settings are values for everybody, channels and catalogues do I/O.
 INNER = ("config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
-         "notifications.channels", "notifications.catalogues")
+         "config.phone_numbers", "notifications.channels", "notifications.catalogues")
 NOBODY_IMPORTS = {"web": ("app", "demo"), "mqtt": ("app", "demo", "cli"), "app": ("cli", "demo"), "cli": (),
                   "__main__": ()}  # but these
 LEAVES = ("monitoring",)  # they import nothing of ours
 
 PURE = ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages",
-        "config.field_types", "rules",
+        "config.field_types", "config.phone_numbers", "rules",
         "devices", "calendars", "detection", "outages", "tickets", "callbacks", "notifications", "explain", "backtest")
 # All that a pure part may take from Python itself: none of it reads a file, a clock, a network or chance.
 PURE_MODULES = ("__future__", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime",
@@ -61,7 +62,7 @@ OWNERS = {
     "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
     "holidays": ("calendars",),
     "itsdangerous": ("notifications",), "jinja2": ("notifications", "web"), "markupsafe": ("web",),
-    "paho": ("mqtt",), "phonenumbers": ("notifications.channels",), "prometheus_client": ("monitoring",),
+    "paho": ("mqtt",), "phonenumbers": ("config.phone_numbers",), "prometheus_client": ("monitoring",),
     "rich": ("__main__", "cli", "demo"), "shapely": ("tickets",),
     "sqlalchemy": ("store", "model"), "standardwebhooks": ("notifications.channels", "demo"), "starlette": ("web",),
     "typer": ("__main__", "cli"), "uvicorn": ("web",), "yaml": ("config.yaml_lines", "demo"), "aiosmtpd": ("demo",),

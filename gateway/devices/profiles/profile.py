@@ -208,12 +208,18 @@ class Profile:
     silence: Silence
     urgent_presses: frozenset[str]  # single, double (or more often), long
     presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
-    button: bool  # it is there to be pressed
     emergency: bool  # an emergency button: whoever presses wants a person, at any hour
+    button: bool  # whoever presses wants to be called
     rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
     past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time
     work_minutes: int | None = None  # how long a technician is expected to work on it; None: as the setting says
+
+    @property
+    def skills(self) -> frozenset[str]:
+        """All that its rules, fault codes and silence can need."""
+        of_rules = {rule.skill for rule in self.rules} | {fault.skill for fault in self.faults.values()}
+        return frozenset(of_rules | {self.silence.skill}) - {""}
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

@@ -1,5 +1,6 @@
 """Notification channels: e-mail, webhook and Apprise; each sends one message to one address."""
 
+from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook
 from gateway.notifications.channels.address import check_address
@@ -24,5 +25,8 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
         for name, template in configured.apprise.items():
             if name in channels:
                 raise ValueError(f"channels.apprise.{name}: the name is taken by the built-in channel {name!r}")
+            if name == PHONE:
+                raise ValueError(f"channels.apprise.{name}: the name is kept for numbers that people ring — expected "
+                                 "another, e.g. sms or voice")
             channels[name] = apprise_channel.channel(name, template.get_secret_value())
     return channels

@@ -3,9 +3,7 @@
 import re
 from urllib.parse import urlsplit
 
-import phonenumbers
-
-PHONE_CHANNELS = ("sms", "voice", "whatsapp", "signal")  # Apprise channels of these names take telephone numbers
+from gateway.config.phone_numbers import PHONE_CHANNELS, to_e164
 
 # RFC 5321 without quoting and comments: what real people have. At most 64 and 254 characters.
 # Apprise decodes what we encode, then splits at "/", "," and spaces: they would name more receivers or another path
@@ -14,14 +12,15 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _EMAIL = re.compile(rf"(?=.{{3,254}}\Z)[A-Za-z0-9.!#$%&'*+/=?^_`{{|}}~-]{{1,64}}@(?:{_LABEL}\.)*{_LABEL}")
 
 
-def check_address(channel: str, address: str, allow_private: bool = False) -> str | None:
-    """None when `address` can be used on `channel`; else what is wrong and what was expected."""
+def check_address(channel: str, address: str, allow_private: bool = False, country: str = "") -> str | None:
+    """None when `address` can be used on `channel`; else what is wrong and what was expected. `country` (ISO 3166): of
+    a telephone number without an international prefix, to say how it is written with it."""
     if channel == "email":
         return _email(address)
     if channel == "webhook":
         return _webhook(address, allow_private)
     if channel in PHONE_CHANNELS:
-        return _phone(address)
+        return _phone(address, country)
     if not _NAME.fullmatch(address):
         return f"{address!r} is not an address; expected 1 to 254 letters, digits and . _ + @ : # ! = ~ -"
     return None
@@ -34,15 +33,11 @@ def _email(address: str) -> str | None:
     return None
 
 
-def _phone(address: str) -> str | None:
-    expected = "expected an international number like +41446681800"
+def _phone(address: str, country: str) -> str | None:
     try:
-        number = phonenumbers.parse(address, None)
-    except phonenumbers.NumberParseException:
-        return f"{address!r} is not a telephone number; {expected}"
-    if not phonenumbers.is_valid_number(number):
-        return f"{address!r} is not a number anybody can have; {expected}"
-    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        written = to_e164(address, country)
+    except ValueError as error:
+        return f"{address!r} {error}"
     return None if address == written else f"{address!r} is not written internationally; expected {written}"
 
 

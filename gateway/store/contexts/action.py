@@ -9,7 +9,9 @@ from gateway.model import (
     Actor,
     Alarm,
     Callback,
+    CallbackKind,
     Customer,
+    Device,
     Entry,
     Instant,
     Job,
@@ -33,8 +35,11 @@ from gateway.tickets.actions import (
     Act,
     AssignTo,
     CallbackAct,
+    FinishCallback,
     OfferAct,
     OfferTo,
+    OpenCallback,
+    OpenTicket,
     ReportOverrun,
     TicketAct,
     VisitAct,
@@ -81,10 +86,18 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
             return _with_ticket(session, draft, key, now)
+        case OpenTicket():
+            return _at_site(session, draft, act, now)
+        case OpenCallback(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
             return ActionContext(device.work, device, alarm=alarm)
+        case FinishCallback(callback_id=key, report=OpenTicket(device_id=str(device_id))):
+            return _with_callback(session, draft, key, now, device_id)
         case CallbackAct(callback_id=key) | AcknowledgePage(subject=(_, key)):
             return _with_callback(session, draft, key, now)
 
@@ -101,11 +114,26 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, p
     return ActionContext(_sites(session, draft, {site_id}, now)[site_id], ticket=ticket, provider=provider)
 
 
-def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant) -> ActionContext:
+def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> ActionContext:
+    """With the open ticket that takes the report on, if there is one."""
+    _find(session, Site, act.site_id)
+    device = None if act.device_id is None else _find(session, Device, act.device_id)
+    if device is not None and (device.site_id != act.site_id or device.retired_at is not None):
+        raise NoSuch(f"there is no device {device.id} at site {act.site_id}")
+    sites: dict[str, SiteWork] = {}
+    planning.planning_contexts(session, draft, [] if device is None else [device.id], sites=sites,
+                               site_ids={act.site_id}, provider_loads=provider_loads(session, now))
+    work = sites[act.site_id]
+    return ActionContext(work, ticket=work.ticket_of_subject(act.skill) if device is None
+                         else work.ticket_of_device(device.id))
+
+
+def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant, *device_ids: str) -> ActionContext:
+    """`device_ids`: further devices that the act names."""
     callback, site_id = _get_locked(session, draft, Callback, callback_id)
     sites: dict[str, SiteWork] = {}
-    buttons = [] if callback.device_id is None else [callback.device_id]
-    devices = planning.planning_contexts(session, draft, buttons, sites=sites, site_ids={site_id},
+    known = {*device_ids, *([] if callback.device_id is None else [callback.device_id])}
+    devices = planning.planning_contexts(session, draft, known, sites=sites, site_ids={site_id},
                                          provider_loads=provider_loads(session, now))
     last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()

@@ -88,7 +88,7 @@ def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str]
     ticket = work.tickets.get(alarm.ticket_id or "")
     if ticket is None or alarm.dry_run:
         return
-    if work.alarms_of(ticket):  # it has other faults
+    if work.alarms_of(ticket) or work.reports_of(ticket):  # it is about something else too
         context.draft.add(entry(ticket, now, EntryKind.RULE_REMOVED, **which))
     elif ticket.state is TicketState.NEW and ticket.id not in notified and not any(
             work.offers.get(job.id) for job in work.jobs_of(ticket)):

@@ -37,11 +37,11 @@ from gateway.tickets.visits.overdue import is_worth_a_look
 
 def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
     """It works again, and somebody is coming: the household chooses, and whoever goes there hears it at once. Nobody is
-    asked while another ticket of the same visit, or another fault, still needs them."""
+    asked while another ticket of the same visit, another fault, or what a person has reported, still needs them."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
         if visit is None or job.state not in BEFORE_ARRIVAL or awaits_answer(visit, work) or any(
-                work.faults_of(one) for one in work.tickets_of(job)):
+                work.faults_of(one) or work.reports_of(one) for one in work.tickets_of(job)):
             continue
         until = round_up(now + policy.service.needed_minutes * MINUTE, watch.STEP)
         set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)

@@ -43,6 +43,9 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[
 Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35)]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200,
+                                        pattern=r"^[^\x00-\x1f\x7f]+$")]
+
 
 class ApiModel(BaseModel):
     model_config = ConfigDict(extra="ignore")
@@ -101,15 +104,21 @@ class Ticket(ApiModel):
     state: TicketState
     severity: Severity
     cause: str = Field(description="What is wrong, in plain words.", examples=["The heat pump is overheating"])
-    cause_key: str = Field(description="The rule that found it.", examples=["overheating"])
+    cause_key: str = Field(description="The rule that found it; `reported`: a person did.", examples=["overheating"])
+    reported: list[str] = Field(description="What people have said is wrong, each in their words.",
+                                examples=[["No hot water since this morning"]])
+    opened_by: str | None = Field(description="The person who did; null: a device's alarm, or an outage.",
+                                  examples=["agent Dana"])
     skill: str = Field(description="What the provider must be able to do.", examples=["heatpump"])
     round: int = Field(description="2 when the fault came back before the ticket was closed, and so on.", examples=[1])
     site_id: str
     site_name: str = Field(examples=["Lindenweg 4"])
     customer_id: str
     customer_name: str = Field(examples=["Alice Brunner"])
-    device_id: str | None = Field(description="null: it is about an outage.")
+    device_id: str | None = Field(description="null: it is about an outage, or a `subject`.")
     device_name: str | None = Field(examples=["Heat pump in the cellar"])
+    subject: str | None = Field(description="The skill that is needed, when a person reported it and named no device: "
+                                            "the site has one open ticket for each.", examples=["heating"])
     outage_id: str | None = Field(description="The outage that it is about: one ticket for all of its homes.")
     area_name: str | None = Field(description="Where that is; the ticket's site is the first home that went dark.")
     provider_id: str | None
@@ -126,6 +135,12 @@ class Ticket(ApiModel):
     price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
     price_answered_at: Time | None
     closed_at: Time | None
+
+
+class ReportedTicket(Ticket):
+    """The ticket that took a person's report on."""
+
+    joined: bool = Field(description="true: it was there already.")
 
 
 class Entry(ApiModel):
@@ -231,6 +246,13 @@ class Callback(ApiModel):
     ticket_id: str | None = Field(description="That it started, or joined.")
     outage_id: str | None = Field(description="That answered it, or may be the reason.")
     closed_at: Time | None
+
+
+class Slot(ApiModel):
+    """A time in which somebody can be rung."""
+
+    ring_from: Time
+    ring_until: Time
 
 
 class Device(ApiModel):

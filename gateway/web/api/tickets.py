@@ -3,13 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 
 from gateway.model import MINUTE, HoldReason, Instant, Severity, SlaClock, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
 from gateway.store.contexts import sla
-from gateway.store.views import api_lists
+from gateway.store.views import api_lists, reports
 from gateway.tickets.actions import (
     AcknowledgePage,
     AgreeToPrice,
@@ -20,18 +21,31 @@ from gateway.tickets.actions import (
     HoldTicket,
     MergeTickets,
     OfferTo,
+    OpenTicket,
     ResolveTicket,
     UnmergeTicket,
 )
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
-from gateway.web.api.models import GivenTime, Id, Words
+from gateway.web.api.models import GivenTime, Id, Line, Words
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
+
+
+class ReportBody(BaseModel):
+    site_id: Id = Field(examples=["lindenweg-4"])
+    device_id: Id | None = Field(None, description="null: it is no device's, or nobody knows which.")
+    cause: Line = Field(description="What is wrong, in the words of whoever says so. Customer and provider read them.",
+                        examples=["No hot water since this morning"])
+    skill: Id = Field(description="That a provider needs for it: one that a provider has, or a profile names.",
+                      examples=["heating"])
+    severity: Severity = Field(Severity.MINOR, description="How serious it is.")
+    note: Words | None = Field(None, description="Goes into the timeline; the customer does not read it.",
+                               examples=["Rang at noon; a baby in the house"])
 
 
 class OfferBody(BaseModel):
@@ -97,6 +111,28 @@ def list_tickets(gw: Gw, now: Now, query: Annotated[filters.Tickets, Query()]) -
         clocks = sla.of_tickets(session, [row[0].id for row in page.rows])
     return models.TicketPage(items=[_ticket(row, clocks.get(row[0].id, []), gw.sla, now) for row in page.rows],
                              next=page.next)
+
+
+def check_report(gw: Gw, report: OpenTicket, *within: str) -> None:
+    """422 when it names what nobody knows; `within`: where in the body it stands."""
+    profile_skills = {skill for profile in gw.profiles.values() for skill in profile.skills}
+    with gw.store.read() as session:
+        wrong = list(reports.report_errors(session, report, profile_skills))
+    if wrong:
+        raise RequestValidationError([{"loc": ("body", *within, field), "msg": what} for field, what in wrong])
+
+
+@router.post("", summary="Open a ticket for what a person reports", status_code=201, responses=responses(404, 409))
+def open_ticket(by: By, body: ReportBody) -> models.ReportedTicket:
+    """A provider is asked, and the customer is told, as for a fault that a device reports. What is open already for the
+    device, or without one for the site and that skill, takes the report on: see `joined`. What was resolved a short
+    time ago is opened again. A second time within ten seconds it changes nothing."""
+    report = OpenTicket(body.site_id, body.cause, body.skill, body.severity, body.device_id, body.note or "")
+    check_report(by.gw, report)
+    by(report)
+    with by.gw.store.read() as session:
+        found = or_404(reports.reported(session, report, by.who), "ticket")
+    return models.ReportedTicket(**dict(_one(by.gw, found.ticket_id, by.now)), joined=found.joined)
 
 
 @router.get("/{ticket_id}", summary="One ticket", responses=responses(404))

@@ -210,7 +210,7 @@ providers:
                   "sites[1].customer: 'alise' — no such customer in this file; did you mean 'alice'?",
                   "devices[0].profile: 'heat-pmup' — did you mean 'heat-pump'?",
                   "devices[3].id: 'pump3' — expected an id of its own; devices[2] has it already",
-                  "providers[0].phone: '044 668 18 00' — expected an international telephone number",
+                  "providers[0].phone: '044 668 18 00' — has no international prefix, and the country is not known",
                   "providers[0].terittory: no such field — did you mean 'territory'?"):
         assert words in told
 

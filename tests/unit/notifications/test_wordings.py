@@ -100,6 +100,10 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
                               "number": "C-7F4QK2M9"}},
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.UNDELIVERABLE: {
+        "nothing but a telephone": DESK | {
+            "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
+            "telephones": "Erna Arber +41 44 668 18 01", "why": Reason(ReasonKind.TELEPHONE_ONLY)}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column('recipient_kind', sa.String(), nullable=False),
         sa.Column('recipient_id', sa.String(), nullable=False),
         sa.Column('critical', sa.Boolean(), nullable=False),
+        sa.Column('priority', sa.SmallInteger(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
         sa.Column('facts', sa.JSON(), nullable=False),
@@ -151,7 +152,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
-    op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_due', 'notification', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
@@ -311,6 +312,22 @@ def upgrade() -> None:
     op.create_index(op.f('ix_outage_ticket_id'), 'outage', ['ticket_id'], unique=False)
     op.create_index('outage_next', 'outage', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
     op.create_index('outage_open', 'outage', ['key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('person',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('locale', sa.String(), nullable=True),
+        sa.Column('needs', sa.JSON(), nullable=False),
+        sa.Column('needs_consent_on', sa.String(), nullable=True),
+        sa.Column('needs_review_on', sa.String(), nullable=True),
+        sa.Column('position', sa.Integer(), nullable=False),
+        sa.Column('listed', sa.Boolean(), nullable=False),
+        sa.Column('left_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_person_customer_id'), 'person', ['customer_id'], unique=False)
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -323,6 +340,8 @@ def upgrade() -> None:
         sa.Column('lon', sa.Float(), nullable=True),
         sa.Column('timezone', sa.String(), nullable=False),
         sa.Column('access', sa.String(), nullable=False),
+        sa.Column('household_since', sa.BigInteger(), nullable=True),
+        sa.Column('household_left_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.PrimaryKeyConstraint('id')
     )
@@ -433,6 +452,14 @@ def upgrade() -> None:
     )
     op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
     op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
+    op.create_table('person_site',
+        sa.Column('person_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['person_id'], ['person.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('person_id', 'site_id')
+    )
+    op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),
@@ -576,6 +603,9 @@ def upgrade() -> None:
         sa.Column('price_answered_at', sa.BigInteger(), nullable=True),
         sa.Column('merged_into', sa.String(), nullable=True),
         sa.Column('outage_id', sa.String(), nullable=True),
+        sa.Column('subject', sa.String(), nullable=True),
+        sa.Column('opened_by', sa.String(), nullable=True),
+        sa.Column('reported', sa.JSON(), server_default='[]', nullable=False),
         sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.ForeignKeyConstraint(['merged_into'], ['ticket.id']),
@@ -590,6 +620,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
     op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_subject_open', 'ticket', ['site_id', 'subject'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import Session, col
 
-from gateway.config import fleet_file as file
+from gateway.config import fleet_rows as file
 from gateway.config.fleet_file import BadFleet, Fleet
+from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.model import (
     DISPATCHER,
@@ -19,6 +20,7 @@ from gateway.model import (
     Device,
     DeviceState,
     Instant,
+    Person,
     Provider,
     Recipient,
     RecipientKind,
@@ -29,26 +31,18 @@ from gateway.model import (
     customer,
     emergency,
     on_call,
+    person,
     provider,
 )
-from gateway.model.row import table_of
 from gateway.store.chunks import chunks
+from gateway.store.fleet.people import save_people, save_person_sites
+from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert, write_links
+
+__all__ = ["Count", "contact_id", "providers_not_in", "save_dispatcher_contacts", "save_fleet"]
 
 REMOVED = "removed from the fleet file"
 
-_Values = dict[str, Any]
-_Key = tuple[Any, ...]
 Progress = Callable[[int], None]
-
-
-class Count(NamedTuple):
-    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts and area
-    memberships that the file no longer has."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    gone: int = 0
 
 
 def _no_progress(_rows: int) -> None:
@@ -62,14 +56,16 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     address of one that is not in the file, or was retired.
     """
     steps: list[tuple[str, Callable[[], Count]]] = [
-        ("areas", lambda: _upsert(session, Area, _areas(fleet.areas))),
-        ("customers", lambda: _upsert(session, Customer, [_customer(row) for row in fleet.customers])),
-        ("sites", lambda: _upsert(session, Site, list(_sites(fleet)))),
+        ("areas", lambda: upsert(session, Area, _areas(fleet.areas))),
+        ("customers", lambda: upsert(session, Customer, [_customer(row) for row in fleet.customers])),
+        ("sites", lambda: upsert(session, Site, list(_sites(fleet)))),
         ("site areas", lambda: _site_areas(session, fleet.sites)),
+        ("people", lambda: save_people(session, fleet, now)),
+        ("where people are", lambda: save_person_sites(session, fleet)),
         ("devices", lambda: _devices(session, fleet.devices)),
-        ("providers", lambda: _upsert(session, Provider, [_provider(row) for row in fleet.providers])),
-        ("technicians", lambda: _upsert(session, Technician, list(_technicians(fleet.providers)))),
-        ("contacts", lambda: _contacts(session, _owners(fleet), now)),
+        ("providers", lambda: upsert(session, Provider, [_provider(row) for row in fleet.providers])),
+        ("technicians", lambda: upsert(session, Technician, list(_technicians(fleet.providers)))),
+        ("contacts", lambda: _contacts(session, _owners(session, fleet), now)),
     ]
     counts = {}
     for name, step in steps:
@@ -94,8 +90,8 @@ def save_dispatcher_contacts(session: Session, settings: Settings, now: Instant)
     owners: dict[Recipient, list[file.Contact]] = {Recipient(kind, owner): [] for kind, owner in before}
     owners |= {emergency(number): [file.Contact(**contact)]
                for number, contact in enumerate(settings.service.emergency, 1)}
-    owners |= {on_call(name): [file.Contact(**contact) for contact in person.contacts]
-               for name, person in settings.on_call.people.items()}
+    owners |= {on_call(name): [file.Contact(**contact) for contact in colleague.contacts]
+               for name, colleague in settings.on_call.people.items()}
     return _contacts(session, {**owners, DISPATCHER: [file.Contact(**one) for one in settings.service.dispatcher]}, now)
 
 
@@ -104,10 +100,10 @@ def contact_id(owner: Recipient, channel: str, address: str) -> str:
     return "C-" + hashlib.sha256("\n".join((str(owner), channel, address)).encode()).hexdigest()[:16]
 
 
-def _areas(areas: Sequence[file.Area]) -> list[_Values]:
+def _areas(areas: Sequence[file.Area]) -> list[Values]:
     """Parents before children, because a child refers to its parent."""
     left = {area.id: area for area in areas}
-    rows: list[_Values] = []
+    rows: list[Values] = []
     while left:
         free = [area for area in left.values() if area.parent not in left]
         if not free:
@@ -118,13 +114,13 @@ def _areas(areas: Sequence[file.Area]) -> list[_Values]:
     return rows
 
 
-def _customer(row: file.Customer) -> _Values:
+def _customer(row: file.Customer) -> Values:
     quiet = row.quiet_hours or (None, None)
     return {"id": row.id, "name": row.name, "locale": row.locale, "timezone": row.timezone,
             "quiet_from": quiet[0], "quiet_until": quiet[1]}
 
 
-def _sites(fleet: Fleet) -> Iterator[_Values]:
+def _sites(fleet: Fleet) -> Iterator[Values]:
     customers = {customer.id: customer for customer in fleet.customers}
     for row in fleet.sites:
         owner = customers[row.customer]
@@ -132,14 +128,14 @@ def _sites(fleet: Fleet) -> Iterator[_Values]:
                "name": row.name or row.street or owner.name, "timezone": row.timezone or owner.timezone}
 
 
-def _provider(row: file.Provider) -> _Values:
+def _provider(row: file.Provider) -> Values:
     quiet = row.quiet_hours or (None, None)
     return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory", "quiet_hours"}) | {
         "territory": row.territory.model_dump(mode="json", exclude_defaults=True),
         "quiet_from": quiet[0], "quiet_until": quiet[1], "removed_at": None}
 
 
-def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
+def _technicians(providers: Iterable[file.Provider]) -> Iterator[Values]:
     for firm in providers:
         for row in firm.technicians:
             yield {"provider_id": firm.id, **row.model_dump(mode="json", exclude={"contacts"})}
@@ -160,8 +156,8 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
         raise BadFleet(taken)
     _release_keys(session, {str(row["id"]): row["key"] for row in rows})
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
-    count = _upsert(session, Device, rows)
-    _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
+    count = upsert(session, Device, rows)
+    insert_rows(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
     for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
@@ -188,23 +184,26 @@ def _release_keys(session: Session, keys: dict[str, Any]) -> None:
 
 
 def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
-    listed = {site.id for site in sites}
-    wanted = {(site.id, area) for site in sites for area in site.areas}
-    stored = {(site, area) for site, area in session.connection().execute(
-        select(col(SiteArea.site_id), col(SiteArea.area_id))) if site in listed}
-    for site, area in stored - wanted:
-        session.connection().execute(
-            delete(SiteArea).where(col(SiteArea.site_id) == site, col(SiteArea.area_id) == area))
-    _insert(session, SiteArea, [{"site_id": site, "area_id": area} for site, area in sorted(wanted - stored)])
-    return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
+    return write_links(session, SiteArea, {site.id for site in sites}, {(site.id, area) for site in sites
+                                                                  for area in site.areas})
 
 
-def _owners(fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
-    owners = {customer(row.id): row.contacts for row in fleet.customers}
+def _owners(session: Session, fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
+    """Everybody of the file, and who has left, who has none."""
+    left = session.connection().scalars(select(col(Person.id)).where(col(Person.left_at).is_not(None)))
+    owners: dict[Recipient, list[file.Contact]] = {person(one): [] for one in left}
+    for household in fleet.customers:
+        owners[customer(household.id)] = _with_numbers(household.contacts, household.phone)
+        owners |= {person(row.id): _with_numbers(row.contacts, row.phone) for row in household.people}
     for firm in fleet.providers:
         owners[provider(firm.id)] = firm.contacts
         owners |= {Recipient(RecipientKind.TECHNICIAN, row.id): row.contacts for row in firm.technicians}
     return owners
+
+
+def _with_numbers(contacts: Sequence[file.Contact], numbers: Iterable[str]) -> list[file.Contact]:
+    to_ring = (file.Contact(channel=PHONE, address=number) for number in numbers)
+    return [*contacts, *(one for one in to_ring if one not in contacts)]
 
 
 def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now: Instant) -> Count:
@@ -213,9 +212,10 @@ def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now
         "id": contact_id(owner, one.channel, one.address), "owner_kind": owner.kind, "owner_id": owner.id,
         "channel": one.channel, "address": one.address, "position": position}
         for owner, listed in owners.items() for position, one in enumerate(listed)}
-    stored = [row for row in _stored(session, Contact, ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why"))
+    columns = ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why")
+    stored = [row for row in stored_rows(session, Contact, columns)
               if Recipient(row["owner_kind"], row["owner_id"]) in owners]
-    count = _upsert(session, Contact, list(wanted.values()))
+    count = upsert(session, Contact, list(wanted.values()))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)
     gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
@@ -235,35 +235,3 @@ def _stop(session: Session, ids: list[str], at: Instant | None, why: str | None)
     for some in chunks(ids):
         session.connection().execute(
             update(Contact).where(col(Contact.id).in_(some)).values(stopped_at=at, stopped_why=why))
-
-
-def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Count:
-    """Adds and changes the rows of a table whose primary key is `id`; only the columns in `rows` are looked at."""
-    if not rows:
-        return Count()
-    stored = {row["id"]: row for row in _stored(session, table, tuple(rows[0]))}
-    new = [row for row in rows if row["id"] not in stored]
-    changed = [row for row in rows if row["id"] in stored and row != stored[row["id"]]]
-    _insert(session, table, new)
-    if changed:
-        columns = table_of(table).columns
-        statement = update(table).where(columns.id == bindparam("row_id")).values(
-            {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"})
-        session.connection().execute(statement, [
-            {"row_id": row["id"], **{f"new_{name}": value for name, value in row.items() if name != "id"}}
-            for row in changed])
-    return Count(len(new), len(changed), len(rows) - len(new) - len(changed))
-
-
-def _stored(session: Session, table: type[SQLModel], columns: tuple[str, ...]) -> list[_Values]:
-    found = table_of(table).columns
-    rows = session.connection().execute(select(*(found[name] for name in columns)))
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _insert(session: Session, table: type[SQLModel], rows: list[_Values]) -> None:
-    """Values for every column: a Core insert knows nothing of the model's defaults."""
-    if rows:
-        blank = {name: field.get_default(call_default_factory=True) for name, field in table.model_fields.items()
-                 if not field.is_required()}
-        session.connection().execute(insert(table), [{**blank, **row} for row in rows])

@@ -1,0 +1,112 @@
+"""Queries for households: who lives or helps at a site, how each is reached, and where messages to them go."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import BindParameter, bindparam
+from sqlmodel import Session, col, select
+
+from gateway.callbacks.telephones import Telephone, numbers_of, numbers_to_ring
+from gateway.model import (
+    RESIDENTS,
+    Contact,
+    Customer,
+    Person,
+    PersonSite,
+    Provider,
+    Recipient,
+    RecipientKind,
+    Site,
+    customer,
+    person,
+)
+
+Whose = tuple[Recipient, str | None]
+"""A recipient, and the site that it is about (None: any of theirs)."""
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_CUSTOMERS = select(Customer).where(col(Customer.id).in_(_IDS))
+_PROVIDERS = select(Provider).where(col(Provider.id).in_(_IDS))
+_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
+# only at sites that are still their household's: one that has gone to others tells them nothing more
+_PEOPLE = (select(Person, PersonSite.site_id).join(PersonSite, col(PersonSite.person_id) == Person.id)
+           .join(Site, (col(Site.id) == PersonSite.site_id) & (col(Site.customer_id) == Person.customer_id))
+           .where(col(Person.customer_id).in_(_IDS), col(Person.left_at).is_(None))
+           .order_by(col(Person.position), col(Person.id)))
+
+
+class Household(NamedTuple):
+    """Whoever lives or helps at a site of a customer, or at any, and how they are reached."""
+
+    customer: Customer
+    people: list[Person]  # in the household's order
+    contacts: list[Contact]  # the customer's and theirs, each owner's in their order, stopped ones too
+
+    @property
+    def telephones(self) -> list[Telephone]:
+        """The numbers to ring, the first to be rung first."""
+        return numbers_to_ring(self.customer, self.people, self.contacts)
+
+    @property
+    def residents(self) -> list[Person]:
+        """Those who are told what their household is told."""
+        return [one for one in self.people if one.role in RESIDENTS]
+
+    @property
+    def for_messages(self) -> list[Contact]:
+        """Where messages to the household go, in this order, on whatever channel: the customer's, then its residents'.
+        """
+        told = {customer(self.customer.id), *(person(one.id) for one in self.residents)}
+        return [one for one in self.contacts if one.owner in told]
+
+
+def households(session: Session, whose: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], Household]:
+    """(customer, site or None) → the household; a fixed number of queries however many there are."""
+    wanted = set(whose)
+    ids = sorted({customer_id for customer_id, _ in wanted})
+    if not ids:
+        return {}
+    customers = {row.id: row for row in session.exec(_CUSTOMERS, params={"ids": ids})}
+    at: defaultdict[tuple[str, str | None], dict[str, Person]] = defaultdict(dict)
+    for who, site_id in session.exec(_PEOPLE, params={"ids": ids}):
+        for key in ((who.customer_id, site_id), (who.customer_id, None)):
+            if key in wanted:
+                at[key][who.id] = who
+    contacts = contacts_of(session, {customer(one) for one in customers} | {
+        person(one) for people in at.values() for one in people})
+    return {key: Household(customers[key[0]], list(at[key].values()), [
+        contact for owner in (customer(key[0]), *map(person, at[key])) for contact in contacts[owner]])
+        for key in wanted if key[0] in customers}
+
+
+def household_at(session: Session, site: Site) -> Household:
+    """Who lives or helps there now."""
+    return households(session, [(site.customer_id, site.id)])[site.customer_id, site.id]
+
+
+def contacts_of(session: Session, owners: Collection[Recipient]) -> defaultdict[Recipient, list[Contact]]:
+    """Each owner's own, in their order, stopped ones too."""
+    found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
+    if owners:
+        for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
+            if contact.owner in owners:
+                found[contact.owner].append(contact)
+    return found
+
+
+def telephones(session: Session, whose: Collection[Whose]) -> Mapping[Whose, list[Telephone]]:
+    """The numbers to ring each of them, the first to be rung first; a firm's begin with the one of its office."""
+    homes = households(session, ((to.id, site) for to, site in whose if to.kind is RecipientKind.CUSTOMER))
+    others = {to for to, _ in whose if to.kind is not RecipientKind.CUSTOMER}
+    contacts = contacts_of(session, others)
+    firms = {row.id: row for row in session.exec(_PROVIDERS, params={"ids": [
+        one.id for one in others if one.kind is RecipientKind.PROVIDER]})} if others else {}
+    found: dict[Whose, list[Telephone]] = {}
+    for to, site in whose:
+        if to.kind is RecipientKind.CUSTOMER:
+            found[to, site] = homes[to.id, site].telephones if (to.id, site) in homes else []
+        else:
+            firm = firms.get(to.id) if to.kind is RecipientKind.PROVIDER else None
+            found[to, site] = numbers_of(firm.name if firm else "", firm.phone if firm else "", contacts[to])
+    return found

@@ -3,8 +3,10 @@
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
-from gateway.callbacks.open import call_facts, promise_call
+from gateway.callbacks.open import Wish, call_facts, promise_call, wish_call
+from gateway.callbacks.outcomes import plan_outcome
 from gateway.callbacks.replies import reply
+from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     DAY,
@@ -32,6 +34,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    OpenCallback,
     ReleaseCallback,
 )
 from gateway.tickets.context import ActionContext, Policy, SiteWork
@@ -71,6 +74,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who))
             settle_promises(promises, now)
         case FinishCallback(note=note, outcome=outcome):
+            plan_outcome(act, callback, work, policy, who, now)
             move(callback, Action.FINISH, now)
             settle_promises(promises, now)
             callback.note, callback.outcome, callback.agent = note, outcome, str(who)
@@ -89,6 +93,14 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
         _show_who_comes(callback, context, policy, who, now)
     elif callback.state not in OPEN:
         end_call(callback, work, now)
+
+
+def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
+    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk."""
+    if act.ring_from is not None:
+        check_slot(act.ring_from, policy.service, now)
+    return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,
+                          who=who), work, policy, now)
 
 
 def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:

@@ -52,7 +52,7 @@ from gateway.notifications.decide import (
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import MessageRenderer
 from gateway.notifications.template_values import Signature, facts_of, reader_of
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
     Failure,
     is_call_for_help,
@@ -71,9 +71,10 @@ from gateway.tickets.sla.follow import restart_update
 from gateway.tickets.sla.policy import SlaPolicies
 
 AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
+KEPT_FREE = {Priority.WAITED_FOR: 4, Priority.CRITICAL: 8, Priority.ORDINARY: 8}  # of these, for more urgent ones only
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
-ENOUGH_S = 30.0  # then no more are begun, so that the caller gets to stop
+ENOUGH_S = 30.0  # then the caller gets to look at the clock
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
@@ -148,11 +149,12 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
     under_way = gw.attempts_in_progress.take()
     try:
         while not gw.attempts_in_progress.stopping:
-            passed = monotonic() - began
             _record_finished(gw, under_way)
             _give_back(gw, now)
-            free = AT_ONCE - len(under_way) if passed < ENOUGH_S else 0
-            claimed, begun = _begin(gw, free, now + int(passed * SECOND)) if free else (0, [])
+            passed = monotonic() - began
+            if passed > ENOUGH_S:  # what is under way is for the next call: to wait for it here would hold up a page
+                break
+            claimed, begun = _begin(gw, AT_ONCE - len(under_way), now + int(passed * SECOND))
             looked += claimed
             for hand_over in begun:
                 under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
@@ -203,7 +205,7 @@ def _give_back(gw: DeliveryContext, now: Instant) -> None:
 def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[StartedAttempt]]:
     """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
     with gw.store.read() as session:
-        if not outbox.anything_due(session, now):
+        if not outbox.anything_due(session, now, [one for one in Priority if limit > KEPT_FREE.get(one, 0)]):
             return 0, []
     if file_descriptors.exhausted():  # nothing can be sent: no try is begun, so that none is used up
         _log.error("no descriptor is left: nothing is sent until one is")
@@ -222,7 +224,7 @@ def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[i
     failures: list[Failure] = []
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
-        rows = outbox.claim(session, now, limit, lease)
+        rows = outbox.claim(session, now, limit, lease, KEPT_FREE)
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
         outbox.close_undeliverable(session, contexts.values(), now)

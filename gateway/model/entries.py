@@ -88,6 +88,7 @@ class EntryKind(StrEnum):
     CALLBACK_CLAIMED = "callback_claimed"
     CALLBACK_RELEASED = "callback_released"
     CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
     NUMBER_SEEN = "number_seen"
     NUMBER_DIALLED = "number_dialled"
@@ -135,6 +136,9 @@ class EntryKind(StrEnum):
     MAYBE_TOLD = "maybe_told"
     COULD_NOT_TELL = "could_not_tell"
 
+
+LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
+"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
@@ -198,6 +202,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_EXPIRED: ("tries",),
     EntryKind.NUMBER_SEEN: ("people",),
     EntryKind.NUMBER_DIALLED: ("people",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

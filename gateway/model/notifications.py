@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlalchemy import JSON, BigInteger, Column, Index, SmallInteger, text
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -70,7 +70,7 @@ class Notification(Row, table=True):
     __table_args__ = (
         Index("notification_once", "subject_id", "topic", "occurrence", "recipient_kind", "recipient_id", unique=True),
         Index("notification_to", "recipient_id", "subject_id"),
-        Index("notification_due", "due_at", sqlite_where=text("due_at IS NOT NULL"),
+        Index("notification_due", "priority", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
         Index("notification_listed", "list_id", sqlite_where=text("list_id IS NOT NULL"),
               postgresql_where=text("list_id IS NOT NULL")),
@@ -83,6 +83,7 @@ class Notification(Row, table=True):
     recipient_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     recipient_id: str = ""
     critical: bool = False  # passes quiet hours
+    priority: int = Field(sa_type=SmallInteger)  # a Priority of gateway/notifications/topics.py: which leaves first
     state: NotificationState = Field(default=NotificationState.QUEUED, sa_type=stored(NotificationState))
     link_id: str | None = None  # the link the message carries
     # facts when it was written; each topic's keys are in gateway/notifications/stored_facts.py

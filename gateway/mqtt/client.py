@@ -77,14 +77,17 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
             return
 
 
-def wait_for(sock: Any, reading: bool, writing: bool, seconds: float) -> bool:
+def wait_for(sock: Any, reading: bool, writing: bool, seconds: float, or_read: Any = None) -> bool:
     """Waits until there is something to read or room to write, at most `seconds`; returns whether to try writing.
+    `or_read`: another socket, at which something to read is waited for too.
 
     By poll: select takes no descriptor above 1023, so a thousand visitors of the web would cost us the broker.
     """
     poll = select.poll()
     if reading or writing:  # else one that has hung up would wake us again and again
         poll.register(sock, (select.POLLIN if reading else 0) | (select.POLLOUT if writing else 0))
+    if or_read is not None:
+        poll.register(or_read, select.POLLIN)
     return any(what & ~select.POLLIN for _, what in poll.poll(seconds * 1000))
 
 

@@ -1,6 +1,7 @@
 """The MQTT listener: one thread that reads messages, commits them as a batch, and only then acknowledges them.
 
-One thread, because two that share Python's lock spent three times as long handing it to each other (measured).
+One thread, because two that share Python's lock spent three times as long handing it to each other (measured). All of
+it is one story: whatever ends a connection decides what may be acknowledged on the next.
 """
 
 import secrets
@@ -23,6 +24,7 @@ from gateway.mqtt.client import KEEPALIVE, connect_options, make_client, send_ac
 from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
 from gateway.mqtt.listener_report import ListenerReport, build_report, filters_to_subscribe, record_listening
+from gateway.mqtt.press_connection import PressConnection
 from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable
@@ -84,6 +86,7 @@ class Listener:
         self._followed_at = self._reordered_at = 0.0
         self._report = ListenerReport()
         self._commands = CommandPublisher(gw)
+        self._presses = PressConnection(gw)
         self._subscriptions = Subscriptions(self._mqtt.share)
         self._host_messages = HostMessages(gw)
         self._problem = "not connected to the broker yet"  # for anybody: no host, no port, no driver's words
@@ -171,6 +174,7 @@ class Listener:
                 self._stop.wait(1)
         with suppress(DatabaseUnavailable, Conflict):
             self._host_messages.goodbye(self._client, self._now())
+        self._presses.close()
         with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
             self._client.disconnect()
             self._client.loop_write()
@@ -205,8 +209,10 @@ class Listener:
             self._wait(reading=not full)
         if not self._queue:
             self._waiting_since = time.monotonic()
+        self._commit_presses()
         self._read()
         if self._queue and not self._pausing:
+            self._commit_presses()
             self._commit()
         self._do_upkeep()
 
@@ -216,7 +222,8 @@ class Listener:
 
     def _wait(self, reading: bool) -> None:
         """Until there is something to read or it is time to look at the clock."""
-        if wait_for(self._client.socket(), reading, self._client.want_write(), LOOK):
+        if wait_for(self._client.socket(), reading, self._client.want_write(), LOOK,
+                    None if self._pausing else self._presses.socket):
             self._client.loop_write()
 
     def _read(self) -> None:
@@ -229,11 +236,17 @@ class Listener:
             if len(queue) == count:  # would block, or was something other than a message
                 return
 
+    def _commit_presses(self) -> None:
+        """Those that came by their own connection are answered before anything else is looked at."""
+        if not self._pausing and self._presses.process(self._now):
+            self._commands.send(self._client, self._now())
+
     def _commit(self) -> None:
         batch = self._queue[:BATCH]
+        messages = [waiting.message for waiting in batch]
         started = time.perf_counter()
         try:
-            receive_all(self._gw, [waiting.message for waiting in batch], self._now())
+            receive_all(self._gw, self._presses.without_seen(messages), self._now())
         except Exception as error:  # no message's fault, or it would lie in the dead letters
             self._retry_at = time.monotonic() + RETRY
             away = isinstance(error, DatabaseUnavailable | Conflict)
@@ -244,6 +257,7 @@ class Listener:
         if self._retry_at:
             self._retry_at, self._problem = 0, "" if self._since is not None else self._problem
         metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
+        self._presses.stored(messages)
         del self._queue[:BATCH]
         self._waiting_since = time.monotonic()
         send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
@@ -254,6 +268,7 @@ class Listener:
         if self._client.is_connected():
             self._subscribe()
         if self._since is not None:
+            self._presses.keep_up()
             self._host_messages.publish_due(self._client, self._now())
             self._commands.send(self._client, self._now())
         if self._client.want_write():

@@ -8,12 +8,13 @@ from gateway.notifications.topics import TOPICS, TopicName
 
 
 def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subject, occurrence: str | int,
-            now: Instant, *, facts: dict[str, Any], severity: str = "", link_id: str | None = None,
-            heard_at: Instant | None = None) -> Notification:
+            now: Instant, *, facts: dict[str, Any], severity: str = "", call_for_help: bool = False,
+            needs: bool = False, link_id: str | None = None, heard_at: Instant | None = None) -> Notification:
     """An outbox row, due at once; gateway/notifications/decide.py decides whether, when and where it really goes.
 
     `occurrence`: what makes it another message than the last on the same subject: a round, an offer's id. `severity`:
-    of the ticket that it is about. Raises ValueError for what the topic's entry in the registry does not allow.
+    of the ticket that it is about. `call_for_help`: it is about one. `needs`: of a home that comes before its equals.
+    Raises ValueError for what the topic's entry in the registry does not allow.
     """
     rules = TOPICS[topic]
     if to.kind not in rules.audience:
@@ -27,5 +28,6 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
     return Notification(
         id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
         recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(subject.kind, severity),
+        priority=rules.priority(subject.kind, severity, call_for_help, needs),
         link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,
     )

@@ -3,7 +3,7 @@ because a topic is read together with its rule."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 from gateway.config.quotas import TRIES_CRITICAL
@@ -138,6 +138,19 @@ class Urgency(StrEnum):
     """When somebody pressed the button and waits for it."""
 
 
+class Priority(IntEnum):
+    """Which of the due messages leaves first. Slow servers never hold all places: see gateway/flow/deliver.py."""
+
+    CALL_FOR_HELP = 0
+    """Somebody called for help: pages of it, and what whoever pressed is told."""
+    WAITED_FOR = 1
+    """Somebody on call is paged, or somebody who pressed a button waits for the answer."""
+    CRITICAL = 2
+    """It is critical."""
+    ORDINARY = 3
+    """All others."""
+
+
 ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], Reason | None]  # the reason; None: worth saying
 CannotWait = Callable[[Notification, NotificationContext, Instant], bool]  # the instant: when their quiet hours end
 
@@ -189,6 +202,16 @@ class Topic:
                 return subject == SubjectKind.CALLBACK
             case Urgency.ORDINARY:
                 return False
+
+    def priority(self, subject: SubjectKind, severity: str = "", call_for_help: bool = False, needs: bool = False
+                 ) -> Priority:
+        """For a message about `subject`; `needs`: of a home that comes before its equals, and after whoever waits."""
+        if call_for_help or self.name is TopicName.EMERGENCY_PRESS:
+            return Priority.CALL_FOR_HELP
+        if self.facts is stored_facts.PageFacts or subject == SubjectKind.CALLBACK:
+            return Priority.WAITED_FOR
+        found = Priority.CRITICAL if self.is_critical(subject, severity) else Priority.ORDINARY
+        return Priority(found - 1) if needs else found
 
 
 _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, text
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal, or_, text, union_all
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -47,7 +47,7 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
-from gateway.notifications.topics import SLA_TOPICS, TopicName
+from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
@@ -63,8 +63,13 @@ Row = TypeVar("Row", bound=SQLModel)
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_ANYTHING_DUE = select(Notification.id).where(col(Notification.due_at) <= _NOW).limit(1)
-_DUE = (select(Notification).where(col(Notification.due_at) <= _NOW).order_by(col(Notification.due_at)).limit(_LIMIT)
+_PRIORITY: BindParameter[Any] = bindparam("priority")
+# asked whether any row is due, PostgreSQL reads the finished ones until it meets one (measured)
+_FIRST_DUE = union_all(*(
+    columns_of(literal(int(one)), func.min(Notification.due_at))
+    .where(col(Notification.priority) == one, col(Notification.due_at).is_not(None)) for one in Priority))
+_DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(Notification.due_at) <= _NOW)
+        .order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
@@ -93,14 +98,22 @@ def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Att
     return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
 
 
-def anything_due(session: Session, now: Instant) -> bool:
+def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:
     """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    return session.connection().scalar(_ANYTHING_DUE, {"now": now}) is not None
+    asked = set(priorities)
+    return any(first is not None and first <= now and priority in asked
+               for priority, first in session.connection().execute(_FIRST_DUE))
 
 
-def claim(session: Session, now: Instant, limit: int, lease: str) -> list[Notification]:
-    """Takes up to `limit` due notifications for the holder of `lease`; one whose holder died comes back after LEASE."""
-    due = list(session.exec(_DUE, params={"now": now, "limit": limit}))
+def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Mapping[Priority, int] | None = None
+          ) -> list[Notification]:
+    """Takes up to `limit` due notifications for the holder of `lease`, the most urgent first; one whose holder died
+    comes back after LEASE. `kept_free`: of `limit`, how many are for more urgent ones only."""
+    due: list[Notification] = []
+    for priority in Priority:  # one statement each: there the index has them in order, whatever else waits
+        room = limit - (kept_free or {}).get(priority, 0) - len(due)
+        if room > 0:
+            due += session.exec(_DUE, params={"now": now, "limit": room, "priority": priority})
     for row in due:
         move(row, Action.CLAIM, now, due_at=now + LEASE)
         row.lease = lease

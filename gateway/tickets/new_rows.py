@@ -86,4 +86,5 @@ def notify(policy: Policy, to: Recipient, topic: TopicName, subject: SubjectRow,
     """An outbox row: due at once; decide.py decides whether, when and where it really goes."""
     severity = subject.severity if isinstance(subject, Ticket) else ""
     return compose(policy.new_id("N"), to, topic, subject_of(subject), occurrence, now, facts=facts, severity=severity,
-                   link_id=link_id, heard_at=heard_at)
+                   call_for_help=isinstance(subject, Callback) and subject.emergency, link_id=link_id,
+                   heard_at=heard_at)

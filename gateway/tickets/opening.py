@@ -20,6 +20,7 @@ from gateway.model import (
 )
 from gateway.model.plan import NoSuch
 from gateway.model.tickets import REPORTED
+from gateway.notifications.catalogue import FALLBACK
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import OpenTicket
 from gateway.tickets.alarms import remote_fix
@@ -143,7 +144,7 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
         return ticket
     ticket = Ticket(id=policy.new_id("T"), site_id=work.site.id, customer_id=work.customer.id, opened_at=now,
                     device_id=report.device_id, subject=report.skill if device is None else None, opened_by=str(who),
-                    cause_key=REPORTED, cause=report.cause, reported=[report.cause], skill=report.skill,
+                    cause_key=REPORTED, cause=cause[FALLBACK], reported=[cause[FALLBACK]], skill=report.skill,
                     severity=report.severity)
     if device is not None:
         ticket.cover, ticket.price = cover_at(device, work.site.timezone, now)
@@ -160,19 +161,19 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
 def _join_reported(report: OpenTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant
                    ) -> None:
     """Somebody says it again, or says more: whoever comes hears what is new."""
-    said = [words.casefold() for words in work.reports_of(ticket)]
-    is_new = report.cause.casefold() not in said
+    cause = in_their_words(report.cause)
+    is_new = cause[FALLBACK].casefold() not in map(str.casefold, work.reports_of(ticket))
     if is_new:
-        ticket.reported = [*ticket.reported, report.cause]
+        ticket.reported = [*ticket.reported, cause[FALLBACK]]
     worse = report.severity.rank > ticket.severity.rank
     if worse:
         ticket.severity = report.severity
     end_question(ticket, work)
-    words: dict[str, Any] = {"cause": in_their_words(report.cause), "note": report.note}
+    words: dict[str, Any] = {"cause": cause, "note": report.note}
     if ticket.state is TicketState.RESOLVED:
         skills = [report.skill, *(alarm.skill for alarm in work.faults_of(ticket))]
         again = entry(ticket, now, EntryKind.REOPENED_BY_PERSON, who=who, **words)
-        reopen(ticket, skills, again, work, policy, now, reported=True, cause=words["cause"])
+        reopen(ticket, skills, again, work, policy, now, reported=True, cause=cause)
         return
     work.draft.add(entry(ticket, now, EntryKind.PERSON_REPORTED, who=who, **words))
     job = hold_for_yes(ticket, report.skill, work, policy, now) or job_for(ticket, report.skill, work, policy, now)

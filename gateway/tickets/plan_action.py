@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from gateway.callbacks.handle import plan_callback
+from gateway.callbacks.handle import plan_callback, plan_open_callback
 from gateway.model import (
     Actor,
     ActorKind,
@@ -48,12 +48,14 @@ from gateway.tickets.actions import (
     MergeTickets,
     OfferAct,
     OfferTo,
+    OpenCallback,
     OpenTicket,
     ProposeWindow,
     ReportDelay,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
+    SiteAct,
     TicketAct,
     UnmergeTicket,
     VisitAct,
@@ -102,6 +104,8 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _plan_visit_act(act, _the(context.visit), context, policy, who, now)
         case TicketAct():
             _plan_ticket_act(act, _the(context.ticket), context, policy, who, now)
+        case OpenCallback():
+            plan_open_callback(act, work, policy, who, now)
         case OpenTicket():
             open_or_join(act, work, policy, who, now)
         case CallbackAct():
@@ -110,7 +114,7 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AcknowledgePage():
             _acknowledge_page(context, policy, who, now)
-    if who.kind is ActorKind.AGENT and not isinstance(act, OpenTicket):  # whoever reports it again waits for an answer
+    if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct):  # whoever reports it again waits for an answer
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)
 

@@ -1,6 +1,7 @@
 """Workers at the outbox that die, are slow or are several: nobody is told twice, and what is not known is said."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -8,10 +9,11 @@ from sqlalchemy import event
 from sqlmodel import Session, select
 
 from gateway.config.fleet_file import Fleet
-from gateway.flow.deliver import deliver
-from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer
+from gateway.flow.deliver import AT_ONCE, KEPT_FREE, deliver
+from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer, emergency
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
+from gateway.notifications.topics import Priority
 from gateway.store import Store, outbox
 from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver, settings, ticket
 from tests.fixtures import servers
@@ -102,6 +104,82 @@ def test_a_slow_channel_holds_up_nobody_else(office: DeliveryDriver, webhook_ser
     webhook_server.wait(1, 5)
     release.set()
     worker.join(10)
+
+
+def test_slow_letters_never_hold_all_places(crowd: DeliveryDriver) -> None:
+    """Forty letters go to a server that does not answer. Pages leave all the same, and after many a call for help."""
+    release, held = threading.Event(), []
+
+    def stuck(address: str, message: Message, ref: str) -> Outcome:
+        held.append(address)
+        release.wait(20)
+        return Sent(ref)
+
+    crowd.channels["paper"] = Channel("paper", "short", stuck)
+    worker = threading.Thread(target=deliver, args=(crowd, NOON))
+    worker.start()
+    servers.wait_until(lambda: len(held) == AT_ONCE - KEPT_FREE[Priority.ORDINARY], what="as many letters as may be")
+    for number, priority in enumerate((3, 2, 1, 1, 1, 1, 1)):
+        _tell_somebody_new(crowd, number, priority)
+    servers.wait_until(lambda: len(held) == AT_ONCE - KEPT_FREE[Priority.WAITED_FOR], what="as many pages as may be")
+    assert held[24:] == ["priority 1"] * 4
+    _tell_somebody_new(crowd, 7, 0)
+    servers.wait_until(lambda: len(held) == 29, what="the call for help")
+    assert held[28] == "priority 0"
+    release.set()
+    worker.join(20)
+    assert len(set(held)) == 40 + 4
+
+
+def _tell_somebody_new(crowd: DeliveryDriver, number: int, priority: int) -> None:
+    crowd.write(Customer(id=f"late-{number}", name="X"), Contact(
+        id=f"k-late-{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"late-{number}", channel="paper",
+        address=f"priority {priority}"))
+    crowd.tell("test", f"late-{number}", customer(f"late-{number}"), priority=priority)
+
+
+def test_a_page_is_begun_while_others_are_waited_for_since_long(crowd: DeliveryDriver, monkeypatch: pytest.MonkeyPatch
+                                                                ) -> None:
+    """What one call may take is over, and the letters are still stuck: the next call begins without awaiting them."""
+    release = threading.Event()
+
+    def stuck(address: str, message: Message, ref: str) -> Outcome:
+        release.wait(20)
+        return Sent(ref)
+
+    crowd.channels["paper"] = Channel("paper", "short", stuck)
+    monkeypatch.setattr("gateway.flow.deliver.ENOUGH_S", 0.1)
+    assert crowd.deliver() == AT_ONCE - KEPT_FREE[Priority.ORDINARY]
+    assert len(crowd.attempts_in_progress.tries) == AT_ONCE - KEPT_FREE[Priority.ORDINARY]
+    release.set()
+    while crowd.deliver():
+        pass
+    assert len(crowd.attempts_in_progress.tries) == 0
+
+
+@pytest.mark.slow
+def test_a_mail_server_that_takes_ten_seconds_does_not_hold_up_a_page(
+    office: DeliveryDriver, smtp_server: servers.SmtpServer,
+) -> None:
+    smtp_server.delay = 10
+    with office.store.write() as session:
+        for number in range(60):
+            session.add(Customer(id=f"c{number}", name=f"Customer {number}"))
+            session.add(Contact(id=f"k{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"c{number}",
+                                channel="email", address=f"c{number}@example.com"))
+            session.add(note(f"N-{number}", "test", 1, NOON, customer(f"c{number}")))
+        session.add(Contact(id="k-night", owner_kind=RecipientKind.EMERGENCY, owner_id="1", channel="email",
+                            address="night@example.com"))
+    worker = threading.Thread(target=deliver, args=(office, NOON))
+    worker.start()
+    smtp_server.wait(AT_ONCE - KEPT_FREE[Priority.ORDINARY])
+    began = time.time()
+    office.tell("test", "page", emergency(1), priority=Priority.WAITED_FOR)
+    servers.wait_until(lambda: any("night@example.com" in mail.to for mail in smtp_server.mails), what="the page")
+    [page] = [mail for mail in smtp_server.mails if "night@example.com" in mail.to]
+    office.attempts_in_progress.stopping = True
+    worker.join(20)
+    assert page.at - began < 5
 
 
 @pytest.fixture

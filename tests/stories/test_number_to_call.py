@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -33,7 +34,7 @@ ALICE = "+41791234567"
 BRIDGE = "tel:+41445550000,,{pin}#"
 
 
-def town(store: Store, **service: object) -> WebStory:
+def town(store: Store, **service: Any) -> WebStory:
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 555 11 11", **service)))
     there.base = serve(there.gw, there.clock, lambda: there.health)
     return there
@@ -82,22 +83,27 @@ def test_a_technician_sees_the_number_only_while_the_visit_is_under_way(there: W
     ticket, visit, page = coming(there)
     assert "once you have set out" in read(web.get(page))
     refused = web.post(page, data={"act": "show_number"})
-    assert refused.status_code == 409 and not has_number(refused)
+    assert refused.status_code == 409
+    assert not has_number(refused)
     for act in (Depart(visit.id, 20), Arrive(visit.id)):
         there.act(act, KARIN)
         before = web.get(page)
-        assert "Show the number" in read(before) and not has_number(before)
+        assert "Show the number" in read(before)
+        assert not has_number(before)
         shown = web.post(page, data={"act": "show_number"})
-        assert f'href="tel:{ALICE}"' in shown.text and "Alice Keller +41 79 123 45 67" in read(shown)
+        assert f'href="tel:{ALICE}"' in shown.text
+        assert "Alice Keller +41 79 123 45 67" in read(shown)
         assert not has_number(web.get(page))  # loaded again it is gone
         there.now += 15 * MINUTE
     assert looks(there, ticket) == [(KARIN, "Alice Keller")] * 2
     there.act(Finish(visit.id, "A valve was stuck"), KARIN)
     after = web.get(page)
-    assert not has_number(after) and "Show the number" not in after.text
+    assert not has_number(after)
+    assert "Show the number" not in after.text
     assert web.post(page, data={"act": "show_number"}).status_code == 409
     there.now += DAY
-    assert not has_number(web.get(page)) and web.post(page, data={"act": "show_number"}).status_code == 404
+    assert not has_number(web.get(page))
+    assert web.post(page, data={"act": "show_number"}).status_code == 404
 
 
 def test_the_same_person_within_ten_minutes_looks_once(there: WebStory, web: httpx.Client) -> None:
@@ -133,8 +139,8 @@ def test_only_those_who_live_there_are_shown_to_a_technician(there: WebStory, we
     there.add(Person(id="nina", customer_id="alice", name="Nina Arber", role=PersonRole.HELPER),
               Person(id="otto", customer_id="alice", name="Otto Keller", role=PersonRole.TENANT))
     for key, number in (("nina", "+41791111111"), ("otto", "+41442222222")):
-        there.add(PersonSite(person_id=key, site_id="alice-home"),
-                  Contact(id=f"N-{key}", owner_kind=RecipientKind.PERSON, owner_id=key, channel="phone", address=number))
+        there.add(PersonSite(person_id=key, site_id="alice-home"), Contact(
+            id=f"N-{key}", owner_kind=RecipientKind.PERSON, owner_id=key, channel="phone", address=number))
     ticket, visit, page = coming(there)
     there.act(Depart(visit.id, 20), KARIN)
     shown = web.post(page, data={"act": "show_number"}).text
@@ -148,10 +154,12 @@ def test_only_those_who_live_there_are_shown_to_a_technician(there: WebStory, we
 def test_a_technician_rings_through_the_bridge_and_never_sees_the_number(bridged: WebStory) -> None:
     ticket, visit, page = coming(bridged)
     with bridged.client() as web, bridged.client(bridged.key("bridge")) as bridge:
-        assert visit.call_pin is not None and re.fullmatch("[0-9]{6}", visit.call_pin)
+        assert visit.call_pin is not None
+        assert re.fullmatch("[0-9]{6}", visit.call_pin)
         for _ in range(2):
             shown = web.get(page)
-            assert f'href="tel:+41445550000,,{visit.call_pin}%23"' in shown.text and not has_number(shown)
+            assert f'href="tel:+41445550000,,{visit.call_pin}%23"' in shown.text
+            assert not has_number(shown)
             assert f"PIN {visit.call_pin[:3]} {visit.call_pin[3:]}" in read(shown)
             answer = bridge.post("/api/v1/bridge", json={"pin": visit.call_pin})
             assert answer.json() == {"number": ALICE, "name": "Alice Keller", "language": "en"}
@@ -160,12 +168,13 @@ def test_a_technician_rings_through_the_bridge_and_never_sees_the_number(bridged
         assert looks(bridged, ticket, EntryKind.NUMBER_DIALLED) == [(KARIN, "Alice Keller")] * 2
         bridged.act(Finish(visit.id, "A valve was stuck"), KARIN)
         over = web.get(page)
-        assert visit.call_pin not in over.text and not has_number(over)
+        assert visit.call_pin not in over.text
+        assert not has_number(over)
         assert bridge.post("/api/v1/bridge", json={"pin": visit.call_pin}).status_code == 404
 
 
 def test_the_bridge_connects_from_an_hour_before_the_window(bridged: WebStory) -> None:
-    ticket, visit, page = coming(bridged)
+    _ticket, visit, page = coming(bridged)
     bridged.change(visit, window_from=bridged.now + 3 * HOUR, window_until=bridged.now + 5 * HOUR)
     pin = {"pin": visit.call_pin}
     with bridged.client() as web, bridged.client(bridged.key("bridge")) as bridge:
@@ -173,7 +182,8 @@ def test_the_bridge_connects_from_an_hour_before_the_window(bridged: WebStory) -
         assert str(visit.call_pin) not in web.get(page).text
         early = bridge.post("/api/v1/bridge", json=pin)
         unknown = bridge.post("/api/v1/bridge", json={"pin": f"{(int(visit.call_pin or 0) + 1) % 10**6:06}"})
-        assert early.status_code == unknown.status_code == 404 and early.json() == unknown.json()
+        assert early.status_code == unknown.status_code == 404
+        assert early.json() == unknown.json()
         bridged.now += 2 * HOUR
         assert bridge.post("/api/v1/bridge", json=pin).json()["number"] == ALICE
         assert "Call the customer" in read(web.get(page))
@@ -203,7 +213,8 @@ def test_guessing_a_pin_is_hopeless(bridged: WebStory) -> None:
 
         assert guess(7) == [404] * 5 + [429] * 2
         locked = bridge.post("/api/v1/bridge", json=right)
-        assert locked.status_code == 429 and locked.headers["retry-after"] == "60"
+        assert locked.status_code == 429
+        assert locked.headers["retry-after"] == "60"
         assert another.post("/api/v1/bridge", json=right).status_code == 200  # of a key of its own
         bridged.now += MINUTE
         assert bridge.post("/api/v1/bridge", json=right).status_code == 200

@@ -27,6 +27,7 @@ NAME = "native"
 FILTERS: tuple[str, ...] = (
     "devices/+/telemetry", "devices/+/press", "devices/+/fault", "devices/+/status", "devices/+/ack",
 )
+PRESSES: tuple[str, ...] = ("devices/+/press",)
 ACCESS = (*(("write", f"devices/{{}}/{what}") for what in ("telemetry", "press", "fault", "status", "ack")),
           ("read", "devices/{}/command"))
 SEQ_END = 2**63

@@ -75,6 +75,11 @@ class DialectRegistry:
         return [wanted for dialect in self.dialects for wanted in dialect.FILTERS]
 
     @property
+    def press_filters(self) -> list[str]:
+        """Those of `filters` by which nothing comes but presses."""
+        return [wanted for dialect in self.dialects for wanted in getattr(dialect, "PRESSES", ())]
+
+    @property
     def routes(self) -> Collection[str]:
         """Topics that claimed devices have announced: to be subscribed to besides `filters`."""
         return self.announced.wanted

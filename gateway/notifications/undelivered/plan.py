@@ -19,7 +19,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.notifications.compose import compose
 from gateway.notifications.stored_facts import UndeliveredFacts, keys_of
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import Priority, TopicName
 
 LIST_AFTER = MINUTE  # the first list of an outage: whoever else cannot be told is mostly known by then
 LIST_EVERY = 15 * MINUTE  # between two lists of the same outage
@@ -91,7 +91,8 @@ def undeliverable(notification_id: str, failed: Notification, whom: str, reason:
     occurrence = str(failed.recipient) if is_call_for_help(failed) else failed.id
     facts = _stored_facts(failed) | {"whom": whom, "told_topic": failed.topic, "why": reason.stored()}
     facts |= {"unsure": True} if unsure else {}
-    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, occurrence, now, facts=facts)
+    return compose(notification_id, DISPATCHER, TopicName.UNDELIVERABLE, failed.subject, occurrence, now, facts=facts,
+                   call_for_help=failed.priority == Priority.CALL_FOR_HELP)
 
 
 def too_many_messages(notification_id: str, held: Notification, whom: str, reason: Reason, now: Instant

@@ -82,6 +82,7 @@ class JobDetails(NamedTuple):
     cause: dict[str, str]
     tickets: list[tuple[str, Ticket]]  # that the same trip shall settle, each with its device's name
     merged: list[tuple[str, Ticket]]  # into one of those, at a price that its customer has agreed to
+    reports: list[str]  # what people have said is wrong, of all of those and what was merged into them
 
 
 class History(NamedTuple):
@@ -209,13 +210,15 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .where(col(JobTicket.job_id) == of.job_id, col(Ticket.state).not_in(ENDED))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))
     together = [(name, ticket) for name, ticket in tickets]
-    merged = session.execute(
-        select(col(Device.name), Ticket).join(Device, col(Device.id) == Ticket.device_id)
-        .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]),
-               col(Ticket.price_answer) == PriceAnswer.AGREED)
-        .order_by(col(Ticket.opened_at), col(Ticket.id)))
+    merged = [(name, ticket) for name, ticket in session.execute(
+        select(func.coalesce(Device.name, ""), Ticket).select_from(Ticket)
+        .outerjoin(Device, col(Device.id) == Ticket.device_id)
+        .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
+        .order_by(col(Ticket.opened_at), col(Ticket.id)))]
+    reports = dict.fromkeys(words for _, ticket in [*together, *merged] for words in ticket.reported)
     return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}), together,
-                             [(name, ticket) for name, ticket in merged]])
+                             [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
+                             list(reports)])
 
 
 def _shown_by(session: Session, of: Offer | Visit) -> str:
@@ -227,10 +230,12 @@ def _shown_by(session: Session, of: Offer | Visit) -> str:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last five alarms except this ticket's, and its last three visits except this one; of an outage
-    none."""
-    if ticket.device_id is None:
+    """The device's last five alarms except this ticket's, and its last three visits except this one; without a device
+    the visits at the site for the same subject; of an outage none."""
+    if ticket.outage_id is not None:
         return History([], [])
+    same = [col(Ticket.device_id) == ticket.device_id] if ticket.device_id is not None else [
+        col(Ticket.site_id) == ticket.site_id, col(Ticket.subject) == ticket.subject]
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
@@ -239,7 +244,7 @@ def history(session: Session, ticket: Ticket, visit_id: str) -> History:
     )
     visits = session.scalars(
         select(Visit).join(Ticket, col(Ticket.id) == Visit.ticket_id)
-        .where(col(Ticket.device_id) == ticket.device_id, col(Visit.id) != visit_id, col(Visit.done_at).is_not(None))
+        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at).is_not(None))
         .order_by(col(Visit.done_at).desc()).limit(3)
     )
     return History(list(alarms), list(visits))

@@ -1,12 +1,13 @@
 """API routes for callbacks: list, read, and handle them as an agent."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from gateway.callbacks.emergency_numbers import emergency_number
-from gateway.model import CallOutcome, Subject, SubjectKind
+from gateway.callbacks.slots import slots
+from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views import api_lists
@@ -18,20 +19,55 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    OpenCallback,
+    OpenTicket,
     ReleaseCallback,
 )
 from gateway.web.api import filters, models
-from gateway.web.api.models import Id, Words
+from gateway.web.api.models import GivenTime, Id, Line, Words
+from gateway.web.api.tickets import check_report
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, or_404
+from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
 
+class FaultBody(BaseModel):
+    """What somebody has to come for."""
+
+    cause: Line = Field(description="In the customer's words: they and the provider read them.",
+                         examples=["The radiators stay cold"])
+    skill: Id = Field(description="That is needed.", examples=["heating"])
+    severity: Severity = Field(Severity.MAJOR)
+    device_id: Id | None = Field(None, description="Of that site; left out: of none, or nobody knows which.")
+
+
 class FinishBody(BaseModel):
     outcome: CallOutcome = Field(description="What came of it.", examples=["fixed"])
     note: Words = Field(description="What was said and agreed.", examples=["Heating was off; switched on together"])
+    ticket_id: Id | None = Field(None, description="The open ticket that it was about. `fixed` settles it.",
+                                 examples=["T-4F7QK2M9"])
+    fault: FaultBody | None = Field(None, description="Of `visit_needed`: what somebody has to come for. A ticket is "
+                                                      "opened for it, or the open one takes it on.")
+
+    @model_validator(mode="after")
+    def _for_what(self) -> Self:
+        needed = self.outcome is CallOutcome.VISIT_NEEDED
+        if needed and self.ticket_id is None and self.fault is None:
+            raise ValueError("visit_needed: expected `fault` (what somebody has to come for) or `ticket_id`")
+        if self.fault is not None and (not needed or self.ticket_id is not None):
+            raise ValueError("fault: only with the outcome visit_needed, and without a ticket_id")
+        return self
+
+
+class WishBody(BaseModel):
+    site_id: Id = Field(examples=["brunner-home"])
+    words: Words = Field(description="What it is about; goes into the timeline.", examples=["Asks about the invoice"])
+    urgent: bool = Field(False, description="At any hour: whoever is on call rings.")
+    ring_from: GivenTime | None = Field(
+        None, description="The time that suits them begins, see `/callbacks/slots`; left out: as soon as we can.",
+        examples=["2026-11-30T13:00:00Z"])
 
 
 class AttemptBody(BaseModel):
@@ -61,6 +97,23 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
     with gw.store.read() as session:
         page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
     return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows], next=page.next)
+
+
+@router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
+def open_callback(by: By, body: WishBody) -> models.Callback:
+    """The site's open callback takes it on, if there is one. The customer is told by when we ring. A time at which
+    nobody is at the desk is refused (409) with the nearest at which somebody is."""
+    by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
+    with by.gw.store.read() as session:
+        found = api_lists.open_callback(session, body.site_id)
+    return _callback(or_404(found, "callback"), by.gw.settings.service.country)
+
+
+@router.get("/slots", summary="When somebody can be rung")
+def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> list[models.Slot]:
+    """Inside the hours of the desk, one after the other, for so many days."""
+    found = slots(gw.settings.service, now, now + days * DAY)
+    return [models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found]
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))
@@ -122,7 +175,13 @@ def connect_callback(by: By, callback_id: Id) -> models.Callback:
 
 @router.post("/{callback_id}/finish", summary="Settled", responses=responses(404, 409))
 def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callback:
-    by(FinishCallback(callback_id, body.note, body.outcome))
+    """The second of two agents is told what the first has written down."""
+    report, fault = None, body.fault
+    if fault is not None:
+        report = OpenTicket(_one(by.gw, callback_id).site_id, fault.cause, fault.skill, fault.severity, fault.device_id,
+                            body.note)
+        check_report(by.gw, report, "fault")
+    by(FinishCallback(callback_id, body.note, body.outcome, body.ticket_id, report))
     return _one(by.gw, callback_id)
 
 

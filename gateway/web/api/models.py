@@ -248,6 +248,13 @@ class Callback(ApiModel):
     closed_at: Time | None
 
 
+class Slot(ApiModel):
+    """A time in which somebody can be rung."""
+
+    ring_from: Time
+    ring_until: Time
+
+
 class Device(ApiModel):
     """What speaks, and what was last heard of it."""
 

@@ -188,6 +188,7 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
     known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
+    known += [(words("page.dispatch.reported"), said) for said in ticket.reported if said != cause_of(facts, words)]
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
     known += _outage_facts(facts.outage, words, say) if facts.outage is not None else []
     if visit is not None and ticket.state in UNDER_WAY:

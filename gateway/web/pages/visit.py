@@ -52,7 +52,7 @@ from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import cause_of, payer_lines
+from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -208,6 +208,7 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
         payers=payer_lines(job, words), calling=_calling(view, gw.settings.service.call_template, now, numbers),
+        also=also_said(job.reports, cause_of(job, words), words),
         minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
         nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
         tomorrow=local(now + DAY, job.site.timezone).date().isoformat())

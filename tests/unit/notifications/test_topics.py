@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from typing import Any
 
 import pytest
 
 from gateway.model import (
     DISPATCHER,
     Notification,
+    Reason,
+    ReasonKind,
     Recipient,
     RecipientKind,
     Severity,
@@ -22,7 +25,8 @@ from gateway.notifications.catalogues import catalogues
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.stored_facts import keys_of
-from gateway.notifications.topics import TOPICS, Topic, TopicName, Urgency, never
+from gateway.notifications.topics import TOPICS, Priority, Topic, TopicName, Urgency, never
+from gateway.notifications.undelivered.plan import undeliverable
 from tests import ROOT
 
 NOON = 1_700_000_000_000
@@ -157,3 +161,29 @@ def test_a_recipient_is_written_as_the_api_shows_it(recipient: Recipient, words:
 
 def test_never_is_never() -> None:
     assert never(written(), NotificationContext(), NOON) is None
+
+
+@pytest.mark.parametrize(("topic", "subject", "more", "priority"), [
+    (TopicName.EMERGENCY_PRESS, SubjectKind.CALLBACK, {}, Priority.CALL_FOR_HELP),
+    (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
+    (TopicName.UNDELIVERABLE, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
+    (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
+    (TopicName.OUTAGE, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
+    (TopicName.PLEASE_LOOK, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
+    (TopicName.SLA_MISSED, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
+    (TopicName.OFFER, SubjectKind.TICKET, {}, Priority.CRITICAL),
+    (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "critical"}, Priority.CRITICAL),
+    (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "major"}, Priority.ORDINARY),
+    (TopicName.OUTAGE, SubjectKind.OUTAGE, {}, Priority.ORDINARY),
+    (TopicName.OUTAGE, SubjectKind.OUTAGE, {"needs": True}, Priority.CRITICAL),
+    (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "critical", "needs": True}, Priority.WAITED_FOR),
+    (TopicName.PLEASE_LOOK, SubjectKind.TICKET, {"needs": True}, Priority.WAITED_FOR),
+])
+def test_what_leaves_first(topic: TopicName, subject: SubjectKind, more: dict[str, Any], priority: Priority) -> None:
+    assert TOPICS[topic].priority(subject, **more) == priority
+
+
+def test_a_message_about_a_call_for_help_that_did_not_arrive_comes_first_too() -> None:
+    call = Subject(SubjectKind.CALLBACK, "C-1")
+    page = compose("N-1", emergency(1), TopicName.EMERGENCY_PRESS, call, 1, NOON, facts={})
+    assert undeliverable("N-2", page, "Nina", Reason(ReasonKind.NO_CONTACT), NOON).priority == Priority.CALL_FOR_HELP

@@ -86,7 +86,8 @@ def a_callback(state: CallbackState) -> Callback:
 
 def a_notification(state: NotificationState) -> Notification:
     return Notification(id="N-1", topic="resolved", subject_kind=SubjectKind.TICKET, subject_id="T-1", occurrence="1",
-                        recipient_kind=RecipientKind.CUSTOMER, recipient_id="alice", created_at=0, state=state)
+                        recipient_kind=RecipientKind.CUSTOMER, recipient_id="alice", created_at=0, priority=3,
+                        state=state)
 
 
 def a_promise(state: PromiseState) -> Promise:

@@ -138,6 +138,7 @@ def upgrade() -> None:
         sa.Column('recipient_kind', sa.String(), nullable=False),
         sa.Column('recipient_id', sa.String(), nullable=False),
         sa.Column('critical', sa.Boolean(), nullable=False),
+        sa.Column('priority', sa.SmallInteger(), nullable=False),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('link_id', sa.String(), nullable=True),
         sa.Column('facts', sa.JSON(), nullable=False),
@@ -151,7 +152,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
-    op.create_index('notification_due', 'notification', ['due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
+    op.create_index('notification_due', 'notification', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)

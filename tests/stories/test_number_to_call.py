@@ -1,5 +1,6 @@
 """The number to call: who sees it, when, and that each look is written down; the bridge that hides it."""
 
+import random
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from gateway.model import (
     Contact,
     Entry,
     EntryKind,
+    IncompleteReason,
     Link,
     Person,
     PersonRole,
@@ -21,9 +23,10 @@ from gateway.model import (
     RecipientKind,
     Ticket,
     Visit,
+    VisitOutcome,
 )
 from gateway.store import Store
-from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
+from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, LogCall, ReportDelay, ReportOverrun
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, read
 from tests.fixtures.web import serve
@@ -148,6 +151,26 @@ def test_only_those_who_live_there_are_shown_to_a_technician(there: WebStory, we
     assert looks(there, ticket) == [(KARIN, "Otto Keller, Alice Keller")]
 
 
+@pytest.mark.parametrize("template", ["", BRIDGE])
+def test_whatever_happens_no_page_of_a_technician_has_the_number_in_it_unasked(store: Store, template: str) -> None:
+    there, dice = town(store, call_template=template), random.Random(7)
+    with there.client() as web:
+        ticket, visit, page = coming(there)
+        steps = {"planned": [Depart, Arrive, ReportDelay], "en_route": [Arrive, ReportDelay],
+                 "on_site": [LogCall, ReportOverrun]}
+        for _ in range(12):
+            step = dice.choice(steps[there.again(visit).state])
+            there.act(step(visit.id, 30) if step in (ReportDelay, ReportOverrun) else step(visit.id), KARIN)
+            for answer in (web.get(page), web.post(page, data={"act": "finish"}), web.post(page, data={"act": "?"})):
+                assert not has_number(answer)
+            under_way = there.again(visit).state in ("en_route", "on_site")
+            shown = web.post(page, data={"act": "show_number"})
+            assert has_number(shown) == (shown.status_code == 200) == (under_way and not template)
+            there.now += dice.randrange(1, 12) * MINUTE
+            there.wait()
+        assert not has_number(web.get(there.follow(ticket)))
+
+
 # with a bridge
 
 
@@ -254,3 +277,44 @@ def test_a_dispatchers_look_is_written_down(there: WebStory, web: httpx.Client) 
     for _ in range(2):
         assert has_number(web.get(page))
     assert looks(there, ticket) == [("agent", "Alice Keller")]
+
+
+# the other way round
+
+
+def test_no_customer_sees_the_number_of_who_comes(both_stores: Store) -> None:
+    there = town(both_stores)
+    office, karin = "+41446681800", "+41799999999"  # Kunz Heating's and Karin's own
+    there.add(Contact(id="N-karin", owner_kind=RecipientKind.TECHNICIAN, owner_id="karin", channel="sms",
+                      address=karin))
+    with there.client() as web:
+        pages: list[str] = []
+
+        def look() -> None:
+            there.wait(seconds=1)
+            pages.extend(web.get(there.follow(ticket)).text for ticket in there.tickets)
+            pages.extend(web.get(there.follow(callback)).text for callback in there.callbacks)
+
+        there.press("alice-button", "p-1")
+        ticket = there.break_down()
+        look()
+        there.accept()
+        look()
+        visit = there.one(Visit)
+        for act in (ReportDelay(visit.id, 300), Depart(visit.id, 20), Arrive(visit.id), LogCall(visit.id),
+                    ReportOverrun(visit.id, 60), Finish(visit.id, "The valve is stuck", VisitOutcome.INCOMPLETE,
+                                                        IncompleteReason.PART_MISSING, ("valve",), there.now + DAY)):
+            there.act(act, KARIN)
+            look()
+            there.now += 20 * MINUTE
+        there.now += DAY
+        look()
+        there.act(CancelTicket(ticket.id, "not needed"))
+        look()
+    to_customers = [f"{one.subject} {one.text}" for one in there.messages
+                    if one.to in ("alice@example.com", ALICE, "bob@example.com", "charlie@example.com")]
+    assert len(pages) >= 12
+    assert len(to_customers) >= 6
+    digits = [re.sub(r"[^0-9a-zA-Z]", "", one) for one in pages + to_customers]
+    for number in (office, karin):
+        assert not any(number[3:] in one for one in digits)

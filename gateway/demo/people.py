@@ -201,7 +201,7 @@ class People:
             self._scheduler.after(0.5, partial(self._call, callback,
                                                state))  # who still presses is not at the telephone
             return
-        body = {"note": "Asked how the heating works; explained"} if step == "finish" else {}
+        body = {"outcome": "informed", "note": "Asked how the heating works; explained"} if step == "finish" else {}
         told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
         if told and step != "finish":
             self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))

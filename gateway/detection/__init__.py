@@ -68,11 +68,11 @@ def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, 
     elif type(signal) is Press:
         silence.mark_online(state, now, verdicts)
         if (kind := presses.new_press(state, signal, now)) is not None:
-            verdicts.append(_pressed(profile, signal.press_id, kind, signal.at, now))
+            verdicts.append(_pressed(profile, state, signal.press_id, kind, signal.at, now))
     elif type(signal) is ButtonWord:
         silence.mark_online(state, now, verdicts)
         if (kind := profile.presses.get(signal.word)) is not None:
-            verdicts.append(_pressed(profile, None, kind, signal.at, now))
+            verdicts.append(_pressed(profile, state, None, kind, signal.at, now))
     elif type(signal) is FaultList:
         if signal.heard_at is not None:
             silence.mark_relayed(state, signal.heard_at, now, verdicts)
@@ -134,11 +134,14 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
         rules.judge_rules(affected, ready, state, at, now, verdicts, counts)
 
 
-def _pressed(profile: Profile, press_id: str | None, kind: str, at: Instant | None, now: Instant) -> Pressed:
-    """A press is never too old: somebody still waits. Any press of an emergency button is an emergency."""
-    emergency = profile.emergency or kind == PressKind.URGENT
+def _pressed(profile: Profile, state: ClaimedDevice, press_id: str | None, kind: str, at: Instant | None,
+             now: Instant) -> Pressed:
+    """A press is never too old: somebody still waits. Any press of an emergency button is an emergency, except the
+    gesture that only tries it."""
+    test = kind == PressKind.TEST
+    emergency = not test and (profile.emergency or kind == PressKind.URGENT)
     urgent = emergency or (PressKind.DOUBLE if kind in _MORE_THAN_TWO else kind) in profile.urgent_presses
-    return Pressed(press_id, kind, urgent, min(at or now, now), emergency)
+    return Pressed(press_id, kind, urgent, min(at or now, now), emergency, presses.battery_percent(profile, state))
 
 
 def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str, Value]:

@@ -7,7 +7,7 @@ from gateway.detection.memory import HEALTHY, DeviceMemory, History, RuleState, 
 from gateway.devices.profiles import RemoteFixSpec
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
-from gateway.model.states import LinkState
+from gateway.model.states import LinkState, PressKind
 
 MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
 SILENT, STALE = "silent", "stale"  # the rules of the alarms that nothing is heard, and that no data comes
@@ -146,6 +146,12 @@ class Pressed(NamedTuple):
     urgent: bool
     at: Instant
     emergency: bool = False  # a person is wanted at any hour
+    battery: int | None = None  # the last we know of it, per cent
+
+    @property
+    def test(self) -> bool:
+        """Only the gesture that tries the button is one; whatever it asks for is no call."""
+        return self.kind == PressKind.TEST
 
 
 Verdict = Raised | Cleared | Pressed | MissedAlarm | Escalated | Flapping | RuleFailed

@@ -2,6 +2,7 @@
 
 from gateway.detection.device_state import ClaimedDevice
 from gateway.detection.memory import PressCounts
+from gateway.devices.profiles import Profile
 from gateway.model import SECOND, Instant
 from gateway.model.signals import Press
 
@@ -20,6 +21,14 @@ def new_press(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
     known, kind = _press_after_wake(known, now) if press.woken else _count_press(known, press, now)
     state.remember(presses=known)
     return kind
+
+
+def battery_percent(profile: Profile, state: ClaimedDevice) -> int | None:
+    """The last value of the signal `battery`, where that is a percentage; None where we do not know it."""
+    level, kind = state.signals.get("battery"), profile.signals.get("battery")
+    if type(level) is not float or not 0 <= level <= 100 or (kind is not None and kind.unit not in ("", "%")):
+        return None
+    return round(level)
 
 
 def presses_after_clock_jump(known: PressCounts, by: int, now: Instant) -> PressCounts:

@@ -71,6 +71,8 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    HOUSEHOLD_LEFT = "household_left"
+    HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
     MERGED_FROM = "merged_from"
     UNMERGED = "unmerged"
@@ -83,6 +85,10 @@ class EntryKind(StrEnum):
     PRESSED = "pressed"
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
+    PRESSED_PLANNED = "pressed_planned"
+    CALL_LINKED = "call_linked"
+    CALL_UNLINKED = "call_unlinked"
+    CALL_ANSWERED = "call_answered"
     CALL_REQUESTED = "call_requested"
     CALL_WISHED_AGAIN = "call_wished_again"
     CALLBACK_CLAIMED = "callback_claimed"
@@ -137,9 +143,6 @@ class EntryKind(StrEnum):
     COULD_NOT_TELL = "could_not_tell"
 
 
-LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
-"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
-
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
@@ -186,6 +189,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PRESSED: ("press",),
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
+    EntryKind.PRESSED_PLANNED: ("press", "area", "until"),
+    EntryKind.CALL_LINKED: ("outage",),
+    EntryKind.CALL_UNLINKED: ("outage",),
+    EntryKind.CALL_ANSWERED: ("outage",),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
@@ -200,9 +207,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.NUMBER_SEEN: ("people",),
     EntryKind.NUMBER_DIALLED: ("people",),
-    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

@@ -278,6 +278,8 @@ class Callback(Row, table=True):
         _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("callback_outage", "outage_id", sqlite_where=text("outage_id IS NOT NULL"),
+              postgresql_where=text("outage_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     site_id: str = Field(foreign_key="site.id")

@@ -18,8 +18,8 @@ from gateway.notifications.topics import TOPICS
 NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
                "open_offers", "opens_at", "held_until", "word_by", "missed_by")
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
-                "sla", "due_at", "policy")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
+                "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
 
 _OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
 """Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""

@@ -29,6 +29,7 @@ from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
+from gateway.store.households import home_context
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.actions import (
     AcknowledgeAlarm,
@@ -37,6 +38,8 @@ from gateway.tickets.actions import (
     AssignTo,
     CallbackAct,
     FinishCallback,
+    LeaveSite,
+    MoveIn,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -94,6 +97,11 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]
             return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
+        case LeaveSite(site_id=key) | MoveIn(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
+            return ActionContext(work, home=home_context(session, draft, key, newcomer))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)

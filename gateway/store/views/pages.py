@@ -49,7 +49,7 @@ class FollowedTicket(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     provider: Provider | None
     visit: Visit | None
     asked_at: Instant | None  # when the first provider was asked, this round
@@ -75,7 +75,7 @@ class JobDetails(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     outage: Outage | None
     provider: Provider
     alarm: Alarm | None

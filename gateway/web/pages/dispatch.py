@@ -83,7 +83,7 @@ def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: An
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, view.words(str(unusable)), given)
     except (Refused, NoSuch, Conflict) as refused:
-        said = refusal_sentence(refused, view.words) if isinstance(refused, Refused) else view.words(
+        said = refusal_sentence(refused, view.words, view.zone) if isinstance(refused, Refused) else view.words(
             "page.not_possible")
         return _page(gw, render, _view(gw, request, token, now), now, 409, said, given)
     return RedirectResponse(f"{render.root}/d/{token}", 303)

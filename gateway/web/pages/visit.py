@@ -207,8 +207,8 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         job=job, say=say, cause=cause_of(job, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
-        payers=payer_lines(job, words), calling=_calling(view, gw.settings.service.call_template, now, numbers),
-        also=also_said(job.reports, cause_of(job, words), words),
+        payers=payer_lines(job, words), also=also_said(job.reports, cause_of(job, words), words),
+        calling=_calling(view, gw.settings.service.call_template, now, numbers),
         minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
         nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
         tomorrow=local(now + DAY, job.site.timezone).date().isoformat())

@@ -461,12 +461,15 @@ def upgrade() -> None:
     op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
     op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
     op.create_table('person_site',
+        sa.Column('id', sa.String(), nullable=False),
         sa.Column('person_id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('left_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['person_id'], ['person.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
-        sa.PrimaryKeyConstraint('person_id', 'site_id')
+        sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_person_site_person_id'), 'person_site', ['person_id'], unique=False)
     op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
@@ -545,6 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
     op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)

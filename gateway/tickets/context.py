@@ -25,6 +25,7 @@ from gateway.model import (
     Link,
     LinkState,
     MaintenanceWindow,
+    Need,
     Offer,
     Outage,
     OutageMember,
@@ -86,6 +87,7 @@ class SiteWork:
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+    needs: frozenset[Need] = frozenset()  # of whoever lives there; known where the providers are
 
     @property
     def place(self) -> Place:

@@ -105,8 +105,9 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
         if one.subject_id in work.follow:
             del work.follow[one.subject_id]
     tickets = [one for one in work.tickets.values() if one.outage_id is None]  # an outage's is its neighbours' too
-    subjects = [*tickets, *(job for one in tickets for job in work.jobs_of(one)), *work.callbacks.values()]
-    cancel_promises([one for subject in subjects for one in work.promises.get(subject.id, ())], now)
+    subjects = {one.id for one in tickets} | {one.id for one in work.callbacks.values()} | {
+        job.id for one in tickets for job in work.jobs_of(one)}
+    cancel_promises([one for subject in subjects for one in work.promises.get(subject, ())], now)
     for callback in list(work.callbacks.values()):
         work.draft.add(entry(callback, now, EntryKind.HOUSEHOLD_LEFT, who=who))
         if not callback.emergency:  # a call for help is ended by whoever has seen to it

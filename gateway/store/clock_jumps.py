@@ -14,6 +14,7 @@ from gateway.model import (
     Alarm,
     ApiKey,
     Attempt,
+    ButtonTest,
     Callback,
     Command,
     CommandState,
@@ -62,7 +63,8 @@ DEADLINES: tuple[_Column, ...] = (
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"),
 )
-AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL)
+AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
+           DueKind.TEST_ASK, DueKind.TEST_ANSWER)
 # These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,
@@ -89,9 +91,11 @@ PAST_TIMES: tuple[_Column, ...] = (
     (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
+    (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
+    (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
     (Callback, "promised_by"), (Promise, "made_at"), (Promise, "shown_at"), (Promise, "from_at"), (Promise, "due_at"),
     (Promise, "watch_at"), (Promise, "settled_at"),
     (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),

@@ -116,7 +116,7 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
 
 
 # a town has few firms: whoever watches sees one say no, and the next one yes
-_ALWAYS = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), [("00:00", "24:00")])  # at any hour
+_ALWAYS = {day: [("00:00", "24:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}  # at any hour
 _ONE_AT_A_TIME = Offers(urgent=OfferWaves(size=1), normal=OfferWaves(size=1))
 
 

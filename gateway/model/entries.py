@@ -150,6 +150,9 @@ class EntryKind(StrEnum):
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
+LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
+"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.OPENED_BY_PERSON: ("cause", "note"),

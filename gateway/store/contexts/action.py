@@ -24,6 +24,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
@@ -65,7 +66,8 @@ def _last_lines(session: Session, context: ActionContext, who: Actor) -> tuple[E
     subject = concerned.ticket_id if concerned is not None else next(
         (row.id for row in (context.ticket, context.callback) if row is not None), None)
     lines = list(session.exec(
-        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name)
+        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name,
+                            col(Entry.kind).not_in(LOOKS))
         .order_by(col(Entry.id).desc()).limit(_LINES)))
     return tuple(line for line in lines if line.at == lines[0].at)
 

@@ -71,7 +71,7 @@ class WishBody(BaseModel):
 
 
 class AttemptBody(BaseModel):
-    person: Words | None = Field(None, description="Whom, by name.", examples=["Alice Keller"])
+    person: str = Field("", max_length=200, description="Whom, by name.", examples=["Alice Keller"])
 
 
 class CancelBody(BaseModel):
@@ -110,10 +110,10 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
 
 
 @router.get("/slots", summary="When somebody can be rung")
-def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> list[models.Slot]:
+def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
     """Inside the hours of the desk, one after the other, for so many days."""
     found = slots(gw.settings.service, now, now + days * DAY)
-    return [models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found]
+    return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))
@@ -153,9 +153,9 @@ def release_callback(by: By, callback_id: Id) -> models.Callback:
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
-def attempt_callback(by: By, callback_id: Id, body: AttemptBody | None = None) -> models.Callback:
+def attempt_callback(by: By, callback_id: Id, body: AttemptBody = AttemptBody()) -> models.Callback:  # noqa: B008
     """Takes it, too, for five minutes."""
-    by(AttemptCallback(callback_id, (body.person if body else None) or ""))
+    by(AttemptCallback(callback_id, body.person))
     return _one(by.gw, callback_id)
 
 

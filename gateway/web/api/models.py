@@ -399,6 +399,10 @@ class CallbackPage(_Listed):
     items: list[Callback]
 
 
+class SlotPage(_Listed):
+    items: list[Slot]
+
+
 class DevicePage(_Listed):
     items: list[Device]
 

@@ -25,7 +25,7 @@ def test_somebody_is_to_be_rung_and_another_wish_joins(there: WebStory, agent: h
 
 
 def test_a_slot_is_one_of_those_that_are_listed(there: WebStory, agent: httpx.Client) -> None:
-    offered = agent.get("callbacks/slots?days=1").json()
+    offered = agent.get("callbacks/slots?days=1").json()["items"]
     assert offered
     taken = agent.post("callbacks", json=WISH | {"ring_from": offered[1]["ring_from"]}).json()
     assert (taken["ring_from"], taken["promised_by"]) == (offered[1]["ring_from"], offered[1]["ring_until"])

@@ -7,7 +7,7 @@ from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
 from gateway.callbacks.open import Wish, call_facts, promise_call, wish_call
 from gateway.callbacks.outcomes import plan_outcome
-from gateway.callbacks.replies import reply
+from gateway.callbacks.replies import answer_of, reply
 from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (
@@ -94,7 +94,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
         watch_outcome(callback, work.draft, policy, who, now, call_facts(callback, work))
     elif callback.state in IN_HAND:
         acknowledge(callback, work.draft, who, now)
-        _show_who_comes(callback, context, policy, who, now)
+        _show_who_comes(callback, context, policy, now)
     elif callback.state not in OPEN:
         end_call(callback, work, now)
 
@@ -172,7 +172,7 @@ def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: P
                           link_id=work.follow_id(callback.id)))
 
 
-def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> None:
+def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, now: Instant) -> None:
     """Whoever called for help sees at the button that somebody is coming to the telephone."""
     if callback.emergency and context.planning is not None and context.last_press is not None:
-        reply(context.last_press.press_id, "coming", callback, context.planning, policy, now)
+        reply(context.last_press.press_id, answer_of(callback, context.planning, policy), context.planning, policy, now)

@@ -4,8 +4,9 @@ from itertools import count
 from typing import Any
 
 from gateway.callbacks.answers import answer_press, answer_to_press, link_call, outage_here
+from gateway.callbacks.button_tests import plan_test_press, reply_to_test
 from gateway.callbacks.open import Wish, call_facts, wish_call
-from gateway.callbacks.replies import reply
+from gateway.callbacks.replies import answer_of, reply
 from gateway.detection.device_state import Pressed
 from gateway.model import (
     SECOND,
@@ -31,12 +32,18 @@ def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: 
     seen = context.presses.get(pressed.press_id) if pressed.press_id else None
     if seen is None and pressed.press_id is None and _is_echo(pressed, context):
         return
+    if pressed.test and seen is not None:
+        reply_to_test(pressed, seen.press_id, context, policy, now)
+        return
     if seen is not None:  # the network repeated it: answer again, change nothing
         known = context.press_callbacks.get(seen.callback_id or "")
         if known is not None:
             _reply(seen.press_id, known, context, policy, now)
         return
     press_id = pressed.press_id or _generated_id(context, now)
+    if pressed.test:
+        plan_test_press(pressed, press_id, context, policy, now)
+        return
     callback = _call_for(pressed, context, policy, now)
     press = PressRecord(device_id=context.device.id, press_id=press_id, kind=PressKind(pressed.kind), at=pressed.at,
                         received_at=now, callback_id=callback.id)
@@ -88,6 +95,5 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context:
 
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    reply(press_id, "callback_scheduled" if callback.closed_at is None else "callback_closed", callback, context,
-          policy, now)
+    reply(press_id, answer_of(callback, context, policy), context, policy, now)
 

@@ -71,6 +71,13 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    PERSON_ADDED = "person_added"
+    PERSON_CHANGED = "person_changed"
+    PERSON_LEFT = "person_left"
+    CONTACT_ADDED = "contact_added"
+    CONTACT_REMOVED = "contact_removed"
+    HOUSEHOLD_LEFT = "household_left"
+    HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
     MERGED_FROM = "merged_from"
     UNMERGED = "unmerged"
@@ -94,6 +101,8 @@ class EntryKind(StrEnum):
     CALLBACK_EXPIRED = "callback_expired"
     SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
+    NUMBER_SEEN = "number_seen"
+    NUMBER_DIALLED = "number_dialled"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
@@ -141,6 +150,9 @@ class EntryKind(StrEnum):
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
+LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
+"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.OPENED_BY_PERSON: ("cause", "note"),
@@ -179,6 +191,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
+    EntryKind.PERSON_ADDED: ("role",),
+    EntryKind.PERSON_LEFT: ("site",),
+    EntryKind.CONTACT_ADDED: ("channel",),
+    EntryKind.CONTACT_REMOVED: ("channel",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),
     EntryKind.REMOTE_FIX_TRIED: ("fix", "tried_at", "outcome"),
     EntryKind.REMOTE_FIX_NOT_TRIED: ("fix", "tried_at", "outcome"),
@@ -204,6 +220,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
     EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
+    EntryKind.NUMBER_SEEN: ("people",),
+    EntryKind.NUMBER_DIALLED: ("people",),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

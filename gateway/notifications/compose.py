@@ -25,9 +25,11 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
         raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.facts.__name__}")
     if link_id is not None and rules.link is None:
         raise ValueError(f"{topic} carries no link")
+    answers = bool(facts.get("answered"))
     return Notification(
         id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
-        recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(severity, answers),
-        priority=rules.priority(subject.kind, severity, call_for_help, needs, answers),
+        recipient_kind=to.kind, recipient_id=to.id,
+        critical=rules.is_critical(severity, answers),
+        priority=rules.priority(subject.kind, severity, answers=answers, call_for_help=call_for_help, needs=needs),
         link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,
     )

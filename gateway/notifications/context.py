@@ -52,6 +52,7 @@ class NotificationContext:
     sla_clocks: tuple[SlaClock, ...] = ()  # the ticket's, for a notification that speaks of one
     customer: Customer | None = None
     site: Site | None = None
+    homes: tuple[Site, ...] | None = None  # of a household's message: that it tells of; None: of none in particular
     device: Device | None = None
     provider: Provider | None = None
     link: Link | None = None

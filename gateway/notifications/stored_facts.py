@@ -41,6 +41,7 @@ class OfferFacts(AssignmentFacts, total=False):
     """A job that a provider is offered, with the time to answer."""
 
     expires_at: Instant
+    urgent: bool  # whatever its severity: whoever lives there depends on power
 
 
 class SearchFacts(FaultFacts, total=False):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
 from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
@@ -20,6 +20,9 @@ _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since
                "open_offers", "opens_at", "held_until", "word_by", "missed_by")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
+
+_OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
+"""Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""
 
 
 class Signature(NamedTuple):
@@ -100,6 +103,8 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if notification.recipient_kind != RecipientKind.PROVIDER or (topic is not None and topic.is_for_who_goes):
         # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
+    if notification.recipient_kind in _OURS and context.visit is not None and context.provider is not None:
+        values["provider_phone"] = context.provider.phone
     return Facts(**values)
 
 
@@ -182,7 +187,7 @@ def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dic
     firm = provider.name if provider else str(facts.get("provider") or "")
     return {
         "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta,
-        "technician": visit.technician, "provider": firm, "provider_phone": provider.phone if provider else "",
+        "technician": visit.technician, "provider": firm,
         "early": visit.eta is not None and visit.eta < visit.window_from and visit.early_ok_at is None,
     }
 

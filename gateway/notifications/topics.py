@@ -203,13 +203,13 @@ class Topic:
             case Urgency.ORDINARY:
                 return False
 
-    def priority(self, subject: SubjectKind, severity: str = "", call_for_help: bool = False, needs: bool = False,
-                 answers: bool = False) -> Priority:
-        """For a message about `subject`; `needs`: of a home that comes before its equals, and after whoever waits, as
-        for `answers`: somebody pressed."""
+    def priority(self, subject: SubjectKind, severity: str = "", *, answers: bool = False, call_for_help: bool = False,
+                 needs: bool = False) -> Priority:
+        """For a message about `subject`; `answers`: somebody pressed and waits; `needs`: of a home that comes before
+        its equals, and after whoever waits."""
         if call_for_help or self.name is TopicName.EMERGENCY_PRESS:
             return Priority.CALL_FOR_HELP
-        if self.facts is stored_facts.PageFacts or subject == SubjectKind.CALLBACK or answers:
+        if self.facts is stored_facts.PageFacts or answers or subject == SubjectKind.CALLBACK:
             return Priority.WAITED_FOR
         found = Priority.CRITICAL if self.is_critical(severity) else Priority.ORDINARY
         return Priority(found - 1) if needs else found

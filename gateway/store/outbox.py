@@ -1,4 +1,5 @@
-"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt."""
+"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt; one story,
+from the claim to the outcome."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +32,6 @@ from gateway.model import (
     NotificationState,
     Offer,
     Outage,
-    OutageMember,
     Provider,
     Recipient,
     RecipientKind,
@@ -78,7 +78,6 @@ _SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
           .order_by(col(Attempt.started_at)))
-_MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
 _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
@@ -194,12 +193,15 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
-    dark = _dark(session, outages, customer_ids)
+    members = households.members(session, outages, customer_ids)
+    dark = {key: row for key, rows in members.items() for row in rows
+            if row.back_at is None and row.state == MemberState.AFFECTED}
     visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
     offers = _by_id(session, Offer, named)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
-    sites = _by_id(session, Site, {row.site_id for row in works})
+    sites = _by_id(session, Site, {row.site_id for row in works} | {
+        row.site_id for rows in members.values() for row in rows})
     devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
@@ -230,7 +232,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, device=devices.get((work and work.device_id) or ""),
+            site=sites.get(work.site_id) if work else None, homes=households.homes_of(row, work, members, sites),
+            device=devices.get((work and work.device_id) or ""),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
             contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
             residents={one.id: one for one in home.residents} if home else {},
@@ -347,18 +350,6 @@ def _page(row: Notification, said: Iterable[Notification]) -> str | None:
     if row.link_id is not None or row.subject_kind != SubjectKind.OUTAGE:
         return row.link_id
     return next((before.link_id for before in said if before.link_id is not None), None)
-
-
-def _dark(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[str]
-          ) -> dict[tuple[str, Recipient], OutageMember]:
-    """(outage, recipient) → a home of theirs that is dark in it."""
-    ids = list(outage_ids)
-    if not ids:
-        return {}
-    # who is back is sorted out here: asked for the dark, PostgreSQL may read all of them for these few
-    rows = session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)})
-    return {(row.outage_id, customer(row.customer_id)): row for row in rows
-            if row.back_at is None and row.state == MemberState.AFFECTED}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:

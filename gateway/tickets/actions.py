@@ -79,6 +79,20 @@ class OpenTicket(SiteAct):
 
 
 @dataclass(frozen=True)
+class LeaveSite(SiteAct):
+    """Somebody no longer lives there or helps there; without `person_id` the whole household has moved out."""
+
+    person_id: str | None = None
+
+
+@dataclass(frozen=True)
+class MoveIn(SiteAct):
+    """Another household lives there from now on."""
+
+    customer_id: str
+
+
+@dataclass(frozen=True)
 class OfferTo(TicketAct):
     """A dispatcher asks one provider by hand, out of turn."""
 
@@ -310,4 +324,5 @@ class CancelCallback(CallbackAct):
     why: str
 
 
-Act = OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | CallbackAct | AcknowledgeAlarm | AcknowledgePage
+Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct
+       | AcknowledgeAlarm | AcknowledgePage)

@@ -13,6 +13,7 @@ from gateway.model import (
     Callback,
     CallbackKind,
     Command,
+    Contact,
     Customer,
     Device,
     Due,
@@ -24,10 +25,13 @@ from gateway.model import (
     Link,
     LinkState,
     MaintenanceWindow,
+    Need,
     Offer,
     Outage,
     OutageMember,
     OutageState,
+    Person,
+    PersonSite,
     PressRecord,
     Promise,
     Provider,
@@ -83,6 +87,7 @@ class SiteWork:
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+    needs: frozenset[Need] = frozenset()  # of whoever lives there; known where the providers are
 
     @property
     def place(self) -> Place:
@@ -258,6 +263,21 @@ class PlanningContext:
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
 
+@dataclass
+class HomeContext:
+    """Who is at a site, and what is theirs there: what a household takes with it when it moves. Copies of the draft."""
+
+    people: dict[str, Person] = field(default_factory=dict)  # person id → whoever lives or helps there
+    stays: dict[str, PersonSite] = field(default_factory=dict)  # person id → that they do
+    elsewhere: frozenset[str] = frozenset()  # ids of those who live or help at another site too
+    contacts: dict[str, list[Contact]] = field(default_factory=dict)  # person id → contacts
+    links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
+    dark: list[OutageMember] = field(default_factory=list)  # of open outages
+    outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
+    newcomer: Customer | None = None  # who moves in …
+    arriving: dict[str, PersonSite | None] = field(default_factory=dict)  # … with these people, who were there before
+
+
 @dataclass(frozen=True)
 class ActionContext:
     """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
@@ -272,6 +292,7 @@ class ActionContext:
     last_press: PressRecord | None = None  # of the callback
     around: Surroundings = Surroundings()  # of the callback: outages that its home is dark in, and its devices
     alarm: Alarm | None = None
+    home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 

@@ -12,6 +12,7 @@ from gateway.model import (
     Instant,
     Job,
     LinkPurpose,
+    PageReason,
     Severity,
     Ticket,
     TicketState,
@@ -35,6 +36,7 @@ from gateway.tickets.facts import in_their_words, ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 from gateway.tickets.visits.household import end_question, last_visit
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
@@ -95,7 +97,7 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     worse = bool(others) and ticket.severity.rank > max(one.severity.rank for one in others)
     if not others or worse:
         # else they hear of it with who comes
-        _announce(ticket, work, policy, now, **_after_outage(context.after_outage))
+        announce(ticket, work, policy, now, **_after_outage(context.after_outage))
     if worse:
         _notify_providers(ticket, _news_of(alarm), job, work, policy, now)
     dispatch_new([job], work, policy, now, **_after_outage(context.after_outage))
@@ -151,7 +153,7 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
     work.tickets[ticket.id] = ticket
     work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED_BY_PERSON, who=who, cause=cause, note=report.note))
     job, others = _job(ticket, report.skill, work, policy, now)
-    _announce(ticket, work, policy, now, reported=True)  # they wait for an answer, whoever comes anyway
+    announce(ticket, work, policy, now, reported=True)  # they wait for an answer, whoever comes anyway
     if others and ticket.severity.rank > max(one.severity.rank for one in others):
         _notify_providers(ticket, _news_of_report(report, policy), job, work, policy, now)
     dispatch_new([job], work, policy, now)
@@ -202,7 +204,7 @@ def _release_in_danger(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
     """It has become dangerous: nobody waits for the customer's yes to the price any more."""
     jobs = release(ticket, work, policy, now)
     ticket.price_answer = None
-    _announce(ticket, work, policy, now)
+    announce(ticket, work, policy, now)
     dispatch_new(jobs, work, policy, now)
 
 
@@ -217,7 +219,7 @@ def reopen(ticket: Ticket, skills: Iterable[str], again: Entry, work: SiteWork, 
     jobs = {job.id: job for job in [
         hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
         for skill in skills]}
-    _announce(ticket, work, policy, now, **_after_outage(after_outage), **said_done, **more)
+    announce(ticket, work, policy, now, **_after_outage(after_outage), **said_done, **more)
     dispatch_new(jobs.values(), work, policy, now, **_after_outage(after_outage))
 
 
@@ -266,7 +268,8 @@ def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
     return {"technician": last.technician or work.provider_name(last.provider_id), "note": last.note or ""}
 
 
-def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+def announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """The household hears of it, or is asked about the price; where nobody lives any more, a person looks after it."""
     facts = ticket_facts(ticket, work, policy) | more
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
@@ -276,6 +279,9 @@ def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **mo
         topic, facts = TopicName.PRICE_QUESTION, facts | {"price": str(ticket.price), "answer_by": held.hold_until}
     work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, ticket.round, now,
                           facts=facts, link_id=work.follow_id(ticket.id), heard_at=now))
+    if work.site.household_left_at is not None:
+        page_dispatcher(work.draft, policy, ticket, PageReason.HOUSEHOLD_LEFT, now,
+                        facts=ticket_facts(ticket, work, policy))
 
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:

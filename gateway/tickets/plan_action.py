@@ -44,8 +44,10 @@ from gateway.tickets.actions import (
     KeepVisit,
     LeaveOutOffer,
     LeaveOutVisit,
+    LeaveSite,
     LogCall,
     MergeTickets,
+    MoveIn,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -66,6 +68,7 @@ from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_off
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
+from gateway.tickets.households.moving import plan_leave, plan_move_in
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
@@ -108,6 +111,10 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_open_callback(act, work, policy, who, now)
         case OpenTicket():
             open_or_join(act, work, policy, who, now)
+        case LeaveSite():
+            plan_leave(act, _the(context.home), work, policy, who, now)
+        case MoveIn():
+            plan_move_in(act, _the(context.home), work, policy, who, now)
         case CallbackAct():
             plan_callback(act, _the(context.callback), context, policy, who, now)
         case AcknowledgeAlarm():

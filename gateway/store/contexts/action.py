@@ -25,11 +25,13 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.contexts.visits import sites_after
+from gateway.store.households import home_context
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.actions import (
     AcknowledgeAlarm,
@@ -38,6 +40,8 @@ from gateway.tickets.actions import (
     AssignTo,
     CallbackAct,
     FinishCallback,
+    LeaveSite,
+    MoveIn,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -64,7 +68,8 @@ def _last_lines(session: Session, context: ActionContext, who: Actor) -> tuple[E
     subject = concerned.ticket_id if concerned is not None else next(
         (row.id for row in (context.ticket, context.callback) if row is not None), None)
     lines = list(session.exec(
-        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name)
+        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name,
+                            col(Entry.kind).not_in(LOOKS))
         .order_by(col(Entry.id).desc()).limit(_LINES)))
     return tuple(line for line in lines if line.at == lines[0].at)
 
@@ -90,6 +95,11 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
             return _at_site(session, draft, act, now)
+        case LeaveSite(site_id=key) | MoveIn(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
+            return ActionContext(work, home=home_context(session, draft, key, newcomer))
         case OpenCallback(site_id=key):
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]

@@ -1,11 +1,12 @@
 """Imports the fleet file into the database in one transaction; importing it twice changes nothing."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
 from gateway.config import fleet_rows as file
 from gateway.config.fleet_file import BadFleet, Fleet
@@ -35,33 +36,44 @@ from gateway.model import (
     provider,
 )
 from gateway.store.chunks import chunks
-from gateway.store.fleet.people import save_people, save_person_sites
-from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert, write_links
+from gateway.store.fleet.people import save_people, save_person_sites, who_has_left
+from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert
 
 __all__ = ["Count", "contact_id", "providers_not_in", "save_dispatcher_contacts", "save_fleet"]
 
 REMOVED = "removed from the fleet file"
 
 Progress = Callable[[int], None]
+MoveIn = Callable[[Session, Mapping[str, str]], None]  # site → the customer who lives there from now on
 
 
 def _no_progress(_rows: int) -> None:
     pass
 
 
-def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress) -> dict[str, Count]:
+def nobody_moves(session: Session, moving: Mapping[str, str]) -> None:
+    """For fleets in which nobody does."""
+    if moving:
+        raise ValueError(f"{', '.join(moving)}: another household moves in, and nothing ends for the one before")
+
+
+def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress,
+               move_in: MoveIn = nobody_moves) -> dict[str, Count]:
     """Writes the fleet into the open transaction; rows that the file does not name are left alone.
 
-    `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
-    address of one that is not in the file, or was retired.
+    `progress` is told how many rows are done each time some are; `move_in` what site has another customer than until
+    now, before that is written. Raises BadFleet when a device has the dialect and address of one that is not in the
+    file, or was retired, and for a person who has moved out.
     """
+    who_has_left(session, fleet)
     steps: list[tuple[str, Callable[[], Count]]] = [
         ("areas", lambda: upsert(session, Area, _areas(fleet.areas))),
         ("customers", lambda: upsert(session, Customer, [_customer(row) for row in fleet.customers])),
+        ("households that move in", lambda: _move_in(session, fleet.sites, move_in)),
         ("sites", lambda: upsert(session, Site, list(_sites(fleet)))),
         ("site areas", lambda: _site_areas(session, fleet.sites)),
         ("people", lambda: save_people(session, fleet, now)),
-        ("where people are", lambda: save_person_sites(session, fleet)),
+        ("where people are", lambda: save_person_sites(session, fleet, now)),
         ("devices", lambda: _devices(session, fleet.devices)),
         ("providers", lambda: upsert(session, Provider, [_provider(row) for row in fleet.providers])),
         ("technicians", lambda: upsert(session, Technician, list(_technicians(fleet.providers)))),
@@ -118,6 +130,13 @@ def _customer(row: file.Customer) -> Values:
     quiet = row.quiet_hours or (None, None)
     return {"id": row.id, "name": row.name, "locale": row.locale, "timezone": row.timezone,
             "quiet_from": quiet[0], "quiet_until": quiet[1]}
+
+
+def _move_in(session: Session, sites: Sequence[file.Site], move_in: MoveIn) -> Count:
+    before = dict(session.exec(select_rows(Site.id, Site.customer_id)).all())
+    moving = {site.id: site.customer for site in sites if before.get(site.id, site.customer) != site.customer}
+    move_in(session, moving)
+    return Count(changed=len(moving))
 
 
 def _sites(fleet: Fleet) -> Iterator[Values]:
@@ -184,8 +203,15 @@ def _release_keys(session: Session, keys: dict[str, Any]) -> None:
 
 
 def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
-    return write_links(session, SiteArea, {site.id for site in sites}, {(site.id, area) for site in sites
-                                                                  for area in site.areas})
+    listed = {site.id for site in sites}
+    wanted = {(site.id, area) for site in sites for area in site.areas}
+    stored = {(site, area) for site, area in session.connection().execute(
+        select(col(SiteArea.site_id), col(SiteArea.area_id))) if site in listed}
+    for site, area in stored - wanted:
+        session.connection().execute(
+            delete(SiteArea).where(col(SiteArea.site_id) == site, col(SiteArea.area_id) == area))
+    insert_rows(session, SiteArea, [{"site_id": site, "area_id": area} for site, area in sorted(wanted - stored)])
+    return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
 
 
 def _owners(session: Session, fleet: Fleet) -> dict[Recipient, list[file.Contact]]:

@@ -1,9 +1,8 @@
 """Writes many rows of one table, and counts what changed."""
 
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from gateway.model.row import table_of
@@ -20,18 +19,6 @@ class Count(NamedTuple):
     changed: int = 0
     unchanged: int = 0
     gone: int = 0
-
-
-def write_links(session: Session, table: type[SQLModel], left: Collection[str], wanted: Collection[tuple[str, str]]
-                ) -> Count:
-    """Makes the rows of a table that links two others those that are wanted, of all whose first column is in `left`."""
-    one, other = table_of(table).primary_key.columns
-    stored = {(first, second) for first, second in session.connection().execute(select(one, other)) if first in left}
-    for first, second in stored - set(wanted):
-        session.connection().execute(delete(table).where(one == first, other == second))
-    new = sorted(set(wanted) - stored)
-    insert_rows(session, table, [{one.name: first, other.name: second} for first, second in new])
-    return Count(len(new), 0, len(set(wanted) & stored), len(stored - set(wanted)))
 
 
 def upsert(session: Session, table: type[SQLModel], rows: list[Values]) -> Count:

@@ -34,7 +34,7 @@ class Whose(NamedTuple):
 
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     household: Household  # of the customer at that site
     pages: list[OnCallPage]  # the open ones
     timeline: list[Entry]  # the newest first

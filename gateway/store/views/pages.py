@@ -52,7 +52,7 @@ class FollowedTicket(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     provider: Provider | None
     visit: Visit | None
     asked_at: Instant | None  # when the first provider was asked, this round
@@ -81,7 +81,7 @@ class JobDetails(NamedTuple):
     ticket: Ticket
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     outage: Outage | None
     provider: Provider
     alarm: Alarm | None
@@ -155,10 +155,13 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         select(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
         .where(col(JobTicket.ticket_id) == ticket_id, col(Visit.outcome).is_not(None))
         .order_by(col(Visit.done_at).desc()).limit(1)).first()
+    moved_in = facts[2].household_since or 0  # what was before is others'
+    if last is not None and (last.done_at or 0) < moved_in:
+        last, visits_before = None, 0
     mine = select(col(JobTicket.job_id)).where(col(JobTicket.ticket_id) == ticket_id)
     promises = session.scalars(select(Promise).where(
-        or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine))).order_by(
-            col(Promise.made_at))).all()
+        or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine)),
+        col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
                                  answer_needed_by, last, promises, answer_by])
 
@@ -249,29 +252,30 @@ def _shown_by(session: Session, of: Offer | Visit) -> str:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last five alarms except this ticket's, and its last three visits except this one; without a device
-    the visits at the site for the same subject; of an outage none."""
+    """The device's last five alarms except this ticket's, and its last three visits except this one, since those who
+    live there have moved in; without a device the visits at the site for the same subject; of an outage none."""
     if ticket.outage_id is not None:
         return History([], [])
+    moved_in = session.get_one(Site, ticket.site_id).household_since or 0
     same = [col(Ticket.device_id) == ticket.device_id] if ticket.device_id is not None else [
         col(Ticket.site_id) == ticket.site_id, col(Ticket.subject) == ticket.subject]
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
-               col(Alarm.dry_run).is_(False))
+               col(Alarm.dry_run).is_(False), col(Alarm.opened_at) >= moved_in)
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(
         select(Visit).join(Ticket, col(Ticket.id) == Visit.ticket_id)
-        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at).is_not(None))
+        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at) >= moved_in)
         .order_by(col(Visit.done_at).desc()).limit(3)
     )
     return History(list(alarms), list(visits))
 
 
-def recent_readings(session: Session, device_id: str, count: int = 60) -> list[Reading]:
-    """The device's newest readings, oldest first."""
-    newest = select(Reading).where(col(Reading.device_id) == device_id)
+def recent_readings(session: Session, device_id: str, since: Instant | None = None, count: int = 60) -> list[Reading]:
+    """The device's newest readings, oldest first, since those who live there have moved in (`since`)."""
+    newest = select(Reading).where(col(Reading.device_id) == device_id, col(Reading.at) >= (since or 0))
     found = session.scalars(newest.order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(count))
     return list(found)[::-1]
 

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, model_validator
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
+from gateway.callbacks.queue import Waiting, due_order
 from gateway.callbacks.slots import slots
 from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
+from gateway.store.devices.device_registry import sites_with
+from gateway.store.households import needs_at
 from gateway.store.views import api_lists
 from gateway.tickets.actions import (
     AcknowledgePage,
@@ -71,7 +74,7 @@ class WishBody(BaseModel):
 
 
 class AttemptBody(BaseModel):
-    person: Words | None = Field(None, description="Whom, by name.", examples=["Alice Keller"])
+    person: str = Field("", max_length=200, description="Whom, by name.", examples=["Alice Keller"])
 
 
 class CancelBody(BaseModel):
@@ -109,11 +112,28 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
     return _callback(or_404(found, "callback"), by.gw.settings.service.country)
 
 
+@router.get("/queue", summary="Who is rung next")
+def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> models.QueuePage:
+    """Open callbacks in the order of the desk: calls for help, then by the promised time; among equals those who depend
+    on power, then other needs. Whose own time is still to come is last."""
+    with gw.store.read() as session:
+        rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
+        sites = {row[0].site_id for row in rows.values()}
+        needs = needs_at(session, sites)
+        buttons = sites_with(session, sites, [key for key, one in gw.profiles.items() if one.emergency])
+    order = due_order((Waiting(row[0], needs.get(row[0].site_id, frozenset()), row[0].site_id in buttons)
+                       for row in rows.values()), now)
+    country = gw.settings.service.country
+    return models.QueuePage(next=None, items=[
+        models.QueuedCallback(**dict(_callback(rows[one.callback.id], country)), needs=sorted(one.needs))
+        for one in order[:limit]])
+
+
 @router.get("/slots", summary="When somebody can be rung")
-def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> list[models.Slot]:
+def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
     """Inside the hours of the desk, one after the other, for so many days."""
     found = slots(gw.settings.service, now, now + days * DAY)
-    return [models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found]
+    return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))
@@ -153,9 +173,9 @@ def release_callback(by: By, callback_id: Id) -> models.Callback:
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
-def attempt_callback(by: By, callback_id: Id, body: AttemptBody | None = None) -> models.Callback:
+def attempt_callback(by: By, callback_id: Id, body: AttemptBody = AttemptBody()) -> models.Callback:  # noqa: B008
     """Takes it, too, for five minutes."""
-    by(AttemptCallback(callback_id, (body.person if body else None) or ""))
+    by(AttemptCallback(callback_id, body.person))
     return _one(by.gw, callback_id)
 
 

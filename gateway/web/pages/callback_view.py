@@ -1,6 +1,6 @@
 """The content of the customer's page for a callback."""
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import Callback, CallbackKind, CallbackState, Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital

@@ -757,6 +757,8 @@ class SubjectKind(StrEnum):
     """A visit."""
     JOB = "job"
     """What one trip can settle."""
+    PERSON = "person"
+    """Somebody of a household."""
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -170,6 +170,29 @@ def homes_of(row: Notification, work: Ticket | Callback | Device | None,
     return None
 
 
+def numbers_of_person(who: Person, contacts: Iterable[Contact]) -> list[Telephone]:
+    """The numbers at which they are rung."""
+    return numbers_of(who.name, "", contacts, who)
+
+
+def sites_of(session: Session, customer_id: str) -> list[str]:
+    """Ids of the sites that are theirs."""
+    return list(session.exec(select(Site.id).where(Site.customer_id == customer_id).order_by(col(Site.id))))
+
+
+def sites_of_person(session: Session, person_id: str) -> list[str]:
+    """Ids of the sites where they live or help."""
+    return list(session.exec(select(PersonSite.site_id).where(
+        PersonSite.person_id == person_id, col(PersonSite.left_at).is_(None)).order_by(col(PersonSite.site_id))))
+
+
+def next_position(session: Session, customer_id: str) -> int:
+    """After everybody of that household."""
+    last = session.exec(select(Person.position).where(Person.customer_id == customer_id)
+                        .order_by(col(Person.position).desc()).limit(1)).first()
+    return 0 if last is None else last + 1
+
+
 def home_context(session: Session, draft: Draft, site_id: str, newcomer: Customer | None) -> HomeContext:
     """Who is at the site, and what is theirs there, as copies of the draft."""
     stays = {row.person_id: draft.copy(row) for row in session.exec(select(PersonSite).where(

@@ -142,7 +142,7 @@ def test_only_those_who_live_there_are_shown_to_a_technician(there: WebStory, we
     there.add(Person(id="nina", customer_id="alice", name="Nina Arber", role=PersonRole.HELPER),
               Person(id="otto", customer_id="alice", name="Otto Keller", role=PersonRole.TENANT))
     for key, number in (("nina", "+41791111111"), ("otto", "+41442222222")):
-        there.add(PersonSite(person_id=key, site_id="alice-home"), Contact(
+        there.add(PersonSite(id=f"{key}/alice-home", person_id=key, site_id="alice-home"), Contact(
             id=f"N-{key}", owner_kind=RecipientKind.PERSON, owner_id=key, channel="phone", address=number))
     ticket, visit, page = coming(there)
     there.act(Depart(visit.id, 20), KARIN)

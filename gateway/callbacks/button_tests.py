@@ -67,16 +67,16 @@ def reply_to_test(pressed: Pressed, press_id: str, context: PlanningContext, pol
     reply(press_id, PressAnswer(PressReply.TEST_HEARD, battery=pressed.battery), context, policy, now)
 
 
-def asked_test(device_id: str | None, work: SiteWork) -> ButtonTest | None:
-    """The test of this button, or of any at the site, that the household is asked for now."""
-    return next((test for test in work.button_tests.values()
-                 if test.state is ButtonTestState.ASKED and device_id in (None, test.device_id)), None)
+def asked_test(device_id: str, work: SiteWork) -> ButtonTest | None:
+    """The test of this button that the household is asked for now."""
+    test = work.button_tests.get(device_id)
+    return test if test is not None and test.state is ButtonTestState.ASKED else None
 
 
 def plan_told_of_test(callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever rang them writes down that it was the test: the press that called them counts as one."""
-    test = work.button_tests.get(callback.device_id or "") or asked_test(callback.device_id, work)
-    if test is not None:
+    test = work.button_tests.get(callback.device_id or "")
+    if test is not None and test.device_id in work.devices:
         test.callback_id = callback.id
         _pass(test, work.devices[test.device_id].device, work, policy, now)
 

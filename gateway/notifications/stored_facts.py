@@ -102,6 +102,7 @@ class PromisedCallFacts(TypedDict, total=False):
     missed_by: Instant  # when we should have called
     ring_from: Instant  # not before: their slot, or the next try
     tries: int  # that nobody answered
+    can_press: bool  # they have a button that works, as far as we know
     device: str
     site: str
 

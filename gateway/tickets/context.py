@@ -194,6 +194,11 @@ class Surroundings:
     devices: Sequence[HomeDevice] = ()  # of the home; empty where neither is known
     last_answer: Callback | None = None  # the home's newest press that one of them was the answer to
 
+    @property
+    def dark(self) -> Instant | None:
+        """When the home went dark, if it is."""
+        return max((one.died_at for one in self.members.values() if one.dark), default=None)
+
 
 @dataclass
 class PlanningContext:
@@ -285,6 +290,7 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     last_press: PressRecord | None = None  # of the callback
+    around: Surroundings = Surroundings()  # of the callback: outages that its home is dark in, and its devices
     alarm: Alarm | None = None
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next

@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 from gateway.model import (
     Alarm,
     Callback,
+    CallbackState,
     Customer,
     Device,
     Due,
@@ -39,7 +40,9 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
+from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
+from gateway.tickets.context import HomeDevice
 from gateway.tickets.lifecycle import UNSETTLED
 
 ENDED = (TicketState.CANCELLED, TicketState.MERGED)  # nobody comes for it any more
@@ -67,6 +70,9 @@ class FollowedCallback(NamedTuple):
     site: Site
     device: Device | None  # the button that was pressed last
     open_tickets: list[tuple[Ticket, dict[str, str]]]  # of this home, each with its cause by locale
+    devices: list[HomeDevice]  # of this home
+    dark: Instant | None  # since when it is, in an outage
+    outage_page: str | None  # id of the live link to the outage that was the answer
 
 
 class JobDetails(NamedTuple):
@@ -175,7 +181,20 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
         col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
     causes = _causes(session, [ticket.id for ticket in open_here])
-    return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
+    site_id, dark = row[0].site_id, session.scalars(dark_homes().where(col(OutageMember.site_id) == row[0].site_id))
+    return FollowedCallback._make([
+        *tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here],
+        home_devices(session, [site_id])[site_id], min((one.died_at for one in dark), default=None),
+        _outage_page(session, row[0])])
+
+
+def _outage_page(session: Session, callback: Callback) -> str | None:
+    if callback.state != CallbackState.ANSWERED:
+        return None
+    page = select(col(Link.id)).where(
+        col(Link.purpose) == LinkPurpose.FOLLOW, col(Link.subject_id) == callback.outage_id,
+        col(Link.site_id) == callback.site_id, col(Link.revoked_at).is_(None)).order_by(col(Link.created_at).desc())
+    return session.scalars(page.limit(1)).first()
 
 
 def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -291,6 +310,7 @@ class FollowedOutage(NamedTuple):
     etr: Instant | None  # the estimated end, as it is told now
     longer: bool  # it takes longer than an estimate that was told
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
+    devices: list[HomeDevice]  # of the home that the link was made for
 
 
 def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
@@ -317,7 +337,8 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
         work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
         etr=outage.etr_at if any(one.due_at == outage.etr_at for one in told) else None,
         longer=any(one.state in (PromiseState.BROKEN, PromiseState.CORRECTED) for one in told),
-        own_ticket=_own_ticket(session, outage, customer, homes, now))
+        own_ticket=_own_ticket(session, outage, customer, homes, now),
+        devices=home_devices(session, [site_id])[site_id])
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:

@@ -1,13 +1,14 @@
 """Actions on simulated devices, by a scenario or by hand: power off, connection lost, fault, button press."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Protocol
 
 from device_sim.client import Client
 from device_sim.device import Device
 from device_sim.ground_truth import Episode, Truth
 
-PRESSES = {"press": "single", "press_twice": "double", "press_long": "long"}
+PRESSES = {"press": "single", "press_twice": "double", "press_long": "long", "test": "test"}
 LINK = ("vanish", "return", "stop", "hush", "speak")
 """vanish: power cut, the broker sends the will · return · stop: a clean goodbye · hush: connected, but says nothing."""
 
@@ -29,8 +30,13 @@ class Stage(Protocol):
 
 def possible(device: Device) -> tuple[str, ...]:
     """Everything that can be done to it."""
-    presses = tuple(PRESSES) if device.spec.kind == "button" and device.dialect.PRESSES else ()
-    return (*device.physics.acts, *presses, *LINK)
+    return (*device.physics.acts, *filter(partial(_can_press, device), PRESSES), *LINK)
+
+
+def _can_press(device: Device, word: str) -> bool:
+    """Only a button that is answered has the gesture of a test."""
+    dialect = device.dialect
+    return device.spec.kind == "button" and dialect.PRESSES and (dialect.ANSWERED or PRESSES[word] != "test")
 
 
 def act(stage: Stage, device: Device, word: str, t: float) -> None:

@@ -122,7 +122,8 @@ class SimulatedFleet:
         elif told.press_id:
             device.waiting.pop(told.press_id, None)
             self.journal(device.spec.id, "answered", {"press_id": told.press_id, "state": told.state,
-                                                      "callback_by": told.callback_by})
+                                                      "callback_by": told.callback_by, "who": told.who,
+                                                      "battery": told.battery})
 
 
 def nobody(_device: str, _what: str, _facts: dict[str, Any]) -> None:

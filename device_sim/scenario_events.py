@@ -138,6 +138,14 @@ def _mash(cast: Cast) -> None:
             cast.stage.at(moment, partial(_finger, cast.stage, device, cast.more["how"], turn == times - 1))
 
 
+def _test(cast: Cast) -> None:
+    for device in cast.devices:
+        begin(cast.stage, device, "test", cast.t)
+        if device.there:
+            press(cast.stage, device, "test", cast.t)
+        end(cast.stage, device, "test", cast.t)
+
+
 def _finger(stage: Stage, device: Device, how: str, last: bool, t: float) -> None:
     if device.there:
         press(stage, device, how, t)
@@ -286,6 +294,7 @@ SCENARIO_EVENTS: dict[str, ScenarioEvent] = {
     "press": ScenarioEvent(_mash, lambda spec: spec.kind == "button" and DIALECTS[spec.dialect].PRESSES, {
         "how": (one_of(("single", "double", "long")), "single"), "times": (whole(1, 1000), 1),
         "within": (duration, 10.0)}),
+    "test": ScenarioEvent(_test, lambda spec: spec.kind == "button" and DIALECTS[spec.dialect].ANSWERED),
     "stick": ScenarioEvent(_stick, _measures),
     "drift": ScenarioEvent(_drift, _measures, {"by": (number, 1.0)}),
     "clock_skew": ScenarioEvent(_skew, lambda spec: DIALECTS[spec.dialect].TIMES, {"by": (_by_or_1970, 1970)}),

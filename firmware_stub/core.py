@@ -2,10 +2,13 @@
 
 import json
 
-VERSION = "1.0"
+VERSION = "1.1"
 DEBOUNCE = 30  # ms a contact must keep still to be believed
 LONG = 1500  # ms held down: a long press, known while the finger is still there
 DOUBLE = 400  # ms after a release in which a second press makes it a double
+TAP = 600  # ms: a longer press is no tap of a test
+HOLD, LET_GO = 3000, 6000  # ms that the last press of a test is held: at least, and less than
+STILL = 2000  # ms at rest before a test and after it
 JAMMED = 60000  # ms held down: no finger, a stuck button
 ANSWER = 20000  # ms to wait for the gateway's answer before the same press is sent again; twice as long each time
 PATIENCE = 60000  # ms without an answer until the light says so; the press is sent on all the same
@@ -20,6 +23,9 @@ NAP = 5000  # ms: a shorter sleep is not worth the waking
 KINDS = ("restart",)  # commands that this board can do, beside the answer to a press
 
 IDLE, SENDING, RECEIVED, PROMISED, FAILED = "idle", "sending", "received", "promised", "failed"
+COMING, TESTED = "coming", "tested"
+ANSWERS = {"callback_scheduled": PROMISED, "coming": COMING, "test_heard": TESTED}  # any other word: RECEIVED
+NEWS = (PROMISED, COMING, TESTED, FAILED)  # shown from their beginning, each time
 
 BROKEN = (ValueError, KeyError, TypeError, AttributeError)  # what text that is not as it should be raises
 
@@ -29,6 +35,8 @@ RHYTHM = {
     SENDING: (100, 100),
     RECEIVED: (500, 500),
     PROMISED: (1000, 0),
+    COMING: (1500, 150, 150, 150),
+    TESTED: (400, 150, 400, 1500),
     FAILED: (80, 120, 80, 120, 80, 1000),
 }
 
@@ -47,49 +55,99 @@ class Press:
 
 
 class Finger:
-    """Turns a bouncing contact into "single", "double" or "long"."""
+    """Turns a bouncing contact into "single", "double", "long" or "test".
 
-    def __init__(self, down: bool = False) -> None:
-        """`down`: the contact itself has woken us, so that a press began before anybody could look."""
-        self.down = down
-        self._raw = down
+    A test is two taps and then a press that is held for HOLD and let go before LET_GO, with the button at rest for
+    STILL before and after. All else is a call: a third tap, a hold that is too short or too long, one press more.
+    """
+
+    def __init__(self, down: bool = False, stuck: bool = False) -> None:
+        """`down`: the contact itself has woken us, so that a press began before anybody could look. `stuck`: it was
+        held already when the board went to sleep, and that has been said."""
+        stuck = stuck and not down
+        self.down = down or stuck
+        self._raw = self._told_long = stuck
         self._raw_since = 0
-        self._since = 0
-        self._clicks = 0
-        self._told_long = False
+        self._since = -JAMMED if stuck else 0
+        self._clicks = 0  # short presses whose end nobody knows yet
+        self._still = False  # they began after a rest, and were taps: a test may come of them
+        self._ripe = False  # the whole gesture was there, and STILL is awaited
+        self._more: str | None = None  # what the finger meant besides
 
     def step(self, raw: bool, now: int) -> str | None:
         """Call often with the contact's state; returns a kind once it is certain, else None."""
+        if self._more is not None:
+            kind, self._more = self._more, None
+            return kind
         if raw != self._raw:
             self._raw, self._raw_since = raw, now
         if raw != self.down and now - self._raw_since >= DEBOUNCE:
             return self._turned(raw, now)
-        if self.down and not self._told_long and now - self._since >= LONG:
-            self._told_long, self._clicks = True, 0
-            return "long"
-        if not self.down and self._clicks and now - self._since >= DOUBLE:
-            self._clicks = 0
-            return "single"
-        return None
+        return self._held(now - self._since) if self.down else self._rested(now - self._since)
 
     def busy(self, now: int) -> bool:
         """Whether the contact must be watched. One that is held for ever is stuck, and must not empty the battery."""
         if self.down:
-            return now - self._since < JAMMED
-        return self._clicks > 0 or self._raw
+            return not self.stuck(now)
+        return self._clicks > 0 or self._raw or self._more is not None
+
+    def stuck(self, now: int) -> bool:
+        return self.down and now - self._since >= JAMMED
+
+    def let_go(self, now: int) -> bool:
+        """Whether it is a test if the finger leaves now."""
+        return self.down and self._clicks == 2 and HOLD <= now - self._since < LET_GO
+
+    def _held(self, ms: int) -> str | None:
+        if self._told_long or ms < (LET_GO if self._clicks == 2 else LONG):
+            return None
+        self._told_long = True
+        if self._clicks == 2:
+            return self._call()
+        self._clicks = 0
+        return "long"
+
+    def _rested(self, ms: int) -> str | None:
+        if not self._clicks or ms < (STILL if self._ripe else DOUBLE):
+            return None
+        kind = "test" if self._ripe else "single" if self._clicks == 1 else "double"
+        self._clicks, self._ripe = 0, False
+        return kind
 
     def _turned(self, down: bool, now: int) -> str | None:
+        lasted = now - self._since
         self.down, self._since = down, now
         if down:
             self._told_long = False
+            if self._ripe:
+                return self._call()
+            if not self._clicks:
+                self._still = lasted >= STILL
             return None
         if self._told_long:
             return None
-        self._clicks += 1
         if self._clicks == 2:
+            return self._third(lasted)
+        self._clicks += 1
+        self._still = self._still and lasted <= TAP
+        if self._clicks == 2 and not self._still:
             self._clicks = 0
             return "double"
         return None
+
+    def _third(self, lasted: int) -> str | None:
+        if HOLD <= lasted < LET_GO:
+            self._ripe = True
+            return None
+        if lasted >= LONG:
+            return self._call()
+        self._clicks, self._still = 1, False
+        return "double"
+
+    def _call(self) -> str:
+        """It looked like a test and is none, so it is all that it can be."""
+        self._clicks, self._still, self._ripe, self._more = 0, False, False, "long"
+        return "double"
 
 
 class Button:
@@ -103,11 +161,11 @@ class Button:
         """
         self.device_id = device_id
         self.light = IDLE
-        self.finger = Finger(woken == "pin")
         self.doing: str | None = None  # a command that is to be done once its acknowledgement is out
         self._light_since = 0
         self._recall(memory, life)
         self._recall_queue(queue)
+        self.finger = Finger(woken == "pin", self.stuck)
         if woken == "timer":  # nobody stands here: it is tried again without a show
             for press in self.presses:
                 press.told = True
@@ -131,8 +189,11 @@ class Button:
             self.presses = [Press(press["id"], press["kind"], press["ts"], 0) for press in kept["presses"]]
             self.heard: list[tuple[str, bool]] = [(command_id, ok) for command_id, ok in kept["heard"]]
             self.acks: list[str] = list(kept["acks"])
+            self.said_stuck: bool = kept.get("stuck", False)
         except BROKEN:
             self.life, self.counter, self.presses, self.heard, self.acks = life, 0, [], [], []
+            self.said_stuck = False
+        self.stuck = self.said_stuck
 
     def _recall_queue(self, queue: str) -> None:
         try:
@@ -148,7 +209,7 @@ class Button:
         """What must be on the flash before a press is sent or a command done."""
         presses = [{"id": press.id, "kind": press.kind, "ts": press.ts} for press in self.presses]
         return json.dumps({"life": self.life, "counter": self.counter, "presses": presses, "heard": self.heard,
-                           "acks": self.acks})
+                           "acks": self.acks, "stuck": self.said_stuck})
 
     def queued(self, at_once: bool) -> str | None:
         """The telemetry queue as it must be on the flash now; None: leave the flash in peace.
@@ -197,6 +258,8 @@ class Button:
                 if press.ts is not None:
                     body["ts"] = press.ts
                 return self.topic("press"), json.dumps(body)
+        if self.stuck != self.said_stuck:
+            return self.topic("fault"), json.dumps({"code": "sticks", "active": self.stuck})
         if self.acks:
             return self.topic("ack"), self.acks[0]
         if self.telemetry:
@@ -206,10 +269,14 @@ class Button:
     def sent(self, message: tuple[str, str], now: int) -> bool:
         """The broker has acknowledged this message of `outgoing`. True: store `remembered()`."""
         topic, payload = message
-        if topic == self.topic("press"):
+        what = topic[topic.rindex("/") + 1:]
+        if what == "press":
             self._taken(json.loads(payload)["id"], now)
-        elif topic == self.topic("ack"):
+        elif what == "ack":
             self.acks = [ack for ack in self.acks if ack != payload]
+            return True
+        elif what == "fault":
+            self.said_stuck = json.loads(payload)["active"]
             return True
         elif self.telemetry and self.telemetry[0] == payload:
             self.telemetry.pop(0)
@@ -260,20 +327,24 @@ class Button:
 
     def _answered(self, press_id: object, state: object, now: int) -> None:
         self.presses = [press for press in self.presses if press.id != press_id]
-        self._show(PROMISED if state == "callback_scheduled" else RECEIVED, now)
+        self._show(ANSWERS.get(str(state), RECEIVED), now)
 
     def tick(self, now: int) -> None:
-        """Says that there is no answer yet, and lets old news fade."""
+        """Says that there is no answer yet, or that the contact is stuck, and lets old news fade."""
+        self.stuck = self.finger.stuck(now)
         silent = [press for press in self.presses if not press.told and now - press.since >= PATIENCE]
         for press in silent:
             press.told = True
         if silent:
             self._show(FAILED, now)
-        elif self.light in (PROMISED, FAILED, RECEIVED) and now - self._light_since >= SHOW:
+        elif (self.light == RECEIVED or self.light in NEWS) and now - self._light_since >= SHOW:
             self._show(IDLE, now)
 
     def lit(self, now: int) -> bool:
-        """Whether the light is on now. Under a finger it is: the button feels that it is pressed."""
+        """Whether the light is on now. Under a finger it is: the button feels that it is pressed. It goes out when the
+        last press of a test has lasted long enough."""
+        if self.finger.let_go(now):
+            return False
         if self.finger.down and self.light == IDLE:
             return True
         rhythm = RHYTHM[self.light]
@@ -312,6 +383,6 @@ class Button:
         return self.topic("status"), json.dumps(body)
 
     def _show(self, light: str, now: int) -> None:
-        if light != self.light or light in (PROMISED, FAILED):
+        if light != self.light or light in NEWS:
             self._light_since = now
             self.light = light

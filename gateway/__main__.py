@@ -26,6 +26,7 @@ from gateway.cli.common import (
     now,
     open_store,
     out,
+    policy_from,
     print_whole,
     settings_from,
     warn,
@@ -36,13 +37,15 @@ from gateway.cli.send_test import send_test
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
-from gateway.model import ApiRole, to_iso
+from gateway.flow import administer
+from gateway.model import Actor, ActorKind, ApiRole, to_iso
 from gateway.monitoring import logs
 from gateway.store import Store
 from gateway.store.api_keys import all_keys, create_key, revoke_key
-from gateway.store.fleet import Count, providers_not_in, save_fleet
+from gateway.store.fleet import Count, providers_not_in
 from gateway.store.migrations import newest, upgrade
 from gateway.store.views import export_rows
+from gateway.tickets.context import Policy
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Hears connected devices, opens one ticket for one problem, and tells the customer first.")
@@ -124,7 +127,7 @@ def import_fleet(
         loaded = load_fleet(fleet, settings, dict(load_profiles(settings.profiles)), mapped)
         warn([*people_warnings(fleet, loaded, to_iso(now())[:10])])
         with open_store(settings) as store:
-            counts = _save(store, loaded, dry_run)
+            counts = _save(store, loaded, policy_from(settings), dry_run)
             with store.read() as session:
                 others = providers_not_in(session, loaded)
             if settings.broker_files is not None and not dry_run:
@@ -141,13 +144,14 @@ def import_fleet(
                   "that", highlight=False, markup=False)
 
 
-def _save(store: Store, fleet: Fleet, dry_run: bool) -> dict[str, Count]:
+def _save(store: Store, fleet: Fleet, policy: Policy, dry_run: bool) -> dict[str, Count]:
     rows = len(fleet.areas) + len(fleet.customers) + 2 * len(fleet.sites) + len(fleet.devices) + len(fleet.providers)
     began = time.monotonic()
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar, store.write() as session:
         task = bar.add_task("importing", total=rows, visible=False)
-        counts = save_fleet(session, fleet, now(), lambda done: bar.update(
-            task, advance=done, visible=time.monotonic() - began > PATIENCE))
+        counts = administer.import_fleet(
+            session, fleet, policy, Actor(ActorKind.OPERATOR), now(), lambda done: bar.update(
+                task, advance=done, visible=time.monotonic() - began > PATIENCE))
         if dry_run:
             session.rollback()
     return counts

@@ -20,6 +20,8 @@ class ReceivedCommand(NamedTuple):
     press_id: str = ""
     state: str = ""
     callback_by: int | None = None
+    who: str = ""  # who comes to the telephone
+    battery: int | None = None  # what the gateway knows of it, per cent
 
 
 class DialectClient(Protocol):

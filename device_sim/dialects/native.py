@@ -56,7 +56,7 @@ class DialectClient:
         if not isinstance(body, dict) or "id" not in body:
             raise ValueError("expected a command with an id")
         told = ReceivedCommand(str(body["id"]), str(body.get("press_id") or ""), str(body.get("state") or ""),
-                               body.get("callback_by"))
+                               body.get("callback_by"), str(body.get("who") or ""), body.get("battery"))
         return [self._say("ack", {"id": told.command_id, "ok": True})], told
 
     def _say(self, what: str, body: object, retain: bool = False) -> Message:

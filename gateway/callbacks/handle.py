@@ -1,10 +1,14 @@
 """Plans what an agent does with a callback: takes it, rings, speaks, writes down what came of it."""
 
+from typing import Any
+
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
-from gateway.callbacks.open import call_facts, promise_call
-from gateway.callbacks.replies import reply
+from gateway.callbacks.open import Wish, call_facts, promise_call, wish_call
+from gateway.callbacks.outcomes import plan_outcome
+from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     DAY,
@@ -24,6 +28,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
+from gateway.outages.homes.devices import has_working_button
 from gateway.tickets.actions import (
     AttemptCallback,
     CallbackAct,
@@ -32,6 +37,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    OpenCallback,
     ReleaseCallback,
 )
 from gateway.tickets.context import ActionContext, Policy, SiteWork
@@ -64,13 +70,15 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts,
                                  person=person))
         case MissCallback():
-            _miss(callback, work, policy, who, now)
+            can_press = has_working_button(context.around.devices, policy.profiles, context.around.dark)
+            _miss(callback, work, policy, who, now, can_press)
         case ConnectCallback():
             move(callback, Action.CONNECT, now)
             callback.agent = str(who)
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who))
             settle_promises(promises, now)
         case FinishCallback(note=note, outcome=outcome):
+            plan_outcome(act, callback, work, policy, who, now)
             move(callback, Action.FINISH, now)
             settle_promises(promises, now)
             callback.note, callback.outcome, callback.agent = note, outcome, str(who)
@@ -86,9 +94,17 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
         watch_outcome(callback, work.draft, policy, who, now, call_facts(callback, work))
     elif callback.state in IN_HAND:
         acknowledge(callback, work.draft, who, now)
-        _show_who_comes(callback, context, policy, who, now)
+        _show_who_comes(callback, context, policy, now)
     elif callback.state not in OPEN:
         end_call(callback, work, now)
+
+
+def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
+    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk."""
+    if act.ring_from is not None:
+        check_slot(act.ring_from, policy.service, now)
+    return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,
+                          who=who), work, policy, now)
 
 
 def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:
@@ -125,7 +141,7 @@ def _take(callback: Callback, action: Action, work: SiteWork, policy: Policy, wh
     set_due(callback, DueKind.CLAIM_ENDS, until, Responsible.DISPATCHER, work, policy)
 
 
-def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant, can_press: bool) -> None:
     """Nobody answered. An ordinary call is tried as often as the settings say, and they are told each time; a call for
     help, or one of our own accord, ends only when somebody has been reached."""
     callback.tries += 1
@@ -135,7 +151,7 @@ def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: I
         settle_promises(work.promises.get(callback.id, []), now)
         work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=None),
                        entry(callback, now, EntryKind.CALLBACK_EXPIRED, tries=callback.tries))
-        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now)
+        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now, can_press=can_press)
         return
     if not callback.emergency:
         callback.ring_from = next_try(callback, policy.service, now)
@@ -149,13 +165,14 @@ def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: I
     work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=callback.ring_from))
 
 
-def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
+def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant,
+                 **more: Any) -> None:
     work.draft.add(notify(policy, customer(callback.customer_id), topic, callback, callback.tries, now,
-                          facts=call_facts(callback, work) | {"tries": callback.tries},
+                          facts=call_facts(callback, work) | {"tries": callback.tries} | more,
                           link_id=work.follow_id(callback.id)))
 
 
-def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> None:
+def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, now: Instant) -> None:
     """Whoever called for help sees at the button that somebody is coming to the telephone."""
     if callback.emergency and context.planning is not None and context.last_press is not None:
-        reply(context.last_press.press_id, "coming", callback, context.planning, policy, now)
+        reply(context.last_press.press_id, answer_of(callback, context.planning, policy), context.planning, policy, now)

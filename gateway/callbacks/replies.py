@@ -1,25 +1,44 @@
 """What a device is told about a press: the promised time, who is coming to the telephone, or that it is settled."""
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.lifecycle import IN_HAND
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.devices.dialects import reply_to_press
-from gateway.model import MINUTE, Callback, Command, Instant
+from gateway.model import MINUTE, Callback, CallbackState, Command, Instant
+from gateway.model.signals import PressAnswer
+from gateway.model.states import PressReply
 from gateway.notifications.messages import no_rescue_service
 from gateway.tickets.context import PlanningContext, Policy
 
 REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
 
 
-def reply(press_id: str, state: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant
-          ) -> None:
-    """Queues the answer to the press of `context.device`; it is published only after the commit."""
-    command_id = policy.new_id("M")
-    until = now + REPLY_FOR
-    in_danger = emergency_number(context.site.country or policy.service.country) if callback.emergency else ""
-    language = policy.catalogues.best_for
-    notice = no_rescue_service(in_danger, language(context.customer.locale)) if callback.emergency else ""
-    message = reply_to_press(context.device.key, press_id, state, callback.promised_by, command_id, until, notice,
-                             in_danger)
+def reply(press_id: str, said: PressAnswer, context: PlanningContext, policy: Policy, now: Instant) -> None:
+    """Queues the answer to the press of `context.device`; it is published only after the commit. Nothing, where its
+    dialect cannot be told."""
+    command_id, until = policy.new_id("M"), now + REPLY_FOR
+    message = reply_to_press(context.device.key, press_id, said, command_id, until)
     if message is not None:
         topic, payload = message
         context.draft.add(Command(id=command_id, device_id=context.device.id, topic=topic, payload=payload,
                                   created_at=now, expires_at=until))
+
+
+def answer_of(callback: Callback, context: PlanningContext, policy: Policy) -> PressAnswer:
+    """What whoever pressed has to know of their call now."""
+    if callback.state is CallbackState.ANSWERED:
+        return PressAnswer(PressReply.ANSWERED)
+    if callback.closed_at is not None:
+        return PressAnswer(PressReply.CALLBACK_CLOSED)
+    in_hand = callback.state in IN_HAND or callback.state is CallbackState.CONNECTED
+    said = (PressAnswer(PressReply.COMING, callback.promised_by, who=_name(callback.agent)) if in_hand
+            else PressAnswer(PressReply.CALLBACK_SCHEDULED, callback.promised_by))
+    if not callback.emergency:
+        return said
+    number = emergency_number(context.site.country or policy.service.country)
+    notice = no_rescue_service(number, policy.catalogues.best_for(context.customer.locale))
+    return said._replace(notice=notice, emergency_number=number)
+
+
+def _name(agent: str | None) -> str:
+    """`agent Dana Meier` is Dana Meier to whoever waits for her."""
+    return (agent or "").partition(" ")[2]

@@ -129,6 +129,26 @@ def _apprise_template(url: SecretStr) -> SecretStr:
     return url
 
 
+def _call_template(template: str) -> str:
+    example = "expected e.g. tel:+41445550000,,{pin}#"
+    if not template:
+        return template
+    if template.count("{pin}") != 1:
+        raise ValueError(f"has no {{pin}} — {example}" if "{pin}" not in template
+                         else f"has {{pin}} more than once — {example}")
+    if not template.startswith("tel:"):
+        raise ValueError(f"is no telephone link — {example}")
+    number, _, digits = template.removeprefix("tel:").partition("{pin}")
+    found = re.fullmatch(r"(\+[0-9]+)([,;pw][0-9*#,;pw]*)?", number)
+    if found is None or not re.fullmatch(r"[0-9*#,;pw]*", digits):
+        raise ValueError(f"has more than a number, pauses (,) and digits in it — {example}")
+    if to_e164(found[1]) != found[1]:
+        raise ValueError(f"expected {to_e164(found[1])}")
+    if found[2] is None:
+        raise ValueError(f"has no pause before {{pin}}, so it would be a part of the number — {example}")
+    return template
+
+
 def written(value: Any) -> Any:
     """The text of a number where text is expected: ids and postcodes may look like numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -146,6 +166,7 @@ Country = Annotated[str, AfterValidator(_country)]
 Day = Annotated[str, AfterValidator(parse_day)]
 GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Email = Annotated[str, AfterValidator(_email)]

@@ -53,8 +53,11 @@ def to_e164(text: str, country: str = "") -> str:
 
 
 def line_kind(e164: str) -> LineKind:
-    """Of a number that `to_e164` made."""
-    kind = phonenumbers.number_type(phonenumbers.parse(e164, None))
+    """Of a number with its international prefix; what is none may be either."""
+    try:
+        kind = phonenumbers.number_type(phonenumbers.parse(e164, None))
+    except NumberParseException:
+        return LineKind.EITHER
     if kind == PhoneNumberType.FIXED_LINE:
         return LineKind.LANDLINE
     return LineKind.MOBILE if kind == PhoneNumberType.MOBILE else LineKind.EITHER

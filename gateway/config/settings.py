@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 
 from gateway.config.field_types import (
     AppriseTemplate,
+    CallTemplate,
     ClientId,
     Country,
     Email,
@@ -133,6 +134,9 @@ class Service(Section):
     outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
     phone: str = ""  # the number customers may call, printed in messages
+    # how technicians ring customers: through a bridge that asks for a PIN, e.g. "tel:+41445550000,,{pin}#"; "": they
+    # are shown the number while they are on the way or there
+    call_template: CallTemplate = ""
     name: str = "Your service team"  # who signs the messages
 
     @field_validator("next_word_minutes")

@@ -64,7 +64,8 @@ def _action_line(line: Mapping[str, Any], name: str) -> tuple[str, str]:
         case "pressed":
             return "☎", f"{name}: pressed ({line['kind']})"
         case "answered":
-            return "☎", f"{name}: its light says: {str(line['state']).replace('_', ' ')}"
+            who = f" ({line['who']})" if line.get("who") else ""
+            return "☎", f"{name}: its light says: {str(line['state']).replace('_', ' ')}{who}"
         case what:
             sign, words = _ACTIONS.get(what, ("·", what))
             return sign, f"{name}: {words}"

@@ -109,13 +109,14 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
         # a fault that is gone is closed at once: the next demonstration begins without it
         "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
-                           settle_seconds=0, offers=_ONE_AT_A_TIME,
+                           settle_seconds=0, offers=_ONE_AT_A_TIME, callback_hours=_ALWAYS,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)
 
 
 # a town has few firms: whoever watches sees one say no, and the next one yes
+_ALWAYS = {day: [("00:00", "24:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}  # at any hour
 _ONE_AT_A_TIME = Offers(urgent=OfferWaves(size=1), normal=OfferWaves(size=1))
 
 

@@ -65,7 +65,7 @@ class TicketFacts:
     """One ticket with its alarms, offers, visits, promises and SLA clocks."""
 
     ticket: Ticket
-    device: Device | None  # None: an outage's
+    device: Device | None  # None: an outage, or reported without one
     site: Site
     outage: Outage | None = None  # that it is about
     alarms: list[Alarm] = field(default_factory=list)  # oldest first

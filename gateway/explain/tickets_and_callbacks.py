@@ -11,7 +11,9 @@ from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.outages import reason_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import CallbackKind, Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
+from gateway.model import CallbackKind, Cover, EntryKind, Need, Offer, OfferState, PriceAnswer, Ticket, Visit
+from gateway.model.entries import REPORTS
+from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import resolution_sentence
@@ -35,6 +37,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     lines += _payer(ticket, times)
     if facts.outage is not None:
         lines += reason_lines(facts.outage, times)
+    lines += _reports(facts, times)
     for alarm in facts.alarms:
         lines.append(Line("why", f"Alarm {alarm.id}, rule {alarm.rule}, on {times.exact(alarm.opened_at)}",
                           alarm.opened_at))
@@ -62,8 +65,21 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
 def _where(facts: TicketFacts) -> str:
     if facts.outage is not None:
         return f"one ticket for all of its homes, opened at {facts.site.name}, the first that went dark"
-    device = "" if facts.device is None else f"{facts.device.name} ({facts.device.id}) "
+    if facts.device is None:
+        return f"no device, but what needs {facts.ticket.skill}, at {facts.site.name}"
+    device = f"{facts.device.name} ({facts.device.id}) "
     return f"{device}at {facts.site.name}"
+
+
+def _reports(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
+    """Who has said what."""
+    for entry in facts.history.entries:
+        if entry.kind in REPORTS:
+            note = f" ({entry.parameters['note']})" if entry.parameters["note"] else ""
+            yield Line("why", f"Reported by {entry.by} on {times.exact(entry.at)}: "
+                              f"{in_language(entry.parameters['cause'], times.catalogue)}{note}", entry.at)
+    if facts.ticket.reported:
+        yield Line("why", "It stays open until a person says that it is done: no device can")
 
 
 def _payer(ticket: Ticket, times: TimeFormat) -> Iterator[Line]:
@@ -134,6 +150,8 @@ def _provider(offer: Offer, taken: bool, history: SubjectHistory, times: TimeFor
         yield Line("provider", f"… because {offer.evidence['by']} chose them")
     elif not offer.wave:
         yield Line("provider", "… alone, before all others: they know it, or come there anyway")
+    if offer.evidence.get("urgent_because") == Need.POWER_DEPENDENT:
+        yield Line("provider", "… as urgently as for a major fault, because somebody who lives there depends on power")
     ranked = offer.evidence.get("eligible", [])
     count = offer.evidence.get("of", len(ranked))  # kept whole with the first of those that were asked together
     for one in ranked:

@@ -1,12 +1,13 @@
 """administer: claims a device, gives it a login and retires it, each in the caller's transaction."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlmodel import Session
 
 from gateway.calendars.desk_hours import NO_DESK_HOURS
-from gateway.callbacks.emergency_numbers import emergency_button_errors
-from gateway.config.fleet_file import BadFleet
+from gateway.callbacks.numbers.emergency_numbers import emergency_button_errors
+from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.devices.registration import (
     BadDevice,
     DeviceChecks,
@@ -19,12 +20,16 @@ from gateway.model import Actor, Instant, Provider
 from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
+from gateway.store.contexts.action import action_context
 from gateway.store.contexts.providers import provider_loads, sites_of_provider
 from gateway.store.devices import device_registry
+from gateway.store.fleet import Count, Progress, save_fleet
+from gateway.tickets.actions import MoveIn
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.dispatch.cover import cover_errors
 from gateway.tickets.dispatch.removal import plan_removal, removal_errors
+from gateway.tickets.plan_action import plan_person_action
 from gateway.tickets.sla.follow import complete
 
 
@@ -65,6 +70,20 @@ def remove_provider(session: Session, provider_id: str, policy: Policy, hand_ove
     offers, visits = plan_removal(provider_id, sites.values(), policy, who, now)
     apply(session, complete(draft, policy, now))
     return RemovedProvider(name, offers, visits)
+
+
+def import_fleet(session: Session, fleet: Fleet, policy: Policy, who: Actor, now: Instant,
+                 progress: Progress = lambda _rows: None) -> dict[str, Count]:
+    """Writes the fleet into the open transaction; where a site has another customer than until now, the household moves
+    out and the other one in, as by hand. Raises BadFleet."""
+
+    def move_in(session: Session, moving: Mapping[str, str]) -> None:
+        for site_id, customer_id in moving.items():
+            given = MoveIn(site_id, customer_id)
+            context = action_context(session, given, who, now)
+            apply(session, plan_person_action(given, context, policy, who, now))
+
+    return save_fleet(session, fleet, now, progress, move_in)
 
 
 def claim(session: Session, request: DeviceRequest, checks: DeviceChecks) -> None:

@@ -316,10 +316,11 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         settings = gw.settings
         service = settings.service
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
-        facts = facts_of(row, hand_over.context, now, _link(settings, hand_over.context, now), signed,
-                         gw.messages.catalogues)
+        context = replace(hand_over.context, reader=hand_over.context.residents.get(contact.owner_id)
+                          if contact.owner_kind is RecipientKind.PERSON else None)
+        facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word)
-        message = gw.messages.word(row.topic, reader_of(row, hand_over.context, signed.zone)[1], facts)
+        message = gw.messages.word(row.topic, reader_of(row, context, signed.zone)[1], facts)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now

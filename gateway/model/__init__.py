@@ -1,6 +1,6 @@
 """The data model: every table of the gateway."""
 
-from gateway.model.access import ApiKey, Credential, Link
+from gateway.model.access import ApiKey, Credential, Link, PinTries
 from gateway.model.devices import (
     Command,
     DeadLetter,
@@ -123,10 +123,11 @@ __all__ = [
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
     "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
-    "Person", "PersonRole", "PersonSite", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise", "PromiseKind",
-    "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient", "RecipientKind",
-    "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site", "SiteArea", "SlaClock",
-    "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor", "Technician", "Ticket",
-    "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer", "emergency", "from_iso", "local",
-    "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso", "within_calendar",
+    "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
+    "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
+    "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site",
+    "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
+    "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer",
+    "emergency", "from_iso", "local", "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso",
+    "within_calendar",
 ]

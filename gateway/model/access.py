@@ -1,6 +1,6 @@
 """Tables of who may do what: signed links, API keys, and the devices' logins at the broker."""
 
-from sqlalchemy import BigInteger
+from sqlalchemy import JSON, BigInteger, Column
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -32,6 +32,16 @@ class ApiKey(Row, table=True):
     role: ApiRole = Field(sa_type=stored(ApiRole))
     created_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class PinTries(Row, table=True):
+    """The wrong PINs that came with one key of the bridge: after too many it is locked for a while."""
+
+    __tablename__ = "pin_tries"
+    key_id: str = Field(primary_key=True, foreign_key="api_key.id")
+    wrong: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # when, the newest last
+    locks: int = 0  # one after the other, with less than a day between them
+    locked_until: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
 class Credential(Row, table=True):

@@ -71,6 +71,13 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    PERSON_ADDED = "person_added"
+    PERSON_CHANGED = "person_changed"
+    PERSON_LEFT = "person_left"
+    CONTACT_ADDED = "contact_added"
+    CONTACT_REMOVED = "contact_removed"
+    HOUSEHOLD_LEFT = "household_left"
+    HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
     MERGED_FROM = "merged_from"
     UNMERGED = "unmerged"
@@ -83,12 +90,19 @@ class EntryKind(StrEnum):
     PRESSED = "pressed"
     PRESSED_AGAIN = "pressed_again"
     PRESSED_ANSWERED = "pressed_answered"
+    PRESSED_PLANNED = "pressed_planned"
+    CALL_LINKED = "call_linked"
+    CALL_UNLINKED = "call_unlinked"
+    CALL_ANSWERED = "call_answered"
     CALL_REQUESTED = "call_requested"
     CALL_WISHED_AGAIN = "call_wished_again"
     CALLBACK_CLAIMED = "callback_claimed"
     CALLBACK_RELEASED = "callback_released"
     CALLBACK_EXPIRED = "callback_expired"
+    SPOKE_ABOUT = "spoke_about"
     CUSTOMER_ANSWERED = "customer_answered"
+    NUMBER_SEEN = "number_seen"
+    NUMBER_DIALLED = "number_dialled"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
@@ -136,6 +150,9 @@ class EntryKind(StrEnum):
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
+LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
+"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
+
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
     EntryKind.OPENED_BY_PERSON: ("cause", "note"),
@@ -174,12 +191,20 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
+    EntryKind.PERSON_ADDED: ("role",),
+    EntryKind.PERSON_LEFT: ("site",),
+    EntryKind.CONTACT_ADDED: ("channel",),
+    EntryKind.CONTACT_REMOVED: ("channel",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),
     EntryKind.REMOTE_FIX_TRIED: ("fix", "tried_at", "outcome"),
     EntryKind.REMOTE_FIX_NOT_TRIED: ("fix", "tried_at", "outcome"),
     EntryKind.PRESSED: ("press",),
     EntryKind.PRESSED_AGAIN: ("press", "became"),
     EntryKind.PRESSED_ANSWERED: ("press", "outage"),
+    EntryKind.PRESSED_PLANNED: ("press", "area", "until"),
+    EntryKind.CALL_LINKED: ("outage",),
+    EntryKind.CALL_UNLINKED: ("outage",),
+    EntryKind.CALL_ANSWERED: ("outage",),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
@@ -194,6 +219,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALLBACK_ATTEMPT: ("number", "person"),
     EntryKind.CALLBACK_NO_ANSWER: ("again_at",),
     EntryKind.CALLBACK_EXPIRED: ("tries",),
+    EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
+    EntryKind.NUMBER_SEEN: ("people",),
+    EntryKind.NUMBER_DIALLED: ("people",),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

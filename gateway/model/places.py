@@ -63,8 +63,10 @@ class PersonSite(Row, table=True):
     """That a person lives at a site, or helps there."""
 
     __tablename__ = "person_site"
-    person_id: str = Field(foreign_key="person.id", primary_key=True)
-    site_id: str = Field(foreign_key="site.id", primary_key=True, index=True)
+    id: str = Field(primary_key=True)  # <person id>/<site id>
+    person_id: str = Field(foreign_key="person.id", index=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    left_at: Instant | None = Field(default=None, sa_type=BigInteger)  # not there any more
 
 
 class Contact(Row, table=True):

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from gateway.model.instant import Instant
-from gateway.model.states import PressKind
+from gateway.model.states import PressKind, PressReply
 
 Value = float | bool | str
 """A signal's value. Numbers are always float: CEL does not mix int and double."""
@@ -93,6 +93,18 @@ class Presence(NamedTuple):
     through: str | None = None  # the bridge whose word this is: its going and coming takes the device with it
     relayed: bool = False  # a bridge says so from what it remembers: news only when it is another word than before
     heard_at: Instant | None = None  # as in Telemetry
+
+
+class PressAnswer(NamedTuple):
+    """What a device is told of a press; `text` and `notice` are sentences in the customer's language."""
+
+    state: PressReply
+    callback_by: Instant | None = None  # by when somebody calls
+    who: str = ""  # who comes to the telephone
+    battery: int | None = None  # what we know of the button's, per cent
+    text: str = ""  # more for a device that can show or say it
+    notice: str = ""  # of a call for help: that we are no rescue service
+    emergency_number: str = ""  # … and the number in that sentence
 
 
 class Ack(NamedTuple):

@@ -208,6 +208,8 @@ class PageReason(StrEnum):
     """The customer should have heard from us by now."""
     SLA_SOLUTION = "sla_solution"
     """It should work again by now."""
+    HOUSEHOLD_LEFT = "household_left"
+    """The household has moved out while it is open."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
@@ -553,6 +555,34 @@ class PressKind(StrEnum):
     """Held down: urgent."""
     URGENT = "urgent"
     """A call for help."""
+    TEST = "test"
+    """The gesture that only tries the button: nobody wants to be called."""
+
+
+class GhostSign(StrEnum):
+    """Why perhaps nobody pressed. It is only said: every press is answered, and a call for help pages."""
+
+    STICKS = "sticks"
+    """The button sticks."""
+    JUST_BACK = "just_back"
+    """The button had come back a moment before, as after a power cut."""
+    BATTERY_LOW = "battery_low"
+    """Its battery is nearly empty."""
+
+
+class PressReply(StrEnum):
+    """What a device is told of a press. Devices show any other word as "received"."""
+
+    CALLBACK_SCHEDULED = "callback_scheduled"
+    """Somebody will call, by a time."""
+    CALLBACK_CLOSED = "callback_closed"
+    """That press is settled: nobody calls because of it."""
+    COMING = "coming"
+    """Somebody has the call in hand and comes to the telephone now."""
+    TEST_HEARD = "test_heard"
+    """The test has reached us."""
+    ANSWERED = "answered"
+    """The answer is a known outage, and nobody calls."""
 
 
 class LinkPurpose(StrEnum):
@@ -574,7 +604,9 @@ class ApiRole(StrEnum):
     READ = "read"
     """To look."""
     AGENT = "agent"
-    """To act too."""
+    """To act too, and to see telephone numbers."""
+    BRIDGE = "bridge"
+    """To ask whom the PIN of a visit connects with, and nothing else."""
 
 
 class RecipientKind(StrEnum):
@@ -705,6 +737,8 @@ class SubjectKind(StrEnum):
     """A visit."""
     JOB = "job"
     """What one trip can settle."""
+    PERSON = "person"
+    """Somebody of a household."""
 
 
 class EnumColumn(TypeDecorator[Any]):

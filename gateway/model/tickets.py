@@ -238,6 +238,8 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
+        Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     job_id: str = Field(foreign_key="job.id", index=True)
@@ -245,6 +247,7 @@ class Visit(Row, table=True):
     provider_id: str = Field(foreign_key="provider.id", index=True)
     offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
     technician: str = ""  # name as the customer will read it
+    call_pin: str | None = None  # six digits: with it the bridge connects the technician with the customer
     state: VisitState = Field(default=VisitState.PLANNED, sa_type=stored(VisitState))
     window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer
     window_until: Instant = Field(sa_type=BigInteger)
@@ -275,6 +278,8 @@ class Callback(Row, table=True):
         _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("callback_outage", "outage_id", sqlite_where=text("outage_id IS NOT NULL"),
+              postgresql_where=text("outage_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     site_id: str = Field(foreign_key="site.id")

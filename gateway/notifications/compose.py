@@ -16,7 +16,7 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
     of the ticket that it is about. `call_for_help`: it is about one. `needs`: of a home that comes before its equals.
     Raises ValueError for what the topic's entry in the registry does not allow.
     """
-    rules = TOPICS[topic]
+    rules, answers = TOPICS[topic], bool(facts.get("answered"))
     if to.kind not in rules.audience:
         raise ValueError(f"{topic} to a {to.kind} — expected one of {', '.join(sorted(rules.audience))}")
     if subject.kind not in rules.subjects:
@@ -25,9 +25,11 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
         raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.facts.__name__}")
     if link_id is not None and rules.link is None:
         raise ValueError(f"{topic} carries no link")
+    answers = bool(facts.get("answered"))
     return Notification(
         id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
-        recipient_kind=to.kind, recipient_id=to.id, critical=rules.is_critical(subject.kind, severity),
-        priority=rules.priority(subject.kind, severity, call_for_help, needs),
+        recipient_kind=to.kind, recipient_id=to.id,
+        critical=rules.is_critical(severity, answers),
+        priority=rules.priority(subject.kind, severity, answers=answers, call_for_help=call_for_help, needs=needs),
         link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,
     )

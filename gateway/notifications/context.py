@@ -1,8 +1,10 @@
 """NotificationContext: the current rows that decide whether and how a notification is sent."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gateway.callbacks.telephones import Telephone
 from gateway.model import (
     Attempt,
     Callback,
@@ -16,6 +18,7 @@ from gateway.model import (
     OnCallPage,
     Outage,
     OutageMember,
+    Person,
     Promise,
     Provider,
     Reason,
@@ -30,7 +33,7 @@ class Undelivered(NamedTuple):
     """Somebody on a list of those who could not be told."""
 
     name: str
-    telephone: str  # of one of their contacts; "" where none is one
+    telephones: tuple[Telephone, ...]  # to be rung, in this order
     topics: tuple[str, ...]  # of what they did not get
     why: Reason | None  # of the last of them
     unsure: bool  # it may have arrived
@@ -49,11 +52,16 @@ class NotificationContext:
     sla_clocks: tuple[SlaClock, ...] = ()  # the ticket's, for a notification that speaks of one
     customer: Customer | None = None
     site: Site | None = None
+    homes: tuple[Site, ...] | None = None  # of a household's message: that it tells of; None: of none in particular
     device: Device | None = None
     provider: Provider | None = None
     link: Link | None = None
     pages: tuple[OnCallPage, ...] = ()  # open ones about the same ticket or callback
     contacts: tuple[Contact, ...] = ()  # of the recipient, in their order, on channels that are configured
+    residents: Mapping[str, Person] = field(default_factory=dict)  # by id: a household's, who may have contacts
+    can_be_rung: bool = False  # a household of which a telephone number is known
+    reader: Person | None = None  # whose contact it goes to, where it is one of the residents'
+    telephones: tuple[Telephone, ...] = ()  # of whoever could not be told, for the dispatcher to ring
     attempts: tuple[Attempt, ...] = ()  # at this notification
     siblings: tuple[Notification, ...] = ()  # everything else on the same subject for the same recipient
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over

@@ -111,6 +111,8 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
     of_an_outage = context.ticket is not None and context.ticket.outage_id is not None
     if of_an_outage and notification.recipient_kind == RecipientKind.CUSTOMER:
         return Reason(ReasonKind.OUTAGE_TELLS)
+    if _moved_out(notification, context):
+        return Reason(ReasonKind.MOVED_OUT)
     topic = TOPICS.get(notification.topic)
     if topic is None:
         return None  # written by another version of the gateway: it fails where it is worded, and holds up no other
@@ -123,6 +125,13 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
         told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
                           for row in context.siblings)
     return None if told_before else Reason(topic.only_after.otherwise)
+
+
+def _moved_out(notification: Notification, context: NotificationContext) -> bool:
+    """Whether a household is to hear of homes of which none is theirs any more."""
+    return (notification.recipient_kind is RecipientKind.CUSTOMER and context.homes is not None
+            and not any(home.customer_id == notification.recipient_id and home.household_left_at is None
+                        for home in context.homes))
 
 
 def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -207,7 +216,7 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
     if not context.contacts:
-        return Undeliverable(Reason(ReasonKind.NO_CONTACT))
+        return Undeliverable(Reason(ReasonKind.TELEPHONE_ONLY if context.can_be_rung else ReasonKind.NO_CONTACT))
     if not context.attempts:
         return Undeliverable(Reason(ReasonKind.CONTACTS_STOPPED))
     return Undeliverable(Reason(ReasonKind.CONTACTS_FAILED,
@@ -220,7 +229,7 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     whose: Customer | Provider | None = None
     if notification.recipient_kind == RecipientKind.CUSTOMER:
         whose = context.customer
-    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(context):
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context):
         whose = context.provider
     if passes or whose is None:
         return None
@@ -231,9 +240,10 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     return until
 
 
-def _is_urgent(context: NotificationContext) -> bool:
+def _is_urgent(notification: Notification, context: NotificationContext) -> bool:
     """Whether a provider is asked about it in its quiet hours too."""
-    return context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL)
+    return bool(notification.facts.get("urgent")) or (
+        context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL))
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

@@ -80,7 +80,14 @@ class Facts:
     area: str = ""  # of an outage or of planned work
     homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
     etr: Instant | None = None  # estimated end
-    answered: bool = False  # somebody pressed, and this is the answer
+    near: bool = False  # no home of theirs is known to be in it …
+    seen: bool = False  # … and a device there shows that it has power
+    can_press: bool = False  # they have a button that works, as far as we know
+    answered: bool = False  # somebody pressed, and this is the answer …
+    promised: bool = False  # … in place of the call that they were promised
+    form: str = "dark"  # … with what it means to their home: dark | still_dark | back | near | unseen
+    restoring: bool = False  # others have power again …
+    look_by: Instant | None = None  # … and by then we look whether theirs has a fault of its own
     after_outage: bool = False  # the neighbours have power again
     what: str = ""  # our own fault: carrier | everything | deaf | unheard | clock
     missing: str = ""  # dialects that the broker does not let us hear …
@@ -93,6 +100,7 @@ class Facts:
     service: str = ""
     phone: str = ""
     whom: str = ""  # who could not be told …
+    telephones: str = ""  # … at which numbers they are rung …
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.model import Price, Reason, ReasonKind, SubjectKind, Ticket
+from gateway.model import Price, Reason, ReasonKind, SubjectKind, Ticket, from_iso
 from gateway.model.plan import Refused
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.format_times import moment
 from gateway.notifications.format_values import price
 
 
@@ -22,8 +23,11 @@ def reason_sentence(reason: Mapping[str, Any] | str, catalogue: Catalogue) -> st
     return catalogue(id_, **places)
 
 
-def refusal_sentence(refused: Refused, catalogue: Catalogue) -> str:
-    """Why what somebody tried is not possible now."""
+_MOMENTS = ("until", "at", "nearest")  # RFC 3339, for programs
+
+
+def refusal_sentence(refused: Refused, catalogue: Catalogue, zone: str = "") -> str:
+    """Why what somebody tried is not possible now. `zone`: in which a person reads times; "": a program does."""
     given = refused.parameters
     places = dict(given)
     if "what" in given:
@@ -31,6 +35,10 @@ def refusal_sentence(refused: Refused, catalogue: Catalogue) -> str:
     if "state" in given:
         word = f"{given.get('what', SubjectKind.TICKET)}_state.{given['state']}"
         places["state"] = catalogue(word) if catalogue.has(word) else given["state"].replace("_", " ")
+    if "outcome" in given:
+        places["outcome"] = catalogue(f"call_outcome.{given['outcome']}")
+    if zone:
+        places |= {name: moment(from_iso(given[name]), catalogue, zone) for name in _MOMENTS if given.get(name)}
     return catalogue(f"refused.{refused.reason}", **places)
 
 

@@ -41,6 +41,7 @@ class OfferFacts(AssignmentFacts, total=False):
     """A job that a provider is offered, with the time to answer."""
 
     expires_at: Instant
+    urgent: bool  # whatever its severity: whoever lives there depends on power
 
 
 class SearchFacts(FaultFacts, total=False):
@@ -101,6 +102,7 @@ class PromisedCallFacts(TypedDict, total=False):
     missed_by: Instant  # when we should have called
     ring_from: Instant  # not before: their slot, or the next try
     tries: int  # that nobody answered
+    can_press: bool  # they have a button that works, as far as we know
     device: str
     site: str
 
@@ -136,12 +138,19 @@ class AreaOutageFacts(AreaFacts, total=False):
 
     homes: int
     etr: Instant | None  # estimated end
+    near: bool  # no home of theirs is known to be in it
+    seen: bool  # a device there shows that it has power
+    can_press: bool  # they have a button that works, as far as we know
 
 
 class OutageAnswerFacts(AreaOutageFacts, total=False):
     """An outage, as the answer to a button press."""
 
-    answered: bool  # somebody pressed, and this is the answer
+    answered: bool  # somebody pressed, and this is the answer …
+    promised: bool  # … in place of the call that they were promised
+    form: str  # what it means to their home: a Form of gateway/callbacks/answers.py
+    restoring: bool  # others have power again
+    look_by: Instant | None  # when we look whether theirs has a fault of its own
     site: str
 
 
@@ -151,6 +160,7 @@ class MaintenanceFacts(TypedDict, total=False):
     area: str
     window_from: Instant
     window_until: Instant
+    answered: bool  # somebody pressed, and this is the answer
     cause: Any  # as whoever planned it put it
 
 

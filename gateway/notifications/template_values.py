@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
+from gateway.callbacks.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
+from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import price, rounded_homes
@@ -14,10 +15,14 @@ from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
 from gateway.notifications.topics import TOPICS
 
+NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
                "open_offers", "opens_at", "held_until", "word_by", "missed_by")
-_OF_THE_AREA = ("area", "homes", "etr", "answered", "after_outage", "what", "seconds", "missing", "filters",
-                "sla", "due_at", "policy")
+_OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
+                "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
+
+_OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
+"""Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""
 
 
 class Signature(NamedTuple):
@@ -32,7 +37,10 @@ class Signature(NamedTuple):
 def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
     """(name, locale, zone) of the person who will read it."""
     if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
-        return context.customer.name, context.customer.locale, context.customer.timezone
+        household, resident = context.customer, context.reader
+        if resident is not None:
+            return resident.name, resident.locale or household.locale, household.timezone
+        return household.name, household.locale, household.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
     if notification.recipient_kind == RecipientKind.ON_CALL:
@@ -87,11 +95,16 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     if "told_topic" in facts:
         values["told_topic"] = topic_name(str(facts["told_topic"]), catalogue)
     topic = TOPICS.get(notification.topic)
+    if context.telephones:
+        known_as = str(facts.get("whom") or "")
+        values["telephones"] = telephone_words(context.telephones[:NUMBERS], known_as, catalogue)
     if context.undelivered:
         values |= _undelivered(context.undelivered, catalogue)
     if notification.recipient_kind != RecipientKind.PROVIDER or (topic is not None and topic.is_for_who_goes):
         # a firm that only has an offer may not know whose home it is
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
+    if notification.recipient_kind in _OURS and context.visit is not None and context.provider is not None:
+        values["provider_phone"] = context.provider.phone
     return Facts(**values)
 
 
@@ -142,10 +155,19 @@ def _what(facts: Mapping[str, Any], context: NotificationContext, catalogue: Cat
 def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:
     """The list as it is now, by name."""
     return {"people": len(people), "undelivered": [{
-        "name": one.name, "telephone": one.telephone,
+        "name": one.name, "telephone": telephone_words(one.telephones[:1], one.name, catalogue),
         "what": ", ".join(topic_name(topic, catalogue) for topic in one.topics),
         "why": reason_sentence(one.why.stored(), catalogue) if one.why is not None else "",
     } for one in sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]]}
+
+
+def telephone_words(telephones: Sequence[Telephone], known_as: str, catalogue: Catalogue) -> str:
+    """`+41 44 668 18 00, Nina Arber (relative) +41 79 000 00 01`; whoever is named already is not named again."""
+    said = []
+    for one in telephones:
+        role = "" if one.role is None or one.role in RESIDENTS else f" ({catalogue(f'person_role.{one.role}')})"
+        said.append(one.shown if one.name == known_as and not role else f"{one.name}{role} {one.shown}".strip())
+    return ", ".join(said)
 
 
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
@@ -165,7 +187,7 @@ def _of_the_visit(facts: Mapping[str, Any], context: NotificationContext) -> dic
     firm = provider.name if provider else str(facts.get("provider") or "")
     return {
         "window_from": visit.window_from, "window_until": visit.window_until, "eta": visit.eta,
-        "technician": visit.technician, "provider": firm, "provider_phone": provider.phone if provider else "",
+        "technician": visit.technician, "provider": firm,
         "early": visit.eta is not None and visit.eta < visit.window_from and visit.early_ok_at is None,
     }
 

@@ -191,26 +191,27 @@ class Topic:
         """It is for whoever has accepted, too: they may know whose home it is."""
         return RecipientKind.TECHNICIAN in self.audience
 
-    def is_critical(self, subject: SubjectKind, severity: str = "") -> bool:
-        """For a message about `subject`, a ticket of that severity where it is one."""
+    def is_critical(self, severity: str = "", answers: bool = False) -> bool:
+        """For a message about a ticket of that severity, where it is one; `answers`: somebody pressed and waits."""
         match self.urgency:
             case Urgency.CRITICAL:
                 return True
             case Urgency.BY_SEVERITY:
                 return severity == Severity.CRITICAL
             case Urgency.AS_ANSWER:
-                return subject == SubjectKind.CALLBACK
+                return answers
             case Urgency.ORDINARY:
                 return False
 
-    def priority(self, subject: SubjectKind, severity: str = "", call_for_help: bool = False, needs: bool = False
-                 ) -> Priority:
-        """For a message about `subject`; `needs`: of a home that comes before its equals, and after whoever waits."""
+    def priority(self, subject: SubjectKind, severity: str = "", *, answers: bool = False, call_for_help: bool = False,
+                 needs: bool = False) -> Priority:
+        """For a message about `subject`; `answers`: somebody pressed and waits; `needs`: of a home that comes before
+        its equals, and after whoever waits."""
         if call_for_help or self.name is TopicName.EMERGENCY_PRESS:
             return Priority.CALL_FOR_HELP
-        if self.facts is stored_facts.PageFacts or subject == SubjectKind.CALLBACK:
+        if self.facts is stored_facts.PageFacts or answers or subject == SubjectKind.CALLBACK:
             return Priority.WAITED_FOR
-        found = Priority.CRITICAL if self.is_critical(subject, severity) else Priority.ORDINARY
+        found = Priority.CRITICAL if self.is_critical(severity) else Priority.ORDINARY
         return Priority(found - 1) if needs else found
 
 
@@ -354,11 +355,12 @@ def _earlier_round(notification: Notification, ticket: Ticket) -> Reason | None:
 
 
 def _power_back(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
-    if context.outage is None:
-        return None  # the answer to somebody who pressed
+    if context.outage is None or notification.facts.get("answered"):
+        return None  # somebody pressed and waits for it
     if context.outage.state in _OUTAGE_OVER:
         return Reason(ReasonKind.OUTAGE_MOVED_ON, {"state": context.outage.state})
-    return None if context.dark_home is not None else Reason(ReasonKind.BACK_FIRST)
+    near = notification.facts.get("near") or context.dark_home is not None
+    return None if near else Reason(ReasonKind.BACK_FIRST)
 
 
 def _dark_again(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -582,7 +584,7 @@ _ALL = (
         obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW),
     Topic(
-        name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE | _CALLBACK, facts=stored_facts.OutageAnswerFacts,
+        name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
@@ -602,7 +604,7 @@ _ALL = (
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
         facts=stored_facts.MaintenanceFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
     Topic(  # nobody sets out before they have answered: it waits for no quota
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,

@@ -13,8 +13,6 @@ from gateway.model import (
     Outage,
     OutageKind,
     OutageMember,
-    Subject,
-    SubjectKind,
     SuppressedBy,
     Suppressor,
     customer,
@@ -95,18 +93,17 @@ class OutageChanges:
                     continue
                 row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round,
                              self.now, facts=facts, heard_at=self.now,
-                             link_id=self._page_link(notified.get(recipient), member))
+                             link_id=self.page_link(notified.get(recipient), outage, member.site_id))
                 notified[recipient] = row
                 self.context.draft.add(row)
                 count += 1
         return count
 
-    def _page_link(self, before: Notification | None, member: OutageMember) -> str:
+    def page_link(self, before: Notification | None, outage: Outage, site_id: str) -> str:
         """The link to this customer's page of the outage: one, whatever is told of it later."""
         if before is not None and before.link_id is not None:
             return before.link_id
-        page = link(self.policy, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, member.outage_id), self.now,
-                    self.now + FOLLOW_FOR, member.site_id)
+        page = link(self.policy, LinkPurpose.FOLLOW, outage, self.now, self.now + FOLLOW_FOR, site_id)
         self.context.draft.add(page)
         return page.id
 

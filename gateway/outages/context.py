@@ -1,10 +1,11 @@
 """OutageContext: the rows that are decided on when area outages are watched, loaded by the store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.model import Alarm, Instant, Notification, Outage, OutageKind, OutageMember, Promise
+from gateway.model import Alarm, Callback, Instant, Notification, Outage, OutageKind, OutageMember, Promise
 from gateway.model.plan import Draft
-from gateway.tickets.context import SiteWork
+from gateway.tickets.context import HomeDevice, SiteWork
 
 CUSTOMER_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)  # customers are notified of these; of others, the operator
 
@@ -21,6 +22,10 @@ class OutageContext:
     alarms: dict[str, list[Alarm]] = field(default_factory=dict)  # site → its open alarms of silence
     sites: dict[str, SiteWork] = field(default_factory=dict)  # where tickets may have to be opened or changed
     notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
+    callers: dict[str, Sequence[HomeDevice]] = field(default_factory=dict)  # site that waits for a call → its devices
+    answered: dict[str, list[Callback]] = field(default_factory=dict)  # outage id → presses that it was the answer to
+    # outage id → customer who was told, though no home of theirs can prove that it is over → their site and its devices
+    unproven: dict[str, dict[str, tuple[str, Sequence[HomeDevice]]]] = field(default_factory=dict)
     promises: dict[str, list[Promise]] = field(default_factory=dict)  # outage id → open promises, of its end
     earlier_durations: dict[str, list[int]] = field(default_factory=dict)  # outage id → of such outages, ms
     still_dark: dict[str, set[str]] = field(default_factory=dict)  # outage id → homes that are dark as one area

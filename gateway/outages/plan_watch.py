@@ -20,6 +20,8 @@ from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits, Verdict, estimate_restoration
 from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
+from gateway.outages.homes.calls import answer_calls, link_calls, move_calls, unlink_calls
+from gateway.outages.homes.devices import Power, has_working_button, power_of
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
@@ -56,6 +58,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
         outage = context.outages.get(outage_id)
         if outage is not None and outage.state in DECIDING:
             _add_dark_homes(changes, outage, homes)
+    link_calls(changes)
     for outage in loaded:
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _handle_deadline(changes, outage)
@@ -92,6 +95,18 @@ def _notify_restored(changes: OutageChanges, outage: Outage, customer_id: str) -
         back.due_at = changes.now + RESTORED_AFTER
         said[recipient] = back
         changes.context.draft.add(back)
+
+
+def _notify_unproven(changes: OutageChanges, outage: Outage) -> None:
+    """Whoever was told of it, and has no home that can prove that it is over, hears that it is over around them."""
+    profiles = changes.policy.profiles
+    for customer_id, (_, devices) in sorted(changes.context.unproven.get(outage.id, {}).items()):
+        seen = power_of(devices, profiles, outage.began_at) is Power.ON
+        over = notify(changes.policy, customer(customer_id), TopicName.OUTAGE_OVER, outage, changes.now, changes.now,
+                      facts={"area": outage.name, "near": True, "seen": seen,
+                             "can_press": has_working_button(devices, profiles, None)})
+        over.due_at = changes.now + RESTORED_AFTER
+        changes.context.draft.add(over)
 
 
 def _update_progress(changes: OutageChanges, outage: Outage) -> None:
@@ -163,6 +178,7 @@ def _absorb(changes: OutageChanges, outage: Outage, other: Outage) -> None:
     if other.ticket_id is not None:
         cancel_ticket(changes, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
     cancel_promises(changes.context.promises.get(other.id, []), changes.now)
+    move_calls(changes, outage, other)
     changes.add_entry(other, EntryKind.OUTAGE_ABSORBED, larger=outage.id)
     move(other, Action.DISMISS, changes.now)
     other.evidence = other.evidence | {"absorbed_by": outage.id}
@@ -217,6 +233,7 @@ def _dismiss(changes: OutageChanges, outage: Outage, why: Reason) -> None:
     changes.add_entry(outage, EntryKind.OUTAGE_DISMISSED, reason=why)
     members = changes.context.members.get(outage.id, {})
     changes.release(outage, members, nested=False)
+    unlink_calls(changes, outage)
     for member in members.values():
         if member.back_at is None:
             move_member(member, MemberAction.LEAVE, changes.now)
@@ -253,6 +270,7 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
     outage.next_at = outage.etr_at - LEAD if outage.etr_at is not None else None
     open_ticket(changes, outage)
     dark = [member for member in changes.context.members[outage.id].values() if member.back_at is None]
+    answer_calls(changes, outage)
     count = changes.notify_customers(outage, dark)
     held = cancel_own_tickets(changes, outage)
     outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
@@ -272,10 +290,12 @@ def _extend_estimate(changes: OutageChanges, outage: Outage) -> None:
     outage.next_at = outage.etr_at - LEAD if outage.etr_at is not None else None
     update_estimate(changes, outage)
     customers = {member.customer_id for member in changes.context.members[outage.id].values() if member.back_at is None}
-    for one in sorted(customers):
-        changes.context.draft.add(notify(changes.policy, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now,
-                                         changes.now, facts={"area": outage.name, "etr": outage.etr_at}))
-    changes.add_entry(outage, EntryKind.OUTAGE_LONGER, customers=len(customers))
+    near = changes.context.unproven.get(outage.id, {}).keys() - customers
+    for one in sorted(customers | near):
+        changes.context.draft.add(notify(
+            changes.policy, customer(one), TopicName.OUTAGE_LONGER, outage, changes.now, changes.now,
+            facts={"area": outage.name, "etr": outage.etr_at, "near": one in near}))
+    changes.add_entry(outage, EntryKind.OUTAGE_LONGER, customers=len(customers) + len(near))
 
 
 def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
@@ -306,3 +326,4 @@ def _restore(changes: OutageChanges, outage: Outage) -> None:
         changes.notify_operator(outage, TopicName.GATEWAY_FAULT_OVER, what=_operator_cause(outage))
         return
     resolve_ticket(changes, outage)
+    _notify_unproven(changes, outage)

@@ -1,4 +1,5 @@
-"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt."""
+"""The notification outbox: claims due notifications with a lease, loads their context, records each attempt; one story,
+from the claim to the outcome."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
+from gateway.callbacks.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
@@ -30,7 +32,6 @@ from gateway.model import (
     NotificationState,
     Offer,
     Outage,
-    OutageMember,
     Provider,
     Recipient,
     RecipientKind,
@@ -48,11 +49,12 @@ from gateway.notifications.decide import has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
-from gateway.store import apply, changes
+from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.households import Whose, telephones
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -69,7 +71,6 @@ _FIRST_DUE = union_all(*(
 _DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(Notification.due_at) <= _NOW)
         .order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
-_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
 _SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
@@ -77,7 +78,6 @@ _SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
           .order_by(col(Attempt.started_at)))
-_MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
 _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
@@ -185,7 +185,7 @@ def record_late_outcome(session: Session, notification_id: str, attempt_id: str,
 def load_contexts(session: Session, notifications: Sequence[Notification], channels: Iterable[str],
                   knows_repeats: frozenset[str] = frozenset()) -> dict[str, NotificationContext]:
     """The present truth about each notification, by its id; a fixed number of queries however many there are."""
-    subjects = {row.subject_id for row in notifications}
+    subjects, usable = {row.subject_id for row in notifications}, set(channels)
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
@@ -193,23 +193,30 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
-    dark = _dark(session, outages, customer_ids)
+    members = households.members(session, outages, customer_ids)
+    dark = {key: row for key, rows in members.items() for row in rows
+            if row.back_at is None and row.state == MemberState.AFFECTED}
     visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
     offers = _by_id(session, Offer, named)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
-    sites = _by_id(session, Site, {row.site_id for row in works})
+    sites = _by_id(session, Site, {row.site_id for row in works} | {
+        row.site_id for rows in members.values() for row in rows})
     devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
-    contacts = _contacts(session, recipients, set(channels))
+    whose = {row.id: _whose(row, tickets, callbacks) for row in notifications}
+    homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
+                                            if to.kind is RecipientKind.CUSTOMER))
+    contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
+    numbers = _numbers(session, notifications, tickets, callbacks)
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
-        (visit.job_id for visit in visits.values()), *together.values(), _answering(callbacks.values())))
+        (visit.job_id for visit in visits.values()), *together.values()))
     links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
@@ -220,19 +227,24 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                  or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
+        home = homes.get((to.id, whose[row.id][1])) if to.kind is RecipientKind.CUSTOMER else None
         contexts[row.id] = NotificationContext(
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, device=devices.get((work and work.device_id) or ""),
-            provider=providers.get(firm), link=links.get(pages[row.id] or ""), contacts=tuple(contacts[to]),
+            site=sites.get(work.site_id) if work else None, homes=households.homes_of(row, work, members, sites),
+            device=devices.get((work and work.device_id) or ""),
+            provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
+            contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
+            residents={one.id: one for one in home.residents} if home else {},
+            can_be_rung=bool(home and home.telephones),
             attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             same_trip=together.get(row.subject_id, frozenset()),
-            promises=tuple(one for subject in {row.subject_id, (callback and callback.outage_id) or "",
-                                               visit.job_id if visit else "", *together.get(row.subject_id, ())}
+            promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",
+                                               *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
             recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
         )
@@ -241,11 +253,6 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
 
 def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[str]:
     return {row.subject_id for row in notifications if row.subject_kind == kind}
-
-
-def _answering(callbacks: Iterable[Callback]) -> set[str]:
-    """Ids of the outages that were the answer to a press."""
-    return {callback.outage_id for callback in callbacks if callback.outage_id is not None}
 
 
 def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
@@ -314,14 +321,11 @@ def _undelivered(session: Session, list_ids: Iterable[str]) -> dict[str, tuple[U
     providers = _by_id(session, Provider, {one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     names = {customer(row.id): row.name for row in customers.values()}
     names |= {provider(row.id): row.name for row in providers.values()}
-    telephones: dict[Recipient, str] = {}
-    for contact in session.exec(_CONTACTS, params={"ids": sorted({one.id for one in recipients})}):
-        if contact.address.startswith("+"):
-            telephones.setdefault(contact.owner, contact.address)
+    numbers = telephones(session, {(one, None) for one in recipients})
     found: defaultdict[str, list[Undelivered]] = defaultdict(list)
     for (list_id, recipient), missed in named.items():
         found[list_id].append(Undelivered(
-            names.get(recipient) or str(recipient), telephones.get(recipient, ""),
+            names.get(recipient) or str(recipient), tuple(numbers[recipient, None]),
             tuple(dict.fromkeys(row.topic for row in missed)), missed[-1].reason,
             any(row.state == NotificationState.UNKNOWN for row in missed)))
     return {list_id: tuple(people) for list_id, people in found.items()}
@@ -348,18 +352,6 @@ def _page(row: Notification, said: Iterable[Notification]) -> str | None:
     return next((before.link_id for before in said if before.link_id is not None), None)
 
 
-def _dark(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[str]
-          ) -> dict[tuple[str, Recipient], OutageMember]:
-    """(outage, recipient) → a home of theirs that is dark in it."""
-    ids = list(outage_ids)
-    if not ids:
-        return {}
-    # who is back is sorted out here: asked for the dark, PostgreSQL may read all of them for these few
-    rows = session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)})
-    return {(row.outage_id, customer(row.customer_id)): row for row in rows
-            if row.back_at is None and row.state == MemberState.AFFECTED}
-
-
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
     if not ids:
         return {}
@@ -371,13 +363,21 @@ def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
     return select(table).where(table_of(table).columns.id.in_(_IDS))
 
 
-def _contacts(session: Session, owners: set[Recipient], channels: set[str]) -> defaultdict[Recipient, list[Contact]]:
-    """In each owner's order; only what a configured channel can reach."""
-    found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
-    for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
-        if contact.channel in channels:
-            found[contact.owner].append(contact)
-    return found
+def _whose(row: Notification, tickets: Mapping[str, Ticket], callbacks: Mapping[str, Callback]) -> Whose:
+    """Whom it tells, and of which site: nobody is told of a home in which they do not live. An outage may be at any."""
+    ticket = tickets.get(row.subject_id)
+    work = callbacks.get(row.subject_id) if ticket is None or ticket.outage_id is not None else ticket
+    return row.recipient, work.site_id if work is not None else None
+
+
+def _numbers(session: Session, notifications: Iterable[Notification], tickets: Mapping[str, Ticket],
+             callbacks: Mapping[str, Callback]) -> dict[str, tuple[Telephone, ...]]:
+    """Of what asks the dispatcher to ring somebody → the numbers to ring."""
+    asking = {row.occurrence: row for row in notifications if row.topic == TopicName.UNDELIVERABLE}
+    failed = _by_id(session, Notification, set(asking))
+    whose = {asking[row.id].id: _whose(row, tickets, callbacks) for row in failed.values()}
+    numbers = telephones(session, set(whose.values()))
+    return {asking_id: tuple(numbers[one]) for asking_id, one in whose.items()}
 
 
 def _said_before(

@@ -2,7 +2,17 @@
 
 from dataclasses import dataclass
 
-from gateway.model import CallOutcome, HoldReason, IncompleteReason, Instant, Reason, Severity, Subject, VisitOutcome
+from gateway.model import (
+    CallbackOrigin,
+    CallOutcome,
+    HoldReason,
+    IncompleteReason,
+    Instant,
+    Reason,
+    Severity,
+    Subject,
+    VisitOutcome,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,20 @@ class OpenTicket(SiteAct):
     severity: Severity
     device_id: str | None = None  # None: it is no device's, or nobody knows which
     note: str = ""  # for the timeline only
+
+
+@dataclass(frozen=True)
+class LeaveSite(SiteAct):
+    """Somebody no longer lives there or helps there; without `person_id` the whole household has moved out."""
+
+    person_id: str | None = None
+
+
+@dataclass(frozen=True)
+class MoveIn(SiteAct):
+    """Another household lives there from now on."""
+
+    customer_id: str
 
 
 @dataclass(frozen=True)
@@ -256,6 +280,16 @@ class ReleaseCallback(CallbackAct):
 
 
 @dataclass(frozen=True)
+class OpenCallback(SiteAct):
+    """Somebody is to be rung; `words`: what it is about. The site's open callback of that kind takes it on."""
+
+    words: str
+    urgent: bool = False
+    ring_from: Instant | None = None  # the time that suits them begins; None: as soon as we can
+    origin: CallbackOrigin = CallbackOrigin.AGENT
+
+
+@dataclass(frozen=True)
 class AttemptCallback(CallbackAct):
     """An agent dials now; `person`: whom, by name."""
 
@@ -274,10 +308,13 @@ class ConnectCallback(CallbackAct):
 
 @dataclass(frozen=True)
 class FinishCallback(CallbackAct):
-    """The call is over; `note`: what was said."""
+    """The call is over; `note`: what was said. `ticket_id`: the open ticket that it was about; `report`: what somebody
+    has to come for."""
 
     note: str
     outcome: CallOutcome = CallOutcome.INFORMED
+    ticket_id: str | None = None
+    report: OpenTicket | None = None
 
 
 @dataclass(frozen=True)
@@ -287,4 +324,5 @@ class CancelCallback(CallbackAct):
     why: str
 
 
-Act = OfferAct | VisitAct | TicketAct | OpenTicket | CallbackAct | AcknowledgeAlarm | AcknowledgePage
+Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct
+       | AcknowledgeAlarm | AcknowledgePage)

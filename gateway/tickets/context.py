@@ -1,7 +1,8 @@
 """PlanningContext and SiteWork: the rows that a planner decides on, loaded by the store."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gateway.config.settings import OnCall, Service
 from gateway.devices.profiles import Profile
@@ -12,6 +13,7 @@ from gateway.model import (
     Callback,
     CallbackKind,
     Command,
+    Contact,
     Customer,
     Device,
     Due,
@@ -21,8 +23,15 @@ from gateway.model import (
     Job,
     JobTicket,
     Link,
+    LinkState,
+    MaintenanceWindow,
+    Need,
     Offer,
     Outage,
+    OutageMember,
+    OutageState,
+    Person,
+    PersonSite,
     PressRecord,
     Promise,
     Provider,
@@ -78,6 +87,7 @@ class SiteWork:
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+    needs: frozenset[Need] = frozenset()  # of whoever lives there; known where the providers are
 
     @property
     def place(self) -> Place:
@@ -163,6 +173,33 @@ class SiteWork:
         return None
 
 
+class HomeDevice(NamedTuple):
+    """A device of a home as far as we know it now."""
+
+    id: str
+    profile: str
+    via: str | None  # the device that it speaks through
+    link: LinkState
+    lost: bool  # gone without a word
+    seen_at: Instant | None
+    pressed: bool = False  # somebody has pressed it, now or before
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What may be the answer to a press: outages and planned work of the home's areas, and what its devices say."""
+
+    members: Mapping[str, OutageMember] = field(default_factory=dict)  # outage id → this home in it
+    works: Sequence[tuple[MaintenanceWindow, str]] = ()  # planned in its areas, each with its area's name
+    devices: Sequence[HomeDevice] = ()  # of the home; empty where neither is known
+    last_answer: Callback | None = None  # the home's newest press that one of them was the answer to
+
+    @property
+    def dark(self) -> Instant | None:
+        """When the home went dark, if it is."""
+        return max((one.died_at for one in self.members.values() if one.dark), default=None)
+
+
 @dataclass
 class PlanningContext:
     """The rows of one device, and what there is to do at its site (`work`, shared by the devices of the site).
@@ -177,16 +214,22 @@ class PlanningContext:
     last_remote_fixes: dict[str, Alarm] = field(default_factory=dict)  # rule → its newest alarm with a remote fix
     commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
-    last_press: PressRecord | None = None  # known where a press came without an id, or in a `known_outage`
+    last_press: PressRecord | None = None  # known where a press came without an id
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
     hub_silent: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device
     outage_id: str | None = None  # the open one that this home is in
     carrier_outage: Outage | None = None  # the open one of its carrier, or of the gateway itself
     nested: bool = False  # this home is dark in an outage for a reason of its own
-    known_outage: Outage | None = None  # of an area that the site lies in, confirmed, and told to customers
+    area_outages: list[Outage] = field(default_factory=list)  # open ones of places and feeders that the site lies in
     planned: list[tuple[Instant, Instant]] = field(default_factory=list)  # (from, until): maintenance, and coming back
+    around: Surroundings = Surroundings()  # known where a button was pressed
     after_outage: bool = False  # what is planned now follows an outage that is over for everybody else
+
+    @property
+    def known_outage(self) -> Outage | None:
+        """The one of its area that is confirmed, so that customers are told."""
+        return next((one for one in self.area_outages if one.state is OutageState.CONFIRMED), None)
 
     @property
     def draft(self) -> Draft:
@@ -220,6 +263,21 @@ class PlanningContext:
         return alarm if alarm is not None and alarm.cleared_at is None and not alarm.dry_run else None
 
 
+@dataclass
+class HomeContext:
+    """Who is at a site, and what is theirs there: what a household takes with it when it moves. Copies of the draft."""
+
+    people: dict[str, Person] = field(default_factory=dict)  # person id → whoever lives or helps there
+    stays: dict[str, PersonSite] = field(default_factory=dict)  # person id → that they do
+    elsewhere: frozenset[str] = frozenset()  # ids of those who live or help at another site too
+    contacts: dict[str, list[Contact]] = field(default_factory=dict)  # person id → contacts
+    links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
+    dark: list[OutageMember] = field(default_factory=list)  # of open outages
+    outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
+    newcomer: Customer | None = None  # who moves in …
+    arriving: dict[str, PersonSite | None] = field(default_factory=dict)  # … with these people, who were there before
+
+
 @dataclass(frozen=True)
 class ActionContext:
     """The rows that a person's action concerns, as copies of the draft in `work`; None where it concerns none."""
@@ -232,7 +290,9 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     last_press: PressRecord | None = None  # of the callback
+    around: Surroundings = Surroundings()  # of the callback: outages that its home is dark in, and its devices
     alarm: Alarm | None = None
+    home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 

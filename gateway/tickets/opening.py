@@ -12,6 +12,7 @@ from gateway.model import (
     Instant,
     Job,
     LinkPurpose,
+    PageReason,
     Severity,
     Ticket,
     TicketState,
@@ -20,6 +21,7 @@ from gateway.model import (
 )
 from gateway.model.plan import NoSuch
 from gateway.model.tickets import REPORTED
+from gateway.notifications.catalogue import FALLBACK
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import OpenTicket
 from gateway.tickets.alarms import remote_fix
@@ -34,6 +36,7 @@ from gateway.tickets.facts import in_their_words, ticket_facts
 from gateway.tickets.jobs import job_for
 from gateway.tickets.lifecycle import BEFORE_DEPARTURE, UNDER_WAY, UNSETTLED, Action, move
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
+from gateway.tickets.on_call.pages import page_dispatcher
 from gateway.tickets.visits.household import end_question, last_visit
 
 _NOT_JUDGED = ("cause", "first_try", "depends_on", "came_back")  # what else the evidence of an alarm holds
@@ -94,7 +97,7 @@ def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) 
     worse = bool(others) and ticket.severity.rank > max(one.severity.rank for one in others)
     if not others or worse:
         # else they hear of it with who comes
-        _announce(ticket, work, policy, now, **_after_outage(context.after_outage))
+        announce(ticket, work, policy, now, **_after_outage(context.after_outage))
     if worse:
         _notify_providers(ticket, _news_of(alarm), job, work, policy, now)
     dispatch_new([job], work, policy, now, **_after_outage(context.after_outage))
@@ -143,14 +146,14 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
         return ticket
     ticket = Ticket(id=policy.new_id("T"), site_id=work.site.id, customer_id=work.customer.id, opened_at=now,
                     device_id=report.device_id, subject=report.skill if device is None else None, opened_by=str(who),
-                    cause_key=REPORTED, cause=report.cause, reported=[report.cause], skill=report.skill,
+                    cause_key=REPORTED, cause=cause[FALLBACK], reported=[cause[FALLBACK]], skill=report.skill,
                     severity=report.severity)
     if device is not None:
         ticket.cover, ticket.price = cover_at(device, work.site.timezone, now)
     work.tickets[ticket.id] = ticket
     work.draft.add(ticket, entry(ticket, now, EntryKind.OPENED_BY_PERSON, who=who, cause=cause, note=report.note))
     job, others = _job(ticket, report.skill, work, policy, now)
-    _announce(ticket, work, policy, now, reported=True)  # they wait for an answer, whoever comes anyway
+    announce(ticket, work, policy, now, reported=True)  # they wait for an answer, whoever comes anyway
     if others and ticket.severity.rank > max(one.severity.rank for one in others):
         _notify_providers(ticket, _news_of_report(report, policy), job, work, policy, now)
     dispatch_new([job], work, policy, now)
@@ -160,19 +163,19 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
 def _join_reported(report: OpenTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant
                    ) -> None:
     """Somebody says it again, or says more: whoever comes hears what is new."""
-    said = [words.casefold() for words in work.reports_of(ticket)]
-    is_new = report.cause.casefold() not in said
+    cause = in_their_words(report.cause)
+    is_new = cause[FALLBACK].casefold() not in map(str.casefold, work.reports_of(ticket))
     if is_new:
-        ticket.reported = [*ticket.reported, report.cause]
+        ticket.reported = [*ticket.reported, cause[FALLBACK]]
     worse = report.severity.rank > ticket.severity.rank
     if worse:
         ticket.severity = report.severity
     end_question(ticket, work)
-    words: dict[str, Any] = {"cause": in_their_words(report.cause), "note": report.note}
+    words: dict[str, Any] = {"cause": cause, "note": report.note}
     if ticket.state is TicketState.RESOLVED:
         skills = [report.skill, *(alarm.skill for alarm in work.faults_of(ticket))]
         again = entry(ticket, now, EntryKind.REOPENED_BY_PERSON, who=who, **words)
-        reopen(ticket, skills, again, work, policy, now, reported=True, cause=words["cause"])
+        reopen(ticket, skills, again, work, policy, now, reported=True, cause=cause)
         return
     work.draft.add(entry(ticket, now, EntryKind.PERSON_REPORTED, who=who, **words))
     job = hold_for_yes(ticket, report.skill, work, policy, now) or job_for(ticket, report.skill, work, policy, now)
@@ -201,7 +204,7 @@ def _release_in_danger(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
     """It has become dangerous: nobody waits for the customer's yes to the price any more."""
     jobs = release(ticket, work, policy, now)
     ticket.price_answer = None
-    _announce(ticket, work, policy, now)
+    announce(ticket, work, policy, now)
     dispatch_new(jobs, work, policy, now)
 
 
@@ -216,7 +219,7 @@ def reopen(ticket: Ticket, skills: Iterable[str], again: Entry, work: SiteWork, 
     jobs = {job.id: job for job in [
         hold_for_yes(ticket, skill, work, policy, now) or job_for(ticket, skill, work, policy, now)
         for skill in skills]}
-    _announce(ticket, work, policy, now, **_after_outage(after_outage), **said_done, **more)
+    announce(ticket, work, policy, now, **_after_outage(after_outage), **said_done, **more)
     dispatch_new(jobs.values(), work, policy, now, **_after_outage(after_outage))
 
 
@@ -265,7 +268,8 @@ def _last_word(ticket: Ticket, work: SiteWork) -> dict[str, Any]:
     return {"technician": last.technician or work.provider_name(last.provider_id), "note": last.note or ""}
 
 
-def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+def announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
+    """The household hears of it, or is asked about the price; where nobody lives any more, a person looks after it."""
     facts = ticket_facts(ticket, work, policy) | more
     if ticket.id not in work.follow:
         work.follow[ticket.id] = link(policy, LinkPurpose.FOLLOW, ticket, now, now + FOLLOW_FOR)
@@ -275,6 +279,9 @@ def _announce(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, **mo
         topic, facts = TopicName.PRICE_QUESTION, facts | {"price": str(ticket.price), "answer_by": held.hold_until}
     work.draft.add(notify(policy, customer(ticket.customer_id), topic, ticket, ticket.round, now,
                           facts=facts, link_id=work.follow_id(ticket.id), heard_at=now))
+    if work.site.household_left_at is not None:
+        page_dispatcher(work.draft, policy, ticket, PageReason.HOUSEHOLD_LEFT, now,
+                        facts=ticket_facts(ticket, work, policy))
 
 
 def judged_values(alarm: Alarm) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from gateway.callbacks.handle import plan_callback
+from gateway.callbacks.handle import plan_callback, plan_open_callback
 from gateway.model import (
     Actor,
     ActorKind,
@@ -44,16 +44,20 @@ from gateway.tickets.actions import (
     KeepVisit,
     LeaveOutOffer,
     LeaveOutVisit,
+    LeaveSite,
     LogCall,
     MergeTickets,
+    MoveIn,
     OfferAct,
     OfferTo,
+    OpenCallback,
     OpenTicket,
     ProposeWindow,
     ReportDelay,
     ReportMissed,
     ReportOverrun,
     ResolveTicket,
+    SiteAct,
     TicketAct,
     UnmergeTicket,
     VisitAct,
@@ -64,6 +68,7 @@ from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_off
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
+from gateway.tickets.households.moving import plan_leave, plan_move_in
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
@@ -102,15 +107,21 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _plan_visit_act(act, _the(context.visit), context, policy, who, now)
         case TicketAct():
             _plan_ticket_act(act, _the(context.ticket), context, policy, who, now)
+        case OpenCallback():
+            plan_open_callback(act, work, policy, who, now)
         case OpenTicket():
             open_or_join(act, work, policy, who, now)
+        case LeaveSite():
+            plan_leave(act, _the(context.home), work, policy, who, now)
+        case MoveIn():
+            plan_move_in(act, _the(context.home), work, policy, who, now)
         case CallbackAct():
             plan_callback(act, _the(context.callback), context, policy, who, now)
         case AcknowledgeAlarm():
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AcknowledgePage():
             _acknowledge_page(context, policy, who, now)
-    if who.kind is ActorKind.AGENT and not isinstance(act, OpenTicket):  # whoever reports it again waits for an answer
+    if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct):  # whoever reports it again waits for an answer
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now)
 

@@ -38,6 +38,7 @@ from gateway.tickets.actions import (
     MergeTickets,
     MissCallback,
     OfferTo,
+    OpenCallback,
     OpenTicket,
     ReportMissed,
     ReportOverrun,
@@ -73,7 +74,7 @@ def _trace(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace | Non
     if context.visit is not None:
         return _of_a_visit(act, context.visit, is_moment_ago)
     if context.callback is not None:
-        return _of_a_callback(act, context.callback)
+        return _of_a_callback(act, context.callback, is_moment_ago)
     return _of_a_ticket(act, context, is_moment_ago)
 
 
@@ -148,8 +149,11 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
     return None
 
 
-def _of_a_callback(act: Act, callback: Callback) -> Trace | None:
+def _of_a_callback(act: Act, callback: Callback, is_moment_ago: bool) -> Trace | None:
     match act:
+        case OpenCallback(words=words, ring_from=ring_from) if is_moment_ago:
+            return Trace(frozenset((EntryKind.CALL_REQUESTED, EntryKind.CALL_WISHED_AGAIN)),
+                         {"wish": words, "ring_from": ring_from})
         case AttemptCallback(person=person) if callback.state is CallbackState.ATTEMPTING:
             return _left(EntryKind.CALLBACK_ATTEMPT, person=person)
         case MissCallback() if callback.state in (CallbackState.REQUESTED, CallbackState.EXPIRED):

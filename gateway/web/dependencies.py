@@ -12,7 +12,8 @@ from gateway.store.api_keys import find_key
 from gateway.tickets.actions import Act
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", bearerFormat="psg_…",
-                     description="A key made by `gateway key create`. Role `read` may look; role `agent` may also act.")
+                     description="A key made by `gateway key create`. Role `read` may look; role `agent` may also act; "
+                                 "role `bridge` may only ask whom a PIN connects with.")
 
 
 async def _gateway(request: Request) -> Gateway:
@@ -29,13 +30,30 @@ Gw = Annotated[Gateway, Depends(_gateway)]
 Now = Annotated[Instant, Depends(_now)]  # read once a request
 
 
-def reader(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> ApiKey:
+def any_key(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]) -> ApiKey:
     """The caller's key; 401 without a good one."""
     with gw.store.read() as session:
         key = find_key(session, given.credentials) if given else None
     if key is None:
         raise HTTPException(401, "A valid API key is needed: Authorization: Bearer psg_…",
                             {"WWW-Authenticate": "Bearer"})
+    return key
+
+
+def reader(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
+    """The caller's key; 403 when it is the bridge's."""
+    if key.role == ApiRole.BRIDGE:
+        raise HTTPException(403, "This key may only ask whom a PIN connects with: POST /api/v1/bridge.")
+    return key
+
+
+Key = Annotated[ApiKey, Depends(reader)]
+
+
+def bridge(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
+    """The bridge's key; 403 for every other."""
+    if key.role != ApiRole.BRIDGE:
+        raise HTTPException(403, "Only the bridge asks this, with a key of the role bridge.")
     return key
 
 

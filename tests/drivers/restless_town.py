@@ -26,6 +26,7 @@ from gateway.model import (
     Instant,
     Offer,
     OnCallPage,
+    Severity,
     Site,
     Subject,
     SubjectKind,
@@ -46,6 +47,7 @@ from gateway.tickets.actions import (
     Finish,
     HandBack,
     MergeTickets,
+    OpenTicket,
     ResolveTicket,
 )
 from gateway.tickets.context import Policy
@@ -129,11 +131,13 @@ ROWS: dict[str, tuple[type[SQLModel], Any]] = {
 WORDS: dict[str, Sequence[Any]] = {
     "technician": ("Karin Kunz",), "why": ("I have no time",), "note": ("It is as I say",), "provider_id": PROVIDERS,
     "cause": ("It stays cold", "There is a puddle"), "skill": ("heating", "plumbing", "gas"), "device_id": BOILERS,
+    "words": ("About the invoice",), "person": ("Alice Keller",), "urgent": (True,),
+    "report": (OpenTicket("alice-home", "It stays cold", "heating", Severity.MAJOR),),
     "minutes": (20, 90), "parts": (("a pump",),), "confirmed": (True,),
 }
 LATER: dict[str, Sequence[Instant]] = {
     "window_from": (0, 3 * HOUR, 20 * HOUR), "window_until": (2 * HOUR, 5 * HOUR, 22 * HOUR),
-    "expected_at": (20 * HOUR, 3 * DAY), "until": (HOUR, 3 * DAY),
+    "ring_from": (0, HOUR, 20 * HOUR), "expected_at": (20 * HOUR, 3 * DAY), "until": (HOUR, 3 * DAY),
 }
 LIKELY: dict[str, Sequence[type[Any]]] = {  # more often than others, so that they get far
     "offer_id": (AcceptOffer, AcceptOffer, AcceptOffer, DeclineOffer) * 3,
@@ -194,7 +198,8 @@ class RestlessTown:
         if about.name in ROWS:
             table, is_open = ROWS[about.name]
             ids = [_id(row) for row in self.story.all(table, *([] if over else [is_open]))]
-            return choose(sorted(ids) or [NOBODY if about.name == "subject" else NOBODY.id])  # it may just have ended
+            rows = sorted(ids) or [NOBODY if about.name == "subject" else NOBODY.id]  # it may just have ended
+            return choose(rows if about.default is MISSING else [*rows, MISSING])
         choices: list[Any] = []
         for kind in (about.type, *get_args(about.type)):
             choices += kind.__members__.values() if isinstance(kind, EnumMeta) else ()

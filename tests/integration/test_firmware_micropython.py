@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from gateway.model import Callback, Command, DeadLetter
+from gateway.devices.dialects import native
+from gateway.model import Callback, Command, DeadLetter, PressRecord
+from gateway.model.signals import PressAnswer
+from gateway.model.states import PressReply
 from gateway.store import Store
 from tests import ROOT
 from tests.drivers.device_client import device_client
+from tests.fixtures import firmware_gesture_scenes
 from tests.fixtures.firmware_scenes import SCENES
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import save_hundred_sites
@@ -24,7 +28,8 @@ from tests.fixtures.servers import Mosquitto, wait_until
 HERE = ROOT / "tests" / "fixtures" / "micropython"
 STUB = ROOT / "firmware_stub"
 SOURCES = {name: STUB / name for name in ("core.py", "shell.py", "link.py", "main.py")} | {
-    "board.py": HERE / "board.py", "scenes.py": HERE.parent / "firmware_scenes.py"}
+    "board.py": HERE / "board.py", "scenes.py": HERE.parent / "firmware_scenes.py",
+    "gesture_scenes.py": HERE.parent / "firmware_gesture_scenes.py"}
 HEAP = 64 * 1024
 DEVICE = "button-0a"
 
@@ -75,9 +80,9 @@ class Box:
         self.order("power", woken=woken)
         return dict(self.wait("a start", lambda news: "about" in news)["about"])
 
-    def scenes(self) -> dict[str, str | None]:
-        """Plays every scene of tests/fixtures/firmware_scenes.py; name → what went wrong."""
-        self.order("power", scenes=True)
+    def scenes(self, module: str) -> dict[str, str | None]:
+        """Plays every scene of that module; name → what went wrong."""
+        self.order("power", scenes=module)
         self.wait("the end of the scenes", lambda news: news.get("ended") == "scenes")
         return {news["scene"]: news["wrong"] for news in self.happened if "scene" in news}
 
@@ -120,9 +125,11 @@ def gateway(tmp_path: Path, sqlite_url: str, store: Store, mosquitto: Mosquitto)
 
 
 @pytest.mark.slow
-def test_the_core_behaves_under_micropython_as_it_does_here(box: Box) -> None:
-    played = [scene.__name__ for scene in SCENES]
-    assert box.scenes() == dict.fromkeys([*played, "link.py", "main.py"])
+@pytest.mark.parametrize(("module", "scenes"), [
+    ("scenes", SCENES), ("gesture_scenes", firmware_gesture_scenes.SCENES)])
+def test_the_core_behaves_under_micropython_as_it_does_here(box: Box, module: str, scenes: Any) -> None:
+    played = [scene.__name__ for scene in scenes]
+    assert box.scenes(module) == dict.fromkeys([*played, "link.py", "main.py"])
 
 
 @pytest.mark.slow
@@ -158,6 +165,39 @@ def test_a_press_survives_the_broker_and_the_power_and_gets_its_answer(
     assert command.state == "acknowledged"
     print(f"at least {free} of {HEAP} bytes were free")  # with the garbage that nobody had collected
     assert free > HEAP // 4
+
+
+@pytest.mark.slow
+def test_the_gesture_is_a_test_and_the_light_says_that_it_was_heard(box: Box, gateway: GatewayProcess, store: Store
+                                                                   ) -> None:
+    box.power()
+    box.state(linked=True)
+    time.sleep(2.5)  # at rest
+    for seconds in (0.15, 0.15, 4.0):
+        box.order("finger", down=True)
+        time.sleep(seconds)
+        box.order("finger", down=False)
+        time.sleep(0.15)
+    box.state(light="tested")
+
+    assert [press.kind for press in _all(store, PressRecord)] == ["test"]
+    assert _all(store, Callback) == []
+
+
+@pytest.mark.slow
+def test_who_comes_to_the_telephone_is_seen_on_the_light(box: Box, mosquitto: Mosquitto) -> None:
+    box.power()
+    box.state(linked=True)
+    with device_client(mosquitto.port) as gateway:
+        box.order("finger", down=True)
+        time.sleep(0.15)
+        box.order("finger", down=False)
+        press = box.published("press")
+        said = PressAnswer(PressReply.COMING, who="Dana Meier")
+        topic, payload = native.answer(f"native:{DEVICE}", press["id"], said, "M-1", round(time.time() * 1000) + 60_000)
+        gateway.say(topic, json.loads(payload))
+        box.state(light="coming")
+        assert box.published("ack") == {"id": "M-1", "ok": True}
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
+from gateway.callbacks.numbers.emergency_numbers import NUMBERS, emergency_number
 from gateway.config.fleet_file import BadFleet, FleetSettings, read_fleet
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
@@ -20,8 +20,11 @@ from gateway.model import (
     HOUR,
     MINUTE,
     Callback,
+    CallbackKind,
+    CallOutcome,
     Contact,
     Device,
+    DeviceState,
     Reason,
     ReasonKind,
     RecipientKind,
@@ -32,10 +35,19 @@ from gateway.model import (
 from gateway.notifications.channels import NotSent, Outcome, Sent, Unknown
 from gateway.store import Store
 from gateway.store.fleet import save_dispatcher_contacts
-from gateway.tickets.actions import ConnectCallback, FinishCallback
+from gateway.tickets.actions import (
+    AcknowledgePage,
+    AttemptCallback,
+    ClaimCallback,
+    ConnectCallback,
+    FinishCallback,
+    MissCallback,
+)
+from gateway.tickets.new_rows import subject_of
 from tests import ROOT
 from tests.drivers.device_cli import commands
 from tests.drivers.story import Story, begin
+from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 NIGHT = from_iso("2026-11-24T02:00:00Z")  # three in the morning, and nobody at the desk
@@ -271,6 +283,7 @@ def test_gateway_check_refuses_the_fleet_until_somebody_is_on_call(tmp_path: Pat
         r"\n +- \{channel: sms.*", "", SAMPLE_FLEET.replace("profile: button", "profile: emergency-button")))
     settings = (f"profiles: {ROOT / 'profiles'}\nchannels: {{email: {{host: h, sender: a@b.c}}, webhook: {{}}}}\n"
                 "service: {country: CH")
+    desk = "callback_hours: {mon: [['08:00', '17:00']]}"
     hook = "emergency: [{channel: webhook, address: 'https://alarm.example.com/in'}]"
 
     def check(service: str) -> tuple[int, str]:
@@ -283,7 +296,11 @@ def test_gateway_check_refuses_the_fleet_until_somebody_is_on_call(tmp_path: Pat
     code, said = check("")
     assert code == 1
     assert "'emergency-button' is an emergency button, and service.emergency lists nobody" in said
-    assert check(f", {hook}")[0] == 0
+    code, said = check(f", {hook}")
+    assert code == 1
+    assert "'emergency-button' has a button, and service.callback_hours is not set" in said
+    assert "would be promised a call at 00:13" in said
+    assert check(f", {hook}, {desk}")[0] == 0
     code, said = check(", emergency: [{channel: fax, address: x}]")
     assert (code, "service.emergency: channel 'fax'" in said) == (1, True)
 
@@ -311,3 +328,92 @@ def test_the_table_agrees_with_libphonenumbers_patterns_but_for_a_few_that_are_n
     differ = {country for country, number in NUMBERS.items() if not phonenumbers.is_emergency_number(number, country)}
     assert differ == {"CI", "CW", "GF", "GH", "GP", "HN", "HT", "LK", "MF", "NF", "NG", "RS", "SX", "UZ"}
     assert len(NUMBERS) > 200
+
+
+# a life of its own
+
+def a_team_at_night(store: Store) -> Story:
+    """It is Friday night; Max is on call for emergencies, and after him Nina."""
+    story = begin(store, TEAM, callback_hours=DESK_HOURS, callback_timezone="Europe/Zurich", country="CH")
+    story.gw.profiles["button"] = replace(compile_profile(SOS, "sos.yaml"), id="button")
+    story.now = from_iso("2026-11-27T22:13:00Z")
+    return story
+
+
+def test_on_friday_night_the_first_on_call_sleeps_and_the_second_rings(both_stores: Store) -> None:
+    story = a_team_at_night(both_stores)
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    callback = story.one(Callback)
+    assert story.told_to("max@example.com") == [f"Hilferuf: Alice Keller ({callback.id})"]
+    assert story.told_to("+41790000003") == []
+    story.wait(seconds=60)
+    assert len(story.told_to("+41790000003")) == 1
+    story.act(AcknowledgePage(subject_of(story.one(Callback))), "agent Nina Roth")
+    taken = story.one(Callback)
+    assert (taken.state, taken.agent) == ("claimed", "agent Nina Roth")
+    assert (story.replies_to_devices[-1]["press_id"], story.replies_to_devices[-1]["state"]) == ("p1", "coming")
+    story.act(AttemptCallback(callback.id, "Alice Keller"), "agent Nina Roth")
+    story.act(MissCallback(callback.id), "agent Nina Roth")
+    story.act(AttemptCallback(callback.id, "Frau Huber, neighbour"), "agent Nina Roth")
+    story.act(ConnectCallback(callback.id), "agent Nina Roth")
+    story.act(FinishCallback(callback.id, "Frau Huber is with her", CallOutcome.HELP_SENT), "agent Nina Roth")
+    assert story.one(Callback).outcome is CallOutcome.HELP_SENT
+    before = len(story.messages)
+    story.wait(minutes=120)
+    assert len(story.messages) == before
+
+
+def test_a_call_for_help_never_ends_by_itself(both_stores: Store) -> None:
+    """Nobody answers the page, nobody answers the telephone: it goes on and on."""
+    story = a_team_at_night(both_stores)
+    story.press("alice-button", "p1")
+    for number in range(12):
+        story.wait(minutes=2)
+        if number % 3 == 0:
+            story.act(AttemptCallback(story.one(Callback).id), "agent Max Frei")
+            story.act(MissCallback(story.one(Callback).id), "agent Max Frei")
+    callback = story.one(Callback)
+    assert (callback.state, callback.tries) == ("requested", 4)
+    assert len(story.told_to("max@example.com")) > 3
+    assert not story.notifications("callback_tried")
+    assert not story.notifications("callback_expired")
+
+
+def test_who_has_taken_a_call_for_help_and_says_nothing_has_it_no_longer(both_stores: Store) -> None:
+    story = a_team_at_night(both_stores)
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    story.act(ClaimCallback(story.one(Callback).id), "agent Max Frei")
+    paged = len(story.told_to("max@example.com"))
+    story.wait(minutes=5)
+    assert story.one(Callback).state == "requested"
+    assert len(story.told_to("max@example.com")) == paged + 1
+
+
+def test_an_ordinary_wish_never_absorbs_a_call_for_help_nor_the_other_way_round(story: Story) -> None:
+    """Two buttons of one home: each has one open request."""
+    with story.gw.store.write() as session:
+        session.add(Device(id="alice-hall", key="native:alice-hall", profile="help", site_id="alice-home", name="Hall"))
+        session.add(DeviceState(device_id="alice-hall"))
+    story.gw.profiles["help"] = replace(story.gw.profiles["button"], emergency=False)
+    for number in range(5):
+        story.press("alice-hall", f"h{number}")
+        story.press("alice-button", f"b{number}")
+        story.wait(seconds=20)
+    found = {callback.kind: callback for callback in story.callbacks}
+    assert {kind: callback.presses for kind, callback in found.items()} == {"ordinary": 5, "emergency": 5}
+    assert len(story.replies_to_devices) == 10
+    assert len(story.told_to("night@example.com")) == 5
+    story.act(ConnectCallback(found[CallbackKind.ORDINARY].id))
+    story.act(FinishCallback(found[CallbackKind.ORDINARY].id, "settled", CallOutcome.INFORMED))
+    assert story.one(Callback, Callback.kind == CallbackKind.EMERGENCY).state == "requested"
+
+
+def test_a_finger_that_does_not_stop_is_told_with_its_number(story: Story) -> None:
+    for number in range(200):
+        story.press("alice-button", f"p{number}")
+        story.wait(seconds=0.5)
+    assert story.one(Callback).presses == 200
+    assert len(story.replies_to_devices) == 200
+    assert len(story.told_to("night@example.com")) <= 11  # the first at once, then every ten seconds

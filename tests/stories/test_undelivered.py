@@ -111,7 +111,7 @@ def test_a_telephone_number_that_is_known_stands_beside_the_name(quarter: Outage
                             address="+41790000001", position=0))
     quarter.lose(*LEFT)
     quarter.live(minutes=4, step=0.5)
-    assert named(lists(quarter)[0])[:2] == ["Family a0, +41790000001", "Family a1"]
+    assert named(lists(quarter)[0])[:2] == ["Family a0, +41 79 000 00 01", "Family a1"]
 
 
 def test_whoever_was_told_after_all_is_not_on_the_list_and_a_list_of_nobody_is_not_sent(quarter: OutageStory) -> None:

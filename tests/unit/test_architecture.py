@@ -522,12 +522,10 @@ def test_the_rule_lets_pass_what_is_no_state(text: str) -> None:
 
 # --- topics are named by the registry
 
-# Other things that happen to have a topic's name: a step of a page, an example in the API's description, the word that
-# is sent to a button.
+# Other things that happen to have a topic's name: a step of a page, an example in the API's description.
 NO_TOPIC = {
     ("web/pages/ticket_view.py", "on_the_way"), ("web/pages/outage_view.py", "on_the_way"),
-    ("web/api/models.py", "fault_found"),
-    ("web/api/filters.py", "fault_found"), ("callbacks/press.py", "callback_scheduled"),
+    ("web/api/models.py", "fault_found"), ("web/api/filters.py", "fault_found"),
 }
 TWO_MEANINGS = {"test", *(str(member) for kinds in (states, entries) for kind in vars(kinds).values()
                           if isinstance(kind, type) and issubclass(kind, StrEnum) for member in kind)}

@@ -23,6 +23,7 @@ from gateway.devices.dialects import (
 )
 from gateway.devices.dialects.registry import Dialect, DialectRegistry
 from gateway.model import Instant
+from gateway.model.signals import PressAnswer
 
 __all__ = ["DIALECTS", "Dialect", "DialectRegistry", "chosen", "command", "confirms", "reply_to_press", "understand"]
 
@@ -43,18 +44,15 @@ def understand(names: Iterable[str] | None, mapped: Iterable[Dialect] = ()) -> D
     return DialectRegistry((*mapped, *(dialect for dialect in DIALECTS if dialect.NAME in wanted)))
 
 
-def reply_to_press(
-    key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None = None,
-    expires_at: Instant | None = None, notice: str = "", emergency_number: str = "",
-) -> tuple[str, str] | None:
+def reply_to_press(key: str, press_id: str, said: PressAnswer, command_id: str, expires_at: Instant
+                   ) -> tuple[str, str] | None:
     """(topic, payload) telling the device what became of its press; None when its dialect cannot be told.
 
-    `command_id` comes back in the device's acknowledgement (Ack.command_id); without one it is the press id. `notice`:
-    a sentence for whoever pressed, when it was a call for help.
+    `command_id` comes back in the device's acknowledgement (Ack.command_id).
     """
     if not key.startswith("native:"):
         return None
-    return native.answer(key, press_id, state, callback_by, command_id, expires_at, notice, emergency_number)
+    return native.answer(key, press_id, said, command_id, expires_at)
 
 
 def command(

@@ -21,7 +21,19 @@ from gateway.devices.dialects.jsonread import (
 )
 from gateway.devices.dialects.presses import KINDS
 from gateway.model import Instant, from_iso
-from gateway.model.signals import Ack, FaultCode, Ignored, Presence, Press, Signal, Telemetry, Undecodable, Value
+from gateway.model.signals import (
+    Ack,
+    FaultCode,
+    Ignored,
+    Presence,
+    Press,
+    PressAnswer,
+    Signal,
+    Telemetry,
+    Undecodable,
+    Value,
+)
+from gateway.model.states import PressKind
 
 NAME = "native"
 FILTERS: tuple[str, ...] = (
@@ -31,6 +43,7 @@ PRESSES: tuple[str, ...] = ("devices/+/press",)
 ACCESS = (*(("write", f"devices/{{}}/{what}") for what in ("telemetry", "press", "fault", "status", "ack")),
           ("read", "devices/{}/command"))
 SEQ_END = 2**63
+PRESS_KINDS = (*KINDS, PressKind.TEST)  # a test is one only where the device's firmware knows the gesture
 STATES = ("online", "lost", "stopped", "sleeping")
 
 
@@ -57,19 +70,10 @@ def command(key: str, kind: str, params: Mapping[str, Any], command_id: str, exp
     return _down(key, {**params, "id": command_id, "type": kind, "expires_at": expires_at})
 
 
-def answer(key: str, press_id: str, state: str, callback_by: Instant | None, command_id: str | None,
-           expires_at: Instant | None = None, notice: str = "", emergency_number: str = "") -> tuple[str, str]:
+def answer(key: str, press_id: str, said: PressAnswer, command_id: str, expires_at: Instant) -> tuple[str, str]:
     """(topic, payload) that tells the device what became of a press."""
-    said: Json = {"id": command_id or press_id, "type": "press", "press_id": press_id, "state": state}
-    if callback_by is not None:
-        said["callback_by"] = callback_by
-    if expires_at is not None:
-        said["expires_at"] = expires_at
-    if notice:
-        said["notice"] = notice
-    if emergency_number:
-        said["emergency_number"] = emergency_number
-    return _down(key, said)
+    told = {name: value for name, value in said._asdict().items() if value not in (None, "")}
+    return _down(key, {"id": command_id, "type": "press", "press_id": press_id, **told, "expires_at": expires_at})
 
 
 def _down(key: str, said: Json) -> tuple[str, str]:
@@ -123,7 +127,7 @@ def _values(given: Any) -> dict[str, Value]:
 def _press(key: str, body: Json, retained: bool) -> Press:
     if retained:
         raise Ignored("retained press")
-    kind = _one_of("kind", body.get("kind", "single"), KINDS)
+    kind = _one_of("kind", body.get("kind", "single"), PRESS_KINDS)
     return Press(key, kind, short_text("id", body.get("id")), _moment("ts", body.get("ts")))
 
 
@@ -201,6 +205,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("devices/door 3/press", b'{"kind":"single"}', False, Undecodable),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"urgent"}', False,
      (Press("native:door 3", "urgent", "b7-0003"),)),
+    ("devices/door 3/press", b'{"id":"b7-0004","kind":"test"}', False, (Press("native:door 3", "test", "b7-0004"),)),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"pressed"}', False, Undecodable),
     ("devices/hp-17/fault", b'{"code":"E-204","text":"No flow","ts":1788264000000}', False,
      (FaultCode("native:hp-17", "E-204", True, _NOON, "No flow"),)),

@@ -19,7 +19,7 @@ SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
 MOST_PARAMS = 2000
 MOST_HITS = 21  # as many judgements as flapping looks back
 # alarms that every device can have; what it speaks through
-_RESERVED = ("silent", "stale", "via")
+_RESERVED = ("silent", "stale", "sticks", "via")
 
 
 def _duration(value: Any) -> int:
@@ -124,7 +124,7 @@ Code = Annotated[str, _shaped(r"\S(.*\S)?", "a fault code as the device sends it
 CommandName = Annotated[str, _shaped("[a-z][a-z0-9_]*", "small letters, digits and _, e.g. restart")]
 CommandType = Annotated[str, _shaped(r"[A-Za-z0-9_.-]{1,64}", "the device's own name for it: letters, digits, . _ -")]
 Action = Literal["ticket", "record"]
-PressKind = Literal["single", "double", "triple", "many", "long", "urgent"]
+PressKind = Literal["single", "double", "triple", "many", "long", "urgent", "test"]
 PressWord = Annotated[str, _shaped(rf"\S(.{{0,{LONGEST - 2}}}\S)?", f"a word of at most {LONGEST} characters, as the "
                                    "device says it"), BeforeValidator(as_text)]
 

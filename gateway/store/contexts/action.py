@@ -9,6 +9,7 @@ from gateway.model import (
     Actor,
     Alarm,
     Callback,
+    CallbackKind,
     Customer,
     Device,
     Entry,
@@ -16,6 +17,7 @@ from gateway.model import (
     Job,
     Offer,
     OfferState,
+    OutageMember,
     PressRecord,
     Provider,
     Site,
@@ -23,10 +25,13 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.contexts.visits import sites_after
+from gateway.store.households import home_context
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.actions import (
     AcknowledgeAlarm,
@@ -34,14 +39,18 @@ from gateway.tickets.actions import (
     Act,
     AssignTo,
     CallbackAct,
+    FinishCallback,
+    LeaveSite,
+    MoveIn,
     OfferAct,
     OfferTo,
+    OpenCallback,
     OpenTicket,
     ReportOverrun,
     TicketAct,
     VisitAct,
 )
-from gateway.tickets.context import ActionContext, PlanningContext, SiteWork
+from gateway.tickets.context import ActionContext, PlanningContext, SiteWork, Surroundings
 
 _LINES = 20  # one act of a person leaves fewer in the timeline of one ticket
 
@@ -59,7 +68,8 @@ def _last_lines(session: Session, context: ActionContext, who: Actor) -> tuple[E
     subject = concerned.ticket_id if concerned is not None else next(
         (row.id for row in (context.ticket, context.callback) if row is not None), None)
     lines = list(session.exec(
-        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name)
+        select(Entry).where(Entry.subject_id == subject, Entry.by_kind == who.kind, Entry.by_name == who.name,
+                            col(Entry.kind).not_in(LOOKS))
         .order_by(col(Entry.id).desc()).limit(_LINES)))
     return tuple(line for line in lines if line.at == lines[0].at)
 
@@ -85,10 +95,21 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
             return _at_site(session, draft, act, now)
+        case LeaveSite(site_id=key) | MoveIn(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
+            return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case OpenCallback(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
             return ActionContext(device.work, device, alarm=alarm)
+        case FinishCallback(callback_id=key, report=OpenTicket(device_id=str(device_id))):
+            return _with_callback(session, draft, key, now, device_id)
         case CallbackAct(callback_id=key) | AcknowledgePage(subject=(_, key)):
             return _with_callback(session, draft, key, now)
 
@@ -119,15 +140,19 @@ def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> A
                          else work.ticket_of_device(device.id))
 
 
-def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant) -> ActionContext:
+def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant, *device_ids: str) -> ActionContext:
+    """`device_ids`: further devices that the act names."""
     callback, site_id = _get_locked(session, draft, Callback, callback_id)
     sites: dict[str, SiteWork] = {}
-    buttons = [] if callback.device_id is None else [callback.device_id]
-    devices = planning.planning_contexts(session, draft, buttons, sites=sites, site_ids={site_id},
+    known = {*device_ids, *([] if callback.device_id is None else [callback.device_id])}
+    devices = planning.planning_contexts(session, draft, known, sites=sites, site_ids={site_id},
                                          provider_loads=provider_loads(session, now))
     last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()
-    return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last)
+    members = {row.outage_id: row for row in session.exec(dark_homes().where(OutageMember.site_id == site_id))}
+    around = Surroundings(members, devices=home_devices(session, [site_id])[site_id])
+    return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last,
+                         around=around)
 
 
 def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant, *visit_ids: str) -> dict[str, SiteWork]:

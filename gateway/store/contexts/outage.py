@@ -2,21 +2,37 @@
 
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import case, func
 from sqlmodel import Session, col, select
 
 from gateway.detection.device_state import SILENT
-from gateway.model import Alarm, Instant, Notification, Outage, OutageMember, OutageState, Site, Ticket
+from gateway.model import (
+    Alarm,
+    Callback,
+    CallbackKind,
+    CallbackState,
+    Instant,
+    MemberState,
+    Notification,
+    Outage,
+    OutageMember,
+    OutageState,
+    Site,
+    Ticket,
+)
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
-from gateway.outages.context import OutageContext
+from gateway.outages.context import CUSTOMER_KINDS, OutageContext
+from gateway.outages.lifecycle import DECIDING
 from gateway.outages.self_monitoring import OWN_OUTAGES
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
-from gateway.store.contexts.areas import Detectable
+from gateway.store.contexts.areas import Detectable, areas_above
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.promises import open_promises
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.suppression import home_devices
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
@@ -30,6 +46,9 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
         select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(OWN_OUTAGES)))}
     new_members = _new_members(verdicts, joining)
     _add_members(session, context, changed, new_members, {one for verdict in verdicts for one in verdict.absorbs}, now)
+    _add_callers(session, context, verdicts, now)
+    _add_answered(session, context, verdicts)
+    _add_unproven(session, context, len(changed), now)
     sites = {site for _, site in new_members} | {site for members in context.members.values() for site in members}
     for some in chunks(sorted(sites)):
         context.customers |= dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(some))).all())
@@ -78,19 +97,76 @@ def _add_members(session: Session, context: OutageContext, changed: set[str], ne
                          for row in session.exec(select(Outage).where(col(Outage.id).in_(some)))}
 
 
+def _add_callers(session: Session, context: OutageContext, verdicts: Sequence[Verdict], now: Instant) -> None:
+    """Adds the homes whose promised call may be about an outage, or is, and something is decided on that now."""
+    open_here = {row.id: row for row in context.outages.values()
+                 if row.kind in CUSTOMER_KINDS and row.state in DECIDING}
+    areas = {row.area_id for row in open_here.values()} | {
+        verdict.candidate.area.id for verdict in verdicts if verdict.candidate.area is not None}
+    decided = {row.id for row in open_here.values() if row.next_at is not None and row.next_at <= now} | {
+        one for verdict in verdicts for one in (*verdict.absorbs, *verdict.ends)}
+    if not areas:
+        return
+    waiting = dict(session.exec(select(Callback.site_id, Callback.outage_id).where(
+        col(Callback.closed_at).is_(None), Callback.kind == CallbackKind.ORDINARY)).all())
+    unlinked = [site for site, outage_id in waiting.items() if outage_id is None]
+    above = areas_above(*outage_scan.areas_of_sites(session, unlinked))
+    callers = {site for site, outage_id in waiting.items()
+               if (outage_id is None and areas & above.get(site, frozenset())) or outage_id in decided}
+    if not callers:
+        return
+    devices = home_devices(session, callers)
+    context.callers = {site: devices[site] for site in callers}
+    wanted = [f"{outage_id}/{site}" for outage_id in open_here for site in sorted(callers)]
+    for some in chunks(wanted):
+        for row in session.exec(select(OutageMember).where(col(OutageMember.id).in_(some))):
+            context.members.setdefault(row.outage_id, {}).setdefault(row.site_id, context.draft.copy(row))
+
+
+def _add_answered(session: Session, context: OutageContext, verdicts: Sequence[Verdict]) -> None:
+    """Adds the presses that outages were the answer to which turn out to be a part of another."""
+    absorbed = {one for verdict in verdicts for one in verdict.absorbs}
+    for row in session.exec(select(Callback).where(col(Callback.outage_id).in_(absorbed),
+                                                   Callback.state == CallbackState.ANSWERED)) if absorbed else ():
+        context.answered.setdefault(row.outage_id or "", []).append(context.draft.copy(row))
+
+
+def _add_unproven(session: Session, context: OutageContext, changed: int, now: Instant) -> None:
+    """Adds whom the news of an outage concerns though no home of theirs is in it, or can tell: where it may be over by
+    this run, or takes longer."""
+    telling = [row.id for row in context.outages.values() if row.kind in CUSTOMER_KINDS and row.confirmed_at is not None
+               and row.closed_at is None and row.restored_at is None
+               and (row.dark <= changed or (row.next_at is not None and row.next_at <= now))]
+    for outage_id in telling:
+        can_tell = func.sum(case((col(OutageMember.state) == MemberState.LEFT, 0), else_=1))
+        mute = session.exec(select(OutageMember.customer_id, func.min(OutageMember.site_id)).where(
+            OutageMember.outage_id == outage_id).group_by(col(OutageMember.customer_id)).having(can_tell == 0)).all()
+        proven = select(OutageMember.customer_id).where(
+            OutageMember.outage_id == outage_id, OutageMember.state != MemberState.LEFT)
+        pressed = session.exec(select(Callback.customer_id, Callback.site_id).where(
+            Callback.outage_id == outage_id, Callback.state == CallbackState.ANSWERED,
+            col(Callback.customer_id).not_in(proven))).all()
+        sites = dict([*mute, *pressed])
+        devices = home_devices(session, set(sites.values()))
+        context.unproven[outage_id] = {one: (site_id, devices[site_id]) for one, site_id in sites.items()}
+
+
 def _add_sent_notifications(session: Session, context: OutageContext, ids: set[str]) -> None:
     for outage_id in sorted(ids):
         for some in chunks(sorted(set(context.customers.values()))):
+            notified = context.notified.setdefault(outage_id, {})
             for row in session.exec(select(Notification).where(
                     Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
                     Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
-                context.notified.setdefault(outage_id, {})[row.recipient_id] = context.draft.copy(row)
+                if not row.facts.get("answered") or row.recipient_id not in notified:  # else the round was told too
+                    notified[row.recipient_id] = context.draft.copy(row)
 
 
 def _add_sites(session: Session, context: OutageContext, now: Instant) -> None:
     """Adds the sites whose tickets may be opened, resolved or cancelled."""
     sites = {row.site_id for row in context.outages.values() if row.site_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id for alarms in context.alarms.values() for alarm in alarms if alarm.ticket_id is not None}
+    sites |= context.callers.keys()
     for some in chunks(sorted(tickets)):
         sites |= set(session.exec(select(Ticket.site_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))

@@ -36,8 +36,9 @@ from gateway.model import (
 from gateway.model.plan import Draft, R
 from gateway.model.row import columns_of, table_of, unattached
 from gateway.store.contexts.on_call import load_open_pages
-from gateway.store.contexts.suppression import add_hubs, add_suppression, suppression_context
+from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
+from gateway.store.households import needs_at
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
@@ -83,6 +84,9 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
+    if provider_loads is not None:
+        for site_id, needs in needs_at(session, fresh).items():
+            fresh[site_id].needs = needs
     works |= fresh
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
@@ -94,6 +98,8 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     _add_work(session, draft, fresh, tickets)
     _add_callbacks(session, draft, fresh)
     _add_presses(session, draft, contexts, presses)
+    if around:
+        add_surroundings(session, (contexts[one] for one in presses if one in contexts), around)
     load_open_pages(session, draft, list(places))
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
@@ -242,7 +248,7 @@ def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_id
     wanted = {press_id for ids in press_ids.values() for press_id in ids}
     presses = list(session.exec(_PRESSES, params={"ids": list(wanted), "devices": list(press_ids)})) if wanted else []
     for device_id, ids in press_ids.items():
-        if "" in ids or contexts[device_id].known_outage is not None:
+        if "" in ids:
             presses += session.exec(_LAST_PRESS, params={"device": device_id})
     return presses
 

@@ -1,13 +1,21 @@
-"""Loads what may explain a silent device: its hub, an area outage, or planned maintenance."""
+"""Loads what may explain a silent device, or a press: its hub, an area outage, or planned maintenance."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, exists
+from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.model import (
     Alarm,
+    Area,
+    Callback,
+    CallbackState,
+    Device,
+    DeviceState,
     Loss,
     MaintenanceWindow,
     MemberState,
@@ -15,12 +23,15 @@ from gateway.model import (
     OutageKind,
     OutageMember,
     OutageState,
+    PressRecord,
     SuppressedBy,
 )
 from gateway.model.plan import Draft
+from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
-from gateway.tickets.context import PlanningContext
+from gateway.store.chunks import chunks
+from gateway.tickets.context import HomeDevice, PlanningContext, Surroundings
 
 _OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
 _WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
@@ -29,7 +40,6 @@ _WAIT_FOR_HUB = select(Alarm).where(
     Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(bindparam("hubs", expanding=True)),
     col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
 _CARRIER_KINDS = (OutageKind.GATEWAY, OutageKind.NETWORK)
-_AREA_KINDS = (OutageKind.PLACE, OutageKind.FEEDER)
 
 
 class SuppressionContext(NamedTuple):
@@ -58,6 +68,53 @@ def add_suppression(session: Session, contexts: Mapping[str, PlanningContext], a
                         if window.area_id in context.area_ids]
 
 
+def add_surroundings(session: Session, contexts: Iterable[PlanningContext], around: SuppressionContext) -> None:
+    """Adds to the PlanningContext of each button that was pressed what may be the answer to it."""
+    concerned = {context.device.id: context for context in contexts}
+    works = {one: [window for window in around.windows if window.area_id in context.area_ids]
+             for one, context in concerned.items()}
+    concerned = {one: context for one, context in concerned.items() if context.area_outages or works[one]}
+    if not concerned:
+        return
+    names = dict(session.exec(select(Area.id, Area.name).where(
+        col(Area.id).in_({window.area_id for some in works.values() for window in some}))).all())
+    sites = {context.site.id: context.customer.id for context in concerned.values()}
+    members = {row.id: row for row in session.exec(select(OutageMember).where(col(OutageMember.id).in_(
+        f"{outage.id}/{context.site.id}" for context in concerned.values() for outage in context.area_outages)))}
+    answers: dict[str, Callback] = {}
+    for row in session.exec(select(Callback).where(
+            col(Callback.customer_id).in_(sites.values()), col(Callback.site_id).in_(sites),
+            Callback.state == CallbackState.ANSWERED).order_by(col(Callback.closed_at))):
+        answers[row.site_id] = row
+    devices = home_devices(session, sites)
+    for one, context in concerned.items():
+        here = ((outage.id, members.get(f"{outage.id}/{context.site.id}")) for outage in context.area_outages)
+        context.around = Surroundings(
+            {outage_id: member for outage_id, member in here if member is not None},
+            [(window, names[window.area_id]) for window in works[one]], devices[context.site.id],
+            answers.get(context.site.id))
+
+
+def dark_homes() -> SelectOfScalar[OutageMember]:
+    """The homes that are dark now in any outage."""
+    return select(OutageMember).where(col(OutageMember.back_at).is_(None), OutageMember.state != MemberState.LEFT)
+
+
+def home_devices(session: Session, site_ids: Collection[str]) -> defaultdict[str, list[HomeDevice]]:
+    """Site id → its devices as far as we know them now."""
+    found: defaultdict[str, list[HomeDevice]] = defaultdict(list)
+    pressed = exists().where(col(PressRecord.device_id) == Device.id)
+    for some in chunks(sorted(site_ids)):
+        for site_id, *device in session.execute(
+                columns_of(*(col(one) for one in (Device.site_id, Device.id, Device.profile, Device.via)),
+                           col(DeviceState.link), col(Loss.device_id).is_not(None), col(DeviceState.seen_at), pressed)
+                .select_from(Device).join(DeviceState, col(DeviceState.device_id) == Device.id)
+                .outerjoin(Loss, (col(Loss.device_id) == Device.id) & col(Loss.ended_at).is_(None))
+                .where(col(Device.site_id).in_(some), col(Device.retired_at).is_(None)).order_by(col(Device.id))):
+            found[site_id].append(HomeDevice._make(device))
+    return found
+
+
 def add_hubs(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext]) -> None:
     """Adds to each PlanningContext whether its hub is silent, and which alarms wait for it as a hub."""
     hubs = {context.device.via for context in contexts.values() if context.device.via is not None}
@@ -78,9 +135,9 @@ def _add_outages(session: Session, contexts: Mapping[str, PlanningContext], outa
     nested = {site for site, _, state in members if state == MemberState.NESTED}
     ours = sorted((one for one in outages.values() if one.state in OPEN and one.kind in _CARRIER_KINDS),
                   key=lambda one: one.state == OutageState.RESTORED)  # what is over explains nothing beside another
-    confirmed = [one for one in outages.values() if one.state == OutageState.CONFIRMED and one.kind in _AREA_KINDS]
+    areas = [one for one in outages.values() if one.kind in CUSTOMER_KINDS]
     for context in contexts.values():
         context.outage_id, context.nested = inside.get(context.site.id), context.site.id in nested
         context.carrier_outage = next((
             one for one in ours if one.kind == OutageKind.GATEWAY or one.area_id in context.area_ids), None)
-        context.known_outage = next((one for one in confirmed if one.area_id in context.area_ids), None)
+        context.area_outages = [one for one in areas if one.area_id in context.area_ids]

@@ -11,6 +11,7 @@ from gateway.model import (
     Area,
     Attempt,
     Callback,
+    CallbackKind,
     Command,
     Customer,
     DeadLetter,
@@ -153,6 +154,18 @@ def callbacks(session: Session, wanted: Values, cursor: str | None, limit: int) 
     """Rows are (Callback, Site, Customer), newest first."""
     order = Order((Callback.requested_at, Callback.id))
     return page(session, _filtered(_CALLBACK, _CALLBACKS, wanted), order, cursor, limit)
+
+
+def open_callbacks(session: Session) -> list[Any]:
+    """All of them, as `callbacks` gives them."""
+    return list(session.execute(_CALLBACK.where(col(Callback.closed_at).is_(None))))
+
+
+def open_callback(session: Session, site_id: str) -> Any | None:
+    """The one that people of the site have asked for."""
+    return session.execute(_CALLBACK.where(
+        col(Callback.site_id) == site_id, col(Callback.kind) == CallbackKind.ORDINARY,
+        col(Callback.closed_at).is_(None))).first()
 
 
 def callback(session: Session, callback_id: str) -> Any | None:

@@ -8,7 +8,6 @@ from sqlmodel import Session, col, select
 from gateway.model import (
     Alarm,
     Callback,
-    Contact,
     Customer,
     Device,
     Due,
@@ -19,14 +18,13 @@ from gateway.model import (
     OnCallPage,
     Outage,
     Provider,
-    Recipient,
     Site,
     Subject,
     SubjectKind,
     Ticket,
     Visit,
-    customer,
 )
+from gateway.store.households import Household, households
 
 ENTRIES = 60  # of the timeline, the newest
 
@@ -36,8 +34,8 @@ class Whose(NamedTuple):
 
     customer: Customer
     site: Site
-    device: Device | None  # None: an outage's
-    contacts: list[Contact]  # of the customer, in their order, without those that are stopped
+    device: Device | None  # None: an outage, or reported without one
+    household: Household  # of the customer at that site
     pages: list[OnCallPage]  # the open ones
     timeline: list[Entry]  # the newest first
 
@@ -91,17 +89,11 @@ def _whose(session: Session, row: Ticket | Callback) -> Whose:
     return Whose(
         customer=session.get_one(Customer, row.customer_id), site=session.get_one(Site, row.site_id),
         device=session.get(Device, row.device_id) if row.device_id else None,
-        contacts=_contacts(session, customer(row.customer_id)),
+        household=households(session, [(row.customer_id, row.site_id)])[row.customer_id, row.site_id],
         pages=list(session.exec(select(OnCallPage).where(
             OnCallPage.subject_id == row.id, col(OnCallPage.closed_at).is_(None)).order_by(OnCallPage.role))),
         timeline=list(session.exec(select(Entry).where(Entry.subject_id == row.id)
                                    .order_by(col(Entry.id).desc()).limit(ENTRIES))))
-
-
-def _contacts(session: Session, owner: Recipient) -> list[Contact]:
-    return list(session.exec(select(Contact).where(
-        Contact.owner_kind == owner.kind, Contact.owner_id == owner.id, col(Contact.stopped_at).is_(None),
-    ).order_by(col(Contact.position), col(Contact.id))))
 
 
 def _cause(session: Session, ticket: Ticket) -> dict[str, str]:

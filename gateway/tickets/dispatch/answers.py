@@ -1,6 +1,7 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
 from gateway.calendars.arrival_windows import Window, is_far
+from gateway.callbacks.visit_calls import call_pin
 from gateway.model import (
     HOUR,
     Actor,
@@ -25,9 +26,10 @@ from gateway.tickets.closing import PAGE_AFTER_WINDOW
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.ask import close_offer, dispatch, offer_to, withdraw_offers
-from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
+from gateway.tickets.dispatch.provider_ranking import opening_calendar
 from gateway.tickets.dispatch.waves import offer_expiry
 from gateway.tickets.facts import job_facts
+from gateway.tickets.households.needs import is_urgent
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action
 from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
@@ -82,7 +84,7 @@ def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provide
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
                   offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,
-                  window_until=window_until, created_at=now)
+                  window_until=window_until, created_at=now, call_pin=call_pin(policy.new_id("P")))
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit
@@ -150,7 +152,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
-    urgent = work.severity_of(job) in URGENT
+    urgent = is_urgent(job, work)
     expires_at = offer_expiry(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
     offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
     for one in missed:

@@ -114,7 +114,8 @@ def plan_decline(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now
     work.draft.add(
         entry(ticket, now, EntryKind.PRICE_DECLINED, who=who, price=price),
         notify(policy, customer(ticket.customer_id), TopicName.PRICE_DECLINED, ticket, ticket.round, now,
-               facts=ticket_facts(ticket, work, policy), link_id=work.follow_id(ticket.id)))
+               facts=ticket_facts(ticket, work, policy) | ({} if work.faults_of(ticket) else {"reported": True}),
+               link_id=work.follow_id(ticket.id)))
     cancel(ticket, Reason(ReasonKind.PRICE_DECLINED, {"price": price}), who, work, policy, now)
 
 

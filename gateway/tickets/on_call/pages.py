@@ -46,6 +46,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.ACCESS_CONTESTED: _ENDED_WITHOUT_SUCCESS,
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
     PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
+    PageReason.HOUSEHOLD_LEFT: UNSETTLED,
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,

@@ -99,7 +99,8 @@ def _promised_time(kind: PromiseKind, row: Notification, context: NotificationCo
         case PromiseKind.CALLBACK_BY:
             return call_by(context.callback) if context.callback is not None else None
         case PromiseKind.ETR:
-            return _end_of_outage(row, context)
+            outage = context.outage
+            return None if outage is None or outage.etr_at is None else estimated_end(outage.id, outage.etr_at)
         case PromiseKind.NEXT_WORD:
             return _next_word(row, context, ledger, service, now)
 
@@ -120,15 +121,6 @@ def _next_word(row: Notification, context: NotificationContext, ledger: Iterable
                for other in context.siblings) + (row.topic == TopicName.STILL_LOOKING)
     at = same[0].due_at if same else next_word_at(ticket.severity, said, context.customer, service, now)
     return PromisedTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, at, site_id=ticket.site_id)
-
-
-def _end_of_outage(row: Notification, context: NotificationContext) -> PromisedTime | None:
-    """Of the outage itself, or of the one that answers whoever has pressed a button."""
-    if context.outage is not None:
-        at = context.outage.etr_at
-        return estimated_end(context.outage.id, at) if at is not None else None
-    answer, at = context.callback.outage_id if context.callback is not None else None, row.facts.get("etr")
-    return estimated_end(answer, at) if answer is not None and at is not None else None
 
 
 def _of_visit(visit: Visit) -> Subject:

@@ -15,6 +15,8 @@ from gateway.web.api import (
     providers,
     tickets,
 )
+from gateway.web.api.calls import bridge
+from gateway.web.api.households import customers, people, sites
 from gateway.web.dependencies import reader
 from gateway.web.problems import responses
 
@@ -23,15 +25,20 @@ TAGS = [
     {"name": "alarms", "description": "A rule's verdict on one device."},
     {"name": "outages", "description": "Homes of one area dark together, and planned work."},
     {"name": "callbacks", "description": "People who pressed a button and wait for a call."},
+    {"name": "households", "description": "Customers, their sites and people, and how each is reached."},
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
     {"name": "promises", "description": "Times told to customers, and what became of them."},
     {"name": "explain", "description": "Why: anything with an id, in a person's words."},
+    {"name": "bridge", "description": "Connects technicians with customers, whose numbers they do not see."},
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
 ]
 
-router = APIRouter(prefix="/api/v1", dependencies=[Depends(reader)], responses=responses(401, 403, 413, 422, 500))
+_looks = APIRouter(dependencies=[Depends(reader)])
 for part in (tickets, alarms, callbacks, devices, notifications, dead_letters, providers, promises, explain, outages,
-             maintenance):
-    router.include_router(part.router)
+             maintenance, customers, sites, people):
+    _looks.include_router(part.router)
+router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
+router.include_router(_looks)
+router.include_router(bridge.router)

@@ -1,14 +1,18 @@
 """API routes for callbacks: list, read, and handle them as an agent."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-from gateway.callbacks.emergency_numbers import emergency_number
-from gateway.model import CallOutcome, Subject, SubjectKind
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
+from gateway.callbacks.queue import Waiting, due_order
+from gateway.callbacks.slots import slots
+from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
+from gateway.store.devices.device_registry import sites_with
+from gateway.store.households import needs_at
 from gateway.store.views import api_lists
 from gateway.tickets.actions import (
     AcknowledgePage,
@@ -18,24 +22,59 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    OpenCallback,
+    OpenTicket,
     ReleaseCallback,
 )
 from gateway.web.api import filters, models
-from gateway.web.api.models import Id, Words
+from gateway.web.api.models import GivenTime, Id, Line, Words
+from gateway.web.api.tickets import check_report
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, or_404
+from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
 
+class FaultBody(BaseModel):
+    """What somebody has to come for."""
+
+    cause: Line = Field(description="In the customer's words: they and the provider read them.",
+                         examples=["The radiators stay cold"])
+    skill: Id = Field(description="That is needed.", examples=["heating"])
+    severity: Severity = Field(Severity.MAJOR)
+    device_id: Id | None = Field(None, description="Of that site; left out: of none, or nobody knows which.")
+
+
 class FinishBody(BaseModel):
     outcome: CallOutcome = Field(description="What came of it.", examples=["fixed"])
     note: Words = Field(description="What was said and agreed.", examples=["Heating was off; switched on together"])
+    ticket_id: Id | None = Field(None, description="The open ticket that it was about. `fixed` settles it.",
+                                 examples=["T-4F7QK2M9"])
+    fault: FaultBody | None = Field(None, description="Of `visit_needed`: what somebody has to come for. A ticket is "
+                                                      "opened for it, or the open one takes it on.")
+
+    @model_validator(mode="after")
+    def _for_what(self) -> Self:
+        needed = self.outcome is CallOutcome.VISIT_NEEDED
+        if needed and self.ticket_id is None and self.fault is None:
+            raise ValueError("visit_needed: expected `fault` (what somebody has to come for) or `ticket_id`")
+        if self.fault is not None and (not needed or self.ticket_id is not None):
+            raise ValueError("fault: only with the outcome visit_needed, and without a ticket_id")
+        return self
+
+
+class WishBody(BaseModel):
+    site_id: Id = Field(examples=["brunner-home"])
+    words: Words = Field(description="What it is about; goes into the timeline.", examples=["Asks about the invoice"])
+    urgent: bool = Field(False, description="At any hour: whoever is on call rings.")
+    ring_from: GivenTime | None = Field(
+        None, description="The time that suits them begins, see `/callbacks/slots`; left out: as soon as we can.",
+        examples=["2026-11-30T13:00:00Z"])
 
 
 class AttemptBody(BaseModel):
-    person: Words | None = Field(None, description="Whom, by name.", examples=["Alice Keller"])
+    person: str = Field("", max_length=200, description="Whom, by name.", examples=["Alice Keller"])
 
 
 class CancelBody(BaseModel):
@@ -61,6 +100,40 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
     with gw.store.read() as session:
         page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
     return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows], next=page.next)
+
+
+@router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
+def open_callback(by: By, body: WishBody) -> models.Callback:
+    """The site's open callback takes it on, if there is one. The customer is told by when we ring. A time at which
+    nobody is at the desk is refused (409) with the nearest at which somebody is."""
+    by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
+    with by.gw.store.read() as session:
+        found = api_lists.open_callback(session, body.site_id)
+    return _callback(or_404(found, "callback"), by.gw.settings.service.country)
+
+
+@router.get("/queue", summary="Who is rung next")
+def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> models.QueuePage:
+    """Open callbacks in the order of the desk: calls for help, then by the promised time; among equals those who depend
+    on power, then other needs. Whose own time is still to come is last."""
+    with gw.store.read() as session:
+        rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
+        sites = {row[0].site_id for row in rows.values()}
+        needs = needs_at(session, sites)
+        buttons = sites_with(session, sites, [key for key, one in gw.profiles.items() if one.emergency])
+    order = due_order((Waiting(row[0], needs.get(row[0].site_id, frozenset()), row[0].site_id in buttons)
+                       for row in rows.values()), now)
+    country = gw.settings.service.country
+    return models.QueuePage(next=None, items=[
+        models.QueuedCallback(**dict(_callback(rows[one.callback.id], country)), needs=sorted(one.needs))
+        for one in order[:limit]])
+
+
+@router.get("/slots", summary="When somebody can be rung")
+def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
+    """Inside the hours of the desk, one after the other, for so many days."""
+    found = slots(gw.settings.service, now, now + days * DAY)
+    return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 
 
 @router.get("/{callback_id}", summary="One callback", responses=responses(404))
@@ -100,9 +173,9 @@ def release_callback(by: By, callback_id: Id) -> models.Callback:
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
-def attempt_callback(by: By, callback_id: Id, body: AttemptBody | None = None) -> models.Callback:
+def attempt_callback(by: By, callback_id: Id, body: AttemptBody = AttemptBody()) -> models.Callback:  # noqa: B008
     """Takes it, too, for five minutes."""
-    by(AttemptCallback(callback_id, (body.person if body else None) or ""))
+    by(AttemptCallback(callback_id, body.person))
     return _one(by.gw, callback_id)
 
 
@@ -122,7 +195,13 @@ def connect_callback(by: By, callback_id: Id) -> models.Callback:
 
 @router.post("/{callback_id}/finish", summary="Settled", responses=responses(404, 409))
 def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callback:
-    by(FinishCallback(callback_id, body.note, body.outcome))
+    """The second of two agents is told what the first has written down."""
+    report, fault = None, body.fault
+    if fault is not None:
+        report = OpenTicket(_one(by.gw, callback_id).site_id, fault.cause, fault.skill, fault.severity, fault.device_id,
+                            body.note)
+        check_report(by.gw, report, "fault")
+    by(FinishCallback(callback_id, body.note, body.outcome, body.ticket_id, report))
     return _one(by.gw, callback_id)
 
 

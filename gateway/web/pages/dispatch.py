@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from gateway.calendars import arrival_windows
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
+from gateway.flow.telephones import write_look
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -82,25 +83,30 @@ def do(gw: Gw, now: Now, render: Render, request: Request, token: str, given: An
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, view.words(str(unusable)), given)
     except (Refused, NoSuch, Conflict) as refused:
-        said = refusal_sentence(refused, view.words) if isinstance(refused, Refused) else view.words(
+        said = refusal_sentence(refused, view.words, view.zone) if isinstance(refused, Refused) else view.words(
             "page.not_possible")
         return _page(gw, render, _view(gw, request, token, now), now, 409, said, given)
     return RedirectResponse(f"{render.root}/d/{token}", 303)
 
 
 def _view(gw: Gateway, request: Request, token: str, now: Instant) -> View:
-    with gw.store.read() as session:
+    with gw.store.write() as session:
         link = open_link(session, gw.settings, LinkPurpose.DISPATCH, token, now)
-        facts, name = dispatch_page.load(session, Subject(link.subject_kind, link.subject_id)), link.person
-        if facts is None:
+        facts, person = dispatch_page.load(session, Subject(link.subject_kind, link.subject_id)), None
+        if link.person:
+            person = gw.settings.on_call.people.get(link.person)
+        if facts is None or (link.person and person is None):  # on call no longer: the link ends with it
             raise LinkInvalid
-    person = gw.settings.on_call.people.get(name)
-    if name and person is None:  # on call no longer: the link ends with it
-        raise LinkInvalid
+        who = Actor(ActorKind.AGENT, person.name if person is not None else "")
+        row = facts.ticket if isinstance(facts, DispatchTicket) else facts.callback
+        if row.closed_at is None and _is_of_a_home(facts):
+            write_look(session, row, facts.whose.household.telephones, who, now)
     words = catalogue_for(person.locale if person is not None else request.headers.get("accept-language", ""))
-    row = facts.ticket if isinstance(facts, DispatchTicket) else facts.callback
-    who = Actor(ActorKind.AGENT, person.name if person is not None else "")
     return View(facts, Subject(link.subject_kind, row.id), who, words)
+
+
+def _is_of_a_home(facts: DispatchTicket | DispatchCallback) -> bool:
+    return isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None
 
 
 def _act(given: DispatchForm, view: View, now: Instant) -> actions.Act:
@@ -173,7 +179,7 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
         "dispatch.html", words, status, note=note, page=content, whose=facts.whose, who=view.who.name, say=say,
         map=map_address(facts.whose.site), given=given or DispatchForm(),
         is_call=isinstance(facts, DispatchCallback),
-        of_a_home=isinstance(facts, DispatchCallback) or facts.ticket.outage_id is None, hold_reasons=tuple(HoldReason),
+        of_a_home=_is_of_a_home(facts), hold_reasons=tuple(HoldReason),
         until=arrival_windows.written_local(now + 24 * HOUR, view.zone),
         window=[arrival_windows.written_local(round_up(now, HALF) + hours * HOUR, view.zone)
                 for hours in (0, gw.settings.service.arrival_hours)])

@@ -13,7 +13,6 @@ from gateway.model import (
     GATEWAY,
     CallbackKind,
     CallOutcome,
-    Contact,
     Instant,
     Offer,
     OfferState,
@@ -26,6 +25,7 @@ from gateway.model.states import Responsible
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.template_values import telephone_words
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket, Whose
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, DUTIES, NOBODY_COMES, OPEN, UNASSIGNED, UNDER_WAY, UNSETTLED
 from gateway.tickets.visits.changes import is_missed
@@ -122,7 +122,7 @@ def ticket_content(facts: DispatchTicket, on_call: OnCall, me: str, words: Catal
         number=ticket.id, tone=look.tone, icon=look.icon, headline=_headline(facts, pending, words),
         next_step=_next_step(facts, words, say), what=cause_of(facts, words),
         facts=_ticket_facts(facts, words, say), pages=_pages(facts.whose, on_call, me, words, say),
-        can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose.contacts),
+        can=frozenset(can | _acknowledge(facts.whose)), reach=_reach(facts.whose, words),
         timeline=_timeline(facts.whose, words, say), severity=ticket.severity, price=price_of(ticket, words),
         asked=[OfferLine(_name(offer.provider_id, facts.providers), _phone(offer.provider_id, facts.providers),
                          _how(offer, words, say)) for offer in facts.offers],
@@ -150,7 +150,7 @@ def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: C
         pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset({act for act, action in _CALL_ACTS.items() if (callback.state, action) in CALL_MOVES}
                       | _acknowledge(facts.whose)),
-        reach=_reach(facts.whose.contacts), timeline=_timeline(facts.whose, words, say),
+        reach=_reach(facts.whose, words), timeline=_timeline(facts.whose, words, say),
         outcomes=OUTCOMES[callback.kind])
 
 
@@ -188,6 +188,7 @@ def _responsible(who: Responsible, until: Instant | None, words: Catalogue, say:
 def _ticket_facts(facts: DispatchTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket, visit = facts.ticket, facts.visit
     known = [(words("page.device"), facts.whose.device.name)] if facts.whose.device else []
+    known += [(words("page.dispatch.reported"), said) for said in ticket.reported if said != cause_of(facts, words)]
     known.append((words("page.since"), capital(say.when(ticket.opened_at))))
     known += _outage_facts(facts.outage, words, say) if facts.outage is not None else []
     if visit is not None and ticket.state in UNDER_WAY:
@@ -250,11 +251,13 @@ def _passed_over(facts: DispatchTicket) -> Iterator[tuple[str, str]]:
         yield ", ".join(names) + (f" … (+{more})" if more else ""), str(elsewhere["reason"])
 
 
-def _reach(contacts: Sequence[Contact]) -> list[ContactLink]:
-    """By telephone or mail; other channels are for machines."""
-    found = dict.fromkeys(contact.address for contact in contacts)
-    return [ContactLink(f"tel:{one}", one, "phone") for one in found if re.fullmatch(r"\+\d{6,15}", one)] + [
-        ContactLink(f"mailto:{one}", one, "talk") for one in found if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
+def _reach(whose: Whose, words: Catalogue) -> list[ContactLink]:
+    """By telephone, the first to be rung first, or by mail; other channels are for machines."""
+    home = whose.household
+    mails = dict.fromkeys(contact.address for contact in home.for_messages if contact.stopped_at is None)
+    return [ContactLink(f"tel:{one.number}", telephone_words([one], home.customer.name, words), "phone")
+            for one in home.telephones] + [
+        ContactLink(f"mailto:{one}", one, "talk") for one in mails if re.fullmatch(r"[^\s@:/?]+@[^\s@:/?]+", one)]
 
 
 def _timeline(whose: Whose, words: Catalogue, say: TimeFormat) -> list[Line]:

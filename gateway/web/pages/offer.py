@@ -23,7 +23,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import cause_of, payer_lines
+from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
 
 router = APIRouter(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
@@ -127,7 +127,7 @@ def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: 
         "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
         cause=cause_of(job, words), reasons=REASONS, now=now,
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
-        payers=payer_lines(job, words),
+        payers=payer_lines(job, words), also=also_said(job.reports, cause_of(job, words), words),
         far=far, windows=arrival_windows.proposed_windows(
             now, gw.settings.service.arrival_hours, opening_calendar(job.provider), job.site.timezone, night,
             job.ticket.severity in URGENT),

@@ -1,6 +1,6 @@
 """The content of the customer's page for a ticket or a callback."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from gateway.model import (
     TicketState,
     Visit,
 )
+from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
@@ -135,6 +136,11 @@ def waits_for_price_answer(ticket: Ticket) -> bool:
     return ticket.price_answer is PriceAnswer.ASKED and ticket.state not in SETTLED
 
 
+def is_reported(ticket: Ticket) -> bool:
+    """Whether a person opened it: no device may ever say that it is over."""
+    return ticket.cause_key == REPORTED
+
+
 def _price_question(ticket: Ticket, words: Catalogue) -> Question:
     return Question((("agree", words("page.price_yes")), ("decline", words("page.price_no"))),
                     words("page.price_hint", price=price_of(ticket, words)))
@@ -158,6 +164,11 @@ def cause_of(facts: JobDetails | DispatchTicket, words: Catalogue) -> str:
     if facts.outage is not None:
         return words("message.outage.cause", area=facts.outage.name)
     return words_of(facts.cause, facts.ticket, words)
+
+
+def also_said(reports: Iterable[str], cause: str, words: Catalogue) -> list[str]:
+    """What people have said is wrong, besides the `cause` that whoever works on it reads already."""
+    return [words("page.customer_says", words=said) for said in reports if said != cause]
 
 
 def payer_lines(job: JobDetails, words: Catalogue) -> list[str]:
@@ -213,12 +224,16 @@ def _ticket_headline(facts: FollowedTicket, who: str, words: Catalogue, say: Tim
         key = f"on_hold_{facts.last_visit.incomplete}"
     if key in NOBODY_COMES and facts.visits_before:
         key = "again"
+    elif key == TicketState.NEW and is_reported(facts.ticket):
+        key = "new_reported"
     if waits_for_price_answer(facts.ticket):
         key = "waits_for_yes"
     elif key == TicketState.CANCELLED and facts.ticket.price_answer is PriceAnswer.DECLINED:
-        key = "declined"
+        key = "declined_reported" if is_reported(facts.ticket) else "declined"
     if key == TicketState.RESOLVED and facts.ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT):
         key = f"resolved_{facts.ticket.resolved_by}"
+    elif state is TicketState.RESOLVED and facts.ticket.reported:
+        key = "resolved_said"
     if key == "waits_for_yes" and facts.answer_by is not None and facts.answer_by <= say.now:
         key = "waits_for_call"
     amount = price_of(facts.ticket, words)
@@ -285,7 +300,7 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
     answer = {PriceAnswer.AGREED: "page.past_price_agreed", PriceAnswer.DECLINED: "page.past_price_declined"}.get(
         ticket.price_answer) if ticket.price_answer is not None else None
     moments: list[tuple[Instant | None, str]] = [
-        (ticket.opened_at, words("page.past_noticed")),
+        (ticket.opened_at, words("page.past_reported" if is_reported(ticket) else "page.past_noticed")),
         (ticket.opened_at if ticket.price_answer is not None else None,
          words("page.past_price_asked", price=price_of(ticket, words))),
         (ticket.price_answered_at, words(answer) if answer else ""),
@@ -299,17 +314,20 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (ticket.resolved_at, words(fixed)),
         (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
-    return [PastEvent(at, what) for at, what in moments if at is not None]
+    moved_in = facts.site.household_since or 0  # what was before is others'
+    return [PastEvent(at, what) for at, what in moments if at is not None and at >= moved_in]
 
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket = facts.ticket
     device = facts.device.name if facts.device is not None else ""
+    moved_in = facts.site.household_since or 0
     known = [(words("page.cause"), words_of(facts.cause, ticket, words)),
              *([(words("page.device"), device)] if device else []),
-             (words("page.since"), capital(say.when(ticket.opened_at)))]
+             (words("page.since"), capital(say.when(max(ticket.opened_at, moved_in))))]
     payer = payer_sentences(payers_of([(device, ticket)]), RecipientKind.CUSTOMER, words)
-    if payer and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
+    theirs = ticket.price_answered_at is None or ticket.price_answered_at >= moved_in
+    if payer and theirs and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
         known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)

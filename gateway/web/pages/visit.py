@@ -1,5 +1,7 @@
 """The technician's page: job details, and buttons for on the way, arrived and done, or what comes in between."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form
@@ -7,8 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from gateway.calendars import arrival_windows
+from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.visit_calls import bridge_number, call_link, connects_from, is_connected, is_under_way
+from gateway.config.phone_numbers import for_people
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
+from gateway.flow.telephones import write_look
 from gateway.model import (
     DAY,
     Actor,
@@ -28,6 +34,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.views import pages
+from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.tickets.actions import (
     Act,
     Arrive,
@@ -45,7 +52,7 @@ from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import cause_of, payer_lines
+from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -75,9 +82,24 @@ class VisitForm(BaseModel):
 class VisitView(NamedTuple):
     visit: Visit
     job: pages.JobDetails
+    call: VisitCall | None  # None: about a whole area, where nobody is rung
     history: pages.History
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
+
+
+@dataclass(frozen=True)
+class Calling:
+    """How the technician rings the customer from the page, now."""
+
+    link: str = ""  # through the bridge
+    bridge: str = ""  # its number, as people read it
+    pin: str = ""
+    opens: Instant | None = None  # when the bridge connects …
+    on_the_way: bool = False  # … or once they have set out; alone: from then on the number can be shown
+    shows: bool = False  # there is a button that shows the number
+    numbers: Sequence[Telephone] = ()
+    nobody: bool = False  # there is no number
 
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])
@@ -88,6 +110,8 @@ def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
 @router.post("/v/{token}")
 def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm, Form()]) -> Response:
     view = _visit_view(gw, token, now)
+    if given.act == "show_number":
+        return _show_number(gw, render, view, now)
     try:
         act(gw, _act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now)
     except InvalidInput as unusable:
@@ -108,9 +132,19 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         job = pages.job(session, row) if row else None
         if row is None or job is None:
             raise LinkInvalid
-        return VisitView(row, job, pages.history(session, job.ticket, row.id),
-                         pages.recent_readings(session, job.device.id) if job.device else [],
+        return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
+                         pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
                          pages.is_answer_needed(session, row))
+
+
+def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
+    """In the answer to this tap only: a page that is loaded again has no number in it."""
+    call = view.call
+    if call is None or gw.settings.service.call_template or not is_under_way(view.visit):
+        return _page(gw, render, view, now, status=409, note="page.not_possible")
+    with gw.store.write() as session:
+        write_look(session, call.ticket, call.telephones, Actor(ActorKind.TECHNICIAN, _name(view)), now)
+    return _page(gw, render, view, now, numbers=call.telephones)
 
 
 def _act(given: VisitForm, view: VisitView) -> Act:
@@ -163,7 +197,7 @@ def _name(view: VisitView) -> str:
 
 
 def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
-          given: VisitForm | None = None) -> Response:
+          given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
     job, words = view.job, catalogue_for(view.job.provider.locale)
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
@@ -173,7 +207,23 @@ def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: 
         job=job, say=say, cause=cause_of(job, words),
         why=alarm_details.evidence_rows(job.alarm, profile, words, say),
         measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
-        payers=payer_lines(job, words),
+        payers=payer_lines(job, words), also=also_said(job.reports, cause_of(job, words), words),
+        calling=_calling(view, gw.settings.service.call_template, now, numbers),
         minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
         nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
         tomorrow=local(now + DAY, job.site.timezone).date().isoformat())
+
+
+def _calling(view: VisitView, template: str, now: Instant, numbers: Sequence[Telephone]) -> Calling | None:
+    """None when nobody is to be rung: the visit is over, or about a whole area."""
+    visit, call = view.visit, view.call
+    if call is None or visit.done_at is not None:
+        return None
+    if not call.telephones:
+        return Calling(nobody=True)
+    if not template:
+        return Calling(numbers=numbers, shows=is_under_way(visit) and not numbers, on_the_way=not is_under_way(visit))
+    if not is_connected(visit, now):
+        return Calling(opens=connects_from(visit))
+    pin = visit.call_pin or ""
+    return Calling(link=call_link(template, pin), bridge=for_people(bridge_number(template)), pin=pin)

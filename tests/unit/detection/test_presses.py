@@ -197,6 +197,17 @@ def test_a_profile_with_an_urgent_word_is_an_emergency_button() -> None:
     assert pressed(keypad, "zigbee2mqtt/remote", {"action": "help"}) == [("urgent", True, True)]
 
 
+def test_only_a_word_that_the_profile_names_is_a_test() -> None:
+    plain = compile_profile(REMOTE + "button: {emergency: true}\n", "remote.yaml")
+    keypad = compile_profile(REMOTE + "button: {emergency: true}\npresses: {test: [sos_test, test]}\n", "remote.yaml")
+    for word in ("sos_test", "test"):
+        assert pressed(plain, "zigbee2mqtt/remote", {"action": word}) == []
+        assert pressed(keypad, "zigbee2mqtt/remote", {"action": word}) == [("test", False, False)]
+    for word in ("single", "test_press", "hold", "sos"):
+        [(_, urgent, emergency)] = pressed(keypad, "zigbee2mqtt/remote", {"action": word})
+        assert (urgent, emergency) == (True, True), word
+
+
 def test_a_cry_for_help_is_one_on_any_device() -> None:
     remote = compile_profile(REMOTE, "remote.yaml")
     assert not remote.emergency
@@ -211,10 +222,11 @@ def test_double_urges_also_when_somebody_pressed_more_often() -> None:
 
 
 @pytest.mark.parametrize(("presses", "wrong"), [
-    ("{singel: [on]}", "p.yaml:3: presses.singel: 'singel' — expected 'single', 'double', 'triple', 'many', 'long' or"),
+    ("{singel: [on]}", "p.yaml:3: presses.singel: 'singel' — expected 'single', 'double', 'triple', 'many', 'long', '"),
     ("{single: on}", "p.yaml:3: presses.single: 'on' — expected a list"),
     ("{single: ['']}", "p.yaml:3: presses.single[0]: '' — expected a word of at most 64 characters, as the device s"),
     ("{double: [off_hold]}", "p.yaml:3: presses.double[0]: 'off_hold' is read as long whatever a profile says — expec"),
+    ("{test: [single]}", "p.yaml:3: presses.test[0]: 'single' is read as single whatever a profile says — expected a"),
     ("{single: [on], long: [on]}", "p.yaml:3: presses.long[0]: 'on' is single already — expected each word once"),
 ])
 def test_a_mistake_in_presses_is_named(presses: str, wrong: str) -> None:

@@ -207,6 +207,12 @@ def test_a_press_is_repeated_with_its_own_id_until_it_is_answered() -> None:
     assert [what for what, _, _ in _said(rehearsal) if what in ("ack", "press")] == ["ack"]
 
 
+def test_a_button_makes_the_gesture_of_a_test() -> None:
+    rehearsal = _rehearse(BUTTON, happens=({"do": "test", "at": 10, "device": "button-1"},))
+    rehearsal.go(15)
+    assert [body["kind"] for what, body, _ in _said(rehearsal) if what == "press"] == ["test"]
+
+
 def test_an_emptied_retained_message_is_gone_and_a_subscriber_hears_what_it_asked_for() -> None:
     subscriber = Subscriber(["a/+/x", "b/#"])
     broker = Broker(lambda: 0, lambda seconds, then: None, random.Random(1), subscriber)

@@ -12,7 +12,19 @@ from device_sim.mqtt.sparkplug_payload import Metric
 from device_sim.population import DeviceSpec
 from gateway.devices.dialects import native, shelly, sparkplug, tasmota, zigbee2mqtt
 from gateway.devices.dialects.sparkplug_payload import read_payload, write_payload
-from gateway.model.signals import Announced, FaultCode, FaultList, Notes, Presence, Press, Request, Signal, Telemetry
+from gateway.model.signals import (
+    Announced,
+    FaultCode,
+    FaultList,
+    Notes,
+    Presence,
+    Press,
+    PressAnswer,
+    Request,
+    Signal,
+    Telemetry,
+)
+from gateway.model.states import PressReply
 
 NOON = 1_788_264_000_000
 PUMP: dict[str, Any] = {"flow_temp": 44.5, "pressure": 1.5, "power": 1400.0}
@@ -44,11 +56,17 @@ def test_the_gateway_reads_what_the_native_devices_say() -> None:
 
 def test_a_native_device_acknowledges_what_it_is_told_and_refuses_nonsense() -> None:
     wire = _wire("native", "b")
-    topic, payload = native.answer("native:b", "p-1", "callback_scheduled", NOON, "M-1")
+    topic, payload = native.answer("native:b", "p-1", PressAnswer(PressReply.CALLBACK_SCHEDULED, NOON), "M-1", NOON)
     answer, told = wire.hear(topic, payload.encode(), NOON, {})
 
     assert topic in wire.commands
     assert told == ReceivedCommand("M-1", "p-1", "callback_scheduled", NOON)
+    for said, heard in ((PressAnswer(PressReply.COMING, who="Dana"),
+                         ReceivedCommand("M-2", "p-1", "coming", None, "Dana")),
+                        (PressAnswer(PressReply.TEST_HEARD, battery=80),
+                         ReceivedCommand("M-2", "p-1", "test_heard", battery=80))):
+        topic, payload = native.answer("native:b", "p-1", said, "M-2", NOON)
+        assert DIALECTS["native"].DialectClient("b").hear(topic, payload.encode(), NOON, {})[1] == heard
     assert _heard("native", answer)[0].key == "native:b"
     with pytest.raises(ValueError):
         wire.hear(topic, b"[1]", NOON, {})

@@ -14,23 +14,29 @@ import pytest
 
 from firmware_stub import core
 from gateway.devices.dialects import native
-from gateway.model.signals import Ack, Presence, Press, Telemetry
+from gateway.model.signals import Ack, Presence, Press, PressAnswer, Telemetry
+from gateway.model.states import PressReply
+from tests.fixtures import firmware_gesture_scenes
 from tests.fixtures.firmware_scenes import SCENES, play
 
 STUB = Path(core.__file__).parent
 shell: Any = importlib.import_module("firmware_stub.shell")  # Python without types, as boards speak it
 HOUR = 3_600_000
+LATER = 1_788_264_000_000
+SCHEDULED = PressAnswer(PressReply.CALLBACK_SCHEDULED, LATER)
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: str(scene.__name__))
+@pytest.mark.parametrize("scene", [*SCENES, *firmware_gesture_scenes.SCENES], ids=lambda scene: str(scene.__name__))
 def test_the_core_behaves(scene: Callable[[Any], None]) -> None:
     scene(core)
 
 
-def test_every_scene_is_played() -> None:
-    told = {name for name, what in vars(importlib.import_module("tests.fixtures.firmware_scenes")).items()
+@pytest.mark.parametrize("name", ["firmware_scenes", "firmware_gesture_scenes"])
+def test_every_scene_is_played(name: str) -> None:
+    module: Any = importlib.import_module(f"tests.fixtures.{name}")
+    told = {name for name, what in vars(module).items()
             if callable(what) and "core" in what.__code__.co_varnames[:1]}
-    assert told - {"new", "pressed"} == {scene.__name__ for scene in SCENES}
+    assert told - {"new", "pressed", "said"} == {scene.__name__ for scene in module.SCENES}
 
 
 def test_the_gateway_reads_all_that_the_button_says() -> None:
@@ -51,7 +57,7 @@ def test_the_gateway_reads_all_that_the_button_says() -> None:
 def test_the_button_understands_all_that_the_gateway_says() -> None:
     button = core.Button("b", "{}", "f00d")
     play(button, "#" * 20 + "_" * 60)
-    _, text = native.answer("native:b", "f00d-1", "callback_scheduled", 1_788_264_000_000, "M-1")
+    _, text = native.answer("native:b", "f00d-1", SCHEDULED, "M-1", LATER)
 
     assert button.told(text.encode(), 1_000, None)
     assert (button.light, button.presses) == (core.PROMISED, [])
@@ -61,7 +67,7 @@ def test_the_light_blinks_as_the_readme_says() -> None:
     button = core.Button("b", "{}", "f00d")
     play(button, "#" * 20 + "_" * 60)
     blinks = {button.lit(at) for at in range(1_000, 1_300)}
-    _, text = native.answer("native:b", "f00d-1", "callback_scheduled", None, "M-1")
+    _, text = native.answer("native:b", "f00d-1", SCHEDULED, "M-1", LATER)
     button.told(text.encode(), 3_000, None)
 
     assert blinks == {True, False}
@@ -168,7 +174,7 @@ def test_a_press_is_on_the_flash_before_it_is_sent_and_keeps_the_button_awake_un
     world.live(one, lambda: one.button.light == core.FAILED)
     world.up = True
     world.live(one, lambda: "press" in world.topics())
-    world.commands.append(native.answer("native:b", kept[0]["id"], "callback_scheduled", None, "M-1")[1].encode())
+    world.commands.append(native.answer("native:b", kept[0]["id"], SCHEDULED, "M-1", LATER)[1].encode())
     world.live(one, lambda: world.slept)
 
     assert world.topics() == ["status", "press", "telemetry", "ack", "status"]
@@ -212,7 +218,7 @@ def test_a_stuck_button_does_not_empty_its_battery(world: World) -> None:
     one = world.shell()
     world.live(one, lambda: one.button.presses)
     world.live(one, lambda: "press" in world.topics())
-    world.commands.append(native.answer("native:b", "f00d-1", "callback_scheduled", None, "M-1")[1].encode())
+    world.commands.append(native.answer("native:b", "f00d-1", SCHEDULED, "M-1", LATER)[1].encode())
     world.live(one, lambda: world.slept)
 
     assert world.slept is not None

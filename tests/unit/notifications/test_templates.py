@@ -19,6 +19,7 @@ from gateway.model import (
     Offer,
     Provider,
     Recipient,
+    RecipientKind,
     Severity,
     Site,
     Ticket,
@@ -32,8 +33,9 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import Facts, Message, clip, to_gsm_characters, topic_name
 from gateway.notifications.template_values import Signature, facts_of, localized_cause
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import TOPICS, TopicName
 from tests.fixtures import outbox_rows
+from tests.fixtures.any_facts import every_fact
 
 NOW = from_iso("2026-11-23T10:00:00+01:00")
 LINK = "https://service.example/f/L-4F7QK2M9.abcdefghijklmnopqrstuvwxyz0"
@@ -270,6 +272,32 @@ def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:
     assert "Lindenweg" not in everything
     assert "8001 Wiesental" in everything
     assert facts.zone == "Europe/London"
+
+
+KUNZ_PHONE = "+41446681234"
+RUNG = replace(CASE, provider=Provider(id="kunz", name="Kunz Heating", timezone="Europe/London", phone=KUNZ_PHONE))
+
+
+@pytest.mark.parametrize("locale", ["en", "de"])
+@pytest.mark.parametrize("topic", sorted(topic for topic, one in TOPICS.items()
+                                         if RecipientKind.CUSTOMER in one.audience))
+def test_no_message_to_a_customer_has_the_number_of_who_comes(topic: str, locale: str) -> None:
+    case = replace(RUNG, customer=ALICE.model_copy(update={"locale": locale}))
+    facts = facts_of(note(topic, customer("alice"), {"cause": "too hot", "provider_phone": KUNZ_PHONE}), case, NOW,
+                     LINK, SIGNED, catalogues())
+    message = replace(every_fact(NOW, NOW + HOUR, "words"), **{
+        name: value for name, value in vars(facts).items() if value})
+    worded = word(topic, locale, replace(message, provider_phone=facts.provider_phone))
+    everything = [worded.subject, worded.short, worded.long_text, worded.long_html, str(worded.data)]
+    assert not any("6681234" in re.sub(r"[\s.-]", "", one) for one in everything)
+    assert "provider_phone" not in worded.data
+
+
+def test_the_dispatcher_reads_the_number_of_who_should_be_there() -> None:
+    facts = facts_of(note("visit_problem", DISPATCHER, {"cause": "too hot", "reason": "nobody_came"}), RUNG, NOW, "",
+                     SIGNED, catalogues())
+    assert facts.provider_phone == KUNZ_PHONE
+    assert KUNZ_PHONE in word("visit_problem", "en", facts).long_text
 
 
 def test_the_dispatcher_reads_who_could_not_be_told_what() -> None:

@@ -104,16 +104,15 @@ def test_the_rules_of_a_topic_fit_each_other(topic: Topic) -> None:
 
 @EVERY
 def test_a_message_is_critical_as_its_topic_says(topic: Topic) -> None:
-    ticket, callback = SubjectKind.TICKET, SubjectKind.CALLBACK
-    critical = {topic.is_critical(ticket, Severity.MAJOR), topic.is_critical(ticket, Severity.CRITICAL),
-                topic.is_critical(callback)}
+    critical = {topic.is_critical(Severity.MAJOR), topic.is_critical(Severity.CRITICAL),
+                topic.is_critical(answers=True)}
     assert critical == {Urgency.ORDINARY: {False}, Urgency.CRITICAL: {True}}.get(topic.urgency, {True, False})
 
 
 def test_what_answers_a_press_is_critical_and_news_of_an_outage_is_not() -> None:
     outage = TOPICS[TopicName.OUTAGE]
-    assert outage.is_critical(SubjectKind.CALLBACK)
-    assert not outage.is_critical(SubjectKind.OUTAGE)
+    assert outage.is_critical(answers=True)
+    assert not outage.is_critical()
 
 
 # --- writing one
@@ -168,7 +167,7 @@ def test_never_is_never() -> None:
     (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
     (TopicName.UNDELIVERABLE, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
     (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
-    (TopicName.OUTAGE, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
+    (TopicName.OUTAGE, SubjectKind.OUTAGE, {"answers": True}, Priority.WAITED_FOR),
     (TopicName.PLEASE_LOOK, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
     (TopicName.SLA_MISSED, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
     (TopicName.OFFER, SubjectKind.TICKET, {}, Priority.CRITICAL),

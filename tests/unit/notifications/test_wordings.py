@@ -26,7 +26,7 @@ from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
-from gateway.notifications.template_values import payer_in_short, payer_sentences
+from gateway.notifications.template_values import payer_in_short, payer_sentences, skill_name
 from gateway.notifications.topics import TopicName
 from tests import ROOT
 from tests.unit.notifications.test_templates import FACTS, NOW
@@ -46,6 +46,13 @@ WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=Fa
 UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
 AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=True)
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
+POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "homes": 50, "hear_by": None, "cause": "",
+                             "device": "", "site": ""}
+CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
+
+
+class Needs(str):
+    """The skill that is needed for what a person reported without a device."""
 
 
 class Paying(tuple[Payer, ...]):
@@ -55,6 +62,8 @@ class Paying(tuple[Payer, ...]):
         return super().__new__(cls, payers)
 
 
+SAID: dict[str, Any] = {"device": Needs("heating"), "cause": "No hot water since this morning", "reported": True,
+                        "hear_by": None}
 VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happened → the facts that say so
     TopicName.VISIT_LATE: {
         "nobody has set out": {}, "on the way": {"visit_state": VisitState.EN_ROUTE},
@@ -100,6 +109,10 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
                               "number": "C-7F4QK2M9"}},
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
+    TopicName.UNDELIVERABLE: {
+        "nothing but a telephone": DESK | {
+            "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
+            "telephones": "Erna Arber +41 44 668 18 01", "why": Reason(ReasonKind.TELEPHONE_ONLY)}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
@@ -110,10 +123,18 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
                                 "also_late": ["T-7BD2M4XQ", "T-9KQ3V5RW", "T-C8N6T2HJ", "T-E5W4P7ZD"]}},
     TopicName.FAULT_FOUND: {
         "after a visit": {"note": "Pump replaced.", "hear_by": None},
-        "danger": {"payers": Paying(DANGER), "severity": "critical", "hear_by": None}},
-    TopicName.PRICE_QUESTION: {"asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None}},
+        "danger": {"payers": Paying(DANGER), "severity": "critical", "hear_by": None},
+        "reported": SAID | {"next_word": NOW + HOUR}, "reported of a device": SAID | {"device": "Heat pump"}},
+    TopicName.FAULT_ADDED: {"of a device": DESK | {"hear_by": None}, "reported": DESK | SAID},
+    TopicName.RESOLVED: {
+        "by itself": {"by_itself": True, "hear_by": None},
+        "by a technician": {"resolution": "Pump replaced", "hear_by": None},
+        "reported": SAID | {"on_their_word": True, "resolution": "New thermostat"}},
+    TopicName.PRICE_QUESTION: {
+        "asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None},
+        "reported": PRICE | SAID | {"device": "Heat pump", "answer_by": NOW + 4 * HOUR}},
     TopicName.PRICE_AGREED: {"said yes": PRICE | {"next_word": NOW + HOUR, "hear_by": None}},
-    TopicName.PRICE_DECLINED: {"said no": {"hear_by": None}},
+    TopicName.PRICE_DECLINED: {"said no": {"hear_by": None}, "reported": SAID | {"device": "Heat pump"}},
     TopicName.WORSE: {"while we wait for a yes": PRICE | {"severity": "critical", "hear_by": None}},
     TopicName.OFFER: {what: DESK | {"reader": "Kunz Heating", "hear_by": None, "payers": Paying(*who),
                                     "payer_short": Paying(*who)}
@@ -121,8 +142,27 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         ("a contract", [CONTRACT]), ("the warranty", [WARRANTY]), ("nobody has said", [UNKNOWN]), ("agreed", [AGREED]),
         ("danger", [DANGER]), ("two devices", [AGREED, CONTRACT]))},
     TopicName.TECHNICIAN_ASSIGNED: {
-        "agreed": {"payers": Paying(AGREED), "hear_by": None},
+        "agreed": {"payers": Paying(AGREED), "hear_by": None}, "reported": SAID,
         "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
+    TopicName.OUTAGE: {
+        "their home is in it": POWER_CUT | {"etr": NOW + 2 * HOUR},
+        "the answer to a press": POWER_CUT | {"answered": True, "can_press": True},
+        "the answer instead of a call": POWER_CUT | {"answered": True, "promised": True},
+        "others are back": POWER_CUT | {"answered": True, "form": "still_dark", "restoring": True, "can_press": True,
+                                        "look_by": NOW + 20 * MINUTE},
+        "their home is back": POWER_CUT | {"answered": True, "form": "back", "can_press": True},
+        "next door": POWER_CUT | {"answered": True, "form": "near", "can_press": True, "etr": NOW + 2 * HOUR},
+        "next door, unseen, coming back": POWER_CUT | {"answered": True, "form": "unseen", "restoring": True,
+                                                       "promised": True, "can_press": True, "phone": ""}},
+    TopicName.OUTAGE_LONGER: {"their home": POWER_CUT, "next door": POWER_CUT | {"near": True}},
+    TopicName.OUTAGE_OVER: {
+        "their home": POWER_CUT, "next door": POWER_CUT | {"near": True, "seen": True, "can_press": True},
+        "unseen": POWER_CUT | {"near": True}},
+    TopicName.MAINTENANCE: {
+        "announced": POWER_CUT | {"cause": "a new cable"},
+        "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},
+    TopicName.CALLBACK_EXPIRED: {
+        "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }
 
 
@@ -143,6 +183,8 @@ def in_language(name: str, value: object, topic: TopicName, locale: str) -> Any:
             return reason_sentence(value.stored(), catalogue_for(locale))
         case Price():
             return price(value, locale, plain=name == "price_plain")
+        case Needs():
+            return skill_name(value, catalogue_for(locale))
         case Paying() if name == "payer_short":
             return payer_in_short(value, catalogue_for(locale))
         case Paying():

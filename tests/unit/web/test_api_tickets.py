@@ -130,27 +130,32 @@ def test_an_agent_calls_back(there: WebStory, agent: httpx.Client) -> None:
     [waiting] = items(agent.get("callbacks?open=true&urgent=true"))
     assert (waiting["id"], waiting["customer_name"]) == (callback.id, "Alice Keller")
     path = f"callbacks/{callback.id}"
-    refused = is_problem(agent.post(f"{path}/finish", json={"note": "too early"}), 409)
+    refused = is_problem(agent.post(f"{path}/finish", json={"note": "too early", "outcome": "fixed"}), 409)
     assert refused["detail"] == f"Callback {callback.id} is requested: that is not possible now."
-    assert agent.post(f"{path}/attempt").json()["state"] == "attempting"
+    assert agent.post(f"{path}/claim").json()["agent"] == "agent Dana"
+    assert agent.post(f"{path}/release").json()["state"] == "requested"
+    assert agent.post(f"{path}/attempt", json={"person": "Alice Keller"}).json()["state"] == "attempting"
     assert agent.post(f"{path}/miss").json()["state"] == "requested"
     assert agent.post(f"{path}/attempt").json()["attempts"] == 2
     assert agent.post(f"{path}/connect").json()["state"] == "connected"
-    done = agent.post(f"{path}/finish", json={"note": "Heating was off"}).json()
-    assert (done["state"], done["note"]) == ("done", "Heating was off")
+    done = agent.post(f"{path}/finish", json={"note": "Heating was off", "outcome": "fixed"}).json()
+    assert (done["state"], done["outcome"], done["note"], done["tries"]) == ("done", "fixed", "Heating was off", 1)
     assert items(agent.get("callbacks?open=true")) == []
-    assert items(agent.get(f"{path}/timeline"))[-1]["what"] == "Done: Heating was off"
+    assert items(agent.get(f"{path}/timeline"))[-1]["what"] == (
+        "Done (settled on the telephone): Heating was off")
+    said = is_problem(agent.post(f"{path}/finish", json={"note": "Again", "outcome": "informed"}), 409)["detail"]
+    assert said.startswith(f"Callback {callback.id} is settled already: agent Dana, settled on the telephone")
 
 
 def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: WebStory, agent: httpx.Client) -> None:
     there.change(there.one(Site, Site.id == "alice-home"), country="JP")
     path = f"callbacks/{there.call_for_help(kind='urgent').id}"
     seen = agent.get(path).json()
-    assert (seen["emergency"], seen["urgent"], seen["emergency_number"]) == (True, True, "119")
+    assert (seen["kind"], seen["urgent"], seen["emergency_number"]) == ("emergency", True, "119")
     assert seen["notice"] == "This is not a rescue service. If anyone is in danger, call 119 now."
     assert agent.post(f"{path}/attempt").json()["notice"] == seen["notice"]
     ordinary = agent.get(f"callbacks/{there.call_for_help('charlie-button').id}").json()
-    assert (ordinary["emergency"], ordinary["emergency_number"], ordinary["notice"]) == (False, None, None)
+    assert (ordinary["kind"], ordinary["emergency_number"], ordinary["notice"]) == ("ordinary", None, None)
 
 
 def test_an_agent_cancels_a_callback(there: WebStory, agent: httpx.Client) -> None:

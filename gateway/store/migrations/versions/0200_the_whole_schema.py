@@ -328,6 +328,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_person_customer_id'), 'person', ['customer_id'], unique=False)
+    op.create_table('pin_tries',
+        sa.Column('key_id', sa.String(), nullable=False),
+        sa.Column('wrong', sa.JSON(), nullable=False),
+        sa.Column('locks', sa.Integer(), nullable=False),
+        sa.Column('locked_until', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['key_id'], ['api_key.id']),
+        sa.PrimaryKeyConstraint('key_id')
+    )
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -453,12 +461,15 @@ def upgrade() -> None:
     op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
     op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
     op.create_table('person_site',
+        sa.Column('id', sa.String(), nullable=False),
         sa.Column('person_id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('left_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['person_id'], ['person.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
-        sa.PrimaryKeyConstraint('person_id', 'site_id')
+        sa.PrimaryKeyConstraint('id')
     )
+    op.create_index(op.f('ix_person_site_person_id'), 'person_site', ['person_id'], unique=False)
     op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
@@ -537,6 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index(op.f('ix_callback_customer_id'), 'callback', ['customer_id'], unique=False)
     op.create_index(op.f('ix_callback_requested_at'), 'callback', ['requested_at'], unique=False)
@@ -686,6 +698,7 @@ def upgrade() -> None:
         sa.Column('provider_id', sa.String(), nullable=False),
         sa.Column('offer_id', sa.String(), nullable=True),
         sa.Column('technician', sa.String(), nullable=False),
+        sa.Column('call_pin', sa.String(), nullable=True),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=False),
         sa.Column('window_until', sa.BigInteger(), nullable=False),
@@ -718,3 +731,4 @@ def upgrade() -> None:
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

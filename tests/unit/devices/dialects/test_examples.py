@@ -8,7 +8,8 @@ import pytest
 
 from gateway.devices import dialects
 from gateway.devices.dialects import jsonread, native
-from gateway.model.signals import Notes, Presence, Press, Signal, Telemetry, Undecodable
+from gateway.model.signals import Notes, Presence, Press, PressAnswer, Signal, Telemetry, Undecodable
+from gateway.model.states import PressReply
 from tests.fixtures.payload_expectations import agrees
 
 ENABLED = tuple(dialect.NAME for dialect in dialects.DIALECTS)
@@ -77,23 +78,25 @@ def test_an_address_nobody_could_print_is_refused(name: str) -> None:
 # what is said back
 
 def test_a_native_press_is_answered_on_its_command_topic() -> None:
-    answer = dialects.reply_to_press("native:door 3", "b7-0001", "callback_scheduled", NOON, "M-4F7QK2M9")
+    said = PressAnswer(PressReply.CALLBACK_SCHEDULED, NOON)
+    answer = dialects.reply_to_press("native:door 3", "b7-0001", said, "M-4F7QK2M9", NOON)
     assert answer is not None
     assert answer[0] == "devices/door 3/command"
     assert json.loads(answer[1]) == {"id": "M-4F7QK2M9", "type": "press", "press_id": "b7-0001",
-                                     "state": "callback_scheduled", "callback_by": NOON}
+                                     "state": "callback_scheduled", "callback_by": NOON, "expires_at": NOON}
 
 
-def test_a_reply_without_a_time_or_command_id_says_neither() -> None:
-    answer = dialects.reply_to_press("native:door", "b7-0001", "received", None)
+@pytest.mark.parametrize(("said", "fields"), [
+    (PressAnswer(PressReply.CALLBACK_CLOSED), {}),
+    (PressAnswer(PressReply.COMING, who="Dana Meier"), {"who": "Dana Meier"}),
+    (PressAnswer(PressReply.TEST_HEARD, battery=0), {"battery": 0}),
+    (PressAnswer(PressReply.ANSWERED, text="Power cut in Wiesental"), {"text": "Power cut in Wiesental"}),
+])
+def test_an_answer_has_only_the_fields_that_are_known(said: PressAnswer, fields: dict[str, Any]) -> None:
+    answer = dialects.reply_to_press("native:door", "b7-0001", said, "M-1", NOON)
     assert answer is not None
-    assert json.loads(answer[1]) == {"id": "b7-0001", "type": "press", "press_id": "b7-0001", "state": "received"}
-
-
-def test_an_answer_says_until_when_it_means_anything() -> None:
-    answer = dialects.reply_to_press("native:door", "b7-0001", "received", None, "M-1", NOON)
-    assert answer is not None
-    assert json.loads(answer[1])["expires_at"] == NOON
+    assert json.loads(answer[1]) == {"id": "M-1", "type": "press", "press_id": "b7-0001", "state": said.state,
+                                     "expires_at": NOON, **fields}
 
 
 @pytest.mark.parametrize(("key", "kind", "params", "topic", "payload"), [
@@ -123,7 +126,7 @@ def test_only_the_native_dialect_confirms_a_command() -> None:
 
 @pytest.mark.parametrize("key", ["tasmota:hall", "shelly:shelly1-ab", "zigbee2mqtt:gran"])
 def test_a_dialect_without_commands_is_not_answered(key: str) -> None:
-    assert dialects.reply_to_press(key, "1", "received", None) is None
+    assert dialects.reply_to_press(key, "1", PressAnswer(PressReply.COMING), "M-1", NOON) is None
 
 
 # presses, and what only looks like one

@@ -1,12 +1,12 @@
 """Imports the fleet file into the database in one transaction; importing it twice changes nothing."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
 from gateway.config import fleet_rows as file
 from gateway.config.fleet_file import BadFleet, Fleet
@@ -22,7 +22,6 @@ from gateway.model import (
     DeviceState,
     Instant,
     Person,
-    PersonSite,
     Provider,
     Recipient,
     RecipientKind,
@@ -36,46 +35,48 @@ from gateway.model import (
     person,
     provider,
 )
-from gateway.model.row import table_of
 from gateway.store.chunks import chunks
+from gateway.store.fleet.people import save_people, save_person_sites, who_has_left
+from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert
+
+__all__ = ["Count", "contact_id", "providers_not_in", "save_dispatcher_contacts", "save_fleet"]
 
 REMOVED = "removed from the fleet file"
 
-_Values = dict[str, Any]
-_Key = tuple[Any, ...]
 Progress = Callable[[int], None]
-
-
-class Count(NamedTuple):
-    """How many rows of one table were added, changed, left as they are, and removed. `gone`: contacts, people and
-    memberships that the file no longer has."""
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    gone: int = 0
+MoveIn = Callable[[Session, Mapping[str, str]], None]  # site → the customer who lives there from now on
 
 
 def _no_progress(_rows: int) -> None:
     pass
 
 
-def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress) -> dict[str, Count]:
+def nobody_moves(session: Session, moving: Mapping[str, str]) -> None:
+    """For fleets in which nobody does."""
+    if moving:
+        raise ValueError(f"{', '.join(moving)}: another household moves in, and nothing ends for the one before")
+
+
+def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress = _no_progress,
+               move_in: MoveIn = nobody_moves) -> dict[str, Count]:
     """Writes the fleet into the open transaction; rows that the file does not name are left alone.
 
-    `progress` is told how many rows are done each time some are. Raises BadFleet when a device has the dialect and
-    address of one that is not in the file, or was retired.
+    `progress` is told how many rows are done each time some are; `move_in` what site has another customer than until
+    now, before that is written. Raises BadFleet when a device has the dialect and address of one that is not in the
+    file, or was retired, and for a person who has moved out.
     """
+    who_has_left(session, fleet)
     steps: list[tuple[str, Callable[[], Count]]] = [
-        ("areas", lambda: _upsert(session, Area, _areas(fleet.areas))),
-        ("customers", lambda: _upsert(session, Customer, [_customer(row) for row in fleet.customers])),
-        ("sites", lambda: _upsert(session, Site, list(_sites(fleet)))),
+        ("areas", lambda: upsert(session, Area, _areas(fleet.areas))),
+        ("customers", lambda: upsert(session, Customer, [_customer(row) for row in fleet.customers])),
+        ("households that move in", lambda: _move_in(session, fleet.sites, move_in)),
+        ("sites", lambda: upsert(session, Site, list(_sites(fleet)))),
         ("site areas", lambda: _site_areas(session, fleet.sites)),
-        ("people", lambda: _people(session, fleet, now)),
-        ("where people are", lambda: _person_sites(session, fleet)),
+        ("people", lambda: save_people(session, fleet, now)),
+        ("where people are", lambda: save_person_sites(session, fleet, now)),
         ("devices", lambda: _devices(session, fleet.devices)),
-        ("providers", lambda: _upsert(session, Provider, [_provider(row) for row in fleet.providers])),
-        ("technicians", lambda: _upsert(session, Technician, list(_technicians(fleet.providers)))),
+        ("providers", lambda: upsert(session, Provider, [_provider(row) for row in fleet.providers])),
+        ("technicians", lambda: upsert(session, Technician, list(_technicians(fleet.providers)))),
         ("contacts", lambda: _contacts(session, _owners(session, fleet), now)),
     ]
     counts = {}
@@ -111,10 +112,10 @@ def contact_id(owner: Recipient, channel: str, address: str) -> str:
     return "C-" + hashlib.sha256("\n".join((str(owner), channel, address)).encode()).hexdigest()[:16]
 
 
-def _areas(areas: Sequence[file.Area]) -> list[_Values]:
+def _areas(areas: Sequence[file.Area]) -> list[Values]:
     """Parents before children, because a child refers to its parent."""
     left = {area.id: area for area in areas}
-    rows: list[_Values] = []
+    rows: list[Values] = []
     while left:
         free = [area for area in left.values() if area.parent not in left]
         if not free:
@@ -125,13 +126,20 @@ def _areas(areas: Sequence[file.Area]) -> list[_Values]:
     return rows
 
 
-def _customer(row: file.Customer) -> _Values:
+def _customer(row: file.Customer) -> Values:
     quiet = row.quiet_hours or (None, None)
     return {"id": row.id, "name": row.name, "locale": row.locale, "timezone": row.timezone,
             "quiet_from": quiet[0], "quiet_until": quiet[1]}
 
 
-def _sites(fleet: Fleet) -> Iterator[_Values]:
+def _move_in(session: Session, sites: Sequence[file.Site], move_in: MoveIn) -> Count:
+    before = dict(session.exec(select_rows(Site.id, Site.customer_id)).all())
+    moving = {site.id: site.customer for site in sites if before.get(site.id, site.customer) != site.customer}
+    move_in(session, moving)
+    return Count(changed=len(moving))
+
+
+def _sites(fleet: Fleet) -> Iterator[Values]:
     customers = {customer.id: customer for customer in fleet.customers}
     for row in fleet.sites:
         owner = customers[row.customer]
@@ -139,14 +147,14 @@ def _sites(fleet: Fleet) -> Iterator[_Values]:
                "name": row.name or row.street or owner.name, "timezone": row.timezone or owner.timezone}
 
 
-def _provider(row: file.Provider) -> _Values:
+def _provider(row: file.Provider) -> Values:
     quiet = row.quiet_hours or (None, None)
     return row.model_dump(mode="json", exclude={"contacts", "technicians", "territory", "quiet_hours"}) | {
         "territory": row.territory.model_dump(mode="json", exclude_defaults=True),
         "quiet_from": quiet[0], "quiet_until": quiet[1], "removed_at": None}
 
 
-def _technicians(providers: Iterable[file.Provider]) -> Iterator[_Values]:
+def _technicians(providers: Iterable[file.Provider]) -> Iterator[Values]:
     for firm in providers:
         for row in firm.technicians:
             yield {"provider_id": firm.id, **row.model_dump(mode="json", exclude={"contacts"})}
@@ -167,8 +175,8 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
         raise BadFleet(taken)
     _release_keys(session, {str(row["id"]): row["key"] for row in rows})
     known = {found for (found,) in session.connection().execute(select(col(DeviceState.device_id)))}
-    count = _upsert(session, Device, rows)
-    _insert(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
+    count = upsert(session, Device, rows)
+    insert_rows(session, DeviceState, [{"device_id": row["id"]} for row in rows if row["id"] not in known])
     for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
@@ -195,59 +203,15 @@ def _release_keys(session: Session, keys: dict[str, Any]) -> None:
 
 
 def _site_areas(session: Session, sites: Sequence[file.Site]) -> Count:
-    return _links(session, SiteArea, {site.id for site in sites}, {(site.id, area) for site in sites
-                                                                  for area in site.areas})
-
-
-def _people(session: Session, fleet: Fleet, now: Instant) -> Count:
-    """Whom an earlier file listed and this one does not has left the household."""
-    rows = [_person(row, number, household.id) for household in fleet.customers
-            for number, row in enumerate(household.people)]
-    count = _upsert(session, Person, rows)
-    left = _no_longer_listed(session, fleet)
-    for some in chunks(left):
-        session.connection().execute(update(Person).where(
-            col(Person.id).in_(some), col(Person.left_at).is_(None)).values(left_at=now))
-    return count._replace(gone=len(left))
-
-
-def _person(row: file.Person, position: int, customer_id: str) -> _Values:
-    needs = row.needs
-    return {"id": row.id, "customer_id": customer_id, "name": row.name, "role": row.role, "locale": row.locale,
-            "needs": [str(need) for need in needs.kinds] if needs else [],
-            "needs_consent_on": needs.consent if needs else None, "needs_review_on": needs.review if needs else None,
-            "position": position, "listed": True, "left_at": None}
-
-
-def _no_longer_listed(session: Session, fleet: Fleet) -> list[str]:
-    listed = {person.id for household in fleet.customers for person in household.people}
-    found = session.connection().execute(select(col(Person.id), col(Person.customer_id)).where(
-        col(Person.listed), col(Person.left_at).is_(None)))
-    households = {household.id for household in fleet.customers}
-    return [person_id for person_id, household in found if household in households and person_id not in listed]
-
-
-def _person_sites(session: Session, fleet: Fleet) -> Count:
-    """A person lives or helps at all sites of the household, or at those that the file names."""
-    sites: defaultdict[str, list[str]] = defaultdict(list)
-    for site, household in session.connection().execute(select(col(Site.id), col(Site.customer_id))):
-        sites[household].append(site)
-    people = [(row, owner.id) for owner in fleet.customers for row in owner.people]
-    wanted = {(row.id, site) for row, owner_id in people
-              for site in (sites[owner_id] if row.sites is None else row.sites)}
-    gone = session.connection().scalars(select(col(Person.id)).where(col(Person.left_at).is_not(None)))
-    return _links(session, PersonSite, {row.id for row, _ in people} | set(gone), wanted)
-
-
-def _links(session: Session, table: type[SQLModel], left: Collection[str], wanted: Collection[tuple[str, str]]
-           ) -> Count:
-    """Makes the rows of a table that links two others those that are wanted, of all whose first column is in `left`."""
-    one, other = table_of(table).primary_key.columns
-    stored = {(first, second) for first, second in session.connection().execute(select(one, other)) if first in left}
-    for first, second in stored - set(wanted):
-        session.connection().execute(delete(table).where(one == first, other == second))
-    _insert(session, table, [{one.name: first, other.name: second} for first, second in sorted(set(wanted) - stored)])
-    return Count(len(set(wanted) - stored), 0, len(set(wanted) & stored), len(stored - set(wanted)))
+    listed = {site.id for site in sites}
+    wanted = {(site.id, area) for site in sites for area in site.areas}
+    stored = {(site, area) for site, area in session.connection().execute(
+        select(col(SiteArea.site_id), col(SiteArea.area_id))) if site in listed}
+    for site, area in stored - wanted:
+        session.connection().execute(
+            delete(SiteArea).where(col(SiteArea.site_id) == site, col(SiteArea.area_id) == area))
+    insert_rows(session, SiteArea, [{"site_id": site, "area_id": area} for site, area in sorted(wanted - stored)])
+    return Count(len(wanted - stored), 0, len(wanted & stored), len(stored - wanted))
 
 
 def _owners(session: Session, fleet: Fleet) -> dict[Recipient, list[file.Contact]]:
@@ -274,9 +238,10 @@ def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now
         "id": contact_id(owner, one.channel, one.address), "owner_kind": owner.kind, "owner_id": owner.id,
         "channel": one.channel, "address": one.address, "position": position}
         for owner, listed in owners.items() for position, one in enumerate(listed)}
-    stored = [row for row in _stored(session, Contact, ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why"))
+    columns = ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why")
+    stored = [row for row in stored_rows(session, Contact, columns)
               if Recipient(row["owner_kind"], row["owner_id"]) in owners]
-    count = _upsert(session, Contact, list(wanted.values()))
+    count = upsert(session, Contact, list(wanted.values()))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)
     gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
@@ -296,35 +261,3 @@ def _stop(session: Session, ids: list[str], at: Instant | None, why: str | None)
     for some in chunks(ids):
         session.connection().execute(
             update(Contact).where(col(Contact.id).in_(some)).values(stopped_at=at, stopped_why=why))
-
-
-def _upsert(session: Session, table: type[SQLModel], rows: list[_Values]) -> Count:
-    """Adds and changes the rows of a table whose primary key is `id`; only the columns in `rows` are looked at."""
-    if not rows:
-        return Count()
-    stored = {row["id"]: row for row in _stored(session, table, tuple(rows[0]))}
-    new = [row for row in rows if row["id"] not in stored]
-    changed = [row for row in rows if row["id"] in stored and row != stored[row["id"]]]
-    _insert(session, table, new)
-    if changed:
-        columns = table_of(table).columns
-        statement = update(table).where(columns.id == bindparam("row_id")).values(
-            {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"})
-        session.connection().execute(statement, [
-            {"row_id": row["id"], **{f"new_{name}": value for name, value in row.items() if name != "id"}}
-            for row in changed])
-    return Count(len(new), len(changed), len(rows) - len(new) - len(changed))
-
-
-def _stored(session: Session, table: type[SQLModel], columns: tuple[str, ...]) -> list[_Values]:
-    found = table_of(table).columns
-    rows = session.connection().execute(select(*(found[name] for name in columns)))
-    return [dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _insert(session: Session, table: type[SQLModel], rows: list[_Values]) -> None:
-    """Values for every column: a Core insert knows nothing of the model's defaults."""
-    if rows:
-        blank = {name: field.get_default(call_default_factory=True) for name, field in table.model_fields.items()
-                 if not field.is_required()}
-        session.connection().execute(insert(table), [{**blank, **row} for row in rows])

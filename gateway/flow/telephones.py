@@ -1,0 +1,74 @@
+"""Shows the telephone numbers of customers, and connects technicians with them: each look is written down with it."""
+
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlmodel import Session
+
+from gateway.callbacks.looks import is_same_look, looked_at
+from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.visit_calls import after_wrong, is_connected, seconds_locked
+from gateway.flow.gateway import Gateway, retry_on_conflict
+from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
+from gateway.model.plan import Plan
+from gateway.store import apply
+from gateway.store.views import telephones
+
+log = logging.getLogger(__name__)
+
+
+class Connected(NamedTuple):
+    """Whom the bridge connects with."""
+
+    number: str  # E.164
+    name: str
+    language: str
+
+
+class Locked(Exception):
+    """Too many wrong PINs came with this key; `seconds` from now the next one is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+def write_look(session: Session, about: Ticket | Callback | Subject, seen: Sequence[Telephone], who: Actor, now: Instant
+               ) -> None:
+    """In the transaction that reads the numbers; the same person within ten minutes looks once."""
+    before = telephones.last_look(session, about.id, who)
+    if seen and not (before is not None and is_same_look(before, seen, now)):
+        apply(session, Plan([looked_at(about, seen, EntryKind.NUMBER_SEEN, who, now)]))
+
+
+def connect(gw: Gateway, key: ApiKey, pin: str, now: Instant) -> Connected | None:
+    """Whom the visit with this PIN connects with; None for every other PIN. Raises Locked."""
+
+    def once() -> Connected | None:
+        with gw.store.write() as session:
+            tries = telephones.pin_tries(session, key.id)
+            if wait := seconds_locked(tries, now):
+                raise Locked(wait)
+            found = telephones.visit_by_pin(session, pin, now)
+            if found is None or not found.telephones or not is_connected(found.visit, now):
+                _note_wrong(session, tries, key, now)
+                return None
+            first = found.telephones[0]
+            who = Actor(ActorKind.TECHNICIAN, _technician(found.visit, found.firm))
+            apply(session, Plan([looked_at(found.ticket, [first], EntryKind.NUMBER_DIALLED, who, now)]))
+            return Connected(first.number, first.name, found.language_of(first))
+
+    return retry_on_conflict(once)
+
+
+def _technician(visit: Visit, firm: str) -> str:
+    return visit.technician or firm
+
+
+def _note_wrong(session: Session, tries: PinTries, key: ApiKey, now: Instant) -> None:
+    after = after_wrong(tries, now)
+    telephones.save_tries(session, after)
+    if after.locks != tries.locks:
+        log.warning("the bridge's key %s (%s) is locked for %d s: too many wrong PINs", key.id, key.name,
+                    seconds_locked(after, now))

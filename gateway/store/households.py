@@ -1,0 +1,224 @@
+"""Queries for households: who lives or helps at a site, how each is reached, and where messages to them go."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import BindParameter, bindparam, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, col, select
+
+from gateway.callbacks.telephones import Telephone, numbers_of, numbers_to_ring
+from gateway.model import (
+    RESIDENTS,
+    Callback,
+    Contact,
+    Customer,
+    Link,
+    LinkPurpose,
+    Need,
+    Notification,
+    Outage,
+    OutageMember,
+    Person,
+    PersonSite,
+    Provider,
+    Recipient,
+    RecipientKind,
+    Site,
+    SubjectKind,
+    Ticket,
+    customer,
+    person,
+)
+from gateway.model.plan import Draft
+from gateway.tickets.context import HomeContext
+
+Whose = tuple[Recipient, str | None]
+"""A recipient, and the site that it is about (None: any of theirs)."""
+
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_CUSTOMERS = select(Customer).where(col(Customer.id).in_(_IDS))
+_PROVIDERS = select(Provider).where(col(Provider.id).in_(_IDS))
+_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
+# only at sites that are still their household's: one that has gone to others tells them nothing more
+_PEOPLE = (select(Person, PersonSite.site_id).join(PersonSite, col(PersonSite.person_id) == Person.id)
+           .join(Site, (col(Site.id) == PersonSite.site_id) & (col(Site.customer_id) == Person.customer_id))
+           .where(col(Person.customer_id).in_(_IDS), col(Person.left_at).is_(None), col(PersonSite.left_at).is_(None))
+           .order_by(col(Person.position), col(Person.id)))
+_TO: BindParameter[Any] = bindparam("to", expanding=True)
+_MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
+_SITE: BindParameter[Any] = bindparam("site")
+_LINKS = select(Link).where(
+    col(Link.revoked_at).is_(None), Link.purpose == LinkPurpose.FOLLOW, or_(
+        col(Link.site_id) == _SITE, col(Link.subject_id).in_(select(Ticket.id).where(
+            col(Ticket.site_id) == _SITE, col(Ticket.outage_id).is_(None))),
+        col(Link.subject_id).in_(select(Callback.id).where(col(Callback.site_id) == _SITE))))
+_NEEDS = (select_columns(col(PersonSite.site_id), col(Person.needs), col(Person.role))
+          .join(Person, col(Person.id) == PersonSite.person_id)
+          .where(col(PersonSite.site_id).in_(_IDS), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None)))
+
+
+class Household(NamedTuple):
+    """Whoever lives or helps at a site of a customer, or at any, and how they are reached."""
+
+    customer: Customer
+    people: list[Person]  # in the household's order
+    contacts: list[Contact]  # the customer's and theirs, each owner's in their order, stopped ones too
+
+    @property
+    def telephones(self) -> list[Telephone]:
+        """The numbers to ring, the first to be rung first."""
+        return numbers_to_ring(self.customer, self.people, self.contacts)
+
+    @property
+    def residents(self) -> list[Person]:
+        """Those who are told what their household is told."""
+        return [one for one in self.people if one.role in RESIDENTS]
+
+    @property
+    def for_messages(self) -> list[Contact]:
+        """Where messages to the household go, in this order, on whatever channel: the customer's, then its residents'.
+        """
+        told = {customer(self.customer.id), *(person(one.id) for one in self.residents)}
+        return [one for one in self.contacts if one.owner in told]
+
+
+def households(session: Session, whose: Iterable[tuple[str, str | None]]) -> dict[tuple[str, str | None], Household]:
+    """(customer, site or None) → the household; a fixed number of queries however many there are."""
+    wanted = set(whose)
+    ids = sorted({customer_id for customer_id, _ in wanted})
+    if not ids:
+        return {}
+    customers = {row.id: row for row in session.exec(_CUSTOMERS, params={"ids": ids})}
+    at: defaultdict[tuple[str, str | None], dict[str, Person]] = defaultdict(dict)
+    for who, site_id in session.exec(_PEOPLE, params={"ids": ids}):
+        for key in ((who.customer_id, site_id), (who.customer_id, None)):
+            if key in wanted:
+                at[key][who.id] = who
+    contacts = contacts_of(session, {customer(one) for one in customers} | {
+        person(one) for people in at.values() for one in people})
+    return {key: Household(customers[key[0]], list(at[key].values()), [
+        contact for owner in (customer(key[0]), *map(person, at[key])) for contact in contacts[owner]])
+        for key in wanted if key[0] in customers}
+
+
+def needs_at(session: Session, site_ids: Iterable[str]) -> dict[str, frozenset[Need]]:
+    """Site → what those who live there need, of the sites where somebody needs anything."""
+    found: defaultdict[str, set[Need]] = defaultdict(set)
+    ids = list(site_ids)
+    for site_id, needs, role in session.connection().execute(_NEEDS, {"ids": ids}) if ids else ():
+        if role in RESIDENTS:
+            found[site_id] |= {Need(one) for one in needs}
+    return {site_id: frozenset(needs) for site_id, needs in found.items() if needs}
+
+
+def household_at(session: Session, site: Site) -> Household:
+    """Who lives or helps there now."""
+    return households(session, [(site.customer_id, site.id)])[site.customer_id, site.id]
+
+
+def contacts_of(session: Session, owners: Collection[Recipient]) -> defaultdict[Recipient, list[Contact]]:
+    """Each owner's own, in their order, stopped ones too."""
+    found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
+    if owners:
+        for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
+            if contact.owner in owners:
+                found[contact.owner].append(contact)
+    return found
+
+
+def telephones(session: Session, whose: Collection[Whose]) -> Mapping[Whose, list[Telephone]]:
+    """The numbers to ring each of them, the first to be rung first; a firm's begin with the one of its office."""
+    homes = households(session, ((to.id, site) for to, site in whose if to.kind is RecipientKind.CUSTOMER))
+    others = {to for to, _ in whose if to.kind is not RecipientKind.CUSTOMER}
+    contacts = contacts_of(session, others)
+    firms = {row.id: row for row in session.exec(_PROVIDERS, params={"ids": [
+        one.id for one in others if one.kind is RecipientKind.PROVIDER]})} if others else {}
+    found: dict[Whose, list[Telephone]] = {}
+    for to, site in whose:
+        if to.kind is RecipientKind.CUSTOMER:
+            found[to, site] = homes[to.id, site].telephones if (to.id, site) in homes else []
+        else:
+            firm = firms.get(to.id) if to.kind is RecipientKind.PROVIDER else None
+            found[to, site] = numbers_of(firm.name if firm else "", firm.phone if firm else "", contacts[to])
+    return found
+
+
+def members(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[str]
+            ) -> dict[tuple[str, Recipient], list[OutageMember]]:
+    """(outage, recipient) → the homes of theirs that are or were in it."""
+    ids = list(outage_ids)
+    if not ids:
+        return {}
+    # who is back is sorted out later: asked for the dark, PostgreSQL may read all of them for these few
+    found: defaultdict[tuple[str, Recipient], list[OutageMember]] = defaultdict(list)
+    for row in session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)}):
+        found[row.outage_id, customer(row.customer_id)].append(row)
+    return found
+
+
+def homes_of(row: Notification, work: Ticket | Callback | None,
+               members: Mapping[tuple[str, Recipient], Sequence[OutageMember]], sites: Mapping[str, Site]
+             ) -> tuple[Site, ...] | None:
+    """The homes of which a message tells."""
+    if work is not None:
+        return (sites[work.site_id],)
+    if row.subject_kind is SubjectKind.OUTAGE:
+        return tuple(sites[one.site_id] for one in members.get((row.subject_id, row.recipient), ()))
+    return None
+
+
+def numbers_of_person(who: Person, contacts: Iterable[Contact]) -> list[Telephone]:
+    """The numbers at which they are rung."""
+    return numbers_of(who.name, "", contacts, who)
+
+
+def sites_of(session: Session, customer_id: str) -> list[str]:
+    """Ids of the sites that are theirs."""
+    return list(session.exec(select(Site.id).where(Site.customer_id == customer_id).order_by(col(Site.id))))
+
+
+def sites_of_person(session: Session, person_id: str) -> list[str]:
+    """Ids of the sites where they live or help."""
+    return list(session.exec(select(PersonSite.site_id).where(
+        PersonSite.person_id == person_id, col(PersonSite.left_at).is_(None)).order_by(col(PersonSite.site_id))))
+
+
+def next_position(session: Session, customer_id: str) -> int:
+    """After everybody of that household."""
+    last = session.exec(select(Person.position).where(Person.customer_id == customer_id)
+                        .order_by(col(Person.position).desc()).limit(1)).first()
+    return 0 if last is None else last + 1
+
+
+def home_context(session: Session, draft: Draft, site_id: str, newcomer: Customer | None) -> HomeContext:
+    """Who is at the site, and what is theirs there, as copies of the draft."""
+    stays = {row.person_id: draft.copy(row) for row in session.exec(select(PersonSite).where(
+        PersonSite.site_id == site_id, col(PersonSite.left_at).is_(None)))}
+    people = {row.id: draft.copy(row) for row in session.exec(select(Person).where(
+        col(Person.id).in_(stays), col(Person.left_at).is_(None)).order_by(col(Person.position), col(Person.id)))}
+    elsewhere = session.exec(select(PersonSite.person_id).where(
+        col(PersonSite.person_id).in_(people), PersonSite.site_id != site_id, col(PersonSite.left_at).is_(None)))
+    contacts = contacts_of(session, {person(one) for one in people})
+    members = [draft.copy(row) for row in session.exec(select(OutageMember).join(
+        Outage, col(Outage.id) == OutageMember.outage_id).where(
+        OutageMember.site_id == site_id, col(OutageMember.back_at).is_(None), col(Outage.closed_at).is_(None)))]
+    outages = session.exec(select(Outage).where(col(Outage.id).in_([one.outage_id for one in members])))
+    return HomeContext(
+        people=people, stays=stays, elsewhere=frozenset(elsewhere),
+        contacts={one: [draft.copy(row) for row in contacts[person(one)]] for one in people},
+        links=[draft.copy(row) for row in session.exec(_LINKS, params={"site": site_id})], dark=members,
+        outages={row.id: draft.copy(row) for row in outages},
+        newcomer=None if newcomer is None else draft.copy(newcomer),
+        arriving={} if newcomer is None else _arriving(session, draft, site_id, newcomer.id))
+
+
+def _arriving(session: Session, draft: Draft, site_id: str, customer_id: str) -> dict[str, PersonSite | None]:
+    """People of the customer who are at no site so far → that they were at this one before."""
+    anywhere = select(PersonSite.person_id).where(col(PersonSite.left_at).is_(None))
+    ids = session.exec(select(Person.id).where(
+        Person.customer_id == customer_id, col(Person.left_at).is_(None), col(Person.id).not_in(anywhere))).all()
+    before = {row.person_id: draft.copy(row) for row in session.exec(select(PersonSite).where(
+        PersonSite.site_id == site_id, col(PersonSite.person_id).in_(ids)))}
+    return {one: before.get(one) for one in ids}

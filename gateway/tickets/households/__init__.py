@@ -1,0 +1,1 @@
+"""Households: who moves out and in, and what has to be thought of first at a home."""

@@ -1,0 +1,70 @@
+"""Calls that an agent asks for, and what an agent writes down of them, given to the API."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.model import Callback, Ticket
+from tests.drivers.web_driver import WebStory, is_problem
+
+WISH: dict[str, Any] = {"site_id": "alice-home", "words": "Asks about the invoice"}
+FAULT: dict[str, Any] = {"cause": "The radiators stay cold", "skill": "heating", "severity": "major"}
+
+
+def test_somebody_is_to_be_rung_and_another_wish_joins(there: WebStory, agent: httpx.Client) -> None:
+    answer = agent.post("callbacks", json=WISH)
+    assert answer.status_code == 201
+    opened = answer.json()
+    assert (opened["kind"], opened["origin"], opened["state"], opened["wish"], opened["device_id"]) == (
+        "ordinary", "agent", "requested", "Asks about the invoice", None)
+    there.now += 60_000
+    joined = agent.post("callbacks", json=WISH | {"words": "And about the filter", "urgent": True}).json()
+    assert (joined["id"], joined["urgent"]) == (opened["id"], True)
+    assert agent.get(f"callbacks/{opened['id']}").json() == joined
+
+
+def test_a_slot_is_one_of_those_that_are_listed(there: WebStory, agent: httpx.Client) -> None:
+    offered = agent.get("callbacks/slots?days=1").json()["items"]
+    assert offered
+    taken = agent.post("callbacks", json=WISH | {"ring_from": offered[1]["ring_from"]}).json()
+    assert (taken["ring_from"], taken["promised_by"]) == (offered[1]["ring_from"], offered[1]["ring_until"])
+    said = is_problem(agent.post("callbacks", json=WISH | {"ring_from": "2020-01-01T10:00:00Z"}), 409)["detail"]
+    assert said.startswith("That time is past. The next time at which somebody is at the desk: 20")
+
+
+def test_somebody_has_to_come_and_the_call_opens_the_ticket(there: WebStory, agent: httpx.Client) -> None:
+    callback = there.call_for_help()
+    agent.post(f"callbacks/{callback.id}/connect")
+    done = agent.post(f"callbacks/{callback.id}/finish",
+                      json={"outcome": "visit_needed", "note": "It is 14 degrees", "fault": FAULT}).json()
+    ticket = there.one(Ticket)
+    assert (done["state"], done["ticket_id"], ticket.subject) == ("done", ticket.id, "heating")
+
+
+@pytest.mark.parametrize(("wrong", "field", "says"), [
+    ({"outcome": "visit_needed"}, "body", "expected `fault` (what somebody has to come for) or `ticket_id`"),
+    ({"outcome": "fixed", "fault": FAULT}, "body", "only with the outcome visit_needed"),
+    ({"outcome": "visit_needed", "fault": FAULT | {"skill": "heatin"}}, "body.fault.skill", "did you mean 'heating'?"),
+    ({"outcome": "visit_needed", "fault": FAULT | {"device_id": "bob-pump"}}, "body.fault.device_id",
+     "there is no device 'bob-pump' at alice-home"),
+    ({"outcome": "perfect"}, "body.outcome", "Input should be 'fixed'"),
+])
+def test_what_cannot_follow_from_a_call_is_named(there: WebStory, agent: httpx.Client, wrong: dict[str, Any],
+                                                 field: str, says: str) -> None:
+    callback = there.call_for_help()
+    agent.post(f"callbacks/{callback.id}/connect")
+    problem = is_problem(agent.post(f"callbacks/{callback.id}/finish", json={"note": "We spoke", **wrong}), 422)
+    assert [(one["field"], says in one["detail"]) for one in problem["errors"]] == [(field, True)]
+    assert there.one(Callback).state == "connected"
+
+
+def test_a_wish_for_nowhere_is_refused(agent: httpx.Client) -> None:
+    assert agent.post("callbacks", json=WISH | {"site_id": "nowhere"}).status_code == 404
+
+
+def test_the_desk_sees_whom_to_ring_next(there: WebStory, agent: httpx.Client) -> None:
+    ordinary = agent.post("callbacks", json=WISH).json()["id"]
+    help_ = there.call_for_help("charlie-button", kind="urgent").id
+    assert [one["id"] for one in agent.get("callbacks/queue").json()["items"]] == [help_, ordinary]
+    assert [one["needs"] for one in agent.get("callbacks/queue?limit=1").json()["items"]] == [[]]

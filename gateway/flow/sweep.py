@@ -8,6 +8,7 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import on_call, planning
+from gateway.store.contexts.button_tests import note_reach
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
@@ -60,6 +61,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
             site_ids = work.site_ids | sites_after(session, work.overrun_visits)
             contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=site_ids,
                                                   visit_ids=work.visit_ids, provider_loads=provider_loads(session, now))
+            note_reach(session, [sites[contexts[one].site.id] for one in work.tested_devices])
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
 

@@ -14,6 +14,7 @@ from gateway.model import (
     Alarm,
     ApiKey,
     Attempt,
+    ButtonTest,
     Callback,
     Command,
     CommandState,
@@ -67,7 +68,7 @@ DEADLINES: tuple[_Column, ...] = (
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
-           DueKind.CALL_BY)
+           DueKind.CALL_BYTEST_ASK, DueKind.TEST_ANSWER)
 # These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,
@@ -94,9 +95,11 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Site, "household_since"), (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
+    (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
+    (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
     (Callback, "promised_by"), (Callback, "ring_from"), (Promise, "made_at"), (Promise, "shown_at"),
     (Promise, "from_at"), (Promise, "due_at"), (Promise, "watch_at"), (Promise, "settled_at"),
     (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),

@@ -14,6 +14,7 @@ from gateway.model import (
     Callback,
     Contact,
     Customer,
+    Device,
     Link,
     LinkPurpose,
     Need,
@@ -158,7 +159,7 @@ def members(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[
     return found
 
 
-def homes_of(row: Notification, work: Ticket | Callback | None,
+def homes_of(row: Notification, work: Ticket | Callback | Device | None,
                members: Mapping[tuple[str, Recipient], Sequence[OutageMember]], sites: Mapping[str, Site]
              ) -> tuple[Site, ...] | None:
     """The homes of which a message tells."""

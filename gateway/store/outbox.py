@@ -200,8 +200,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     offers = _by_id(session, Offer, named)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
-    sites = _by_id(session, Site, {row.site_id for row in works} | {
-        row.site_id for rows in members.values() for row in rows})
+    siblings, attempts = _said_before(session, subjects, recipients)
+    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
+    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    here = {row.site_id for row in works} | {row.site_id for rows in members.values() for row in rows}
+    sites = _by_id(session, Site, here | {row.site_id for row in links.values() if row.site_id})
     devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
@@ -210,14 +213,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                                             if to.kind is RecipientKind.CUSTOMER))
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks)
-    siblings, attempts = _said_before(session, subjects, recipients)
-    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))
-    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -232,7 +232,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, homes=households.homes_of(row, work, members, sites),
+            site=sites.get(work.site_id) if work else None, 
+            homes=households.homes_of(row, work, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or ""),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
             contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),

@@ -68,7 +68,7 @@ DEADLINES: tuple[_Column, ...] = (
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
-           DueKind.CALL_BYTEST_ASK, DueKind.TEST_ANSWER)
+           DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)
 # These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,

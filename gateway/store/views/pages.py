@@ -153,7 +153,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     promises = session.scalars(select(Promise).where(
         or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine))).order_by(
             col(Promise.made_at))).all()
-    return FollowedTicket._make([*facts, _causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
+    return FollowedTicket._make([*facts, told_causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
                                  answer_needed_by, last, promises, answer_by])
 
 
@@ -171,11 +171,11 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
         col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None),
         col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
-    causes = _causes(session, [ticket.id for ticket in open_here])
+    causes = told_causes(session, [ticket.id for ticket in open_here])
     return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
 
 
-def _causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
+def told_causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """Ticket id → locale → the cause, as the first message about it said it."""
     told = select(col(Notification.subject_id), col(Notification.facts)).where(
         col(Notification.subject_id).in_(ticket_ids),
@@ -216,7 +216,7 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))]
     reports = dict.fromkeys(words for _, ticket in [*together, *merged] for words in ticket.reported)
-    return JobDetails._make([*tuple(row), _causes(session, [ticket_id]).get(ticket_id, {}), together,
+    return JobDetails._make([*tuple(row), told_causes(session, [ticket_id]).get(ticket_id, {}), together,
                              [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
                              list(reports)])
 

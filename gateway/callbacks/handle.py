@@ -1,5 +1,7 @@
 """Plans what an agent does with a callback: takes it, rings, speaks, writes down what came of it."""
 
+from typing import Any
+
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
@@ -26,6 +28,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
+from gateway.outages.homes.devices import has_working_button
 from gateway.tickets.actions import (
     AttemptCallback,
     CallbackAct,
@@ -67,7 +70,8 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts,
                                  person=person))
         case MissCallback():
-            _miss(callback, work, policy, who, now)
+            can_press = has_working_button(context.around.devices, policy.profiles, context.around.dark)
+            _miss(callback, work, policy, who, now, can_press)
         case ConnectCallback():
             move(callback, Action.CONNECT, now)
             callback.agent = str(who)
@@ -90,7 +94,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
         watch_outcome(callback, work.draft, policy, who, now, call_facts(callback, work))
     elif callback.state in IN_HAND:
         acknowledge(callback, work.draft, who, now)
-        _show_who_comes(callback, context, policy, who, now)
+        _show_who_comes(callback, context, policy, now)
     elif callback.state not in OPEN:
         end_call(callback, work, now)
 
@@ -137,7 +141,7 @@ def _take(callback: Callback, action: Action, work: SiteWork, policy: Policy, wh
     set_due(callback, DueKind.CLAIM_ENDS, until, Responsible.DISPATCHER, work, policy)
 
 
-def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant, can_press: bool) -> None:
     """Nobody answered. An ordinary call is tried as often as the settings say, and they are told each time; a call for
     help, or one of our own accord, ends only when somebody has been reached."""
     callback.tries += 1
@@ -147,7 +151,7 @@ def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: I
         settle_promises(work.promises.get(callback.id, []), now)
         work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=None),
                        entry(callback, now, EntryKind.CALLBACK_EXPIRED, tries=callback.tries))
-        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now)
+        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now, can_press=can_press)
         return
     if not callback.emergency:
         callback.ring_from = next_try(callback, policy.service, now)
@@ -161,13 +165,14 @@ def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: I
     work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=callback.ring_from))
 
 
-def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
+def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant,
+                 **more: Any) -> None:
     work.draft.add(notify(policy, customer(callback.customer_id), topic, callback, callback.tries, now,
-                          facts=call_facts(callback, work) | {"tries": callback.tries},
+                          facts=call_facts(callback, work) | {"tries": callback.tries} | more,
                           link_id=work.follow_id(callback.id)))
 
 
-def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, who: Actor, now: Instant) -> None:
+def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, now: Instant) -> None:
     """Whoever called for help sees at the button that somebody is coming to the telephone."""
     if callback.emergency and context.planning is not None and context.last_press is not None:
         reply(context.last_press.press_id, answer_of(callback, context.planning, policy), context.planning, policy, now)

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from gateway.callbacks.telephones import Telephone
-from gateway.model import MINUTE, Actor, Callback, Entry, EntryKind, Instant, Ticket
+from gateway.model import MINUTE, Actor, Callback, Entry, EntryKind, Instant, Subject, Ticket
 from gateway.tickets.new_rows import entry
 
 ONE_LOOK = 10 * MINUTE
 
 
-def looked_at(about: Ticket | Callback, seen: Sequence[Telephone], kind: EntryKind, who: Actor, now: Instant) -> Entry:
+def looked_at(about: Ticket | Callback | Subject, seen: Sequence[Telephone], kind: EntryKind, who: Actor, now: Instant
+              ) -> Entry:
     """Whose numbers were seen, or dialled, and by whom; the numbers themselves are written nowhere."""
     names = list(dict.fromkeys(one.name for one in seen))
     return entry(about, now, kind, who=who, people=", ".join(names), evidence={"people": _ids(seen)})

@@ -1,7 +1,7 @@
 """What a device is told about a press: the promised time, who is coming to the telephone, or that it is settled."""
 
-from gateway.callbacks.emergency_numbers import emergency_number
 from gateway.callbacks.lifecycle import IN_HAND
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.devices.dialects import reply_to_press
 from gateway.model import MINUTE, Callback, CallbackState, Command, Instant
 from gateway.model.signals import PressAnswer

@@ -40,10 +40,10 @@ def numbers_to_ring(household: Customer, people: Sequence[Person], contacts: Seq
     return _each_once(found)
 
 
-def numbers_of(name: str, phone: str, contacts: Iterable[Contact]) -> list[Telephone]:
-    """Each number once, of somebody who is no household: `phone` first, where there is one."""
+def numbers_of(name: str, phone: str, contacts: Iterable[Contact], who: Person | None = None) -> list[Telephone]:
+    """Each number once, of one person or firm: `phone` first, where there is one."""
     first = [Telephone(phone, name, None, line_kind(phone))] if _E164.fullmatch(phone) else []
-    return _each_once([*first, *_rung(contacts, name, None)])
+    return _each_once([*first, *_rung(contacts, name, who)])
 
 
 _RANK = {PersonRole.OWNER: 0, PersonRole.TENANT: 0, PersonRole.RELATIVE: 1, PersonRole.HELPER: 2}

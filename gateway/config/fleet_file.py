@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from gateway.calendars.desk_hours import NO_DESK_HOURS
-from gateway.callbacks.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
+from gateway.callbacks.numbers.emergency_numbers import NOBODY_REACHED, emergency_number, no_number
 from gateway.config.error_messages import did_you_mean, sort_by_line, validation_errors
 from gateway.config.fleet_rows import Area, Customer, Device, Person, Provider, Row, Site
 from gateway.config.phone_numbers import PHONE

@@ -16,7 +16,7 @@ from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.services import RunningDemo
 from gateway.demo.story import HOT, SILENT, WET
-from gateway.model import MINUTE, SECOND, CallbackState, Instant, TicketState, VisitOutcome, to_iso
+from gateway.model import MINUTE, SECOND, CallbackState, CallOutcome, Instant, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
@@ -201,7 +201,8 @@ class People:
             self._scheduler.after(0.5, partial(self._call, callback,
                                                state))  # who still presses is not at the telephone
             return
-        body = {"outcome": "informed", "note": "Asked how the heating works; explained"} if step == "finish" else {}
+        said = {"outcome": str(CallOutcome.INFORMED), "note": "Asked how the heating works; explained"}
+        body = said if step == "finish" else {}
         told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
         if told and step != "finish":
             self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))

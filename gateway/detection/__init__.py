@@ -4,6 +4,7 @@ from gateway.config.quotas import SIGNALS_REMEMBERED
 from gateway.detection import fault_codes, presses, rules, silence
 from gateway.detection.clock_skew import AHEAD
 from gateway.detection.device_state import (
+    STICKS,
     ClaimedDevice,
     Cleared,
     ClockTick,
@@ -54,6 +55,7 @@ def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, 
         if signal.listening_since is not None and now >= signal.listening_since + RECHECK_AFTER:
             # what was sent while we did not listen comes first
             fault_codes.clear_excess_faults(state, now, verdicts)
+            presses.clear_stuck(state, signal.listening_since, now, verdicts)
             rules.fire_due(profile, state, signal.listening_since, now, verdicts)
         silence.judge_silence(profile, state, signal.listening_since, now, verdicts)
     elif type(signal) is Presence:
@@ -64,15 +66,20 @@ def advance(profile: Profile, state: ClaimedDevice, signal: Signal | ClockTick, 
             silence.mark_relayed(state, signal.heard_at, now, verdicts)
         elif not retained:
             silence.mark_online(state, now, verdicts)
-        fault_codes.judge_fault(profile, state, signal, now, verdicts)
+        if signal.code == STICKS and STICKS not in profile.faults:
+            presses.judge_held(profile, state, signal, now, verdicts)
+        else:
+            fault_codes.judge_fault(profile, state, signal, now, verdicts)
     elif type(signal) is Press:
+        was = state.link
         silence.mark_online(state, now, verdicts)
         if (kind := presses.new_press(state, signal, now)) is not None:
-            verdicts.append(_pressed(profile, state, signal.press_id, kind, signal.at, now))
+            _pressed(profile, state, was, signal.press_id, kind, signal.at, now, verdicts)
     elif type(signal) is ButtonWord:
+        was = state.link
         silence.mark_online(state, now, verdicts)
         if (kind := profile.presses.get(signal.word)) is not None:
-            verdicts.append(_pressed(profile, state, None, kind, signal.at, now))
+            _pressed(profile, state, was, None, kind, signal.at, now, verdicts)
     elif type(signal) is FaultList:
         if signal.heard_at is not None:
             silence.mark_relayed(state, signal.heard_at, now, verdicts)
@@ -134,14 +141,18 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
         rules.judge_rules(affected, ready, state, at, now, verdicts, counts)
 
 
-def _pressed(profile: Profile, state: ClaimedDevice, press_id: str | None, kind: str, at: Instant | None,
-             now: Instant) -> Pressed:
+def _pressed(profile: Profile, state: ClaimedDevice, was: LinkState, press_id: str | None, kind: str,
+             at: Instant | None, now: Instant, verdicts: list[Verdict]) -> None:
     """A press is never too old: somebody still waits. Any press of an emergency button is an emergency, except the
     gesture that only tries it."""
     test = kind == PressKind.TEST
     emergency = not test and (profile.emergency or kind == PressKind.URGENT)
     urgent = emergency or (PressKind.DOUBLE if kind in _MORE_THAN_TWO else kind) in profile.urgent_presses
-    return Pressed(press_id, kind, urgent, min(at or now, now), emergency, presses.battery_percent(profile, state))
+    at = min(at or now, now)
+    place = len(verdicts)  # whoever pressed is answered first; what it tells of the button comes after
+    presses.note_press(profile, state, was, press_id, now, verdicts)
+    verdicts.insert(place, Pressed(press_id, kind, urgent, at, emergency, presses.battery_percent(profile, state),
+                                   presses.ghost_suspicion(profile, state, at)))
 
 
 def _without_the_oldest(profile: Profile, signals: dict[str, Value]) -> dict[str, Value]:
@@ -171,9 +182,13 @@ def _due(profile: Profile, state: ClaimedDevice, listening_since: Instant | None
 
 
 def _first_wait(memory: DeviceMemory, first: Instant | None) -> Instant | None:
-    """When the clock must first look at a rule, at many faults, or, at `first`, at an age or a count."""
+    """When the clock must first look at a rule, at a button that sticks, at many faults, or, at `first`, at an age or a
+    count."""
     for one in memory.rules.values():
         if one.due is not None and (first is None or one.due < first):
             first = one.due
+    fingers = memory.fingers
+    if fingers is not None and fingers.due is not None and (first is None or fingers.due < first):
+        first = fingers.due
     many = memory.many_faults
     return many.due if many is not None and many.due is not None and (first is None or many.due < first) else first

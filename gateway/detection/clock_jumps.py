@@ -1,7 +1,7 @@
 """Corrects a device's remembered times after the gateway's own clock was set."""
 
 from gateway.detection.memory import ClockOffset, DeviceMemory, ExcessFaults, FaultState, History, RuleState
-from gateway.detection.presses import presses_after_clock_jump
+from gateway.detection.presses import fingers_after_clock_jump, presses_after_clock_jump
 from gateway.model import Instant
 from gateway.model.states import RulePhase
 
@@ -24,6 +24,7 @@ def set_clock(memory: DeviceMemory, by: int, now: Instant) -> DeviceMemory:
         asleep_until=_ahead(memory.asleep_until, by, now),
         clock=None if clock is None else _clock(clock, by, now),
         presses=None if presses is None else presses_after_clock_jump(presses, by, now),
+        fingers=None if memory.fingers is None else fingers_after_clock_jump(memory.fingers, now),
     )
 
 

@@ -7,10 +7,11 @@ from gateway.detection.memory import HEALTHY, DeviceMemory, History, RuleState, 
 from gateway.devices.profiles import RemoteFixSpec
 from gateway.model import Instant, Severity
 from gateway.model.signals import Value
-from gateway.model.states import LinkState, PressKind
+from gateway.model.states import GhostSign, LinkState, PressKind
 
 MANY = "!many_faults"  # the rule of an alarm that stands for all faults beyond a device's quota
 SILENT, STALE = "silent", "stale"  # the rules of the alarms that nothing is heard, and that no data comes
+STICKS = "sticks"  # the rule of the alarm that nobody can have pressed a button so often, or for so long
 FAULT = "fault:"  # how the rule of an alarm begins that the device itself reports; its code follows
 
 _blank = object.__new__
@@ -66,6 +67,8 @@ class ClaimedDevice:
             self.remember(silent_since=None)
         elif rule == STALE:
             self.remember(stale_since=None)
+        elif rule == STICKS and memory.fingers is not None:
+            self.remember(fingers=memory.fingers._replace(stuck_since=None, held=False, due=None))
         elif rule == MANY:
             self.remember(many_faults=None)
         elif rule.startswith(FAULT):
@@ -147,6 +150,7 @@ class Pressed(NamedTuple):
     at: Instant
     emergency: bool = False  # a person is wanted at any hour
     battery: int | None = None  # the last we know of it, per cent
+    suspicion: GhostSign | None = None  # why perhaps nobody pressed
 
     @property
     def test(self) -> bool:

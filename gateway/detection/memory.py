@@ -73,6 +73,16 @@ class PressCounts(NamedTuple):
     first: tuple[str, Instant] | None = None  # kind and time of the first count ever heard, before any reason for it
 
 
+class Fingers(NamedTuple):
+    """A button's last presses, and whether it sticks."""
+
+    presses: tuple[tuple[Instant, int], ...] = ()  # when each came, and what tells it apart; as many as it takes
+    back_at: Instant | None = None  # when the button last came back from being lost
+    stuck_since: Instant | None = None  # the alarm that it sticks
+    held: bool = False  # the device itself says that its contact is held
+    due: Instant | None = None  # when that alarm is over, if nobody presses
+
+
 class RepeatedMessage(NamedTuple):
     """The message that was last said once more with an old time."""
 
@@ -128,6 +138,7 @@ class DeviceMemory(NamedTuple):
     relayed_at: Instant | None = None  # when its bridge last heard it, on the bridge's clock
     repeated: RepeatedMessage | None = None
     presses: PressCounts | None = None
+    fingers: Fingers | None = None  # of a button that has been pressed
     hits: Mapping[str, HitCounts] = _NONE  # by rule, where one counts its judgements
     broken: Mapping[str, str] = _NONE  # rule → why it could not be judged
 
@@ -154,6 +165,8 @@ def active_rules(memory: DeviceMemory) -> dict[str, dict[str, Any]]:
     for name, since in (("silent", memory.silent_since), ("stale", memory.stale_since)):
         if since is not None:
             stands[name] = {"phase": RulePhase.ACTIVE, "since": since}
+    if memory.fingers is not None and memory.fingers.stuck_since is not None:
+        stands["sticks"] = {"phase": RulePhase.ACTIVE, "since": memory.fingers.stuck_since}
     for code, one in memory.faults.items():
         if one.active:
             stands[f"fault:{code}"] = {"phase": RulePhase.ACTIVE, "since": one.at}
@@ -229,5 +242,6 @@ _MADE: dict[str, Callable[[Any], Any]] = {
     "clock": lambda data: ClockOffset(**_of(ClockOffset, data)),
     "repeated": lambda data: RepeatedMessage(**_of(RepeatedMessage, data)),
     "presses": _presses,
+    "fingers": lambda data: Fingers(**_of(Fingers, data) | {"presses": tuple(map(tuple, data.get("presses", ())))}),
     "hits": lambda data: {name: HitCounts(*one) for name, one in data.items()},
 }

@@ -1,10 +1,21 @@
-"""Recognizes a repeated button press by the button's own counter."""
+"""Judges button presses: a repeated one by the button's own counter, a button that sticks, and one that nobody may have
+pressed."""
 
-from gateway.detection.device_state import ClaimedDevice
-from gateway.detection.memory import PressCounts
+from zlib import crc32
+
+from gateway.detection.device_state import STICKS, ClaimedDevice, Cleared, Raised, Verdict
+from gateway.detection.memory import Fingers, PressCounts
 from gateway.devices.profiles import Profile
-from gateway.model import SECOND, Instant
-from gateway.model.signals import Press
+from gateway.model import HOUR, MINUTE, SECOND, Instant, Severity
+from gateway.model.signals import FaultCode, Press
+from gateway.model.states import GhostSign, LinkState
+
+MOST_PRESSES, COUNTED_FOR = 20, 10 * MINUTE  # of one button within that time; more is no finger
+CALM = HOUR  # a button that is not pressed for so long sticks no more
+COMES_BACK = 10 * SECOND  # within this time of its return a button may report a press that was none
+NEARLY_EMPTY = 10  # per cent of a battery
+
+_CAUSE = {"en": "The button sticks", "de": "Die Taste klemmt"}
 
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 
@@ -21,6 +32,73 @@ def new_press(state: ClaimedDevice, press: Press, now: Instant) -> str | None:
     known, kind = _press_after_wake(known, now) if press.woken else _count_press(known, press, now)
     state.remember(presses=known)
     return kind
+
+
+def note_press(profile: Profile, state: ClaimedDevice, was: LinkState, press_id: str | None, now: Instant,
+               verdicts: list[Verdict]) -> None:
+    """Counts a press, of whatever kind; `was`: the button's link before it spoke. Too many mean that it sticks. One
+    that is sent again, until it is answered, counts once."""
+    known = state.memory.fingers or Fingers()
+    mark = 0 if press_id is None else crc32(press_id.encode())
+    if mark and any(mark == one for _, one in known.presses):
+        return
+    lately = (*(one for one in known.presses if now - one[0] < COUNTED_FOR), (now, mark))[-MOST_PRESSES - 1:]
+    known = known._replace(presses=lately, back_at=now if was == LinkState.LOST else known.back_at)
+    if known.stuck_since is None and len(lately) > MOST_PRESSES:
+        known = known._replace(stuck_since=now)
+        verdicts.append(_sticks(profile, now, {"presses": len(lately), "first": lately[0][0]}))
+    state.remember(fingers=known._replace(due=now + CALM if known.stuck_since is not None and not known.held else None))
+
+
+def judge_held(profile: Profile, state: ClaimedDevice, said: FaultCode, now: Instant, verdicts: list[Verdict]) -> None:
+    """The button itself says that its contact is held, or is no longer."""
+    known = (state.memory.fingers or Fingers())._replace(held=said.active)
+    if said.active and known.stuck_since is None:
+        known = known._replace(stuck_since=now)
+        verdicts.append(_sticks(profile, now, {"held": True}))
+    state.remember(fingers=known._replace(
+        due=now + CALM if known.stuck_since is not None and not said.active else None))
+
+
+def clear_stuck(state: ClaimedDevice, listening_since: Instant, now: Instant, verdicts: list[Verdict]) -> None:
+    """The clock looks: nobody has pressed for a whole hour in which we listened."""
+    known = state.memory.fingers
+    if known is None or known.due is None or known.due > now:
+        return
+    if listening_since + CALM > now:
+        state.remember(fingers=known._replace(due=listening_since + CALM))
+        return
+    state.remember(fingers=known._replace(presses=(), stuck_since=None, due=None))
+    verdicts.append(Cleared(STICKS, now, {"last_press": known.presses[-1][0] if known.presses else None}))
+
+
+def note_return(state: ClaimedDevice, now: Instant) -> None:
+    """A button that was lost is back. Of one that was never pressed nothing is kept."""
+    if state.memory.fingers is not None:
+        state.remember(fingers=state.memory.fingers._replace(back_at=now))
+
+
+def ghost_suspicion(profile: Profile, state: ClaimedDevice, pressed_at: Instant) -> GhostSign | None:
+    """Why perhaps nobody pressed at that moment; call it after `note_press`."""
+    fingers = state.memory.fingers or Fingers()
+    if fingers.stuck_since is not None:
+        return GhostSign.STICKS
+    if fingers.back_at is not None and abs(pressed_at - fingers.back_at) <= COMES_BACK:
+        return GhostSign.JUST_BACK
+    battery = battery_percent(profile, state)
+    reported = any(one.active and code.endswith("battery_low") for code, one in state.memory.faults.items())
+    return GhostSign.BATTERY_LOW if reported or (battery is not None and battery < NEARLY_EMPTY) else None
+
+
+def fingers_after_clock_jump(known: Fingers, now: Instant) -> Fingers:
+    """After our clock was set and is `now`, counting begins anew."""
+    return known._replace(presses=(), back_at=None, due=None if known.due is None else now + CALM,
+                          stuck_since=None if known.stuck_since is None else min(known.stuck_since, now))
+
+
+def _sticks(profile: Profile, at: Instant, why: dict[str, object]) -> Raised:
+    severity = Severity.MAJOR if profile.emergency else Severity.MINOR
+    return Raised(STICKS, severity, dict(_CAUSE), "electronics", "ticket", at, why)
 
 
 def battery_percent(profile: Profile, state: ClaimedDevice) -> int | None:

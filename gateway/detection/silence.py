@@ -5,6 +5,7 @@ from typing import Any
 from gateway.detection.clock_skew import AHEAD, STEADY, clock_offset
 from gateway.detection.device_state import SILENT, STALE, ClaimedDevice, Cleared, Raised, Verdict
 from gateway.detection.memory import BridgeDown, RepeatedMessage
+from gateway.detection.presses import note_return
 from gateway.devices.profiles import Profile
 from gateway.model import MINUTE, Instant
 from gateway.model.signals import Presence, Telemetry
@@ -20,6 +21,8 @@ def mark_online(state: ClaimedDevice, now: Instant, verdicts: list[Verdict]) -> 
     """Marks the device as online, because a message came from the device itself."""
     state.seen_at = now
     if state.link != _ONLINE:
+        if state.link == LinkState.LOST:
+            note_return(state, now)
         state.link, state.link_at = _ONLINE, now
         bridge = state.memory.bridge  # if there was word of one: it works, whatever that says of itself
         state.remember(asleep_until=None, bridge=None if bridge is None else bridge._replace(disproved=True))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from gateway.detection.device_state import MANY, SILENT, STALE
+from gateway.detection.device_state import MANY, SILENT, STALE, STICKS
+from gateway.detection.presses import CALM, COUNTED_FOR
 from gateway.devices.profiles import Profile
 from gateway.explain.facts import AlarmFacts
 from gateway.explain.format import Explanation, Line, joined_words, signals_text
@@ -53,6 +54,11 @@ def evidence_lines(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> 
     elif alarm.rule.startswith("fault:"):
         text = f" “{plain(why['text'])}”" if why.get("text") else ""
         yield Line("why", f"The device itself reported {plain(why.get('code', alarm.rule[6:]))}{text}")
+    elif alarm.rule == STICKS:
+        yield Line("why", "The button itself says that its contact is held" if why.get("held") else
+                   f"It was pressed {why.get('presses', 'more often')} times within "
+                   f"{times.duration(COUNTED_FOR)}: no finger does that")
+        yield Line("why", f"It is over when nobody has pressed it for {times.duration(CALM)}")
     elif alarm.rule == MANY:
         yield Line("why", f"The device reported more than {why.get('most', 'so many')} faults at once: the first have "
                           f"an alarm each, the others this one together, beginning with {plain(why.get('code'))}")
@@ -61,7 +67,7 @@ def evidence_lines(alarm: Alarm, profile: Profile | None, times: TimeFormat) -> 
     if why.get("passed"):
         yield Line("why", f"It was over before it was heard of, on {times.exact(why['heard_at'])}", why["heard_at"])
     known = {"when", "clear", "for_ms", "signals", "code", "text", "link", "link_at", "last_heard", "last_data", "due",
-             "link_ms", "data_ms", "would", "most", "passed", "heard_at"}
+             "link_ms", "data_ms", "would", "most", "passed", "heard_at", "held", "presses", "first"}
     for name, given in why.items():
         if name not in known:
             said = joined_words(map(plain, given)) if isinstance(given, list) and given else plain(given)

@@ -138,6 +138,9 @@ def _faults(facts: DeviceFacts, times: TimeFormat) -> Iterator[Line]:
     for code, fault in sorted(facts.state.memory.faults.items()):
         word = "reported by the device" if fault.active else "reported as over"
         yield Line("rule", f"{FAULT}{code}: {word} since {times.ago(fault.at)}", fault.at)
+    fingers = facts.state.memory.fingers
+    if fingers is not None and fingers.stuck_since is not None:
+        yield Line("rule", f"The button sticks, since {times.ago(fingers.stuck_since)}", fingers.stuck_since)
     excess = facts.state.memory.many_faults
     if excess is not None:
         more = " and more" if excess.more else ""

@@ -11,7 +11,7 @@ from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.outages import reason_lines
 from gateway.explain.promises import promise_lines
 from gateway.explain.sla import sla_lines
-from gateway.model import CallbackKind, Cover, EntryKind, Offer, OfferState, PriceAnswer, Ticket, Visit
+from gateway.model import CallbackKind, Cover, EntryKind, Need, Offer, OfferState, PriceAnswer, Ticket, Visit
 from gateway.model.entries import REPORTS
 from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat
@@ -150,6 +150,8 @@ def _provider(offer: Offer, taken: bool, history: SubjectHistory, times: TimeFor
         yield Line("provider", f"… because {offer.evidence['by']} chose them")
     elif not offer.wave:
         yield Line("provider", "… alone, before all others: they know it, or come there anyway")
+    if offer.evidence.get("urgent_because") == Need.POWER_DEPENDENT:
+        yield Line("provider", "… as urgently as for a major fault, because somebody who lives there depends on power")
     ranked = offer.evidence.get("eligible", [])
     count = offer.evidence.get("of", len(ranked))  # kept whole with the first of those that were asked together
     for one in ranked:

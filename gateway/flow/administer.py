@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from gateway.calendars.desk_hours import NO_DESK_HOURS
-from gateway.callbacks.emergency_numbers import emergency_button_errors
+from gateway.callbacks.numbers.emergency_numbers import emergency_button_errors
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.devices.registration import (
     BadDevice,

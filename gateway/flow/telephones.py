@@ -12,7 +12,7 @@ from gateway.callbacks.looks import is_same_look, looked_at
 from gateway.callbacks.telephones import Telephone
 from gateway.callbacks.visit_calls import after_wrong, is_connected, seconds_locked
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Ticket, Visit
+from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.template_values import Signature
@@ -39,7 +39,8 @@ class Locked(Exception):
         self.seconds = seconds
 
 
-def write_look(session: Session, about: Ticket | Callback, seen: Sequence[Telephone], who: Actor, now: Instant) -> None:
+def write_look(session: Session, about: Ticket | Callback | Subject, seen: Sequence[Telephone], who: Actor, now: Instant
+               ) -> None:
     """In the transaction that reads the numbers; the same person within ten minutes looks once."""
     before = telephones.last_look(session, about.id, who)
     if seen and not (before is not None and is_same_look(before, seen, now)):

@@ -71,6 +71,11 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
+    PERSON_ADDED = "person_added"
+    PERSON_CHANGED = "person_changed"
+    PERSON_LEFT = "person_left"
+    CONTACT_ADDED = "contact_added"
+    CONTACT_REMOVED = "contact_removed"
     HOUSEHOLD_LEFT = "household_left"
     HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
@@ -186,6 +191,10 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),
+    EntryKind.PERSON_ADDED: ("role",),
+    EntryKind.PERSON_LEFT: ("site",),
+    EntryKind.CONTACT_ADDED: ("channel",),
+    EntryKind.CONTACT_REMOVED: ("channel",),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),
     EntryKind.REMOTE_FIX_TRIED: ("fix", "tried_at", "outcome"),
     EntryKind.REMOTE_FIX_NOT_TRIED: ("fix", "tried_at", "outcome"),

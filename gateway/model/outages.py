@@ -85,6 +85,11 @@ class OutageMember(Row, table=True):
     joined_at: Instant = Field(sa_type=BigInteger)
     back_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
+    @property
+    def dark(self) -> bool:
+        """Whether it has not come back."""
+        return self.back_at is None and self.state is not MemberState.LEFT
+
 
 class MaintenanceWindow(Row, table=True):
     """Power that is switched off on purpose: announced, then expected, and missed when it does not come back."""

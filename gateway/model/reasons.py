@@ -174,6 +174,8 @@ class RefusedReason(StrEnum):
     """Another provider was faster."""
     OFFER_TAKEN_BACK = "offer_taken_back"
     """The offer has been taken back."""
+    PERSON_LEFT = "person_left"
+    """The person `id` has left the household."""
     NOBODY_LIVES_THERE = "nobody_lives_there"
     """The household of site `id` has moved out already."""
     LIVES_THERE = "lives_there"

@@ -559,6 +559,17 @@ class PressKind(StrEnum):
     """The gesture that only tries the button: nobody wants to be called."""
 
 
+class GhostSign(StrEnum):
+    """Why perhaps nobody pressed. It is only said: every press is answered, and a call for help pages."""
+
+    STICKS = "sticks"
+    """The button sticks."""
+    JUST_BACK = "just_back"
+    """The button had come back a moment before, as after a power cut."""
+    BATTERY_LOW = "battery_low"
+    """Its battery is nearly empty."""
+
+
 class PressReply(StrEnum):
     """What a device is told of a press. Devices show any other word as "received"."""
 
@@ -726,6 +737,8 @@ class SubjectKind(StrEnum):
     """A visit."""
     JOB = "job"
     """What one trip can settle."""
+    PERSON = "person"
+    """Somebody of a household."""
 
 
 class EnumColumn(TypeDecorator[Any]):

@@ -16,7 +16,7 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
     of the ticket that it is about. `call_for_help`: it is about one. `needs`: of a home that comes before its equals.
     Raises ValueError for what the topic's entry in the registry does not allow.
     """
-    rules = TOPICS[topic]
+    rules, answers = TOPICS[topic], bool(facts.get("answered"))
     if to.kind not in rules.audience:
         raise ValueError(f"{topic} to a {to.kind} — expected one of {', '.join(sorted(rules.audience))}")
     if subject.kind not in rules.subjects:

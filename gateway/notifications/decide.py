@@ -229,7 +229,7 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     whose: Customer | Provider | None = None
     if notification.recipient_kind == RecipientKind.CUSTOMER:
         whose = context.customer
-    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(context):
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context):
         whose = context.provider
     if passes or whose is None:
         return None
@@ -240,9 +240,10 @@ def _quiet_until(notification: Notification, context: NotificationContext, now: 
     return until
 
 
-def _is_urgent(context: NotificationContext) -> bool:
+def _is_urgent(notification: Notification, context: NotificationContext) -> bool:
     """Whether a provider is asked about it in its quiet hours too."""
-    return context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL)
+    return bool(notification.facts.get("urgent")) or (
+        context.ticket is not None and context.ticket.severity in (Severity.MAJOR, Severity.CRITICAL))
 
 
 def _over_quota(notification: Notification, context: NotificationContext, now: Instant) -> Hold | Drop | None:

@@ -41,6 +41,7 @@ class OfferFacts(AssignmentFacts, total=False):
     """A job that a provider is offered, with the time to answer."""
 
     expires_at: Instant
+    urgent: bool  # whatever its severity: whoever lives there depends on power
 
 
 class SearchFacts(FaultFacts, total=False):
@@ -101,6 +102,7 @@ class PromisedCallFacts(TypedDict, total=False):
     missed_by: Instant  # when we should have called
     ring_from: Instant  # not before: their slot, or the next try
     tries: int  # that nobody answered
+    can_press: bool  # they have a button that works, as far as we know
     device: str
     site: str
 

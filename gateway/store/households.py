@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, or_
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.telephones import Telephone, numbers_of, numbers_to_ring
@@ -15,6 +16,7 @@ from gateway.model import (
     Customer,
     Link,
     LinkPurpose,
+    Need,
     Notification,
     Outage,
     OutageMember,
@@ -52,6 +54,9 @@ _LINKS = select(Link).where(
         col(Link.site_id) == _SITE, col(Link.subject_id).in_(select(Ticket.id).where(
             col(Ticket.site_id) == _SITE, col(Ticket.outage_id).is_(None))),
         col(Link.subject_id).in_(select(Callback.id).where(col(Callback.site_id) == _SITE))))
+_NEEDS = (select_columns(col(PersonSite.site_id), col(Person.needs), col(Person.role))
+          .join(Person, col(Person.id) == PersonSite.person_id)
+          .where(col(PersonSite.site_id).in_(_IDS), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None)))
 
 
 class Household(NamedTuple):
@@ -96,6 +101,16 @@ def households(session: Session, whose: Iterable[tuple[str, str | None]]) -> dic
     return {key: Household(customers[key[0]], list(at[key].values()), [
         contact for owner in (customer(key[0]), *map(person, at[key])) for contact in contacts[owner]])
         for key in wanted if key[0] in customers}
+
+
+def needs_at(session: Session, site_ids: Iterable[str]) -> dict[str, frozenset[Need]]:
+    """Site → what those who live there need, of the sites where somebody needs anything."""
+    found: defaultdict[str, set[Need]] = defaultdict(set)
+    ids = list(site_ids)
+    for site_id, needs, role in session.connection().execute(_NEEDS, {"ids": ids}) if ids else ():
+        if role in RESIDENTS:
+            found[site_id] |= {Need(one) for one in needs}
+    return {site_id: frozenset(needs) for site_id, needs in found.items() if needs}
 
 
 def household_at(session: Session, site: Site) -> Household:
@@ -152,6 +167,29 @@ def homes_of(row: Notification, work: Ticket | Callback | None,
     if row.subject_kind is SubjectKind.OUTAGE:
         return tuple(sites[one.site_id] for one in members.get((row.subject_id, row.recipient), ()))
     return None
+
+
+def numbers_of_person(who: Person, contacts: Iterable[Contact]) -> list[Telephone]:
+    """The numbers at which they are rung."""
+    return numbers_of(who.name, "", contacts, who)
+
+
+def sites_of(session: Session, customer_id: str) -> list[str]:
+    """Ids of the sites that are theirs."""
+    return list(session.exec(select(Site.id).where(Site.customer_id == customer_id).order_by(col(Site.id))))
+
+
+def sites_of_person(session: Session, person_id: str) -> list[str]:
+    """Ids of the sites where they live or help."""
+    return list(session.exec(select(PersonSite.site_id).where(
+        PersonSite.person_id == person_id, col(PersonSite.left_at).is_(None)).order_by(col(PersonSite.site_id))))
+
+
+def next_position(session: Session, customer_id: str) -> int:
+    """After everybody of that household."""
+    last = session.exec(select(Person.position).where(Person.customer_id == customer_id)
+                        .order_by(col(Person.position).desc()).limit(1)).first()
+    return 0 if last is None else last + 1
 
 
 def home_context(session: Session, draft: Draft, site_id: str, newcomer: Customer | None) -> HomeContext:

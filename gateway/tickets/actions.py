@@ -324,5 +324,5 @@ class CancelCallback(CallbackAct):
     why: str
 
 
-Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct | AcknowledgeAlarm
-       | AcknowledgePage)
+Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct
+       | AcknowledgeAlarm | AcknowledgePage)

@@ -25,6 +25,7 @@ from gateway.model import (
     Link,
     LinkState,
     MaintenanceWindow,
+    Need,
     Offer,
     Outage,
     OutageMember,
@@ -86,6 +87,7 @@ class SiteWork:
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
     provider_loads: ProviderLoad = field(default_factory=ProviderLoad)
+    needs: frozenset[Need] = frozenset()  # of whoever lives there; known where the providers are
 
     @property
     def place(self) -> Place:
@@ -192,6 +194,11 @@ class Surroundings:
     devices: Sequence[HomeDevice] = ()  # of the home; empty where neither is known
     last_answer: Callback | None = None  # the home's newest press that one of them was the answer to
 
+    @property
+    def dark(self) -> Instant | None:
+        """When the home went dark, if it is."""
+        return max((one.died_at for one in self.members.values() if one.dark), default=None)
+
 
 @dataclass
 class PlanningContext:
@@ -283,6 +290,7 @@ class ActionContext:
     visit: Visit | None = None
     callback: Callback | None = None
     last_press: PressRecord | None = None  # of the callback
+    around: Surroundings = Surroundings()  # of the callback: outages that its home is dark in, and its devices
     alarm: Alarm | None = None
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next

@@ -47,6 +47,9 @@ def reader(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
     return key
 
 
+Key = Annotated[ApiKey, Depends(reader)]
+
+
 def bridge(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
     """The bridge's key; 403 for every other."""
     if key.role != ApiRole.BRIDGE:

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import String, type_coerce, union_all
 from sqlmodel import Session, col, select
 
-from gateway.model import Due, Instant, Job, Offer, OnCallPage, PageState, SubjectKind, Ticket, Visit
+from gateway.callbacks import lifecycle as callbacks
+from gateway.model import Callback, Due, Instant, Job, Offer, OnCallPage, PageState, SubjectKind, Ticket, Visit
 from gateway.model.lifecycle import Duty
 from gateway.store.views.unwatched import unwatched
 from gateway.tickets.lifecycle import DUTIES, OFFER_DUTIES, VISIT_DUTIES
@@ -15,7 +16,7 @@ from tests.drivers.clock_only import overdue
 # What has deadlines of its own, and what the table says of each state.
 WATCHED: dict[SubjectKind, tuple[type[Any], Mapping[Any, Duty]]] = {
     SubjectKind.TICKET: (Ticket, DUTIES), SubjectKind.JOB: (Job, DUTIES), SubjectKind.OFFER: (Offer, OFFER_DUTIES),
-    SubjectKind.VISIT: (Visit, VISIT_DUTIES),
+    SubjectKind.VISIT: (Visit, VISIT_DUTIES), SubjectKind.CALLBACK: (Callback, callbacks.DUTIES),
 }
 # Built once, for they are asked after each step.
 _DEADLINES = union_all(*(

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
-from gateway.callbacks.emergency_numbers import NUMBERS, emergency_number
+from gateway.callbacks.numbers.emergency_numbers import NUMBERS, emergency_number
 from gateway.config.fleet_file import BadFleet, FleetSettings, read_fleet
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile

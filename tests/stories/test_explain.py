@@ -178,7 +178,7 @@ def test_a_callback_says_who_pressed_and_what_was_promised(story: Story) -> None
     story.wait(seconds=1)
     callback = story.one(Callback)
     what = story.explained(callback.id, "what")
-    assert what[0] == "Somebody at Alice's house wants to be called: 2 presses of Help button"
+    assert what[0] == "Somebody wants to be called at Alice's house: 2 presses of Help button (pressed)"
     assert "asked for on Mon 23 Nov 13:00:00, promised by Mon 23 Nov 14:00:00" in what[1]
     [scheduled] = story.notifications("callback_scheduled")
     assert story.explained(callback.id, "became") == [

@@ -19,7 +19,7 @@ SAID_ALREADY = ("id", "type", "expires_at")  # fields of every native command
 MOST_PARAMS = 2000
 MOST_HITS = 21  # as many judgements as flapping looks back
 # alarms that every device can have; what it speaks through
-_RESERVED = ("silent", "stale", "via")
+_RESERVED = ("silent", "stale", "sticks", "via")
 
 
 def _duration(value: Any) -> int:

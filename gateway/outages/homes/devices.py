@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from gateway.devices.profiles import Profile
-from gateway.model import Instant, LinkState, MemberState, OutageMember
+from gateway.model import Instant, LinkState, OutageMember
 from gateway.outages.connection_losses import detectable_profiles
 from gateway.tickets.context import HomeDevice
 
@@ -28,15 +28,14 @@ def power_of(devices: Iterable[HomeDevice], profiles: Mapping[str, Profile], sin
     """What they prove since then. The device `but` (a button, which may have a battery) proves nothing."""
     known = set(detectable_profiles(profiles))
     telling = [one for one in devices if one.id != but and one.profile in known]
-    if any(one.link is LinkState.ONLINE and not one.lost and (one.seen_at or 0) >= since for one in telling):
+    if any(one.link is LinkState.ONLINE and not one.lost and (one.seen_at or 0) > since for one in telling):
         return Power.ON
     return Power.OFF if any(one.lost for one in telling) else Power.UNSEEN
 
 
 def dark_since(member: OutageMember | None) -> Instant | None:
     """When the home went dark; None: it is not."""
-    dark = member is not None and member.back_at is None and member.state is not MemberState.LEFT
-    return member.died_at if member is not None and dark else None
+    return member.died_at if member is not None and member.dark else None
 
 
 def has_working_button(devices: Sequence[HomeDevice], profiles: Mapping[str, Profile], dark: Instant | None) -> bool:

@@ -17,6 +17,7 @@ from gateway.model import (
     Job,
     Offer,
     OfferState,
+    OutageMember,
     PressRecord,
     Provider,
     Site,
@@ -28,6 +29,7 @@ from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
+from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.contexts.visits import sites_after
 from gateway.store.households import home_context
 from gateway.store.site_locks import lock_sites
@@ -48,7 +50,7 @@ from gateway.tickets.actions import (
     TicketAct,
     VisitAct,
 )
-from gateway.tickets.context import ActionContext, PlanningContext, SiteWork
+from gateway.tickets.context import ActionContext, PlanningContext, SiteWork, Surroundings
 
 _LINES = 20  # one act of a person leaves fewer in the timeline of one ticket
 
@@ -93,15 +95,15 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
             return _at_site(session, draft, act, now)
-        case OpenCallback(site_id=key):
-            _find(session, Site, key)
-            work = _sites(session, draft, {key}, now)[key]
-            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case LeaveSite(site_id=key) | MoveIn(site_id=key):
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]
             newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
             return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case OpenCallback(site_id=key):
+            _find(session, Site, key)
+            work = _sites(session, draft, {key}, now)[key]
+            return ActionContext(work, callback=work.callbacks.get(CallbackKind.ORDINARY))
         case AcknowledgeAlarm(alarm_id=key):
             alarm, _ = _get_locked(session, draft, Alarm, key)
             device = _device(session, draft, alarm.device_id)
@@ -147,7 +149,10 @@ def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instan
                                          provider_loads=provider_loads(session, now))
     last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()
-    return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last)
+    members = {row.outage_id: row for row in session.exec(dark_homes().where(OutageMember.site_id == site_id))}
+    around = Surroundings(members, devices=home_devices(session, [site_id])[site_id])
+    return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last,
+                         around=around)
 
 
 def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant, *visit_ids: str) -> dict[str, SiteWork]:

@@ -38,6 +38,7 @@ from gateway.model.row import columns_of, table_of, unattached
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
+from gateway.store.households import needs_at
 from gateway.store.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
@@ -83,6 +84,9 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
+    if provider_loads is not None:
+        for site_id, needs in needs_at(session, fresh).items():
+            fresh[site_id].needs = needs
     works |= fresh
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():

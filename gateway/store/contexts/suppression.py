@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, exists
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.model import (
     Alarm,
@@ -92,6 +93,11 @@ def add_surroundings(session: Session, contexts: Iterable[PlanningContext], arou
             {outage_id: member for outage_id, member in here if member is not None},
             [(window, names[window.area_id]) for window in works[one]], devices[context.site.id],
             answers.get(context.site.id))
+
+
+def dark_homes() -> SelectOfScalar[OutageMember]:
+    """The homes that are dark now in any outage."""
+    return select(OutageMember).where(col(OutageMember.back_at).is_(None), OutageMember.state != MemberState.LEFT)
 
 
 def home_devices(session: Session, site_ids: Collection[str]) -> defaultdict[str, list[HomeDevice]]:

@@ -1,6 +1,6 @@
 """Queries and writes for the devices in use: look up, list, add, bring back from retirement, and their logins."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from sqlalchemy import delete, update
@@ -148,3 +148,9 @@ def keys_of(session: Session, dialect: str) -> list[str]:
     """The keys of all claimed devices that speak `dialect`."""
     mine = col(Device.key).startswith(f"{dialect}:", autoescape=True)
     return list(session.exec(select(Device.key).where(mine, col(Device.retired_at).is_(None))))
+
+
+def sites_with(session: Session, site_ids: Collection[str], profiles: Collection[str]) -> set[str]:
+    """Those of these sites where a device of one of these profiles is in use."""
+    return set(session.exec(select(Device.site_id).where(
+        col(Device.site_id).in_(site_ids), col(Device.profile).in_(profiles), col(Device.retired_at).is_(None))))

@@ -156,6 +156,11 @@ def callbacks(session: Session, wanted: Values, cursor: str | None, limit: int) 
     return page(session, _filtered(_CALLBACK, _CALLBACKS, wanted), order, cursor, limit)
 
 
+def open_callbacks(session: Session) -> list[Any]:
+    """All of them, as `callbacks` gives them."""
+    return list(session.execute(_CALLBACK.where(col(Callback.closed_at).is_(None))))
+
+
 def open_callback(session: Session, site_id: str) -> Any | None:
     """The one that people of the site have asked for."""
     return session.execute(_CALLBACK.where(

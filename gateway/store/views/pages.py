@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 from gateway.model import (
     Alarm,
     Callback,
+    CallbackState,
     Customer,
     Device,
     Due,
@@ -39,7 +40,9 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
+from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
+from gateway.tickets.context import HomeDevice
 from gateway.tickets.lifecycle import UNSETTLED
 
 ENDED = (TicketState.CANCELLED, TicketState.MERGED)  # nobody comes for it any more
@@ -67,6 +70,9 @@ class FollowedCallback(NamedTuple):
     site: Site
     device: Device | None  # the button that was pressed last
     open_tickets: list[tuple[Ticket, dict[str, str]]]  # of this home, each with its cause by locale
+    devices: list[HomeDevice]  # of this home
+    dark: Instant | None  # since when it is, in an outage
+    outage_page: str | None  # id of the live link to the outage that was the answer
 
 
 class JobDetails(NamedTuple):
@@ -149,10 +155,13 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         select(Visit).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
         .where(col(JobTicket.ticket_id) == ticket_id, col(Visit.outcome).is_not(None))
         .order_by(col(Visit.done_at).desc()).limit(1)).first()
+    moved_in = facts[2].household_since or 0  # what was before is others'
+    if last is not None and (last.done_at or 0) < moved_in:
+        last, visits_before = None, 0
     mine = select(col(JobTicket.job_id)).where(col(JobTicket.ticket_id) == ticket_id)
     promises = session.scalars(select(Promise).where(
-        or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine))).order_by(
-            col(Promise.made_at))).all()
+        or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine)),
+        col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, told_causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
                                  answer_needed_by, last, promises, answer_by])
 
@@ -172,7 +181,20 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
         col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
     causes = told_causes(session, [ticket.id for ticket in open_here])
-    return FollowedCallback._make([*tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here]])
+    site_id, dark = row[0].site_id, session.scalars(dark_homes().where(col(OutageMember.site_id) == row[0].site_id))
+    return FollowedCallback._make([
+        *tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here],
+        home_devices(session, [site_id])[site_id], min((one.died_at for one in dark), default=None),
+        _outage_page(session, row[0])])
+
+
+def _outage_page(session: Session, callback: Callback) -> str | None:
+    if callback.state != CallbackState.ANSWERED:
+        return None
+    page = select(col(Link.id)).where(
+        col(Link.purpose) == LinkPurpose.FOLLOW, col(Link.subject_id) == callback.outage_id,
+        col(Link.site_id) == callback.site_id, col(Link.revoked_at).is_(None)).order_by(col(Link.created_at).desc())
+    return session.scalars(page.limit(1)).first()
 
 
 def told_causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -230,29 +252,30 @@ def _shown_by(session: Session, of: Offer | Visit) -> str:
 
 
 def history(session: Session, ticket: Ticket, visit_id: str) -> History:
-    """The device's last five alarms except this ticket's, and its last three visits except this one; without a device
-    the visits at the site for the same subject; of an outage none."""
+    """The device's last five alarms except this ticket's, and its last three visits except this one, since those who
+    live there have moved in; without a device the visits at the site for the same subject; of an outage none."""
     if ticket.outage_id is not None:
         return History([], [])
+    moved_in = session.get_one(Site, ticket.site_id).household_since or 0
     same = [col(Ticket.device_id) == ticket.device_id] if ticket.device_id is not None else [
         col(Ticket.site_id) == ticket.site_id, col(Ticket.subject) == ticket.subject]
     alarms = session.scalars(
         select(Alarm)
         .where(col(Alarm.device_id) == ticket.device_id, func.coalesce(Alarm.ticket_id, "") != ticket.id,
-               col(Alarm.dry_run).is_(False))
+               col(Alarm.dry_run).is_(False), col(Alarm.opened_at) >= moved_in)
         .order_by(col(Alarm.opened_at).desc()).limit(5)
     )
     visits = session.scalars(
         select(Visit).join(Ticket, col(Ticket.id) == Visit.ticket_id)
-        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at).is_not(None))
+        .where(*same, col(Visit.id) != visit_id, col(Visit.done_at) >= moved_in)
         .order_by(col(Visit.done_at).desc()).limit(3)
     )
     return History(list(alarms), list(visits))
 
 
-def recent_readings(session: Session, device_id: str, count: int = 60) -> list[Reading]:
-    """The device's newest readings, oldest first."""
-    newest = select(Reading).where(col(Reading.device_id) == device_id)
+def recent_readings(session: Session, device_id: str, since: Instant | None = None, count: int = 60) -> list[Reading]:
+    """The device's newest readings, oldest first, since those who live there have moved in (`since`)."""
+    newest = select(Reading).where(col(Reading.device_id) == device_id, col(Reading.at) >= (since or 0))
     found = session.scalars(newest.order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(count))
     return list(found)[::-1]
 
@@ -287,6 +310,7 @@ class FollowedOutage(NamedTuple):
     etr: Instant | None  # the estimated end, as it is told now
     longer: bool  # it takes longer than an estimate that was told
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
+    devices: list[HomeDevice]  # of the home that the link was made for
 
 
 def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
@@ -313,7 +337,8 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
         work=followed_ticket(session, outage.ticket_id) if outage.ticket_id else None,
         etr=outage.etr_at if any(one.due_at == outage.etr_at for one in told) else None,
         longer=any(one.state in (PromiseState.BROKEN, PromiseState.CORRECTED) for one in told),
-        own_ticket=_own_ticket(session, outage, customer, homes, now))
+        own_ticket=_own_ticket(session, outage, customer, homes, now),
+        devices=home_devices(session, [site_id])[site_id])
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence, Set
 from typing import Any
 
-from gateway.detection.device_state import MANY, SILENT, STALE
+from gateway.detection.device_state import MANY, SILENT, STALE, STICKS
 from gateway.devices.profiles import Profile
 from gateway.model import (
     GATEWAY,
@@ -66,7 +66,7 @@ def has_rule(profile: Profile, rule: str) -> bool:
     if rule in (SILENT, STALE):
         silence = profile.silence
         return (silence.link_ms, silence.lost_ms, silence.data_ms) != (None, None, None)
-    return rule.startswith("fault:") or rule == MANY or any(one.name == rule for one in profile.rules)
+    return rule.startswith("fault:") or rule in (MANY, STICKS) or any(one.name == rule for one in profile.rules)
 
 
 def plan_rule_removed(alarm: Alarm, context: PlanningContext, notified: Set[str], policy: Policy, now: Instant) -> None:

@@ -26,9 +26,10 @@ from gateway.tickets.closing import PAGE_AFTER_WINDOW
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.ask import close_offer, dispatch, offer_to, withdraw_offers
-from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
+from gateway.tickets.dispatch.provider_ranking import opening_calendar
 from gateway.tickets.dispatch.waves import offer_expiry
 from gateway.tickets.facts import job_facts
+from gateway.tickets.households.needs import is_urgent
 from gateway.tickets.jobs import add_to
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action
 from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
@@ -151,7 +152,7 @@ def plan_offer_to(act: OfferTo, provider: Provider, ticket: Ticket, work: SiteWo
     if any(offer.provider_id == provider.id for offer in work.pending_offers(job)):
         raise Refused(RefusedReason.BEING_ASKED, provider=provider.name)
     withdraw_offers(job, work, policy, now)
-    urgent = work.severity_of(job) in URGENT
+    urgent = is_urgent(job, work)
     expires_at = offer_expiry(policy.service.offers.of(urgent=urgent), urgent, opening_calendar(provider), now)
     offer_to(job, provider, 0, expires_at, {"by": str(who)}, work, policy, now, who=who)
     for one in missed:

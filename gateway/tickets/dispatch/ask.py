@@ -25,9 +25,10 @@ from gateway.model import provider as provider_of
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
-from gateway.tickets.dispatch.provider_ranking import URGENT, Ranked, Ranking, Task, ranked_json, to_json
+from gateway.tickets.dispatch.provider_ranking import Ranked, Ranking, Task, ranked_json, to_json
 from gateway.tickets.dispatch.waves import next_wave
 from gateway.tickets.facts import job_facts
+from gateway.tickets.households.needs import is_urgent, why_urgent
 from gateway.tickets.lifecycle import UNDER_WAY, Action, end_offer
 from gateway.tickets.new_rows import add_entries, link, notify
 from gateway.tickets.on_call.pages import page_dispatcher
@@ -53,16 +54,17 @@ def dispatch(job: Job, work: SiteWork, policy: Policy, now: Instant, *, due: boo
         ranking = replace(ranking, eligible=(
             Ranked(job.first_asked or "", 1, 1.0, ("comes to this site anyway",)),
             *(one for one in ranking.eligible if one.provider_id != job.first_asked)))
-    directory, urgent = work.provider_loads.directory, work.severity_of(job) in URGENT
+    directory, urgent = work.provider_loads.directory, is_urgent(job, work)
     wave = next_wave(ranking, offers, job.wave, policy.service.offers.of(urgent=urgent), urgent, directory.calendar,
                      job.first_asked, due, now)
     if wave.nobody_left:
         _wait(job, ranking, work, policy, now, **more)
     elif wave.ask:
         job.wave = wave.number
-        whole = to_json(ranking)
+        whole = to_json(ranking) | why_urgent(job, work)
         for number, (one, expires_at) in enumerate(wave.ask):
-            why = whole if not number else {"eligible": [ranked_json(one)], "of": len(ranking.eligible)}
+            why = whole if not number else {"eligible": [ranked_json(one)], "of": len(ranking.eligible)} | why_urgent(
+                job, work)
             adds_to = coming.visit_id if coming is not None and one.provider_id == job.first_asked else None
             offer_to(job, directory[one.provider_id], one.rank, expires_at, why, work, policy, now,
                      adds_to_visit=adds_to, **more)
@@ -92,6 +94,8 @@ def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: 
     work.offer_links[offer.id] = [opening]
     set_due(offer, DueKind.OFFER_EXPIRES, offer.expires_at, Responsible.PROVIDER, work, policy)
     facts = job_facts(job, work, policy) | {"provider": provider.name, "expires_at": offer.expires_at} | more
+    if why_urgent(job, work):
+        facts |= {"urgent": True}
     work.draft.add(
         offer, opening,
         notify(policy, provider_of(provider.id), TopicName.OFFER, ticket, offer.id, now, link_id=opening.id,
@@ -138,7 +142,7 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
     why, known = to_json(ranking), work.due.get((DueKind.ASK_AGAIN, job.id))
     waits = known is not None and known.at is not None
     told = waits and known is not None and known.responsible is Responsible.DISPATCHER
-    quietly = ranking.opens_at is not None and work.severity_of(job) not in URGENT and not told
+    quietly = ranking.opens_at is not None and not is_urgent(job, work) and not told
     advance(job, Action.WAIT, work, now)
     again = ranking.opens_at if ranking.opens_at is not None else now + ASK_AGAIN_AFTER
     set_due(job, DueKind.ASK_AGAIN, again, Responsible.GATEWAY if quietly else Responsible.DISPATCHER, work, policy)
@@ -154,7 +158,8 @@ def _wait(job: Job, ranking: Ranking, work: SiteWork, policy: Policy, now: Insta
 
 
 def _rank(job: Job, asked: dict[str, OfferState], work: SiteWork, now: Instant) -> Ranking:
-    task, loads = Task(frozenset(job.skills), work.severity_of(job), work.place), work.provider_loads
+    loads = work.provider_loads
+    task = Task(frozenset(job.skills), work.severity_of(job), work.place, is_urgent(job, work))
     return loads.directory.rank(task, loads.now(work.draft), loads.records, asked, now)
 
 

@@ -40,6 +40,7 @@ class Task:
     skills: frozenset[str]  # all of them are needed; none: anybody can do it
     severity: Severity
     place: Place
+    urgent: bool = False  # whatever its severity
 
 
 class Workload(NamedTuple):
@@ -232,7 +233,7 @@ class _Asking:
     def __init__(self, task: Task, now: Instant) -> None:
         place = task.place
         self.skills, self.now = task.skills, now
-        self.urgent, self.critical = task.severity in URGENT, task.severity is Severity.CRITICAL
+        self.urgent, self.critical = task.urgent or task.severity in URGENT, task.severity is Severity.CRITICAL
         self.site = None if place.lat is None or place.lon is None else _direction(place.lat, place.lon)
         self.skills_said = " and ".join(sorted(task.skills))
         self.has_skills = f"has the skill {self.skills_said}" if task.skills else "any skill will do"

@@ -49,7 +49,7 @@ def plan_leave(act: LeaveSite, home: HomeContext, work: SiteWork, policy: Policy
     person = home.people.get(act.person_id)
     if person is None:
         raise NoSuch(f"there is no person {act.person_id} at site {act.site_id}")
-    _leaves(person, home, now)
+    _leaves(person, home, work, who, now)
     lived_there = person.role in RESIDENTS
     if lived_there and not any(one.role in RESIDENTS for one in home.people.values()):
         _household_leaves(home, work, policy, who, now)
@@ -78,9 +78,11 @@ def plan_move_in(act: MoveIn, home: HomeContext, work: SiteWork, policy: Policy,
     _tell_of_outages(home, household, work, policy, now)
 
 
-def _leaves(person: Person, home: HomeContext, now: Instant) -> None:
+def _leaves(person: Person, home: HomeContext, work: SiteWork, who: Actor, now: Instant) -> None:
     """With the last home of theirs, all that we know of their needs goes, and how they are reached is used no more."""
     home.stays[person.id].left_at = now
+    work.draft.add(entry(Subject(SubjectKind.PERSON, person.id), now, EntryKind.PERSON_LEFT, who=who,
+                         site=work.site.id))
     del home.people[person.id]
     if person.id in home.elsewhere:
         return
@@ -96,7 +98,7 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
     """Nothing of the home is theirs any more: links, promises, calls, how to get in. The faults stay, and with them the
     visits; without anybody who moves in, a person has to see who opens the door (`paged`)."""
     for person in list(home.people.values()):
-        _leaves(person, home, now)
+        _leaves(person, home, work, who, now)
     site = work.draft.copy(work.site)
     site.household_left_at, site.access = now, ""
     work.site = site
@@ -105,9 +107,9 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
         if one.subject_id in work.follow:
             del work.follow[one.subject_id]
     tickets = [one for one in work.tickets.values() if one.outage_id is None]  # an outage's is its neighbours' too
-    subjects = {*(one.id for one in tickets), *(job.id for one in tickets for job in work.jobs_of(one)),
-                *(one.id for one in work.callbacks.values())}
-    cancel_promises([one for subject in sorted(subjects) for one in work.promises.get(subject, ())], now)
+    subjects = {one.id for one in tickets} | {one.id for one in work.callbacks.values()} | {
+        job.id for one in tickets for job in work.jobs_of(one)}
+    cancel_promises([one for subject in subjects for one in work.promises.get(subject, ())], now)
     for callback in list(work.callbacks.values()):
         work.draft.add(entry(callback, now, EntryKind.HOUSEHOLD_LEFT, who=who))
         if not callback.emergency:  # a call for help is ended by whoever has seen to it

@@ -1,8 +1,11 @@
 """What people need orders what is done first."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from gateway.model import Need
+from gateway.model import Job, Need, Severity
+from gateway.tickets.context import SiteWork
+from gateway.tickets.dispatch.provider_ranking import URGENT
 
 FIRST, SECOND, LAST = 0, 1, 2
 
@@ -16,6 +19,15 @@ def needs_first(needs: Iterable[Need], has_emergency_button: bool) -> int:
     return SECOND if has_emergency_button or known else LAST
 
 
-def depends_on_power(needs: Iterable[Need]) -> bool:
-    """Whether a fault there is urgent whatever its severity."""
-    return Need.POWER_DEPENDENT in set(needs)
+def is_urgent(job: Job, work: SiteWork) -> bool:
+    """Whether providers are asked about it at any hour, in shorter waves: for its severity, or because whoever lives
+    there depends on power."""
+    return work.severity_of(job) in URGENT or bool(why_urgent(job, work))
+
+
+def why_urgent(job: Job, work: SiteWork) -> dict[str, Any]:
+    """As evidence: the need that makes a lesser fault, but no mere warning, urgent."""
+    severity = work.severity_of(job)
+    if Need.POWER_DEPENDENT not in work.needs or severity in URGENT or severity is Severity.WARNING:
+        return {}
+    return {"urgent_because": str(Need.POWER_DEPENDENT)}

@@ -16,6 +16,7 @@ from gateway.web.api import (
     tickets,
 )
 from gateway.web.api.calls import bridge, context
+from gateway.web.api.households import customers, people, sites
 from gateway.web.dependencies import reader
 from gateway.web.problems import responses
 
@@ -24,6 +25,7 @@ TAGS = [
     {"name": "alarms", "description": "A rule's verdict on one device."},
     {"name": "outages", "description": "Homes of one area dark together, and planned work."},
     {"name": "callbacks", "description": "People who pressed a button and wait for a call."},
+    {"name": "households", "description": "Customers, their sites and people, and how each is reached."},
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
@@ -35,7 +37,7 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[Depends(reader)])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance):
+             outages, maintenance, customers, sites, people):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, model_validator
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
+from gateway.callbacks.queue import Waiting, due_order
 from gateway.callbacks.slots import slots
 from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
+from gateway.store.devices.device_registry import sites_with
+from gateway.store.households import needs_at
 from gateway.store.views import api_lists
 from gateway.tickets.actions import (
     AcknowledgePage,
@@ -108,6 +111,23 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
     with by.gw.store.read() as session:
         found = api_lists.open_callback(session, body.site_id)
     return as_model(or_404(found, "callback"), by.gw.settings.service.country)
+
+
+@router.get("/queue", summary="Who is rung next")
+def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> models.QueuePage:
+    """Open callbacks in the order of the desk: calls for help, then by the promised time; among equals those who depend
+    on power, then other needs. Whose own time is still to come is last."""
+    with gw.store.read() as session:
+        rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
+        sites = {row[0].site_id for row in rows.values()}
+        needs = needs_at(session, sites)
+        buttons = sites_with(session, sites, [key for key, one in gw.profiles.items() if one.emergency])
+    order = due_order((Waiting(row[0], needs.get(row[0].site_id, frozenset()), row[0].site_id in buttons)
+                       for row in rows.values()), now)
+    country = gw.settings.service.country
+    return models.QueuePage(next=None, items=[
+        models.QueuedCallback(**dict(_callback(rows[one.callback.id], country)), needs=sorted(one.needs))
+        for one in order[:limit]])
 
 
 @router.get("/slots", summary="When somebody can be rung")

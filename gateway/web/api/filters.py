@@ -57,6 +57,16 @@ class Callbacks(Period):
     open: bool | None = None
 
 
+class Sites(Pagination):
+    customer: Id | None = None
+
+
+class People(Pagination):
+    customer: Id | None = None
+    site: Id | None = Field(None, description="Where they live or help.")
+    left: bool | None = Field(None, description="false: without those who have left.")
+
+
 class Devices(Pagination):
     profile: Id | None = None
     site: Id | None = None

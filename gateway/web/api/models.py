@@ -17,6 +17,7 @@ from gateway.model import (
     Cover,
     IncompleteReason,
     LinkState,
+    Need,
     NotificationState,
     PriceAnswer,
     ResolvedBy,
@@ -248,6 +249,12 @@ class Callback(ApiModel):
     closed_at: Time | None
 
 
+class QueuedCallback(Callback):
+    """A callback in the order of the desk."""
+
+    needs: list[Need] = Field(description="Of those who live there.")
+
+
 class Slot(ApiModel):
     """A time in which somebody can be rung."""
 
@@ -397,6 +404,10 @@ class AlarmPage(_Listed):
 
 class CallbackPage(_Listed):
     items: list[Callback]
+
+
+class QueuePage(_Listed):
+    items: list[QueuedCallback]
 
 
 class SlotPage(_Listed):

@@ -1,6 +1,6 @@
 """The content of the customer's page for a callback."""
 
-from gateway.callbacks.emergency_numbers import emergency_number
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import Callback, CallbackKind, CallbackState, Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
@@ -17,11 +17,16 @@ CALL_LOOK = {
     CallbackState.DONE: StateStyle(3, "good", "check"),
     CallbackState.EXPIRED: StateStyle(3, "quiet", "phone"),
     CallbackState.CANCELLED: StateStyle(3, "quiet", "cross"),
+    CallbackState.ANSWERED: StateStyle(3, "alert", "bolt"),
 }
+_PRESS_AGAIN = (CallbackState.DONE, CallbackState.EXPIRED, CallbackState.CANCELLED, CallbackState.ANSWERED)
 
 
-def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str) -> FollowPage:
-    """The content of the customer's page for a callback at `say.now`. `country`: of sites that do not say theirs."""
+def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str, can_press: bool,
+                          outage_page: str) -> FollowPage:
+    """The content of the customer's page for a callback at `say.now`. `country`: of sites that do not say theirs;
+    `can_press`: a button there works, as far as we know; `outage_page`: the address of the outage that was the answer,
+    "" for none."""
     callback = facts.callback
     rescue = emergency_number(facts.site.country or country) if callback.emergency else ""
     station, tone, icon = CALL_LOOK[callback.state]
@@ -34,14 +39,20 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.open_tickets]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
     return FollowPage(
-        tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more"),
+        tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more{_by_telephone(key, can_press)}"),
         time_name=words("page.call_between" if callback.ring_from else "page.by") if waiting else "",
         time=capital(call_time(callback, say)) if waiting else "",
         sorry=_call_sorry(callback, words, say.now) if waiting else "",
         steps=steps(_CALL_STEPS, station, tone, _call_skipped(callback), words),
         in_danger=no_rescue_service(rescue, words) if callback.emergency else "", rescue=rescue,
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
+        leads_to=(outage_page, words("page.call.to_outage")) if outage_page else None,
     )
+
+
+def _by_telephone(key: str, can_press: bool) -> str:
+    """Nobody is told to press a button that is dead, or that they do not have."""
+    return "_ring" if key in _PRESS_AGAIN and not can_press else ""
 
 
 def call_time(callback: Callback, say: TimeFormat) -> str:
@@ -58,7 +69,7 @@ def _call_sorry(callback: Callback, words: Catalogue, now: Instant) -> str:
 
 
 def _call_skipped(callback: Callback) -> frozenset[str]:
-    if callback.state in (CallbackState.CANCELLED, CallbackState.EXPIRED):
+    if callback.state in (CallbackState.CANCELLED, CallbackState.EXPIRED, CallbackState.ANSWERED):
         return frozenset({"talked", "settled"} if callback.attempts else {"calling", "talked", "settled"})
     return frozenset()
 
@@ -70,7 +81,8 @@ def _call_past(facts: FollowedCallback, words: Catalogue) -> list[PastEvent]:
         asked = words.plural("page.past_pressed", callback.presses, device=device)
     past = [PastEvent(callback.requested_at, asked)]
     if callback.closed_at is not None:
-        ended = {CallbackState.DONE: "page.past_settled", CallbackState.EXPIRED: "page.past_call_expired"}.get(
+        ended = {CallbackState.DONE: "page.past_settled", CallbackState.EXPIRED: "page.past_call_expired",
+                 CallbackState.ANSWERED: "page.past_call_answered"}.get(
             callback.state, "page.past_call_cancelled")
         past.append(PastEvent(callback.closed_at, words(ended)))
     return past

@@ -16,6 +16,7 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
+from gateway.outages.homes.devices import dark_since, has_working_button
 from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
 from gateway.tickets.actions import (
@@ -83,7 +84,7 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
 def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
-        words, say, content, about = _page_content(session, render, link, now, gw.settings.service.country)
+        words, say, content, about = _page_content(session, gw, render, link, now)
     html = render.text("follow_live.html", words, story=content, say=say, token=token)
     return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
@@ -91,9 +92,9 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
 _Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]
 
 
-def _page_content(session: Session, render: Renderer, link: Link, now: Instant, country: str) -> _Content:
+def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
     if link.subject_kind == SubjectKind.OUTAGE:
-        return _outage_page(session, render, link, now)
+        return _outage_page(session, gw, render, link, now)
     facts = followed(session, link)
     if facts is None:
         raise LinkInvalid
@@ -103,10 +104,13 @@ def _page_content(session: Session, render: Renderer, link: Link, now: Instant, 
     if isinstance(facts, FollowedTicket):
         return (words, say, ticket_view.ticket_page_content(facts, words, say),
                 about | {facts.visit.id} if facts.visit is not None else about)
-    return words, say, callback_view.callback_page_content(facts, words, say, country), about
+    can_press = has_working_button(facts.devices, gw.profiles, facts.dark)
+    page = address(render, LinkPurpose.FOLLOW, facts.outage_page) if facts.outage_page is not None else ""
+    return words, say, callback_view.callback_page_content(
+        facts, words, say, gw.settings.service.country, can_press, page), about
 
 
-def _outage_page(session: Session, render: Renderer, link: Link, now: Instant) -> _Content:
+def _outage_page(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
     facts = followed_outage(session, link.subject_id, link.site_id, now)
     if facts is None:
         raise LinkInvalid
@@ -116,4 +120,7 @@ def _outage_page(session: Session, render: Renderer, link: Link, now: Instant) -
     about = {link.subject_id, link.site_id, facts.outage.id, *(site.id for _, site in facts.homes)}
     if facts.work is not None:
         about |= {facts.work.ticket.id, facts.work.visit.id if facts.work.visit is not None else ""}
-    return words, say, outage_page_content(facts, words, say, page), frozenset(about - {""})
+    dark = max(filter(None, (dark_since(member) for member, site in facts.homes if site.id == link.site_id)),
+               default=None)
+    can_press = has_working_button(facts.devices, gw.profiles, dark)
+    return words, say, outage_page_content(facts, words, say, can_press, page), frozenset(about - {""})

@@ -35,6 +35,7 @@ class _OutageReader(NamedTuple):
     own: str  # the worst of their homes: dark | nested | mute | back; "near": none of theirs is in it
     words: Catalogue
     say: TimeFormat
+    can_press: bool  # there is a button that works, as far as we know
 
     @property
     def over(self) -> bool:
@@ -46,9 +47,11 @@ class _OutageReader(NamedTuple):
         return not self.over and self.own in ("dark", "near")
 
 
-def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, ticket_page: str = "") -> FollowPage:
-    """The page for one customer at `say.now`; `ticket_page` is the address of their own ticket's page, "" for none."""
-    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say)
+def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, can_press: bool, ticket_page: str = ""
+                        ) -> FollowPage:
+    """The page for one customer at `say.now`. `can_press`: a button there works, as far as we know; `ticket_page`: the
+    address of their own ticket's page, "" for none."""
+    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say, can_press)
     outage = facts.outage
     if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
@@ -203,12 +206,11 @@ def _named(site: Site) -> str:
 
 def _advice(reader: _OutageReader) -> Card | None:
     words = reader.words
-    if reader.waits:
-        first = ["page.can_nothing"] if reader.own == "dark" else []
-        return Card(words("page.you_can"), lines=[words(key) for key in (*first, "page.can_press", "page.can_call")])
-    if reader.own == MemberState.NESTED:
-        return Card(words("page.you_can"), lines=[words("page.can_press"), words("page.can_call")])
-    return None
+    if not reader.waits and reader.own != MemberState.NESTED:
+        return None
+    nothing = ["page.can_nothing"] if reader.waits and reader.own == "dark" else []
+    press = ["page.can_press"] if reader.can_press else []  # a button in a dark home is dead with its hub
+    return Card(words("page.you_can"), lines=[words(key) for key in (*nothing, *press, "page.can_call")])
 
 
 def _past(reader: _OutageReader) -> list[PastEvent]:

@@ -314,17 +314,20 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (ticket.resolved_at, words(fixed)),
         (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
-    return [PastEvent(at, what) for at, what in moments if at is not None]
+    moved_in = facts.site.household_since or 0  # what was before is others'
+    return [PastEvent(at, what) for at, what in moments if at is not None and at >= moved_in]
 
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     ticket = facts.ticket
     device = facts.device.name if facts.device is not None else ""
+    moved_in = facts.site.household_since or 0
     known = [(words("page.cause"), words_of(facts.cause, ticket, words)),
              *([(words("page.device"), device)] if device else []),
-             (words("page.since"), capital(say.when(ticket.opened_at)))]
+             (words("page.since"), capital(say.when(max(ticket.opened_at, moved_in))))]
     payer = payer_sentences(payers_of([(device, ticket)]), RecipientKind.CUSTOMER, words)
-    if payer and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
+    theirs = ticket.price_answered_at is None or ticket.price_answered_at >= moved_in
+    if payer and theirs and not waits_for_price_answer(ticket) and ticket.state is not TicketState.CANCELLED:
         known.append((words("page.who_pays"), payer))
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)

@@ -133,7 +133,7 @@ def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
         if row is None or job is None:
             raise LinkInvalid
         return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
-                         pages.recent_readings(session, job.device.id) if job.device else [],
+                         pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
                          pages.is_answer_needed(session, row))
 
 

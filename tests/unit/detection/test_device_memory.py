@@ -16,6 +16,7 @@ from gateway.detection.memory import (
     DeviceMemory,
     ExcessFaults,
     FaultState,
+    Fingers,
     History,
     HitCounts,
     PressCounts,
@@ -42,6 +43,7 @@ FULL = DeviceMemory(
     bridge=BridgeDown("zigbee2mqtt:hub", True, LinkState.ONLINE), clock=ClockOffset(-HOUR, -HOUR + 5, 3, NOON),
     expires_ms=5 * MINUTE, relayed_at=NOON - DAY, repeated=RepeatedMessage(NOON - HOUR, 7),
     presses=PressCounts({"input_0": 3}, NOON, NOON - 1, ("long", NOON - 2)),
+    fingers=Fingers(((NOON, 7), (NOON + 1, 0)), NOON, NOON, True, NOON + HOUR),
     hits={"hot": HitCounts(9, 5, 2_097_153, True)}, broken={"cold": "no such overload"})
 PAST = History({"temp": (NOON, 40.5, NOON - MINUTE), "back": (NOON,)},
                {"temp/10m:sn": (NOON - HOUR, NOON - HOUR, NOON, (0, 0, 40.0, 1), (0, 0, 80.5, 2),
@@ -81,7 +83,7 @@ def test_what_a_newer_gateway_remembers_beside_it_is_ignored_and_what_is_missing
 
 
 def test_the_api_shows_what_is_raised_or_near() -> None:
-    assert list(active_rules(FULL)) == ["hot", "cold", "silent", "stale", "fault:E7"]
+    assert list(active_rules(FULL)) == ["hot", "cold", "silent", "stale", "sticks", "fault:E7"]
     assert active_rules(FULL)["cold"] == {"phase": "waiting", "since": NOON, "due": NOON + HOUR}
     assert active_rules(HEALTHY) == {}
 

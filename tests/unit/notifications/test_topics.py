@@ -167,7 +167,7 @@ def test_never_is_never() -> None:
     (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
     (TopicName.UNDELIVERABLE, SubjectKind.CALLBACK, {"call_for_help": True}, Priority.CALL_FOR_HELP),
     (TopicName.CALLBACK_SCHEDULED, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
-    (TopicName.OUTAGE, SubjectKind.CALLBACK, {}, Priority.WAITED_FOR),
+    (TopicName.OUTAGE, SubjectKind.OUTAGE, {"answers": True}, Priority.WAITED_FOR),
     (TopicName.PLEASE_LOOK, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
     (TopicName.SLA_MISSED, SubjectKind.TICKET, {}, Priority.WAITED_FOR),
     (TopicName.OFFER, SubjectKind.TICKET, {}, Priority.CRITICAL),

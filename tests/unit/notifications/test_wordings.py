@@ -46,6 +46,9 @@ WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=Fa
 UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
 AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=True)
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
+POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "homes": 50, "hear_by": None, "cause": "",
+                             "device": "", "site": ""}
+CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 
 
 class Needs(str):
@@ -141,6 +144,25 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.TECHNICIAN_ASSIGNED: {
         "agreed": {"payers": Paying(AGREED), "hear_by": None}, "reported": SAID,
         "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
+    TopicName.OUTAGE: {
+        "their home is in it": POWER_CUT | {"etr": NOW + 2 * HOUR},
+        "the answer to a press": POWER_CUT | {"answered": True, "can_press": True},
+        "the answer instead of a call": POWER_CUT | {"answered": True, "promised": True},
+        "others are back": POWER_CUT | {"answered": True, "form": "still_dark", "restoring": True, "can_press": True,
+                                        "look_by": NOW + 20 * MINUTE},
+        "their home is back": POWER_CUT | {"answered": True, "form": "back", "can_press": True},
+        "next door": POWER_CUT | {"answered": True, "form": "near", "can_press": True, "etr": NOW + 2 * HOUR},
+        "next door, unseen, coming back": POWER_CUT | {"answered": True, "form": "unseen", "restoring": True,
+                                                       "promised": True, "can_press": True, "phone": ""}},
+    TopicName.OUTAGE_LONGER: {"their home": POWER_CUT, "next door": POWER_CUT | {"near": True}},
+    TopicName.OUTAGE_OVER: {
+        "their home": POWER_CUT, "next door": POWER_CUT | {"near": True, "seen": True, "can_press": True},
+        "unseen": POWER_CUT | {"near": True}},
+    TopicName.MAINTENANCE: {
+        "announced": POWER_CUT | {"cause": "a new cable"},
+        "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},
+    TopicName.CALLBACK_EXPIRED: {
+        "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }
 
 

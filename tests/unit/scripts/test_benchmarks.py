@@ -22,6 +22,9 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
     "findings": ("--sites 5", ("first_press", "fault", "second_fault_clears")),
     "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
+    "press": ("--presses 30 --every 0.05 --rate 200 --devices 100 --waiting 300",
+              ("answered", "paged", "answer_ms_p50", "answer_ms_p99", "paged_s_p99", "background_per_s",
+               "outbox_before")),
     "scenarios": ("--scenario town --seeds 7 --devices 12 --json", ("wall_s", "total", "scenarios")),
     "silence": ("--devices 400 --silent 40 --over 2", ("found", "lag_p50_ms", "sweep_ms")),
     "unclaimed_devices": ("--strangers 200 --known 500 --presses 20", ("announcements", "presses", "p50_ms", "max_ms")),
@@ -71,9 +74,10 @@ def test_a_benchmark_that_measured_nothing_fails(nothing: float | None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ingest", "latency", "silence"])
+@pytest.mark.parametrize("name", ["ingest", "latency", "press", "silence"])
 def test_a_benchmark_without_any_device_ends_with_an_error(name: str) -> None:
     nothing = {"ingest": ["--messages", "0", "--devices", "10"], "latency": ["--faults", "0", "--rate", "10"],
+               "press": ["--presses", "0", "--rate", "10", "--waiting", "0"],
                "silence": ["--devices", "10", "--silent", "0"]}[name]
     done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *nothing], cwd=ROOT, capture_output=True,
                           text=True, timeout=120, check=False)

@@ -86,7 +86,7 @@ def test_what_is_not_there_is_a_404_problem(agent: httpx.Client, path: str) -> N
 @pytest.mark.parametrize(("path", "body"), [
     ("tickets/T-0/resolve", {"note": "x"}), ("tickets/T-0/cancel", {"why": "x"}), ("alarms/A-0/acknowledge", None),
     ("tickets/T-0/offer", {"provider_id": "kunz"}), ("callbacks/C-0/attempt", None),
-    ("callbacks/C-0/finish", {"note": "x"}),
+    ("callbacks/C-0/finish", {"note": "x", "outcome": "informed"}),
 ])
 def test_acting_on_what_is_not_there_is_a_404_problem(agent: httpx.Client, path: str, body: Any) -> None:
     is_problem(agent.post(path, json=body), 404)

@@ -61,3 +61,10 @@ def test_what_cannot_follow_from_a_call_is_named(there: WebStory, agent: httpx.C
 
 def test_a_wish_for_nowhere_is_refused(agent: httpx.Client) -> None:
     assert agent.post("callbacks", json=WISH | {"site_id": "nowhere"}).status_code == 404
+
+
+def test_the_desk_sees_whom_to_ring_next(there: WebStory, agent: httpx.Client) -> None:
+    ordinary = agent.post("callbacks", json=WISH).json()["id"]
+    help_ = there.call_for_help("charlie-button", kind="urgent").id
+    assert [one["id"] for one in agent.get("callbacks/queue").json()["items"]] == [help_, ordinary]
+    assert [one["needs"] for one in agent.get("callbacks/queue?limit=1").json()["items"]] == [[]]

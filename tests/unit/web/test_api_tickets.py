@@ -155,7 +155,7 @@ def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: WebStory,
     assert seen["notice"] == "This is not a rescue service. If anyone is in danger, call 119 now."
     assert agent.post(f"{path}/attempt").json()["notice"] == seen["notice"]
     ordinary = agent.get(f"callbacks/{there.call_for_help('charlie-button').id}").json()
-    assert (ordinary["emergency"], ordinary["emergency_number"], ordinary["notice"]) == (False, None, None)
+    assert (ordinary["kind"], ordinary["emergency_number"], ordinary["notice"]) == ("ordinary", None, None)
 
 
 def test_an_agent_cancels_a_callback(there: WebStory, agent: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.devices import dialects
-from gateway.devices.dialects import jsonread
+from gateway.devices.dialects import jsonread, native
 from gateway.devices.dialects.presses import KINDS, LONGEST
 from gateway.model.signals import (
     Ack,
@@ -196,7 +196,8 @@ def sound(dialect: dialects.Dialect, signal: Signal, retained: bool) -> bool:
             return bool(signal.values) and len(signal.values) <= 2 * jsonread.FIELDS and is_time(signal.at) and (
                 0 <= signal.seq < 2**63) and all(map(is_value, signal.values, signal.values.values()))
         case Press():
-            return not retained and signal.kind in (*KINDS, "") and is_time(signal.at) and (
+            kinds = native.PRESS_KINDS if dialect.NAME == native.NAME else KINDS
+            return not retained and signal.kind in (*kinds, "") and is_time(signal.at) and (
                 signal.press_id is None or is_text(signal.press_id, 64)) and (
                 signal.change is None or (is_text(signal.change[0], 64) and type(signal.change[1]) is int))
         case ButtonWord():

@@ -1,0 +1,1 @@
+"""Routes for customers, their sites and their people."""

@@ -1,0 +1,40 @@
+"""API routes for customers: list, read, change."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from gateway.flow.people import change_customer
+from gateway.store.views import households as views
+from gateway.web.api import filters
+from gateway.web.api.households.models import Customer, CustomerChange, CustomerPage, customer_model
+from gateway.web.api.models import Id
+from gateway.web.dependencies import By, Gw, Key, or_404
+from gateway.web.problems import responses
+
+router = APIRouter(prefix="/customers", tags=["households"])
+
+
+@router.get("", summary="List customers")
+def list_customers(gw: Gw, key: Key, query: Annotated[filters.Pagination, Query()]) -> CustomerPage:
+    """By id."""
+    with gw.store.read() as session:
+        page = views.customers(session, query.cursor, query.limit)
+    return CustomerPage(items=[customer_model(row, key) for row in page.rows], next=page.next)
+
+
+@router.get("/{customer_id}", summary="One customer", responses=responses(404))
+def get_customer(gw: Gw, key: Key, customer_id: Id) -> Customer:
+    with gw.store.read() as session:
+        return customer_model(or_404(views.one_customer(session, customer_id), "customer"), key)
+
+
+@router.patch("/{customer_id}", summary="Change name, language or quiet hours", responses=responses(404))
+def patch_customer(by: By, key: Key, customer_id: Id, body: CustomerChange) -> Customer:
+    """What is left out stays as it is. The next import of a fleet file that names the customer has the last word."""
+    given = body.model_dump(exclude_unset=True)
+    values = {name: given[name] for name in ("name", "locale") if given.get(name) is not None}
+    if "quiet_hours" in given:
+        values["quiet_from"], values["quiet_until"] = body.quiet_hours or (None, None)
+    change_customer(by.gw, customer_id, values, by.now)
+    return get_customer(by.gw, key, customer_id)

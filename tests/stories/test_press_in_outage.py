@@ -1,0 +1,203 @@
+"""Somebody presses before, in, beside and after a power cut, and hears what is true at that moment."""
+
+import pytest
+
+from gateway.model import (
+    GATEWAY,
+    HOUR,
+    Callback,
+    CallOutcome,
+    Due,
+    MaintenanceWindow,
+    Promise,
+    customer,
+)
+from gateway.outages.maintenance import plan_maintenance
+from gateway.store import Store, apply
+from gateway.tickets.actions import ClaimCallback, ConnectCallback, FinishCallback
+from tests.fixtures.outage_fleet import LEFT, RIGHT
+from tests.fixtures.sos_homes import SosStory, begin_sos_story
+
+
+@pytest.fixture
+def quarter(both_stores: Store) -> SosStory:
+    return begin_sos_story(both_stores)
+
+
+def texts(quarter: SosStory, home: str) -> list[str]:
+    return [" ".join(message.text.split()) for message in quarter.messages if message.to == f"{home}@example.com"]
+
+
+# --- before it is confirmed
+
+
+def test_a_press_just_before_the_outage_is_answered_by_it_when_it_is_confirmed(quarter: SosStory) -> None:
+    quarter.press("a0-ring", "one")
+    quarter.wait(minutes=2)
+    assert quarter.one(Callback).outage_id is None
+    quarter.lose(*LEFT, seconds=1)
+    callback = quarter.one(Callback)
+    assert (callback.state, callback.outage_id) == ("requested", quarter.outage.id), "it may be about that"
+    quarter.wait(seconds=4)
+    callback, outage = quarter.one(Callback), quarter.outage
+    assert (outage.state, callback.state, callback.outage_id) == ("confirmed", "answered", outage.id)
+    assert quarter.heard(customer("a0")) == ["callback_scheduled", "outage"], "one message, not two"
+    assert "we promised to call you. This message is the answer" in texts(quarter, "a0")[-1]
+    assert [(one.kind, one.state) for one in quarter.all(Promise)] == [("callback_by", "cancelled")]
+    assert [due.at for due in quarter.all(Due, Due.subject_id == callback.id)] == [None]
+    assert quarter.timeline(callback.id)[-2:] == [
+        f"It may be about the outage {outage.id}",
+        f"The outage {outage.id} is the answer: they were told, and nobody needs to call"]
+    assert "Answered Family a0, who pressed the button" in quarter.timeline(outage.id)
+    assert "press once more" not in texts(quarter, "a0")[-1], "their button has not been heard since the home is dark"
+    quarter.press("a0-ring", "two")
+    assert sorted(one.state for one in quarter.callbacks) == ["answered", "requested"], "who presses again is called"
+    quarter.wait(minutes=70)
+    assert [one.state for one in quarter.callbacks if one.outage_id == outage.id] == ["answered", "requested"]
+
+
+def test_a_press_while_it_is_suspected_is_linked_at_once(quarter: SosStory) -> None:
+    quarter.lose(*LEFT, seconds=0.5)
+    assert quarter.outage.state == "suspected"
+    quarter.press("a0-ring", "one")
+    assert [(one.state, one.outage_id) for one in quarter.callbacks] == [("requested", quarter.outage.id)]
+    quarter.wait(seconds=4)
+    assert [one.state for one in quarter.callbacks] == ["answered"]
+
+
+def test_a_suspicion_that_is_dismissed_costs_nobody_their_call(quarter: SosStory) -> None:
+    quarter.press("a0-ring", "one")
+    promised = quarter.one(Callback).promised_by
+    quarter.lose(*LEFT)
+    assert quarter.one(Callback).outage_id == quarter.outages[0].id
+    quarter.back(*LEFT)
+    quarter.wait(seconds=4)
+    callback = quarter.one(Callback)
+    assert quarter.outages[0].state == "dismissed"
+    assert (callback.state, callback.outage_id, callback.promised_by) == ("requested", None, promised)
+    assert quarter.timeline(callback.id)[-1] == f"{quarter.outages[0].id} was no outage: they are called as promised"
+    assert quarter.heard(customer("a0")) == ["callback_scheduled"]
+
+
+@pytest.mark.parametrize("why", ["urgent", "taken", "long before"])
+def test_some_are_called_all_the_same(quarter: SosStory, why: str) -> None:
+    quarter.press("a0-ring", "one", "long" if why == "urgent" else "single")
+    if why == "taken":
+        quarter.act(ClaimCallback(quarter.one(Callback).id))
+    elif why == "long before":
+        quarter.live(minutes=12)
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    callback = quarter.one(Callback)
+    assert quarter.outage.state == "confirmed"
+    assert callback.closed_at is None
+    assert callback.outage_id == (None if why == "long before" else quarter.outage.id), "whoever calls sees it"
+    assert quarter.heard(customer("a0"))[-1] == "outage", "their home is in it"
+
+
+def test_a_neighbour_who_pressed_before_is_told_that_it_is_around_them(quarter: SosStory) -> None:
+    quarter.press("b4-ring", "one")
+    quarter.lose(*LEFT, *RIGHT[:4])
+    quarter.wait(seconds=1)
+    quarter.living_speak()
+    quarter.wait(seconds=4)
+    assert [(one.state, one.outage_id) for one in quarter.callbacks] == [("answered", quarter.outage.id)]
+    assert "a device of yours still speaks to us" in texts(quarter, "b4")[-1]
+    assert "press once more" in texts(quarter, "b4")[-1]
+
+
+# --- beside it, and while the power comes back
+
+
+def test_next_door_is_told_so_and_hears_when_it_is_over(quarter: SosStory) -> None:
+    quarter.lose(*LEFT, *RIGHT[:4])
+    quarter.wait(seconds=4)
+    quarter.press("b4-ring", "one")
+    quarter.wait(seconds=1)
+    assert "Whether yours has power we cannot see" in texts(quarter, "b4")[-1]
+    quarter.live(minutes=5)
+    quarter.back(*LEFT, *RIGHT)
+    quarter.live(minutes=2)
+    assert quarter.outage.state == "restored"
+    assert quarter.heard(customer("b4")) == ["outage", "outage_over"]
+    assert "If yours is not back, press your button, and we call you" in texts(quarter, "b4")[-1]
+    assert quarter.heard(customer("a0")) == ["outage", "outage_over"]
+    assert quarter.heard(customer("c0")) == []
+
+
+def test_next_door_hears_that_it_takes_longer(quarter: SosStory) -> None:
+    for _ in range(3):
+        quarter.lose(*LEFT, seconds=1)
+        quarter.live(minutes=60, step=4)
+        quarter.back(*LEFT)
+        quarter.live(minutes=40, step=4)
+    quarter.lose(*LEFT, *RIGHT[:4])
+    quarter.wait(seconds=4)
+    quarter.press("b4-ring", "one")
+    since = quarter.now
+    quarter.live(minutes=90, step=2)
+    assert quarter.heard(customer("b4"), since) == ["outage", "outage_longer"]
+    assert "We write to you when it is over there." in texts(quarter, "b4")[-1]
+
+
+def test_while_others_have_power_again_a_press_is_answered_with_when_we_look(quarter: SosStory) -> None:
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    quarter.live(minutes=10)
+    quarter.back("a2", "a3", "a4")
+    quarter.live(minutes=1)
+    assert quarter.outage.state == "restoring"
+    quarter.press("a0-ring", "one")
+    quarter.wait(seconds=1)
+    assert [one.state for one in quarter.callbacks] == ["answered"]
+    assert "Yours is not back yet, as far as your devices say." in texts(quarter, "a0")[-1]
+    assert quarter.last_told(customer("a0"), "outage").facts["look_by"] == quarter.outage.next_at
+    quarter.press("a0-ring", "two")
+    assert sorted(one.state for one in quarter.callbacks) == ["answered", "requested"]
+
+
+def test_whose_home_is_back_before_the_others_is_told_so(quarter: SosStory) -> None:
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    quarter.live(minutes=10)
+    quarter.back("a0")
+    quarter.live(minutes=1)
+    quarter.press("a0-ring", "one")
+    quarter.wait(seconds=1)
+    assert "your own home has power again as far as we can tell" in texts(quarter, "a0")[-1]
+
+
+@pytest.mark.parametrize("home", ["a0", "a1"])
+def test_a_home_that_stayed_dark_is_called(quarter: SosStory, home: str) -> None:
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    quarter.live(minutes=10)
+    quarter.back(*(one for one in LEFT if one != home))
+    quarter.live(minutes=12)
+    assert (quarter.outage.state, quarter.members("nested")) == ("restored", {home})
+    quarter.press("a0-ring", "one")
+    assert [(one.state, one.outage_id) for one in quarter.callbacks] == [("requested", quarter.outage.id)]
+
+
+def test_planned_work_is_the_answer_until_its_end(quarter: SosStory) -> None:
+    window = MaintenanceWindow(id="W-1", area_id="feeder-9a", from_at=quarter.now + HOUR,
+                               until_at=quarter.now + 3 * HOUR, created_at=0,
+                               words={"en": "a new cable", "de": "ein neues Kabel"})
+    with quarter.gw.store.write() as session:
+        apply(session, plan_maintenance(window, GATEWAY, quarter.now))
+    quarter.live(minutes=46, step=2)
+    quarter.press("a0-ring", "one")
+    quarter.wait(seconds=1)
+    assert [(one.state, one.outage_id) for one in quarter.callbacks] == [("answered", None)]
+    assert "Why: a new cable." in texts(quarter, "a0")[-1]
+    assert "press once more, and we call you" in texts(quarter, "a0")[-1]
+    assert quarter.timeline(quarter.one(Callback).id)[0].startswith("The button was pressed (single); planned work in")
+    quarter.press("a0-ring", "two")
+    assert sorted(one.state for one in quarter.callbacks) == ["answered", "requested"]
+    quarter.act(ConnectCallback(next(one.id for one in quarter.callbacks if one.closed_at is None)))
+    quarter.act(FinishCallback(next(one.id for one in quarter.callbacks if one.closed_at is None), "",
+                               CallOutcome.INFORMED))
+    quarter.live(minutes=140, step=2)
+    quarter.press("b4-ring", "three")
+    quarter.press("a0-ring", "four")
+    assert [one.state for one in quarter.callbacks if one.closed_at is None] == ["requested", "requested"]

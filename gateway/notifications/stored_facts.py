@@ -163,7 +163,7 @@ class OutageAnswerFacts(AreaOutageFacts, total=False):
 
     answered: bool  # somebody pressed, and this is the answer …
     promised: bool  # … in place of the call that they were promised
-    form: str  # what it means to their home: a Form of gateway/callbacks/answers.py
+    form: str  # what it means to their home: a Form of gateway/callbacks/presses/answers.py
     restoring: bool  # others have power again
     look_by: Instant | None  # when we look whether theirs has a fault of its own
     site: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
 from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues

@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, bindparam, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.telephones import Telephone, numbers_of, numbers_to_ring
+from gateway.callbacks.numbers.telephones import Telephone, numbers_of, numbers_to_ring
 from gateway.model import (
     RESIDENTS,
     Callback,

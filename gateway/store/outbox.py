@@ -12,7 +12,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
@@ -51,10 +51,10 @@ from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
-from gateway.store.contexts.button_tests import open_tests
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over

@@ -126,7 +126,7 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
                        for row in rows.values()), now)
     country = gw.settings.service.country
     return models.QueuePage(next=None, items=[
-        models.QueuedCallback(**dict(_callback(rows[one.callback.id], country)), needs=sorted(one.needs))
+        models.QueuedCallback(**dict(as_model(rows[one.callback.id], country)), needs=sorted(one.needs))
         for one in order[:limit]])
 
 

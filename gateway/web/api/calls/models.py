@@ -54,7 +54,7 @@ class CallTicket(_Read):
 
 class ToldMessage(_Read):
     at: Time
-    topic: str = Field(examples=["fault_found"])
+    topic: str = Field(description="A kind of message.")
     state: NotificationState
     words: str = Field(examples=["Told: fault found"])
     why: str = Field(description="Why not, or not yet; empty when it was told.")

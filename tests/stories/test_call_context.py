@@ -100,7 +100,7 @@ def test_a_press_with_a_fault_open_says_whom_to_ring_and_what_it_is_about(
     assert (told["customer"], told["address"], told["access"]) == (
         "Alice Keller", "Lindenweg 1, 8001 Wiesental", "the key is with the neighbour at number 3")
     assert [(one["id"], one["what"], one["words"]) for one in told["tickets"]] == [
-        (ticket.id, "Compressor fault", "Karin Kunz will come. today 13:00–17:00.")]
+        (ticket.id, "Compressor fault", "Karin Kunz will come. Today 13:00–17:00.")]
     pump = next(one for one in told["devices"] if one["id"] == "alice-pump")
     assert (pump["alarms"], pump["words"]) == (
         ["Compressor fault"], "It reports a fault since today 13:00: Compressor fault.")

@@ -49,7 +49,7 @@ class CallTicket(_Read):
     severity: Severity
     what: str = Field(examples=["Compressor fault"])
     device: str = Field(examples=["Heat pump"])
-    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. today 14:00–18:00."])
+    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. Today 14:00–18:00."])
 
 
 class ToldMessage(_Read):

@@ -8,9 +8,9 @@ from sqlmodel import Session
 
 from gateway.callbacks.call_context.facts import CallFacts
 from gateway.callbacks.call_context.view import CallReader, CallView, call_view
-from gateway.callbacks.looks import is_same_look, looked_at
-from gateway.callbacks.telephones import Telephone
-from gateway.callbacks.visit_calls import after_wrong, is_connected, seconds_locked
+from gateway.callbacks.numbers.looks import is_same_look, looked_at
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.visit_calls import after_wrong, is_connected, seconds_locked
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan

@@ -86,7 +86,8 @@ areas:
   - {id: wiesental, name: Wiesental}
 customers:
   - {id: alice, name: Alice Keller, timezone: Europe/Zurich, quiet_hours: ["22:00", "07:00"],
-     contacts: [{channel: email, address: alice@example.com}, {channel: sms, address: "+41791234567"}]}
+     contacts: [{channel: email, address: alice@example.com}, {channel: sms, address: "+41791234567"}],
+     people: [{id: alice-1, name: Alice Keller, role: owner}, {id: tom, name: Tom Keller, role: helper}]}
   - {id: bob, name: Bob Meier, locale: de, timezone: Europe/Zurich,
      contacts: [{channel: email, address: bob@example.com}]}
 sites:
@@ -132,6 +133,7 @@ WORDS: dict[str, Sequence[Any]] = {
     "technician": ("Karin Kunz",), "why": ("I have no time",), "note": ("It is as I say",), "provider_id": PROVIDERS,
     "cause": ("It stays cold", "There is a puddle"), "skill": ("heating", "plumbing", "gas"), "device_id": BOILERS,
     "words": ("About the invoice",), "person": ("Alice Keller",), "urgent": (True,),
+    "person_id": ("alice-1", "tom"), "customer_id": ("alice", "bob"),
     "report": (OpenTicket("alice-home", "It stays cold", "heating", Severity.MAJOR),),
     "minutes": (20, 90), "parts": (("a pump",),), "confirmed": (True,),
 }

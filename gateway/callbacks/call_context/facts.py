@@ -4,8 +4,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.callbacks.answers import Form
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.presses.answers import Form
 from gateway.model import (
     Alarm,
     Callback,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from gateway.callbacks.answers import Form
 from gateway.callbacks.call_context.facts import A_WEEK_BACK, OFTEN, CallFacts
 from gateway.callbacks.lifecycle import OPEN
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.presses.answers import Form
 from gateway.model import DAY, CallbackKind, CallbackState, Instant, LinkState, Need, OutageState, VisitState
 
 MOST = 7  # sentences: nobody reads more before dialling

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.callbacks.answers import told_outage
 from gateway.callbacks.call_context.facts import CallFacts, OpenTicket
 from gateway.callbacks.call_context.questions import Question, how_to_verify, next_act, what_to_ask
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.open import address
+from gateway.callbacks.presses.answers import told_outage
 from gateway.config.phone_numbers import LineKind
 from gateway.model import (
     Alarm,

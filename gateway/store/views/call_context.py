@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.answers import form_for, likeliest
 from gateway.callbacks.call_context.facts import Around, CallFacts, OpenTicket
+from gateway.callbacks.presses.answers import form_for, likeliest
 from gateway.devices.profiles import Profile
 from gateway.model import (
     HOUR,

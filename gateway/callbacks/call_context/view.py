@@ -28,7 +28,7 @@ from gateway.model import (
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.entries import in_language
-from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import MessageRenderer, no_rescue_service, topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.template_values import Signature, facts_of
@@ -270,7 +270,7 @@ def _ticket(one: OpenTicket, facts: CallFacts, words: Catalogue, say: TimeFormat
     who = (visit.technician if visit is not None else "") or firm or words("page.somebody")
     said = words(f"page.dispatch.state.{ticket.state}", who=who)
     if visit is not None and visit.done_at is None:
-        said = f"{said} {say.span(visit.window_from, visit.window_until)}."
+        said = f"{said} {capital(say.span(visit.window_from, visit.window_until))}."
     return Ticketed(ticket.id, ticket.state, ticket.severity, in_language(one.cause or {"en": ticket.cause}, words),
                     device.name if device is not None else "", said)
 

@@ -49,12 +49,12 @@ class CallTicket(_Read):
     severity: Severity
     what: str = Field(examples=["Compressor fault"])
     device: str = Field(examples=["Heat pump"])
-    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. today 14:00–18:00."])
+    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. Today 14:00–18:00."])
 
 
 class ToldMessage(_Read):
     at: Time
-    topic: str
+    topic: str = Field(description="A kind of message.")
     state: NotificationState
     words: str = Field(examples=["Told: fault found"])
     why: str = Field(description="Why not, or not yet; empty when it was told.")

@@ -4,11 +4,11 @@ from typing import Any
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
-from gateway.callbacks.button_tests import plan_told_of_test
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
 from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wish_call
 from gateway.callbacks.outcomes import plan_outcome
-from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.presses.button_tests import plan_told_of_test
+from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (

@@ -1,12 +1,13 @@
 """Sees to it that each emergency button has exactly one open test, whenever and however it came into the fleet."""
 
-from gateway.callbacks.button_tests import end_test, plan_first_test
+from gateway.callbacks.presses.button_tests import end_test, plan_first_test
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import Conflict, apply
 from gateway.store.contexts import planning
-from gateway.store.contexts.button_tests import tested_in_vain, without_test
+from gateway.store.devices.button_tests import tested_in_vain, without_test
+from gateway.tickets.sla.follow import complete
 
 MOST = 500  # buttons in one transaction
 
@@ -29,7 +30,7 @@ def plan_button_tests(gw: Gateway, now: Instant) -> int:
                     end_test(context.device, context.work, now)
                 elif device_id not in context.work.button_tests and context.device.retired_at is None:
                     plan_first_test(context.device, spec, context.work, gw.policy, now)
-            apply(session, draft.plan())
+            apply(session, complete(draft, gw.policy, now))
     except Conflict:  # somebody else was first
         return 1
     return len(contexts)

@@ -8,10 +8,10 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.contexts import on_call, planning
-from gateway.store.contexts.button_tests import note_reach
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
+from gateway.store.devices.button_tests import note_reach
 from gateway.tickets.context import SiteWork
 from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines

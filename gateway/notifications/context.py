@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.model import (
     Attempt,
     ButtonTest,

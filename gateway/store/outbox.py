@@ -12,7 +12,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
@@ -51,10 +51,10 @@ from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
 from gateway.store.contexts import sla
-from gateway.store.contexts.button_tests import open_tests
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -202,10 +202,14 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     about_devices = _about_a(SubjectKind.DEVICE, notifications)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
+    siblings, attempts = _said_before(session, subjects, recipients)
+    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
+    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None} | about_devices)
     tests = open_tests(session, about_devices)
-    sites = _by_id(session, Site, {row.site_id for row in works} | {devices[one].site_id for one in about_devices} | {
-        row.site_id for rows in members.values() for row in rows})
+    here = {row.site_id for row in works} | {row.site_id for rows in members.values() for row in rows} | {
+        devices[one].site_id for one in about_devices}
+    sites = _by_id(session, Site, here | {row.site_id for row in links.values() if row.site_id})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
@@ -213,14 +217,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                                             if to.kind is RecipientKind.CUSTOMER))
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
-    siblings, attempts = _said_before(session, subjects, recipients)
-    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))
-    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -236,7 +237,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(place.site_id) if place else None, homes=households.homes_of(row, place, members, sites),
+            site=sites.get(place.site_id) if place else None,
+            homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
             contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),

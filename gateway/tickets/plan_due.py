@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.callbacks.button_tests import plan_test_due
 from gateway.callbacks.overdue import plan_call_due
+from gateway.callbacks.presses.button_tests import plan_test_due
 from gateway.model import Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over

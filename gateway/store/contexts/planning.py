@@ -82,7 +82,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
-    areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
+    areas = areas_of(session, set(places)) if provider_loads is not None or around else {}
     customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
@@ -258,7 +258,7 @@ def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_id
     return presses
 
 
-def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
+def areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
     """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
     for row in _where(session, SiteArea, SiteArea.site_id, site_ids):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence, Set
 from typing import Any
 
-from gateway.callbacks.button_tests import end_test
+from gateway.callbacks.presses.button_tests import end_test
 from gateway.detection.device_state import MANY, SILENT, STALE, STICKS
 from gateway.devices.profiles import Profile
 from gateway.model import (

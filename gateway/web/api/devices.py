@@ -10,7 +10,7 @@ from gateway.model import Command as Row
 from gateway.model import DeviceState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
-from gateway.store.contexts.button_tests import open_tests
+from gateway.store.devices.button_tests import open_tests
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import Command, Id

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.callbacks import button_test_lifecycle as button_tests
 from gateway.callbacks import lifecycle as callbacks
+from gateway.callbacks.presses import button_test_lifecycle as button_tests
 from gateway.model import ButtonTestState, CallbackState, DueKind, OfferState, TicketState
 from gateway.model.lifecycle import WhenDue
 from gateway.tickets.lifecycle import DUTIES, OFFER_DUTIES, OPEN, TRANSITIONS, VISIT_DUTIES, WHEN_DUE, Action

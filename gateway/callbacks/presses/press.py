@@ -3,10 +3,10 @@
 from itertools import count
 from typing import Any
 
-from gateway.callbacks.answers import answer_press, answer_to_press, link_call, outage_here
-from gateway.callbacks.button_tests import asked_test, plan_test_press, reply_to_test
 from gateway.callbacks.open import Wish, call_facts, wish_call
-from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.presses.answers import answer_press, answer_to_press, link_call, outage_here
+from gateway.callbacks.presses.button_tests import asked_test, plan_test_press, reply_to_test
+from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.detection.device_state import Pressed
 from gateway.model import (
     SECOND,

@@ -4,11 +4,11 @@
 from zlib import crc32
 
 from gateway.calendars.opening_hours import DAYS, Calendar, next_opening
-from gateway.callbacks.button_test_lifecycle import Action, move
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.lifecycle import move as move_call
 from gateway.callbacks.open import Wish, end_call, wish_call
-from gateway.callbacks.replies import reply
+from gateway.callbacks.presses.button_test_lifecycle import Action, move
+from gateway.callbacks.presses.replies import reply
 from gateway.detection.device_state import SILENT, Pressed
 from gateway.devices.profiles import ButtonTestSpec, Profile
 from gateway.model import (

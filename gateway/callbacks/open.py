@@ -43,11 +43,14 @@ class Wish(NamedTuple):
     press: str = ""  # the kind of the press
     words: str = ""  # what it is about, in a person's words
     ring_from: Instant | None = None  # their slot begins; None: as soon as we can
+    by: Instant | None = None  # somebody has rung by then; None: as the settings say
     who: Actor = GATEWAY
 
 
 def promised_time(wish: Wish, service: Service, now: Instant) -> Instant:
     """By when we promise to call: an urgent one so many minutes from now, any other within so much time of the desk."""
+    if wish.by is not None:
+        return wish.by
     if wish.ring_from is not None:
         return wish.ring_from + service.callback_slot_minutes * MINUTE
     if wish.urgent:
@@ -122,6 +125,8 @@ def _join(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: I
             promise_call(callback, by, work, policy, now)
         _confirm(callback, "urgent" if sooner else f"slot-{now}", work, policy, now)
         _page_at_night(callback, work, policy, now)
+    elif wish.by is not None and wish.by < callback.promised_by and callback.state in WAITING:
+        promise_call(callback, wish.by, work, policy, now)
     work.draft.add(
         entry(callback, now, EntryKind.PRESSED_AGAIN, who=wish.who, press=wish.press, became=became) if wish.press
         else entry(callback, now, EntryKind.CALL_WISHED_AGAIN, who=wish.who, wish=wish.words, ring_from=wish.ring_from))

@@ -21,6 +21,8 @@ class ReasonKind(StrEnum):
     """It belongs to `outage`."""
     BACK_TO_NORMAL = "back_to_normal"
     """The device itself says that all is normal."""
+    HOME_BACK = "home_back"
+    """A call: their home has power again, and their button works."""
     POWER_BACK = "power_back"
     """The homes of an outage say that they have power."""
     SMALLER_AREA = "smaller_area"

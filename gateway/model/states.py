@@ -218,6 +218,8 @@ class PageReason(StrEnum):
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
     """Somebody wants to be called soon, and nobody is at the desk."""
+    RING_HOMES = "ring_homes"
+    """A power cut, and in some of its homes somebody depends on power or on an emergency button: please ring them."""
     CALL_UNANSWERED = "call_unanswered"
     """Somebody has to be reached, and does not answer."""
     CALL_WITHOUT_OUTCOME = "call_without_outcome"

@@ -111,6 +111,9 @@ class Facts:
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same
+    household: str = ""  # of a helper's message: whose emergency button it is …
+    ring: str = ""  # … and the number there
+    to_ring: Sequence[Mapping[str, Any]] = ()  # homes that are to be rung: name, place, telephone, power
     also_late: Sequence[str] = ()  # numbers of other tickets whose time is over
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are

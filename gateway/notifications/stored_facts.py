@@ -116,6 +116,17 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
     test_asked_at: Instant  # when they were asked to test the button
 
 
+class ButtonFacts(TypedDict, total=False):
+    """A home's emergency button."""
+
+    site: str  # its address
+    household: str  # the customer's name
+    ring: str  # the number of the home
+    reader: str  # who helps there: their name …
+    reader_locale: str  # … language …
+    reader_zone: str  # … and time zone
+
+
 class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
     """Why somebody on call is asked to look at a ticket or callback."""
 
@@ -123,7 +134,10 @@ class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, 
     reason: str  # PageReason
     turn: int  # how many times somebody has been paged, with this one; a press that is told at once has none
     others: bool  # somebody else is on call after them
-    also_late: list[str]  # numbers of tickets whose time is over too, of which they hear nothing else now
+    also_late: list[str]  # numbers of tickets or calls that are late too, of which they hear nothing else now
+    area: str  # of an outage …
+    homes: int  # … in so many homes somebody is to be rung …
+    to_ring: list[dict[str, Any]]  # … these first: name, place, telephone; power: they depend on it
     reader: str  # of a person in on_call.people: their name …
     reader_locale: str  # … language …
     reader_zone: str  # … and time zone
@@ -198,8 +212,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
-                       GatewayFaultFacts, ButtonTestFacts, total=False):
+class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -44,7 +44,7 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
         return household.name, household.locale, household.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
-    if notification.recipient_kind == RecipientKind.ON_CALL:
+    if notification.recipient_kind in (RecipientKind.ON_CALL, RecipientKind.PERSON):
         facts = notification.facts
         return (str(facts.get("reader") or notification.recipient_id), str(facts.get("reader_locale") or "en"),
                 str(facts.get("reader_zone") or own_zone))
@@ -78,7 +78,8 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
         "gesture": localized_cause(facts.get("gesture"), locale),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
-        "also_late": facts.get("also_late", ()),
+        "also_late": facts.get("also_late", ()), "to_ring": facts.get("to_ring", ()),
+        "household": str(facts.get("household") or ""), "ring": str(facts.get("ring") or ""),
         "payer_short": payer_in_short(facts.get("payers", ()), catalogue),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }

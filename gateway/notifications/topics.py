@@ -65,6 +65,10 @@ class TopicName(StrEnum):
     """The power cut outlasts the estimate they were given."""
     OUTAGE_OVER = "outage_over"
     """Their own home has power again."""
+    BUTTON_DEAD = "button_dead"
+    """Whoever helps at a home hears that its emergency button does not work."""
+    BUTTON_WORKS = "button_works"
+    """It works again."""
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
     PRICE_QUESTION = "price_question"
@@ -471,6 +475,7 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
 
 
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
+_PERSON = frozenset({RecipientKind.PERSON})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
 _WHO_GOES = _PROVIDER | {RecipientKind.TECHNICIAN}
 _DISPATCHER = frozenset({RecipientKind.DISPATCHER})
@@ -620,6 +625,15 @@ _ALL = (
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
+    Topic(  # somebody there relies on it now
+        name=TopicName.BUTTON_DEAD, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_over),
+    Topic(
+        name=TopicName.BUTTON_WORKS, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never,
+        only_after=OnlyAfter(frozenset({TopicName.BUTTON_DEAD}), _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
         facts=stored_facts.MaintenanceFacts,

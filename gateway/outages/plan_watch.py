@@ -22,6 +22,7 @@ from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.homes.calls import answer_calls, link_calls, move_calls, unlink_calls
 from gateway.outages.homes.devices import Power, has_working_button, power_of
+from gateway.outages.homes.rung_first import look_at_returned, ring_first
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
@@ -52,6 +53,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     changes = OutageChanges(context, policy, limits, now)
     loaded = list(context.outages.values())  # what it takes to decide on a new one is loaded for the next run
     _record_returns(changes)
+    look_at_returned(changes)
     for verdict in verdicts:
         _apply_verdict(changes, verdict)
     for outage_id, homes in joining.items():
@@ -197,6 +199,7 @@ def _add_dark_homes(changes: OutageChanges, outage: Outage, homes: Sequence[Dark
         changes.add_entry(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
     if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
         changes.notify_customers(outage, joined)
+        ring_first(changes, outage, joined)
         cancel_own_tickets(changes, outage)
 
 
@@ -272,6 +275,7 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
     dark = [member for member in changes.context.members[outage.id].values() if member.back_at is None]
     answer_calls(changes, outage)
     count = changes.notify_customers(outage, dark)
+    ring_first(changes, outage, dark)
     held = cancel_own_tickets(changes, outage)
     outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
     changes.add_entry(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=count,

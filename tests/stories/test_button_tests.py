@@ -97,6 +97,18 @@ def test_any_press_but_the_gesture_is_a_call_for_help(story: Story) -> None:
     assert story.one(Callback).presses == 6
 
 
+def test_whoever_pressed_sees_who_comes_to_the_telephone(story: Story) -> None:
+    story.press("alice-button", "p1")
+    callback = story.one(Callback)
+    story.act(AttemptCallback(callback.id), "agent Dana Meier")
+    story.wait(seconds=30)
+    story.press("alice-button", "p2")  # they press again, while the telephone rings
+    replies = story.replies_to_devices
+    assert [(reply["press_id"], reply["state"], reply.get("who")) for reply in replies] == [
+        ("p1", "callback_scheduled", None), ("p1", "coming", "Dana Meier"), ("p2", "coming", "Dana Meier")]
+    assert all("call 112" in reply["notice"] for reply in replies)
+
+
 # asked, reminded, missed
 
 ASKED, HEARD = "Please test your emergency button", "We have heard your emergency button"

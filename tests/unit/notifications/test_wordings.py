@@ -51,6 +51,8 @@ AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR"
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
 POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "homes": 50, "hear_by": None, "cause": "",
                              "device": "", "site": ""}
+HELPS: dict[str, Any] = {"reader": "Hugo Frei", "household": "Alice Keller", "site": "Lindenweg 1, 8001 Wiesental",
+                         "ring": "+41 44 668 18 01", "link": "", "hear_by": None, "for_customer": False}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 
 
@@ -108,6 +110,14 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "asked before": DESK | {"reader": "Dana Weber", "reason": PageReason.CUSTOMER_SILENT, "asked_before": True},
         "a call": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True,
                           "number": "C-7F4QK2M9", "missed_by": NOW - HOUR},
+        "a power cut where people need power": DESK | {
+            "reader": "Dana Weber", "reason": PageReason.RING_HOMES, "is_call": True, "number": "C-7F4QK2M9",
+            "area": "Lateral 9a", "homes": 3, "to_ring": [
+                {"name": "Alice Keller", "place": "Lindenweg 1", "telephone": "+41446681801", "power": True},
+                {"name": "Bob Brunner", "place": "Lindenweg 3", "telephone": "", "power": False}]},
+        "many calls late at once": DESK | {
+            "reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True, "number": "C-7F4QK2M9",
+            "missed_by": NOW - HOUR, "also_late": ["C-7BD2M4XQ", "C-9KQ3V5RW", "C-C8N6T2HJ"]},
         "no outcome": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_WITHOUT_OUTCOME, "is_call": True,
                               "number": "C-7F4QK2M9"}},
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
@@ -176,6 +186,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.MAINTENANCE: {
         "announced": POWER_CUT | {"cause": "a new cable"},
         "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},
+    TopicName.BUTTON_DEAD: {"with a number": HELPS, "without one": HELPS | {"ring": "", "phone": ""}},
+    TopicName.BUTTON_WORKS: {"works again": HELPS},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -568,6 +568,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('callback_check', 'callback', ['site_id'], unique=False, sqlite_where=sa.text("kind = 'check' AND origin = 'outage'"), postgresql_where=sa.text("kind = 'check' AND origin = 'outage'"))
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))

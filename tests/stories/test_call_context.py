@@ -16,6 +16,7 @@ from gateway.model import (
     MINUTE,
     Actor,
     ActorKind,
+    ButtonTest,
     Callback,
     CallbackKind,
     CallOutcome,
@@ -24,6 +25,7 @@ from gateway.model import (
     EntryKind,
     MaintenanceWindow,
     Need,
+    OnCallPage,
     Person,
     PersonRole,
     PersonSite,
@@ -31,6 +33,7 @@ from gateway.model import (
     Site,
     Visit,
 )
+from gateway.model.states import ButtonTestState, GhostSign
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
 from gateway.tickets.actions import AttemptCallback, Depart, Finish, FinishCallback, MissCallback
@@ -286,3 +289,15 @@ def seen_by_an_agent(quarter: OutageStory, callback: Callback) -> CallView:
     found = call_to_make(quarter.gw, callback.id, catalogue_for("en"), Actor(ActorKind.AGENT, "Dana"), quarter.now)
     assert found is not None
     return found[1]
+
+
+def test_a_test_that_was_asked_for_and_a_press_that_may_be_none_are_said(there: WebStory, agent: httpx.Client) -> None:
+    callback = there.call_for_help(kind="urgent")
+    there.add(ButtonTest(id="B-1", device_id="alice-button", site_id="alice-home", state=ButtonTestState.ASKED,
+                         planned_for=there.now - HOUR, asked_at=there.now - HOUR))
+    there.change(there.one(OnCallPage), facts={"call_for_help": {"suspicion": GhostSign.STICKS}})
+    seen = context(agent, callback)
+    assert [one["words"] for one in seen["ask_first"]] == [
+        "Ask at once: do you need help, and is anybody hurt?",
+        "Perhaps nobody pressed (the button sticks). Ring all the same, and ask.",
+        "We asked for a test of the button today 12:00: ask whether this was the test."]

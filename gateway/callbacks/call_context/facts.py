@@ -25,6 +25,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.states import GhostSign
 
 A_WEEK_BACK = 7  # days: whoever calls again within them has waited for too long
 OFTEN = 3  # contacts within them
@@ -68,6 +69,7 @@ class CallFacts:
     charted: str = ""  # id of the device that is in trouble, else that was pressed
     readings: Sequence[Reading] = ()  # of that one, around its fault, the oldest first
     test_asked_at: Instant | None = None  # when a test of the emergency button was asked for that is not over
+    suspicion: GhostSign | None = None  # why perhaps nobody pressed
 
     def device(self, device_id: str | None) -> Device | None:
         return next((device for device, _ in self.devices if device.id == device_id), None)

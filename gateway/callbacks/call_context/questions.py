@@ -18,6 +18,8 @@ class Ask(StrEnum):
 
     HELP = "help"
     """Whether they need help at once."""
+    GHOST = "ghost"
+    """Perhaps nobody pressed: they are rung all the same."""
     TEST = "test"
     """Whether it was the test that was asked for."""
     SORRY_LATE = "sorry_late"
@@ -86,6 +88,8 @@ def _questions(facts: CallFacts, now: Instant) -> Iterator[Question]:
     needs = {need for person in facts.people for need in person.needs}
     if callback.emergency:
         yield Question(Ask.HELP, {})
+    if facts.suspicion is not None:
+        yield Question(Ask.GHOST, {"suspicion": facts.suspicion})
     if facts.test_asked_at is not None and facts.test_asked_at > now - DAY:
         yield Question(Ask.TEST, {"when": facts.test_asked_at})
     if callback.kind is CallbackKind.ORDINARY and (now > callback.promised_by or callback.overdue_told_at is not None):

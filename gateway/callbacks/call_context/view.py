@@ -202,6 +202,8 @@ def _asked(question: Question, words: Catalogue, say: TimeFormat) -> Said:
     given = dict(question.places)
     if "cause" in given:
         given["cause"] = in_language(given["cause"], words)
+    if "suspicion" in given:
+        given["suspicion"] = words(f"call.suspicion.{given['suspicion']}")
     if "from" in given:
         given["span"] = say.span(given.pop("from"), given.pop("until"))
     if "when" in given:

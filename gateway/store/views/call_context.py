@@ -11,12 +11,14 @@ from gateway.model import (
     HOUR,
     Alarm,
     Area,
+    ButtonTest,
     Callback,
     Device,
     DeviceState,
     Instant,
     JobTicket,
     Notification,
+    OnCallPage,
     Outage,
     OutageMember,
     Promise,
@@ -28,6 +30,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.states import ButtonTestState, GhostSign
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.homes.devices import power_of
 from gateway.store.contexts.planning import areas_of
@@ -68,7 +71,18 @@ def call_facts(session: Session, callback: Callback, profiles: Mapping[str, Prof
             .where(Ticket.site_id == site.id, col(Visit.done_at).is_not(None), col(Visit.done_at) >= since)
             .order_by(col(Visit.done_at).desc()).limit(VISITS))),
         promises=_promises(session, callback, tickets), charted=charted,
-        readings=_readings(session, charted, at, since, now))
+        readings=_readings(session, charted, at, since, now), test_asked_at=session.exec(
+            select(ButtonTest.asked_at).where(ButtonTest.site_id == site.id, col(ButtonTest.closed_at).is_(None),
+                                              ButtonTest.state == ButtonTestState.ASKED)).first(),
+        suspicion=_suspicion(session, callback))
+
+
+def _suspicion(session: Session, callback: Callback) -> GhostSign | None:
+    """Why perhaps nobody pressed, as whoever is on call was told."""
+    pages = session.exec(select(OnCallPage).where(OnCallPage.subject_id == callback.id,
+                                                  col(OnCallPage.closed_at).is_(None)))
+    signs = (facts.get("suspicion") for page in pages for facts in page.facts.values())
+    return next((GhostSign(sign) for sign in signs if sign), None)
 
 
 def _alarms(session: Session, device_ids: Sequence[str]) -> list[Alarm]:

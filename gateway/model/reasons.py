@@ -109,6 +109,8 @@ class ReasonKind(StrEnum):
     """A message: the customer has said meanwhile whether somebody may come."""
     PROVIDER_FOUND = "provider_found"
     """A message: another visit is arranged by now."""
+    BUTTON_HEARD = "button_heard"
+    """A message or callback about the test of a button: it has been heard."""
     MOVED_OUT = "moved_out"
     """A message or callback: they do not live there any more."""
     ALL_TOLD = "all_told"

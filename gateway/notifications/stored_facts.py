@@ -112,6 +112,8 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
 
     pressed_at: Instant
     presses: int  # so far
+    suspicion: str  # why perhaps nobody pressed: a GhostSign
+    test_asked_at: Instant  # when they were asked to test the button
 
 
 class ButtonFacts(TypedDict, total=False):
@@ -141,6 +143,19 @@ class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, 
     reader_zone: str  # … and time zone
 
 
+class ButtonTestFacts(TypedDict, total=False):
+    """The test of an emergency button."""
+
+    number: str  # of the test
+    device: str
+    answer_by: Instant
+    again: bool  # they were asked before
+    gesture: dict[str, str]  # how it is done, by language
+    has_gesture: bool  # without words of its own: the one that our firmware knows
+    battery: int | None  # per cent
+    next_at: Instant | None  # when they are asked again
+
+
 class AreaFacts(TypedDict, total=False):
     """An area."""
 
@@ -162,7 +177,7 @@ class OutageAnswerFacts(AreaOutageFacts, total=False):
 
     answered: bool  # somebody pressed, and this is the answer …
     promised: bool  # … in place of the call that they were promised
-    form: str  # what it means to their home: a Form of gateway/callbacks/answers.py
+    form: str  # what it means to their home: a Form of gateway/callbacks/presses/answers.py
     restoring: bool  # others have power again
     look_by: Instant | None  # when we look whether theirs has a fault of its own
     site: str
@@ -198,7 +213,7 @@ class BrokenRuleFacts(TypedDict, total=False):
 
 
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, total=False):
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

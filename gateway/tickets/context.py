@@ -10,6 +10,7 @@ from gateway.model import (
     Actor,
     ActorKind,
     Alarm,
+    ButtonTest,
     Callback,
     CallbackKind,
     Command,
@@ -83,6 +84,8 @@ class SiteWork:
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     callbacks: dict[CallbackKind, Callback] = field(default_factory=dict)  # open ones
+    button_tests: dict[str, ButtonTest] = field(default_factory=dict)  # device id → its open test
+    reached_by_message: bool = True  # False: the household can only be rung; known where a button test is due
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import insert
 
 from device_sim.load.generator import blast
-from gateway.model import Contact, Customer, Notification, customer
+from gateway.model import Contact, Customer, Notification, Subject, SubjectKind, customer
 from gateway.store import Store
 from tests.drivers.device_client import device_client
 from tests.drivers.load_check import count
@@ -21,6 +21,7 @@ from tests.fixtures.servers import HOST, Mosquitto, WebhookServer, wait_until
 
 MANY = 10_000
 EACH_DAY = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+NOTHING = Subject(SubjectKind.GATEWAY, "test")
 WAITING = "SELECT count(*) FROM notification WHERE topic = 'test' AND due_at IS NOT NULL"
 
 
@@ -35,7 +36,7 @@ def fill_outbox(store: Store, hook: str) -> None:
             {"id": f"k-{name}", "owner_kind": "customer", "owner_id": name, "channel": "webhook", "position": 0,
              "address": f"{hook}/{name}"} for name in names])
         connection.execute(insert(Notification), [
-            note(f"N-{name}", "test", 1, now, customer(name)).model_dump() for name in names])
+            note(f"N-{name}", "test", 1, now, customer(name), NOTHING).model_dump() for name in names])
 
 
 @pytest.mark.slow

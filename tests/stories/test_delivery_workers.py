@@ -10,7 +10,19 @@ from sqlmodel import Session, select
 
 from gateway.config.fleet_file import Fleet
 from gateway.flow.deliver import AT_ONCE, KEPT_FREE, deliver
-from gateway.model import DISPATCHER, Attempt, Contact, Customer, Notification, RecipientKind, customer, emergency
+from gateway.model import (
+    DISPATCHER,
+    Attempt,
+    Contact,
+    Customer,
+    Notification,
+    RecipientKind,
+    Site,
+    Subject,
+    SubjectKind,
+    customer,
+    emergency,
+)
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.notifications.messages import Message
 from gateway.notifications.topics import Priority
@@ -135,7 +147,8 @@ def _tell_somebody_new(crowd: DeliveryDriver, number: int, priority: int) -> Non
     crowd.write(Customer(id=f"late-{number}", name="X"), Contact(
         id=f"k-late-{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"late-{number}", channel="paper",
         address=f"priority {priority}"))
-    crowd.tell("test", f"late-{number}", customer(f"late-{number}"), priority=priority)
+    crowd.tell("test", f"late-{number}", customer(f"late-{number}"), subject=Subject(SubjectKind.GATEWAY, "test"),
+               priority=priority)
 
 
 def test_a_page_is_begun_while_others_are_waited_for_since_long(crowd: DeliveryDriver, monkeypatch: pytest.MonkeyPatch
@@ -167,7 +180,8 @@ def test_a_mail_server_that_takes_ten_seconds_does_not_hold_up_a_page(
             session.add(Customer(id=f"c{number}", name=f"Customer {number}"))
             session.add(Contact(id=f"k{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"c{number}",
                                 channel="email", address=f"c{number}@example.com"))
-            session.add(note(f"N-{number}", "test", 1, NOON, customer(f"c{number}")))
+            session.add(note(f"N-{number}", "test", 1, NOON, customer(f"c{number}"),
+                             Subject(SubjectKind.GATEWAY, "test")))
         session.add(Contact(id="k-night", owner_kind=RecipientKind.EMERGENCY, owner_id="1", channel="email",
                             address="night@example.com"))
     worker = threading.Thread(target=deliver, args=(office, NOON))
@@ -184,7 +198,7 @@ def test_a_mail_server_that_takes_ten_seconds_does_not_hold_up_a_page(
 
 @pytest.fixture
 def crowd(both_stores: Store, sample_fleet: Callable[[Store], Fleet]) -> DeliveryDriver:
-    """Forty people with one contact each, on either database; `calls` keeps the addresses in order."""
+    """Forty people with one contact and one ticket each, on either database; `calls` keeps the addresses in order."""
     sample_fleet(both_stores)
     office = DeliveryDriver(settings(1, "http://127.0.0.1:1"), both_stores, {})
 
@@ -194,8 +208,6 @@ def crowd(both_stores: Store, sample_fleet: Callable[[Store], Fleet]) -> Deliver
 
     office.channels["paper"] = Channel("paper", "short", keep)
     with both_stores.write() as session:
-        session.add(ticket())
-        session.flush()
         for number in range(40):
             _newcomer(session, number)
     return office
@@ -205,7 +217,12 @@ def _newcomer(session: Session, number: int) -> None:
     session.add(Customer(id=f"c{number}", name=f"Customer {number}"))
     session.add(Contact(id=f"k{number}", owner_kind=RecipientKind.CUSTOMER, owner_id=f"c{number}", channel="paper",
                         address=f"door {number}"))
-    session.add(note(f"N-{number}", "fault_found", 1, NOON, customer(f"c{number}")))
+    session.add(Site(id=f"home-{number}", customer_id=f"c{number}", name="Home"))
+    session.flush()
+    session.add(ticket(id=f"T-{number}", site_id=f"home-{number}", customer_id=f"c{number}", device_id=None,
+                       subject="heating"))
+    session.add(note(f"N-{number}", "fault_found", 1, NOON, customer(f"c{number}"),
+                     Subject(SubjectKind.TICKET, f"T-{number}")))
 
 
 def test_several_workers_tell_everybody_exactly_once(crowd: DeliveryDriver) -> None:

@@ -5,9 +5,8 @@ from typing import Any
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.opening_hours import is_open
-from gateway.callbacks.handle import end_call
 from gateway.callbacks.lifecycle import Action, move
-from gateway.callbacks.open import Wish, address, wish_call
+from gateway.callbacks.open import Wish, address, end_call, wish_call
 from gateway.devices.profiles import Profile
 from gateway.model import (
     MINUTE,

@@ -1,7 +1,7 @@
 """A person says on the telephone that their home is still without power: it is (again) a home of the outage there, or
 has a ticket of its own."""
 
-from gateway.callbacks.answers import Form, most_known
+from gateway.callbacks.presses.answers import Form, likeliest
 from gateway.model import (
     MINUTE,
     Actor,
@@ -30,7 +30,7 @@ def plan_still_out(callback: Callback, around: Surroundings, note: str, work: Si
                    now: Instant) -> Ticket | None:
     """Their word counts, whatever their devices say; what those say stands beside it. Returns the home's own ticket,
     where it has one of it now."""
-    outage = most_known(around.outages, around.members)
+    outage = likeliest(around.outages, around.members)
     if outage is None:
         return open_by_word(around, work, policy, who, now, note)
     callback.outage_id = outage.id

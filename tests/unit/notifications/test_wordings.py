@@ -40,6 +40,9 @@ WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
 OUTAGE: dict[str, Any] = {"device": "Lateral 9a", "cause": "Probably a power cut in Lateral 9a", "customer": "",
                           "site": ""}
+TESTED: dict[str, Any] = {"device": "Emergency button", "number": "B-7F4QK2M9", "answer_by": NOW + 3 * DAY, "link": ""}
+HELP: dict[str, Any] = DESK | {"device": "Emergency button", "number": "C-7F4QK2M9", "emergency": True,
+                               "emergency_number": "112", "pressed_at": NOW - MINUTE}
 PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
 CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
 WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=False)
@@ -127,6 +130,18 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
         "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
+    TopicName.BUTTON_TEST_ASKED: {
+        "the gesture of our firmware": TESTED | {"has_gesture": True}, "no gesture": TESTED,
+        "the profile's words": TESTED | {"gesture": "Press the small green button beside the large one."},
+        "a reminder": TESTED | {"has_gesture": True, "again": True}},
+    TopicName.BUTTON_TEST_HEARD: {
+        "with its battery": TESTED | {"battery": 80, "next_at": NOW + 30 * DAY},
+        "nothing known of its battery": TESTED | {"next_at": NOW + 30 * DAY}, "the last one": TESTED},
+    TopicName.EMERGENCY_PRESS: {
+        "a call for help": HELP, "a test was asked for": HELP | {"test_asked_at": NOW - 5 * HOUR},
+        "it sticks": HELP | {"suspicion": "sticks"}, "it had just come back": HELP | {"suspicion": "just_back"},
+        "an empty battery": HELP | {"suspicion": "battery_low"},
+        "a test was asked for, and it sticks": HELP | {"suspicion": "sticks", "test_asked_at": NOW - 5 * HOUR}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind} | {
         "many at once": DESK | {"sla": SlaKind.SOLUTION, "due_at": NOW - HOUR,

@@ -62,11 +62,11 @@ _MOST_KNOWN = (OutageState.CONFIRMED, OutageState.RESTORING, OutageState.SUSPECT
 
 def outage_here(context: PlanningContext) -> Outage | None:
     """The open outage that a press there may be about: one that the home is dark in before one around it."""
-    return most_known(context.area_outages, context.around.members)
+    return likeliest(context.area_outages, context.around.members)
 
 
-def most_known(outages: Iterable[Outage], members: Mapping[str, OutageMember]) -> Outage | None:
-    """Of the open outages around a home the one that it is dark in, else the one of which most is known."""
+def likeliest(outages: Iterable[Outage], members: Mapping[str, OutageMember]) -> Outage | None:
+    """Of open ones around a home; `members`: outage id → the home in it."""
     return min(outages, default=None, key=lambda one: (
         dark_since(members.get(one.id)) is None, _MOST_KNOWN.index(one.state), one.id))
 

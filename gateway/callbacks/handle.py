@@ -79,7 +79,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who))
             settle_promises(promises, now)
         case FinishCallback(note=note, outcome=outcome):
-            plan_outcome(act, callback, work, policy, who, now)
+            plan_outcome(act, callback, context, policy, who, now)
             move(callback, Action.FINISH, now)
             settle_promises(promises, now)
             if outcome is CallOutcome.WAS_TEST:

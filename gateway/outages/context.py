@@ -47,6 +47,7 @@ class OutageContext:
     sites: dict[str, SiteWork] = field(default_factory=dict)  # where tickets may have to be opened or changed
     notified: dict[str, dict[str, Notification]] = field(default_factory=dict)  # outage id → customer → told of it
     callers: dict[str, Sequence[HomeDevice]] = field(default_factory=dict)  # site that waits for a call → its devices
+    reported: dict[str, Sequence[HomeDevice]] = field(default_factory=dict)  # site without power by a person's word
     answered: dict[str, list[Callback]] = field(default_factory=dict)  # outage id → presses that it was the answer to
     needy: dict[str, NeedyHome] = field(default_factory=dict)  # site → home that somebody rings first, or was to
     # outage id → customer who was told, though no home of theirs can prove that it is over → their site and its devices

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.model import (
+    GATEWAY,
     MINUTE,
     SECOND,
     EntryKind,
@@ -23,6 +24,7 @@ from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.homes.calls import answer_calls, link_calls, move_calls, unlink_calls
 from gateway.outages.homes.devices import Power, has_working_button, power_of
 from gateway.outages.homes.rung_first import look_at_returned, ring_first
+from gateway.outages.homes.still_out import open_by_word
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
@@ -34,7 +36,7 @@ from gateway.outages.ticket import (
     update_cause,
     update_estimate,
 )
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, Surroundings
 from gateway.tickets.new_rows import notify
 from gateway.tickets.promises import cancel_promises
 from gateway.tickets.sla.follow import complete
@@ -76,6 +78,8 @@ def _record_returns(changes: OutageChanges) -> None:
             if member.back_at is not None or proof == "dark":
                 continue
             counted = member.state is MemberState.AFFECTED
+            if counted and member.by_word:
+                continue  # what speaks there now spoke when they said so
             move_member(member, MemberAction.RETURN if proof == "live" else MemberAction.LEAVE, changes.now)
             back += counted
             if proof == "live" and counted:  # a nested one has a ticket, which says it
@@ -312,6 +316,11 @@ def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
         move_member(member, MemberAction.NEST, changes.now)
         outage.dark -= 1
     changes.release(outage, [member.site_id for member in nested], nested=True)
+    for member in nested:
+        work = changes.context.sites.get(member.site_id)
+        if member.reported_at is not None and work is not None and not changes.context.alarms.get(member.site_id):
+            around = Surroundings(devices=changes.context.reported.get(member.site_id, ()))
+            open_by_word(around, work, changes.policy, GATEWAY, changes.now)
     if nested:
         changes.add_entry(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
                           homes=len(nested))

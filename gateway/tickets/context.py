@@ -195,6 +195,8 @@ class Surroundings:
     members: Mapping[str, OutageMember] = field(default_factory=dict)  # outage id → this home in it
     works: Sequence[tuple[MaintenanceWindow, str]] = ()  # planned in its areas, each with its area's name
     devices: Sequence[HomeDevice] = ()  # of the home; empty where neither is known
+    outages: Sequence[Outage] = ()  # open ones of its areas, where somebody has told an agent about the home
+    told: frozenset[tuple[str, str]] = frozenset()  # (outage id, occurrence) that the household was told of
     last_answer: Callback | None = None  # the home's newest press that one of them was the answer to
 
     @property

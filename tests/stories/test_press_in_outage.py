@@ -8,6 +8,7 @@ from gateway.model import (
     GATEWAY,
     HOUR,
     MINUTE,
+    Callback,
     CallOutcome,
     Due,
     MaintenanceWindow,
@@ -18,7 +19,7 @@ from gateway.model import (
 )
 from gateway.outages.maintenance import plan_maintenance
 from gateway.store import Store, apply
-from gateway.tickets.actions import ClaimCallback, ConnectCallback, FinishCallback
+from gateway.tickets.actions import ClaimCallback, ConnectCallback, FinishCallback, OpenCallback
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 from tests.fixtures.sos_homes import SosStory, begin_sos_story
 
@@ -267,3 +268,77 @@ def test_a_call_for_help_in_an_outage_still_pages(quarter: SosStory) -> None:
     quarter.back(*LEFT)
     quarter.live(minutes=30)
     assert next(row.state for row in quarter.callbacks if row.kind == "emergency") == "requested"
+
+
+# --- "still out", on the telephone
+
+
+def say_still_out(quarter: SosStory, home: str) -> Callback:
+    """Somebody of that home is rung, and says that there is no power."""
+    quarter.act(OpenCallback(home, "they asked"))
+    call = next(row for row in quarter.calls if row.site_id == home and row.closed_at is None)
+    quarter.act(ConnectCallback(call.id))
+    quarter.act(FinishCallback(call.id, "all dark", CallOutcome.STILL_OUT))
+    return quarter.one(Callback, Callback.id == call.id)
+
+
+def test_still_out_after_the_others_reopens_the_membership(quarter: SosStory) -> None:
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    quarter.live(minutes=10)
+    quarter.back(*LEFT)
+    quarter.live(minutes=3)
+    assert quarter.outage.state == "restored"
+    quarter.wait(seconds=1)
+    quarter.living_speak()
+    call = say_still_out(quarter, "a0")
+    outage = quarter.outage
+    assert (outage.state, outage.dark, quarter.members("affected")) == ("restoring", 1, {"a0"})
+    assert call.outage_id == outage.id
+    assert outage.next_at == quarter.now + quarter.gw.settings.service.nested_minutes * MINUTE
+    quarter.wait(seconds=1)
+    assert "You told us that your home has no power" in texts(quarter, "a0")[-1]
+    quarter.live(minutes=12)
+    assert (quarter.outage.state, quarter.members("nested")) == ("restored", {"a0"})
+    [own] = [row for row in quarter.tickets if row.outage_id is None and row.site_id == "a0"]
+    assert (own.device_id, own.skill, own.cause) == (None, "electrical", "no power (said on the telephone)")
+    assert any("a device there still speaks to us" in line for line in quarter.timeline(own.id))
+
+
+def test_still_out_while_it_lasts_makes_the_home_a_part_of_it(quarter: SosStory) -> None:
+    quarter.lose(*LEFT, *RIGHT[:4])
+    quarter.wait(seconds=4)
+    homes = quarter.outage.homes
+    say_still_out(quarter, "b4")
+    quarter.wait(seconds=1)
+    assert (quarter.outage.state, quarter.outage.homes) == ("confirmed", homes + 1)
+    assert "b4" in quarter.members("affected")
+    assert quarter.heard(customer("b4"))[-1] == "outage"
+    quarter.live(minutes=5)
+    quarter.back(*LEFT, *RIGHT[:4])
+    quarter.live(minutes=1)
+    assert (quarter.outage.state, quarter.outage.dark) == ("restoring", 1), "their word still counts"
+    quarter.live(minutes=12)
+    assert quarter.members("nested") == {"b4"}
+    assert [row.site_id for row in quarter.tickets if row.subject == "electrical"] == ["b4"]
+
+
+def test_still_out_where_nothing_is_known_is_a_ticket(quarter: SosStory) -> None:
+    call = say_still_out(quarter, "c0")
+    [ticket] = quarter.tickets
+    assert (ticket.site_id, ticket.skill, ticket.severity) == ("c0", "electrical", "major")
+    assert (call.ticket_id, call.outage_id) == (ticket.id, None)
+    say_still_out(quarter, "c0")
+    assert len(quarter.tickets) == 1
+
+
+def test_still_out_of_a_home_that_is_dark_anyway_changes_nothing(quarter: SosStory) -> None:
+    quarter.lose(*LEFT)
+    quarter.wait(seconds=4)
+    before = quarter.outage.dark
+    say_still_out(quarter, "a0")
+    assert (quarter.outage.dark, len(quarter.tickets)) == (before, 1)
+    quarter.live(minutes=5)
+    quarter.back(*LEFT)
+    quarter.live(minutes=2)
+    assert quarter.outage.state == "restored", "its devices went dark and came back: that is proof"

@@ -44,6 +44,8 @@ class Form(StrEnum):
     """The power cut is around it; a device of theirs still reports."""
     UNSEEN = "unseen"
     """The power cut is around it, and nothing there can tell us."""
+    REPORTED = "reported"
+    """They have said on the telephone that it has no power."""
 
 
 class Answer(NamedTuple):

@@ -55,6 +55,10 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     _add_members(session, context, changed, new_members, {one for verdict in verdicts for one in verdict.absorbs}, now)
     _add_callers(session, context, verdicts, now)
     _add_answered(session, context, verdicts)
+    reported = {site for members in context.members.values() for site, member in members.items()
+                if member.reported_at is not None and member.dark}
+    devices = home_devices(session, reported)
+    context.reported = {site: devices[site] for site in reported}
     _add_needy(session, context, new_members, changed, profiles, now)
     _add_unproven(session, context, len(changed), now)
     sites = {site for _, site in new_members} | {site for members in context.members.values() for site in members}
@@ -215,7 +219,7 @@ def _add_sites(session: Session, context: OutageContext, now: Instant) -> None:
     """Adds the sites whose tickets may be opened, resolved or cancelled."""
     sites = {row.site_id for row in context.outages.values() if row.site_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id for alarms in context.alarms.values() for alarm in alarms if alarm.ticket_id is not None}
-    sites |= context.callers.keys() | context.needy.keys()
+    sites |= context.callers.keys() | context.needy.keys() | context.reported.keys()
     for some in chunks(sorted(tickets)):
         sites |= set(session.exec(select(Ticket.site_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))

@@ -454,6 +454,7 @@ def upgrade() -> None:
         sa.Column('died_at', sa.BigInteger(), nullable=False),
         sa.Column('joined_at', sa.BigInteger(), nullable=False),
         sa.Column('back_at', sa.BigInteger(), nullable=True),
+        sa.Column('reported_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['outage_id'], ['outage.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')

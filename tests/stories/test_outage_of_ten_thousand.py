@@ -16,12 +16,16 @@ from gateway.model import (
     MINUTE,
     SECOND,
     Area,
+    Callback,
     Customer,
     Device,
     DeviceState,
+    Need,
     Notification,
     Outage,
     OutageMember,
+    Person,
+    PersonSite,
     Site,
     SiteArea,
     Ticket,
@@ -65,10 +69,25 @@ def count(story: Story, table: type, *where: object) -> int:
         return session.exec(select(func.count()).select_from(table).where(*where)).one()  # type: ignore[arg-type]
 
 
+def move_in_those_who_need_power(story: Story, homes: int) -> None:
+    """In every hundredth home, `homes` in all, somebody depends on power, and a neighbour helps."""
+    sites = [f"h{number * HOMES // homes}" for number in range(homes)]
+    with story.gw.store.write() as session:
+        for role, needs in (("owner", [Need.POWER_DEPENDENT]), ("helper", [])):
+            session.connection().execute(insert(Person), [
+                {"id": f"{role}-{site}", "customer_id": site, "name": role, "role": role, "needs": needs,
+                 "position": 0, "listed": False} for site in sites])
+            session.connection().execute(insert(PersonSite), [
+                {"id": f"{role}-{site}", "person_id": f"{role}-{site}", "site_id": site} for site in sites])
+
+
 @pytest.mark.slow
-def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store) -> None:
+@pytest.mark.parametrize("needy", [0, 100])
+def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store, needy: int) -> None:
     story = begin(both_stores)
     populate(story)
+    if needy:
+        move_in_those_who_need_power(story, needy)
     payload = orjson.dumps({"state": "lost"})
     began, busy = story.now, 0.0
     worst = 0.0
@@ -104,6 +123,7 @@ def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store)
     assert count(story, Ticket, col(Ticket.closed_at).is_(None)) == 1
     assert count(story, Notification, Notification.topic == "outage") == HOMES
     assert busy - before <= 10.0
+    assert count(story, Callback, Callback.kind == "check", Callback.state == "requested") == needy
     for _ in range(3):  # a minute later every home's own silence is found, and explained
         story.now += 30 * SECOND
         story.listen()
@@ -124,3 +144,4 @@ def test_ten_thousand_homes_are_one_outage_and_are_told_once(both_stores: Store)
     assert story.one(Outage, Outage.id == outage.id).state == "restored"
     assert count(story, OutageMember, OutageMember.state == "restored") == HOMES
     assert count(story, Notification, Notification.topic == "outage_over") == HOMES
+    assert count(story, Callback, Callback.kind == "check", Callback.state == "cancelled") == needy

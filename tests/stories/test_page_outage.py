@@ -11,6 +11,7 @@ import pytest
 from gateway.model import (
     HOUR,
     ActorKind,
+    Callback,
     Entry,
     EntryKind,
     Link,
@@ -232,6 +233,18 @@ def test_who_presses_is_answered_with_the_page(there: OutageWeb, web: httpx.Clie
     there.back(*LEFT, *RIGHT)
     there.live(minutes=2)
     assert "The homes there speak to us again." in read(web.get(page))
+
+
+def test_the_page_of_a_call_that_the_outage_answered_leads_to_it(there: OutageWeb, web: httpx.Client) -> None:
+    there.press("b4-button", "one")
+    there.wait(seconds=1)
+    there.cut(*LEFT, *RIGHT[:4])
+    call = there.one(Callback)
+    page = web.get(there.address(there.one(Link, Link.subject_id == call.id)))
+    assert call.state == "answered"
+    assert f'href="{there.page("b4")}"' in page.text
+    assert "Probably a power cut We told you what we know" in read(page)
+    assert "Probably a power cut in" in read(web.get(there.page("b4")))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import yaml
 from sqlalchemy import event
 
 from gateway.app.check import load_fleet
+from gateway.calendars.opening_hours import DAYS
 from gateway.config.fleet_file import Fleet
 from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Channels, Service, Settings, Webhook
@@ -47,7 +48,8 @@ def settle(folder: Path, profiles: Path) -> House:
     settings = Settings(
         database_url=f"sqlite:///{folder / 'gateway.db'}", secret="benchmark-" + "x" * 32, profiles=profiles,
         channels=Channels(webhook=Webhook(secret="whsec_" + "A" * 32)),
-        service=Service(dispatcher=[{"channel": "webhook", "address": "https://desk.example/"}]))
+        service=Service(dispatcher=[{"channel": "webhook", "address": "https://desk.example/"}],
+                        callback_hours=dict.fromkeys(DAYS, (("00:00", "24:00"),))))
     return House(settings, folder / "gateway.db")
 
 

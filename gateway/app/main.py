@@ -24,6 +24,7 @@ from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, count_unwatched, forget
+from gateway.flow.plan_button_tests import plan_button_tests
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -193,6 +194,7 @@ def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Inst
     each(WATCH_EVERY, watch)
     each(DELIVER_EVERY, deliver, gw.outbox_filled)
     each(WITHDRAW_EVERY, remove_rules, watched=False)
+    each(WITHDRAW_EVERY, plan_button_tests, watched=False)
     each(FORGET_EVERY, forget, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)
     each(COUNT_EVERY, count_unwatched, watched=False)

@@ -5,18 +5,19 @@ from typing import Any
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
-from gateway.callbacks.open import Wish, call_facts, promise_call, wish_call
+from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wish_call
 from gateway.callbacks.outcomes import plan_outcome
-from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.presses.button_tests import plan_told_of_test
+from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
 from gateway.model import (
-    DAY,
     MINUTE,
     Actor,
     Callback,
     CallbackKind,
     CallbackState,
+    CallOutcome,
     DueKind,
     EntryKind,
     Instant,
@@ -44,7 +45,7 @@ from gateway.tickets.context import ActionContext, Policy, SiteWork
 from gateway.tickets.deadlines import end_due, set_due
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import acknowledge, page_dispatcher, watch_outcome
-from gateway.tickets.promises import cancel_promises, settle_promises
+from gateway.tickets.promises import settle_promises
 
 LEASE = 5 * MINUTE  # whoever takes a call has it for so long; then others may
 TRY_WITHIN = 30 * MINUTE  # desk time from the moment at which we try again, by when we promise to have tried
@@ -78,9 +79,11 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_CONNECTED, who=who))
             settle_promises(promises, now)
         case FinishCallback(note=note, outcome=outcome):
-            plan_outcome(act, callback, work, policy, who, now)
+            plan_outcome(act, callback, context, policy, who, now)
             move(callback, Action.FINISH, now)
             settle_promises(promises, now)
+            if outcome is CallOutcome.WAS_TEST:
+                plan_told_of_test(callback, work, policy, now)
             callback.note, callback.outcome, callback.agent = note, outcome, str(who)
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_DONE, who=who, call_outcome=outcome, note=note))
         case CancelCallback(why=why):
@@ -105,15 +108,6 @@ def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: A
         check_slot(act.ring_from, policy.service, now)
     return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,
                           who=who), work, policy, now)
-
-
-def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:
-    """It is over: nothing of it is waited for, and its page stays for a day."""
-    work.callbacks.pop(callback.kind, None)
-    end_due(callback, work)
-    cancel_promises(work.promises.get(callback.id, []), now)
-    if callback.id in work.follow:
-        work.follow[callback.id].expires_at = now + DAY
 
 
 def next_try(callback: Callback, service: Service, now: Instant) -> Instant:

@@ -1,4 +1,4 @@
-"""Opens a callback of a site, or joins the open one: the promised time, the message, and who is paged at once."""
+"""Opens a callback of a site, joins the open one, or ends it: the promised time, the message, who is paged at once."""
 
 from typing import Any, NamedTuple
 
@@ -8,6 +8,7 @@ from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import WAITING
 from gateway.config.settings import Service
 from gateway.model import (
+    DAY,
     GATEWAY,
     MINUTE,
     Actor,
@@ -25,9 +26,10 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.deadlines import set_due
+from gateway.tickets.deadlines import end_due, set_due
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify, show_time
 from gateway.tickets.on_call.pages import page_dispatcher
+from gateway.tickets.promises import cancel_promises
 from gateway.tickets.promises.promised_times import call_by
 
 
@@ -41,11 +43,14 @@ class Wish(NamedTuple):
     press: str = ""  # the kind of the press
     words: str = ""  # what it is about, in a person's words
     ring_from: Instant | None = None  # their slot begins; None: as soon as we can
+    by: Instant | None = None  # somebody has rung by then; None: as the settings say
     who: Actor = GATEWAY
 
 
 def promised_time(wish: Wish, service: Service, now: Instant) -> Instant:
     """By when we promise to call: an urgent one so many minutes from now, any other within so much time of the desk."""
+    if wish.by is not None:
+        return wish.by
     if wish.ring_from is not None:
         return wish.ring_from + service.callback_slot_minutes * MINUTE
     if wish.urgent:
@@ -69,6 +74,15 @@ def promise_call(callback: Callback, by: Instant, work: SiteWork, policy: Policy
     set_due(callback, DueKind.CALL_BY, by, Responsible.DISPATCHER, work, policy)
     if callback.kind is not CallbackKind.CHECK:
         show_time(call_by(callback), work, policy, now, **corrects)
+
+
+def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:
+    """It is over: nothing of it is waited for, and its page stays for a day."""
+    work.callbacks.pop(callback.kind, None)
+    end_due(callback, work)
+    cancel_promises(work.promises.get(callback.id, []), now)
+    if callback.id in work.follow:
+        work.follow[callback.id].expires_at = now + DAY
 
 
 def call_facts(callback: Callback, work: SiteWork) -> dict[str, Any]:
@@ -111,6 +125,8 @@ def _join(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: I
             promise_call(callback, by, work, policy, now)
         _confirm(callback, "urgent" if sooner else f"slot-{now}", work, policy, now)
         _page_at_night(callback, work, policy, now)
+    elif wish.by is not None and wish.by < callback.promised_by and callback.state in WAITING:
+        promise_call(callback, wish.by, work, policy, now)
     work.draft.add(
         entry(callback, now, EntryKind.PRESSED_AGAIN, who=wish.who, press=wish.press, became=became) if wish.press
         else entry(callback, now, EntryKind.CALL_WISHED_AGAIN, who=wish.who, wish=wish.words, ring_from=wish.ring_from))

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from gateway.model import Actor, Callback, CallbackKind, CallOutcome, EntryKind, Instant, Ticket
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.outages.homes.still_out import plan_still_out
 from gateway.tickets.actions import FinishCallback, ResolveTicket
-from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.context import ActionContext, Policy, SiteWork
 from gateway.tickets.lifecycle import UNSETTLED
 from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import open_or_join
@@ -22,10 +23,11 @@ OUTCOMES: Mapping[CallbackKind, Sequence[CallOutcome]] = {  # the most frequent 
 }
 
 
-def plan_outcome(act: FinishCallback, callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: Instant
-                 ) -> None:
+def plan_outcome(act: FinishCallback, callback: Callback, context: ActionContext, policy: Policy, who: Actor,
+                 now: Instant) -> None:
     """What was said on the telephone takes effect. Raises Refused when somebody has to come and nobody says for what,
     NoSuch for a ticket that is not open there."""
+    work = context.work
     ticket = None if act.ticket_id is None else work.tickets.get(act.ticket_id)
     if act.ticket_id is not None and (ticket is None or ticket.closed_at is not None):
         raise NoSuch(f"there is no open ticket {act.ticket_id} at site {work.site.id}")
@@ -35,6 +37,8 @@ def plan_outcome(act: FinishCallback, callback: Callback, work: SiteWork, policy
         ticket = open_or_join(act.report, work, policy, who, now)
     elif act.outcome is CallOutcome.FIXED and ticket is not None and ticket.state in UNSETTLED:
         plan_resolve(ResolveTicket(ticket.id, act.note), ticket, work, policy, who, now)
+    elif act.outcome is CallOutcome.STILL_OUT:
+        ticket = plan_still_out(callback, context.around, act.note, work, policy, who, now) or ticket
     if ticket is not None:
         _note_on(ticket, act, callback, work, who, now)
 

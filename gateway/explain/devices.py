@@ -8,7 +8,7 @@ from gateway.detection.silence import deadlines
 from gateway.devices.profiles import Profile, Rule, misfits
 from gateway.explain.facts import DeviceFacts
 from gateway.explain.format import Explanation, Line, joined_words, signals_text
-from gateway.model import Instant, LinkState, Outage, OutageState
+from gateway.model import ButtonTestState, Instant, LinkState, Outage, OutageState
 from gateway.model.states import RulePhase
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import text as plain
@@ -38,6 +38,7 @@ def explain_device(facts: DeviceFacts, profile: Profile | None, times: TimeForma
     if facts.outage is not None:
         lines.append(_outage(facts.outage, times))
     lines += _clocks(facts, profile, times)
+    lines += _tests(facts, times)
     if profile is None:
         lines.append(Line("rule", f"There is no profile {device.profile}: no rule can be judged"))
     else:
@@ -80,6 +81,27 @@ def _clocks(facts: DeviceFacts, profile: Profile | None, times: TimeFormat) -> I
             yield Line("clock", f"It cannot count as {what} as things stand")
     if state.due_at is not None:
         yield Line("clock", f"The clock looks at it next at {times.ago(state.due_at)}", state.due_at)
+
+
+def _tests(facts: DeviceFacts, times: TimeFormat) -> Iterator[Line]:
+    """When an emergency button last proved itself, and when it is to do so again."""
+    for test in facts.tests:
+        if test.state is ButtonTestState.PLANNED:
+            yield Line("next", f"The household is asked to test it at {times.ago(test.planned_for)} ({test.id})",
+                       test.planned_for)
+        elif test.state is ButtonTestState.ASKED and test.asked_at is not None:
+            how = f" by telephone ({test.callback_id})" if test.callback_id is not None else ""
+            yield Line("next", f"The household was asked{how} to test it at {times.ago(test.asked_at)}, by "
+                               f"{times.exact(test.answer_by or test.asked_at)} ({test.id})", test.asked_at)
+        elif test.state is ButtonTestState.MISSED and test.closed_at is not None:
+            yield Line("history", f"{times.exact(test.closed_at)} It missed its test ({test.id}): {test.callback_id} "
+                                  "asks why", test.closed_at)
+    passed = [test for test in facts.tests if test.state is ButtonTestState.PASSED]
+    if passed:
+        battery = f", battery {passed[0].battery} %" if passed[0].battery is not None else ""
+        yield Line("clock", f"Last tested at {times.ago(passed[0].closed_at or 0)}{battery}", passed[0].closed_at)
+    elif facts.tests:
+        yield Line("clock", "It has never been tested")
 
 
 def _rule(rule: Rule, facts: DeviceFacts, times: TimeFormat) -> Line:

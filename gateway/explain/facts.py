@@ -7,6 +7,7 @@ from gateway.detection import ClaimedDevice
 from gateway.model import (
     Alarm,
     Attempt,
+    ButtonTest,
     Callback,
     Command,
     Device,
@@ -133,6 +134,7 @@ class DeviceFacts:
     outage: Outage | None = None  # the open one that its home is in
     readings: list[tuple[Instant, dict[str, Value]]] = field(default_factory=list)  # as it sent them, newest first
     alarms: list[Alarm] = field(default_factory=list)  # newest first
+    tests: list[ButtonTest] = field(default_factory=list)  # of an emergency button, the one planned for last first
 
     @property
     def zone(self) -> str:

@@ -11,6 +11,7 @@ from gateway.store.contexts import on_call, planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
+from gateway.store.devices.button_tests import note_reach
 from gateway.tickets.context import SiteWork
 from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
@@ -60,6 +61,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
             site_ids = work.site_ids | sites_after(session, work.overrun_visits)
             contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=site_ids,
                                                   visit_ids=work.visit_ids, provider_loads=provider_loads(session, now))
+            note_reach(session, [sites[contexts[one].site.id] for one in work.tested_devices])
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))
         return len(work)
 

@@ -6,14 +6,19 @@ from typing import NamedTuple
 
 from sqlmodel import Session
 
-from gateway.callbacks.looks import is_same_look, looked_at
-from gateway.callbacks.telephones import Telephone
-from gateway.callbacks.visit_calls import after_wrong, is_connected, seconds_locked
+from gateway.callbacks.call_context.facts import CallFacts
+from gateway.callbacks.call_context.view import CallReader, CallView, call_view
+from gateway.callbacks.numbers.looks import is_same_look, looked_at
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.visit_calls import after_wrong, is_connected, seconds_locked
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.template_values import Signature
 from gateway.store import apply
 from gateway.store.views import telephones
+from gateway.store.views.call_context import call_facts
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +45,26 @@ def write_look(session: Session, about: Ticket | Callback | Subject, seen: Seque
     before = telephones.last_look(session, about.id, who)
     if seen and not (before is not None and is_same_look(before, seen, now)):
         apply(session, Plan([looked_at(about, seen, EntryKind.NUMBER_SEEN, who, now)]))
+
+
+def call_to_make(gw: Gateway, callback_id: str, words: Catalogue, who: Actor, now: Instant
+                 ) -> tuple[CallFacts, CallView] | None:
+    """What an agent has to know for this call, in their language; that they saw the numbers is written down. None when
+    there is no such callback."""
+    with gw.store.write() as session:
+        callback = session.get(Callback, callback_id)
+        if callback is None:
+            return None
+        facts = call_facts(session, callback, gw.profiles, now)
+        write_look(session, callback, facts.telephones, who, now)
+    return facts, word_call(gw, facts, words, now)
+
+
+def word_call(gw: Gateway, facts: CallFacts, words: Catalogue, now: Instant) -> CallView:
+    """The same facts in the language of whoever rings."""
+    service = gw.settings.service
+    signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
+    return call_view(facts, CallReader(words, gw.messages, signed, gw.policy, now))
 
 
 def connect(gw: Gateway, key: ApiKey, pin: str, now: Instant) -> Connected | None:

@@ -52,7 +52,7 @@ def _watch(gw: Gateway, now: Instant) -> int:
         snapshot = outage_scan.snapshot(session, losses, detectable, LIMITS, now)
         verdicts = assess(snapshot, LIMITS)
         joining = homes_joining(snapshot, verdicts, LIMITS)
-        context = outage_context(session, Draft(), losses, verdicts, joining, detectable, now)
+        context = outage_context(session, Draft(), losses, verdicts, joining, detectable, gw.profiles, now)
         context.listening_since = None if since is None else max(since, gw.clock_jumped_at)
         context.still_dark = {one: {home.site_id for found in find_candidates(left, BY_SHARE) for home in found.homes}
                            for one, left in outage_scan.homes_still_dark(session, detectable, LIMITS, now).items()}

@@ -2,6 +2,7 @@
 
 from gateway.model.access import ApiKey, Credential, Link, PinTries
 from gateway.model.devices import (
+    ButtonTest,
     Command,
     DeadLetter,
     Device,
@@ -62,6 +63,7 @@ from gateway.model.states import (
     ApiRole,
     AreaKind,
     AttemptOutcome,
+    ButtonTestState,
     CallbackKind,
     CallbackOrigin,
     CallbackState,
@@ -117,7 +119,8 @@ from gateway.model.tickets import (
 
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "CallOutcome",
-    "Callback", "CallbackKind", "CallbackOrigin", "CallbackState", "ChangedRow", "Command", "CommandState", "Contact",
+    "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState", "ChangedRow",
+    "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
     "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",

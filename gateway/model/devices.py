@@ -10,7 +10,7 @@ from sqlmodel import Field
 from gateway.model.instant import Instant
 from gateway.model.reasons import ReasonKind
 from gateway.model.row import Row, numbered
-from gateway.model.states import CommandState, Cover, LinkState, PressKind, stored
+from gateway.model.states import ButtonTestState, CommandState, Cover, LinkState, PressKind, stored
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,32 @@ class PressRecord(Row, table=True):
     at: Instant = Field(sa_type=BigInteger)
     received_at: Instant = Field(sa_type=BigInteger)
     callback_id: str | None = Field(default=None, index=True)
+
+
+class ButtonTest(Row, table=True):
+    """That an emergency button proves itself: planned → asked → passed, or missed. Each such button has one open test.
+    """
+
+    __tablename__ = "button_test"
+    __table_args__ = (
+        Index("button_test_open", "device_id", unique=True, sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("button_test_at", "site_id", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+    )
+    id: str = Field(primary_key=True)
+    device_id: str = Field(foreign_key="device.id", index=True)
+    site_id: str = Field(foreign_key="site.id")
+    state: ButtonTestState = Field(default=ButtonTestState.PLANNED, sa_type=stored(ButtonTestState))
+    planned_for: Instant = Field(sa_type=BigInteger)  # then the household is asked
+    asked_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    answer_by: Instant | None = Field(default=None, sa_type=BigInteger)  # as they were told
+    reminded_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    press_id: str | None = None  # the press that was the test
+    battery: int | None = None  # per cent, when it was heard
+    callback_id: str | None = None  # the call by which they are asked, or that told us of the test
+    passed_before: Instant | None = Field(default=None, sa_type=BigInteger)  # when the button was last tested
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
 class Command(Row, table=True):

@@ -129,6 +129,9 @@ class EntryKind(StrEnum):
     OUTAGE_CONFIRMED = "outage_confirmed"
     OUTAGE_CONFIRMED_OURS = "outage_confirmed_ours"
     OUTAGE_LONGER = "outage_longer"
+    OUTAGE_RUNG_FIRST = "outage_rung_first"
+    OUTAGE_HOME_REPORTED = "outage_home_reported"
+    POWER_DOUBTED = "power_doubted"
     OUTAGE_RESTORING = "outage_restoring"
     OUTAGE_NESTED = "outage_nested"
     OUTAGE_STILL_OUT = "outage_still_out"
@@ -233,6 +236,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OUTAGE_DISMISSED: ("reason",),
     EntryKind.OUTAGE_CONFIRMED: ("dark", "customers", "ticket"),
     EntryKind.OUTAGE_CONFIRMED_OURS: ("dark",),
+    EntryKind.OUTAGE_RUNG_FIRST: ("homes",),
+    EntryKind.OUTAGE_HOME_REPORTED: ("customer",),
     EntryKind.OUTAGE_LONGER: ("customers",),
     EntryKind.OUTAGE_RESTORING: ("back", "homes"),
     EntryKind.OUTAGE_NESTED: ("homes",),

@@ -84,6 +84,12 @@ class OutageMember(Row, table=True):
     died_at: Instant = Field(sa_type=BigInteger)
     joined_at: Instant = Field(sa_type=BigInteger)
     back_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    reported_at: Instant | None = Field(default=None, sa_type=BigInteger)  # somebody there said that it has no power
+
+    @property
+    def by_word(self) -> bool:
+        """Whether it is in the outage by a person's word alone: its devices say nothing, or something else."""
+        return self.reported_at is not None and self.reported_at == self.died_at
 
     @property
     def dark(self) -> bool:

@@ -155,6 +155,10 @@ class DueKind(StrEnum):
     """It works again, as far as anybody can tell: it is closed, or opened again."""
     CALL_BY = "call_by"
     """Somebody should have been rung by now."""
+    TEST_ASK = "test_ask"
+    """A household is to be asked to test its emergency button."""
+    TEST_ANSWER = "test_answer"
+    """They were asked, and have not: they are reminded, and then rung."""
     CLAIM_ENDS = "claim_ends"
     """Whoever has taken a call has not said what came of it: others may take it."""
 
@@ -214,6 +218,8 @@ class PageReason(StrEnum):
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
     """Somebody wants to be called soon, and nobody is at the desk."""
+    RING_HOMES = "ring_homes"
+    """A power cut, and in some of its homes somebody depends on power or on an emergency button: please ring them."""
     CALL_UNANSWERED = "call_unanswered"
     """Somebody has to be reached, and does not answer."""
     CALL_WITHOUT_OUTCOME = "call_without_outcome"
@@ -557,6 +563,22 @@ class PressKind(StrEnum):
     """A call for help."""
     TEST = "test"
     """The gesture that only tries the button: nobody wants to be called."""
+
+
+class ButtonTestState(StrEnum):
+    """Where a test of an emergency button stands; what may follow what is in
+    gateway/callbacks/button_test_lifecycle.py."""
+
+    PLANNED = "planned"
+    """The household is asked when it is due."""
+    ASKED = "asked"
+    """The household has been asked for a test press."""
+    PASSED = "passed"
+    """The button has been heard."""
+    MISSED = "missed"
+    """It has not, in time: somebody rings them."""
+    ENDED = "ended"
+    """There is nothing to test any more."""
 
 
 class GhostSign(StrEnum):

@@ -270,6 +270,9 @@ class Visit(Row, table=True):
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
+CHECKS = f"kind = '{CallbackKind.CHECK}' AND origin = '{CallbackOrigin.OUTAGE}'"
+
+
 class Callback(Row, table=True):
     """Somebody has to be rung: requested → claimed → attempting → connected → done, back to requested when nobody
     answers; or expired, cancelled, answered by an outage."""
@@ -278,6 +281,7 @@ class Callback(Row, table=True):
         _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("callback_check", "site_id", sqlite_where=text(CHECKS), postgresql_where=text(CHECKS)),
         Index("callback_outage", "outage_id", sqlite_where=text("outage_id IS NOT NULL"),
               postgresql_where=text("outage_id IS NOT NULL")),
     )

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.model import (
     Attempt,
+    ButtonTest,
     Callback,
     Contact,
     Customer,
@@ -54,6 +55,7 @@ class NotificationContext:
     site: Site | None = None
     homes: tuple[Site, ...] | None = None  # of a household's message: that it tells of; None: of none in particular
     device: Device | None = None
+    button_test: ButtonTest | None = None  # that device's open one, for a message about a device
     provider: Provider | None = None
     link: Link | None = None
     pages: tuple[OnCallPage, ...] = ()  # open ones about the same ticket or callback

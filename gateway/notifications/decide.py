@@ -129,9 +129,11 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
 
 def _moved_out(notification: Notification, context: NotificationContext) -> bool:
     """Whether a household is to hear of homes of which none is theirs any more."""
-    return (notification.recipient_kind is RecipientKind.CUSTOMER and context.homes is not None
-            and not any(home.customer_id == notification.recipient_id and home.household_left_at is None
-                        for home in context.homes))
+    if notification.recipient_kind is not RecipientKind.CUSTOMER or not context.homes:
+        return False
+    return all(home.household_left_at is not None
+               or (home.household_since is not None and home.customer_id != notification.recipient_id)
+               for home in context.homes)
 
 
 def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:

@@ -14,7 +14,7 @@ COUNTED = {  # kind → the parameter that decides between "home" and "homes"
     EntryKind.OUTAGE_TICKET_OPENED: "homes", EntryKind.OUTAGE_SUSPECTED: "homes", EntryKind.OUTAGE_DARK_AGAIN: "homes",
     EntryKind.OUTAGE_GREW: "more", EntryKind.OUTAGE_CONFIRMED: "customers", EntryKind.OUTAGE_CONFIRMED_OURS: "dark",
     EntryKind.OUTAGE_LONGER: "customers", EntryKind.OUTAGE_RESTORING: "back", EntryKind.OUTAGE_NESTED: "homes",
-    EntryKind.OUTAGE_STILL_OUT: "dark", EntryKind.OUTAGE_RESTORED: "homes",
+    EntryKind.OUTAGE_STILL_OUT: "dark", EntryKind.OUTAGE_RESTORED: "homes", EntryKind.OUTAGE_RUNG_FIRST: "homes",
 }
 
 

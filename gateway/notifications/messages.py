@@ -66,6 +66,13 @@ class Facts:
     emergency: bool = False  # a call for help …
     emergency_number: str = ""  # … where this one is rung in danger
     pressed_at: Instant | None = None
+    suspicion: str = ""  # why perhaps nobody pressed
+    test_asked_at: Instant | None = None  # they were asked to test the button
+    again: bool = False  # they are reminded of it
+    gesture: str = ""  # how it is tested, in their language …
+    has_gesture: bool = False  # … and without such words: as our firmware knows it
+    battery: int | None = None  # per cent
+    next_at: Instant | None = None  # when they are asked for the next test
     expires_at: Instant | None = None  # of an offer
     sla: str = ""  # what a target counts: first_response | update | solution …
     due_at: Instant | None = None  # … its time …
@@ -104,6 +111,9 @@ class Facts:
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
     unsure: bool = False  # … and it may have arrived all the same
+    household: str = ""  # of a helper's message: whose emergency button it is …
+    ring: str = ""  # … and the number there
+    to_ring: Sequence[Mapping[str, Any]] = ()  # homes that are to be rung: name, place, telephone, power
     also_late: Sequence[str] = ()  # numbers of other tickets whose time is over
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
@@ -188,7 +198,7 @@ def webhook_data(facts: Facts) -> dict[str, object]:
     """The facts that are known, for a webhook's reader: times as RFC 3339."""
     times = ("now", "window_from", "window_until", "eta", "hear_by", "expected_at", "since", "callback_by",
              "expires_at", "etr", "pressed_at", "due_at", "answer_by", "next_word", "word_by", "opens_at", "missed_by",
-             "held_until")
+             "held_until", "test_asked_at", "next_at")
     known = {name: value for name, value in vars(facts).items()
              if name not in ("now", "for_customer") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}

@@ -112,6 +112,19 @@ class EmergencyPressFacts(PromisedCallFacts, total=False):
 
     pressed_at: Instant
     presses: int  # so far
+    suspicion: str  # why perhaps nobody pressed: a GhostSign
+    test_asked_at: Instant  # when they were asked to test the button
+
+
+class ButtonFacts(TypedDict, total=False):
+    """A home's emergency button."""
+
+    site: str  # its address
+    household: str  # the customer's name
+    ring: str  # the number of the home
+    reader: str  # who helps there: their name …
+    reader_locale: str  # … language …
+    reader_zone: str  # … and time zone
 
 
 class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, total=False):
@@ -121,10 +134,26 @@ class PageFacts(VisitFacts, NoProviderLeftFacts, SlaFacts, EmergencyPressFacts, 
     reason: str  # PageReason
     turn: int  # how many times somebody has been paged, with this one; a press that is told at once has none
     others: bool  # somebody else is on call after them
-    also_late: list[str]  # numbers of tickets whose time is over too, of which they hear nothing else now
+    also_late: list[str]  # numbers of tickets or calls that are late too, of which they hear nothing else now
+    area: str  # of an outage …
+    homes: int  # … in so many homes somebody is to be rung …
+    to_ring: list[dict[str, Any]]  # … these first: name, place, telephone; power: they depend on it
     reader: str  # of a person in on_call.people: their name …
     reader_locale: str  # … language …
     reader_zone: str  # … and time zone
+
+
+class ButtonTestFacts(TypedDict, total=False):
+    """The test of an emergency button."""
+
+    number: str  # of the test
+    device: str
+    answer_by: Instant
+    again: bool  # they were asked before
+    gesture: dict[str, str]  # how it is done, by language
+    has_gesture: bool  # without words of its own: the one that our firmware knows
+    battery: int | None  # per cent
+    next_at: Instant | None  # when they are asked again
 
 
 class AreaFacts(TypedDict, total=False):
@@ -148,7 +177,7 @@ class OutageAnswerFacts(AreaOutageFacts, total=False):
 
     answered: bool  # somebody pressed, and this is the answer …
     promised: bool  # … in place of the call that they were promised
-    form: str  # what it means to their home: a Form of gateway/callbacks/answers.py
+    form: str  # what it means to their home: a Form of gateway/callbacks/presses/answers.py
     restoring: bool  # others have power again
     look_by: Instant | None  # when we look whether theirs has a fault of its own
     site: str
@@ -183,8 +212,8 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
-class UndeliveredFacts(PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts, OutageAnswerFacts,
-                       GatewayFaultFacts, total=False):
+class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
 from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
 from gateway.notifications.catalogue import Catalogue, Catalogues
@@ -17,7 +17,8 @@ from gateway.notifications.topics import TOPICS
 
 NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state", "asked",
-               "open_offers", "opens_at", "held_until", "word_by", "missed_by")
+               "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion", "test_asked_at", "again",
+               "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
 
@@ -43,7 +44,7 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
         return household.name, household.locale, household.timezone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
-    if notification.recipient_kind == RecipientKind.ON_CALL:
+    if notification.recipient_kind in (RecipientKind.ON_CALL, RecipientKind.PERSON):
         facts = notification.facts
         return (str(facts.get("reader") or notification.recipient_id), str(facts.get("reader_locale") or "en"),
                 str(facts.get("reader_zone") or own_zone))
@@ -61,7 +62,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
         "for_customer": notification.recipient_kind == RecipientKind.CUSTOMER,
-        "number": notification.subject_id, "whom": str(facts.get("whom") or ""),
+        "number": str(facts.get("number") or notification.subject_id), "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
         "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
@@ -75,8 +76,10 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
+        "gesture": localized_cause(facts.get("gesture"), locale),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
-        "also_late": facts.get("also_late", ()),
+        "also_late": facts.get("also_late", ()), "to_ring": facts.get("to_ring", ()),
+        "household": str(facts.get("household") or ""), "ring": str(facts.get("ring") or ""),
         "payer_short": payer_in_short(facts.get("payers", ()), catalogue),
         "asked_before": facts.get("turn", 1) > 1, "is_call": context.callback is not None,
     }

@@ -28,7 +28,7 @@ from gateway.model import (
     Visit,
     VisitState,
 )
-from gateway.model.states import CallbackState
+from gateway.model.states import ButtonTestState, CallbackState
 from gateway.notifications import stored_facts
 from gateway.notifications.context import NotificationContext
 from gateway.tickets.lifecycle import UNASSIGNED, VISIT_AHEAD
@@ -65,6 +65,10 @@ class TopicName(StrEnum):
     """The power cut outlasts the estimate they were given."""
     OUTAGE_OVER = "outage_over"
     """Their own home has power again."""
+    BUTTON_DEAD = "button_dead"
+    """Whoever helps at a home hears that its emergency button does not work."""
+    BUTTON_WORKS = "button_works"
+    """It works again."""
     MAINTENANCE = "maintenance"
     """Work is planned in their area."""
     PRICE_QUESTION = "price_question"
@@ -105,6 +109,10 @@ class TopicName(StrEnum):
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
     """Somebody called for help."""
+    BUTTON_TEST_ASKED = "button_test_asked"
+    """They are asked to test their emergency button, and how."""
+    BUTTON_TEST_HEARD = "button_test_heard"
+    """The test of their emergency button has reached us."""
     SLA_WARNING = "sla_warning"
     """Most of an SLA's time is used."""
     SLA_MISSED = "sla_missed"
@@ -383,6 +391,12 @@ def _call_not_needed(notification: Notification, context: NotificationContext, n
     return over
 
 
+def _test_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    test = context.button_test
+    asked = test is not None and test.state is ButtonTestState.ASKED and test.id == notification.facts.get("number")
+    return None if asked else Reason(ReasonKind.BUTTON_HEARD)
+
+
 def _offer_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     offer = context.offer
     if offer is None or offer.state != OfferState.PENDING:
@@ -461,12 +475,14 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
 
 
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
+_PERSON = frozenset({RecipientKind.PERSON})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
 _WHO_GOES = _PROVIDER | {RecipientKind.TECHNICIAN}
 _DISPATCHER = frozenset({RecipientKind.DISPATCHER})
 _ON_CALL = frozenset({RecipientKind.ON_CALL, RecipientKind.EMERGENCY, RecipientKind.DISPATCHER})
 _TICKET = frozenset({SubjectKind.TICKET})
 _CALLBACK = frozenset({SubjectKind.CALLBACK})
+_DEVICE = frozenset({SubjectKind.DEVICE})
 _OUTAGE = frozenset({SubjectKind.OUTAGE})
 _ANYTHING = frozenset(SubjectKind)
 _NEXT_WORD = frozenset({PromiseKind.NEXT_WORD})
@@ -584,6 +600,14 @@ _ALL = (
         obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW),
     Topic(
+        name=TopicName.BUTTON_TEST_ASKED, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        obsolete_when=_test_over),
+    Topic(  # they stand at the button
+        name=TopicName.BUTTON_TEST_HEARD, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False, has_quota=True, life=DAY,
+        obsolete_when=never, supersedes=frozenset({TopicName.BUTTON_TEST_ASKED})),
+    Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.OutageAnswerFacts,
         urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
@@ -601,6 +625,15 @@ _ALL = (
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
+    Topic(  # somebody there relies on it now
+        name=TopicName.BUTTON_DEAD, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=_call_over),
+    Topic(
+        name=TopicName.BUTTON_WORKS, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        obsolete_when=never,
+        only_after=OnlyAfter(frozenset({TopicName.BUTTON_DEAD}), _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
         facts=stored_facts.MaintenanceFacts,

@@ -18,6 +18,8 @@ class Action(StrEnum):
     """Nobody of it is dark any more, but for reasons of their own."""
     RELAPSE = "relapse"
     """Homes went dark again: a new round."""
+    REOPEN = "reopen"
+    """Somebody says that their home still has no power."""
     CLOSE = "close"
     """It stayed away for the recurrence time; a fault of our own ends at once."""
     DISMISS = "dismiss"
@@ -40,6 +42,7 @@ TRANSITIONS: dict[tuple[OutageState, Action], OutageState] = {
     (_RESTORING, Action.RESTORE): _RESTORED,
     (_RESTORING, Action.RELAPSE): _CONFIRMED,
     (_RESTORED, Action.RELAPSE): _CONFIRMED,
+    (_RESTORED, Action.REOPEN): _RESTORING,
     (_RESTORED, Action.CLOSE): OutageState.CLOSED,
     **{(state, Action.DISMISS): OutageState.DISMISSED for state in OPEN},
 }
@@ -64,6 +67,8 @@ def move(outage: Outage, action: Action, now: Instant) -> None:
         outage.restoring_at = now
     elif action is Action.RESTORE:
         outage.restored_at, outage.restoring_at = now, outage.restoring_at or now
+    elif action is Action.REOPEN:
+        outage.restored_at = None
     elif action is Action.RELAPSE:
         outage.restored_at = outage.restoring_at = None
         outage.round += 1

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.model import (
+    GATEWAY,
     MINUTE,
     SECOND,
     EntryKind,
@@ -22,6 +23,8 @@ from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.homes.calls import answer_calls, link_calls, move_calls, unlink_calls
 from gateway.outages.homes.devices import Power, has_working_button, power_of
+from gateway.outages.homes.rung_first import look_at_returned, ring_first
+from gateway.outages.homes.still_out import open_by_word
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
@@ -33,7 +36,7 @@ from gateway.outages.ticket import (
     update_cause,
     update_estimate,
 )
-from gateway.tickets.context import Policy
+from gateway.tickets.context import Policy, Surroundings
 from gateway.tickets.new_rows import notify
 from gateway.tickets.promises import cancel_promises
 from gateway.tickets.sla.follow import complete
@@ -52,6 +55,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     changes = OutageChanges(context, policy, limits, now)
     loaded = list(context.outages.values())  # what it takes to decide on a new one is loaded for the next run
     _record_returns(changes)
+    look_at_returned(changes)
     for verdict in verdicts:
         _apply_verdict(changes, verdict)
     for outage_id, homes in joining.items():
@@ -74,6 +78,8 @@ def _record_returns(changes: OutageChanges) -> None:
             if member.back_at is not None or proof == "dark":
                 continue
             counted = member.state is MemberState.AFFECTED
+            if counted and member.by_word:
+                continue  # what speaks there now spoke when they said so
             move_member(member, MemberAction.RETURN if proof == "live" else MemberAction.LEAVE, changes.now)
             back += counted
             if proof == "live" and counted:  # a nested one has a ticket, which says it
@@ -197,6 +203,7 @@ def _add_dark_homes(changes: OutageChanges, outage: Outage, homes: Sequence[Dark
         changes.add_entry(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
     if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
         changes.notify_customers(outage, joined)
+        ring_first(changes, outage, joined)
         cancel_own_tickets(changes, outage)
 
 
@@ -272,6 +279,7 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
     dark = [member for member in changes.context.members[outage.id].values() if member.back_at is None]
     answer_calls(changes, outage)
     count = changes.notify_customers(outage, dark)
+    ring_first(changes, outage, dark)
     held = cancel_own_tickets(changes, outage)
     outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
     changes.add_entry(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=count,
@@ -308,6 +316,11 @@ def _split_remaining(changes: OutageChanges, outage: Outage) -> None:
         move_member(member, MemberAction.NEST, changes.now)
         outage.dark -= 1
     changes.release(outage, [member.site_id for member in nested], nested=True)
+    for member in nested:
+        work = changes.context.sites.get(member.site_id)
+        if member.reported_at is not None and work is not None and not changes.context.alarms.get(member.site_id):
+            around = Surroundings(devices=changes.context.reported.get(member.site_id, ()))
+            open_by_word(around, work, changes.policy, GATEWAY, changes.now)
     if nested:
         changes.add_entry(outage, EntryKind.OUTAGE_NESTED, {"sites": [member.site_id for member in nested][:100]},
                           homes=len(nested))

@@ -14,6 +14,7 @@ from gateway.model import (
     Alarm,
     ApiKey,
     Attempt,
+    ButtonTest,
     Callback,
     Command,
     CommandState,
@@ -37,11 +38,15 @@ from gateway.model import (
     OnCallPage,
     Outage,
     OutageMember,
+    Person,
+    PersonSite,
+    PinTries,
     PressRecord,
     Promise,
     Provider,
     Reading,
     Route,
+    Site,
     SlaClock,
     SlaPolicyVersion,
     Ticket,
@@ -60,9 +65,10 @@ DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Due, "at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
-    (OnCallPage, "next_at"),
+    (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
 )
-AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL)
+AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
+           DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)
 # These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,
@@ -86,20 +92,23 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
-    (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
+    (Site, "household_since"), (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
-    (OnCallPage, "opened_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
+    (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
+    (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
-    (Callback, "promised_by"), (Promise, "made_at"), (Promise, "shown_at"), (Promise, "from_at"), (Promise, "due_at"),
-    (Promise, "watch_at"), (Promise, "settled_at"),
+    (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
+    (Callback, "promised_by"), (Callback, "ring_from"), (Promise, "made_at"), (Promise, "shown_at"),
+    (Promise, "from_at"), (Promise, "due_at"), (Promise, "watch_at"), (Promise, "settled_at"),
     (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),
     # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
+    (Site, "household_left_at"), (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

@@ -8,12 +8,13 @@ from sqlalchemy import BindParameter, bindparam, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.telephones import Telephone, numbers_of, numbers_to_ring
+from gateway.callbacks.numbers.telephones import Telephone, numbers_of, numbers_to_ring
 from gateway.model import (
     RESIDENTS,
     Callback,
     Contact,
     Customer,
+    Device,
     Link,
     LinkPurpose,
     Need,
@@ -158,14 +159,16 @@ def members(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[
     return found
 
 
-def homes_of(row: Notification, work: Ticket | Callback | None,
-               members: Mapping[tuple[str, Recipient], Sequence[OutageMember]], sites: Mapping[str, Site]
-             ) -> tuple[Site, ...] | None:
-    """The homes of which a message tells."""
+def homes_of(row: Notification, work: Ticket | Callback | Device | None,
+             members: Mapping[tuple[str, Recipient], Sequence[OutageMember]], sites: Mapping[str, Site],
+             page: Link | None) -> tuple[Site, ...] | None:
+    """The homes of which a message tells: of an outage those in it, or the one near it for which its `page` was made.
+    """
     if work is not None:
         return (sites[work.site_id],)
     if row.subject_kind is SubjectKind.OUTAGE:
-        return tuple(sites[one.site_id] for one in members.get((row.subject_id, row.recipient), ()))
+        ids = [one.site_id for one in members.get((row.subject_id, row.recipient), ())]
+        return tuple(sites[one] for one in ids or ([page.site_id] if page is not None and page.site_id else []))
     return None
 
 

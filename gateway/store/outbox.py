@@ -12,7 +12,7 @@ from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
@@ -54,6 +54,7 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -198,31 +199,35 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             if row.back_at is None and row.state == MemberState.AFFECTED}
     visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
     offers = _by_id(session, Offer, named)
+    about_devices = _about_a(SubjectKind.DEVICE, notifications)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
     customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
-    sites = _by_id(session, Site, {row.site_id for row in works} | {
-        row.site_id for rows in members.values() for row in rows})
-    devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None})
+    siblings, attempts = _said_before(session, subjects, recipients)
+    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
+    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None} | about_devices)
+    tests = open_tests(session, about_devices)
+    here = {row.site_id for row in works} | {row.site_id for rows in members.values() for row in rows} | {
+        devices[one].site_id for one in about_devices}
+    sites = _by_id(session, Site, here | {row.site_id for row in links.values() if row.site_id})
     providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
-    whose = {row.id: _whose(row, tickets, callbacks) for row in notifications}
+    whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
     homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
                                             if to.kind is RecipientKind.CUSTOMER))
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
-    numbers = _numbers(session, notifications, tickets, callbacks)
-    siblings, attempts = _said_before(session, subjects, recipients)
-    pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
+    numbers = _numbers(session, notifications, tickets, callbacks, devices)
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))
-    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
         work, to = ticket or callback, row.recipient
+        place = work or (devices[row.subject_id] if row.subject_id in about_devices else None)
         visit = (visits.get(row.facts.get("visit_id") or row.occurrence)
                  or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
@@ -232,8 +237,9 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
-            site=sites.get(work.site_id) if work else None, homes=households.homes_of(row, work, members, sites),
-            device=devices.get((work and work.device_id) or ""),
+            site=sites.get(place.site_id) if place else None,
+            homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
+            device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
             contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
             residents={one.id: one for one in home.residents} if home else {},
@@ -363,19 +369,24 @@ def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
     return select(table).where(table_of(table).columns.id.in_(_IDS))
 
 
-def _whose(row: Notification, tickets: Mapping[str, Ticket], callbacks: Mapping[str, Callback]) -> Whose:
+def _whose(row: Notification, tickets: Mapping[str, Ticket], callbacks: Mapping[str, Callback],
+           devices: Mapping[str, Device]) -> Whose:
     """Whom it tells, and of which site: nobody is told of a home in which they do not live. An outage may be at any."""
     ticket = tickets.get(row.subject_id)
-    work = callbacks.get(row.subject_id) if ticket is None or ticket.outage_id is not None else ticket
+    work: Callback | Ticket | Device | None = ticket
+    if ticket is None or ticket.outage_id is not None:
+        work = callbacks.get(row.subject_id)
+    if row.subject_kind is SubjectKind.DEVICE:
+        work = devices.get(row.subject_id)
     return row.recipient, work.site_id if work is not None else None
 
 
 def _numbers(session: Session, notifications: Iterable[Notification], tickets: Mapping[str, Ticket],
-             callbacks: Mapping[str, Callback]) -> dict[str, tuple[Telephone, ...]]:
+             callbacks: Mapping[str, Callback], devices: Mapping[str, Device]) -> dict[str, tuple[Telephone, ...]]:
     """Of what asks the dispatcher to ring somebody → the numbers to ring."""
     asking = {row.occurrence: row for row in notifications if row.topic == TopicName.UNDELIVERABLE}
     failed = _by_id(session, Notification, set(asking))
-    whose = {asking[row.id].id: _whose(row, tickets, callbacks) for row in failed.values()}
+    whose = {asking[row.id].id: _whose(row, tickets, callbacks, devices) for row in failed.values()}
     numbers = telephones(session, set(whose.values()))
     return {asking_id: tuple(numbers[one]) for asking_id, one in whose.items()}
 

@@ -10,6 +10,7 @@ from gateway.model import (
     Actor,
     ActorKind,
     Alarm,
+    ButtonTest,
     Callback,
     CallbackKind,
     Command,
@@ -83,6 +84,8 @@ class SiteWork:
     # ticket id → rule of each of its alarms, closed ones too → its cause in every locale
     causes: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     callbacks: dict[CallbackKind, Callback] = field(default_factory=dict)  # open ones
+    button_tests: dict[str, ButtonTest] = field(default_factory=dict)  # device id → its open test
+    reached_by_message: bool = True  # False: the household can only be rung; known where a button test is due
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -192,6 +195,8 @@ class Surroundings:
     members: Mapping[str, OutageMember] = field(default_factory=dict)  # outage id → this home in it
     works: Sequence[tuple[MaintenanceWindow, str]] = ()  # planned in its areas, each with its area's name
     devices: Sequence[HomeDevice] = ()  # of the home; empty where neither is known
+    outages: Sequence[Outage] = ()  # open ones of its areas, where somebody has told an agent about the home
+    told: frozenset[tuple[str, str]] = frozenset()  # (outage id, occurrence) that the household was told of
     last_answer: Callback | None = None  # the home's newest press that one of them was the answer to
 
     @property

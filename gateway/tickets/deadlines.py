@@ -1,12 +1,29 @@
-"""Deadlines of tickets, jobs, offers, visits and callbacks: set, moved, and ended with the state they belong to."""
+"""Deadlines of tickets, jobs, offers, visits, callbacks and button tests: set, moved, and ended with the state they
+belong to."""
 
-from gateway.model import Actor, Callback, Due, DueKind, HoldReason, Instant, Job, Offer, Responsible, Ticket, Visit
+from gateway.model import (
+    Actor,
+    Callback,
+    Device,
+    Due,
+    DueKind,
+    HoldReason,
+    Instant,
+    Job,
+    Offer,
+    Responsible,
+    Ticket,
+    Visit,
+)
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import Action, follow_jobs, move_job
 from gateway.tickets.new_rows import subject_of
 
+SetFor = Ticket | Job | Offer | Visit | Callback | Device
+"""What has deadlines; a device's are of its button test."""
 
-def set_due(row: Ticket | Job | Offer | Visit | Callback, kind: DueKind, at: Instant, responsible: Responsible,
+
+def set_due(row: SetFor, kind: DueKind, at: Instant, responsible: Responsible,
             work: SiteWork, policy: Policy) -> None:
     """From now on the clock looks at `at`; an earlier deadline of that kind is moved."""
     due = work.due.get((kind, row.id))
@@ -19,7 +36,7 @@ def set_due(row: Ticket | Job | Offer | Visit | Callback, kind: DueKind, at: Ins
     work.draft.add(due)
 
 
-def end_due(row: Ticket | Job | Offer | Visit | Callback, work: SiteWork, *kinds: DueKind) -> None:
+def end_due(row: SetFor, work: SiteWork, *kinds: DueKind) -> None:
     """These deadlines of the row run no longer; without `kinds`: none of them does."""
     for (kind, subject_id), due in work.due.items():
         if subject_id == row.id and (not kinds or kind in kinds):

@@ -8,6 +8,7 @@ from gateway.model import (
     Actor,
     Alarm,
     Callback,
+    Device,
     Entry,
     Instant,
     Job,
@@ -34,11 +35,11 @@ from gateway.tickets.promises import PromisedTime, make_promise
 FOLLOW_FOR = 90 * DAY  # a customer's page lives while the ticket does; this is only the outer bound
 
 
-SubjectRow = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Subject
+SubjectRow = Ticket | Callback | Outage | Alarm | MaintenanceWindow | Device | Subject
 _KINDS: dict[type[Any], SubjectKind] = {
     Ticket: SubjectKind.TICKET, Callback: SubjectKind.CALLBACK, Outage: SubjectKind.OUTAGE, Alarm: SubjectKind.ALARM,
     MaintenanceWindow: SubjectKind.MAINTENANCE, Offer: SubjectKind.OFFER, Visit: SubjectKind.VISIT,
-    Job: SubjectKind.JOB,
+    Job: SubjectKind.JOB, Device: SubjectKind.DEVICE,
 }
 
 

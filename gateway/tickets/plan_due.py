@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.callbacks.overdue import plan_call_due
+from gateway.callbacks.presses.button_tests import plan_test_due
 from gateway.model import Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
@@ -34,7 +35,12 @@ class DueWork:
 
     @property
     def device_ids(self) -> set[str]:
-        return {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)}
+        return {device_id for _, device_id, _ in (*self.remote_fixes, *self.suppressed)} | self.tested_devices
+
+    @property
+    def tested_devices(self) -> set[str]:
+        """Buttons of which a test is due."""
+        return {due.subject_id for due in self.deadlines if due.subject_kind is SubjectKind.DEVICE}
 
     @property
     def site_ids(self) -> set[str]:
@@ -99,6 +105,8 @@ def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], polic
             _plan_proof(due.subject_id, work, policy, now)
         case DueKind.CALL_BY | DueKind.CLAIM_ENDS:
             plan_call_due(due, work, policy, now)
+        case DueKind.TEST_ASK | DueKind.TEST_ANSWER:
+            plan_test_due(due, work, policy, now)
         case _:
             plan_visit_due(due, work, sites, policy, now)
     if due.at is not None and due.at <= now:  # nothing has moved it: what it was for is over

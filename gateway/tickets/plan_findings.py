@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from gateway.callbacks.press import plan_press
+from gateway.callbacks.presses.press import plan_press
 from gateway.detection.batch import Finding
 from gateway.detection.device_state import (
     ClaimedDevice,

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from gateway.callbacks.telephones import numbers_to_ring
+from gateway.callbacks.numbers.telephones import numbers_to_ring
 from gateway.config.phone_numbers import LineKind
 from gateway.model import (
     Contact,

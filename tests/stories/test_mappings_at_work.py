@@ -87,7 +87,7 @@ def write_installation(folder: Path, mapping: str) -> list[str]:
     (folder / "mappings").mkdir()
     (folder / "mappings" / "pump.yaml").write_text(mapping)
     (folder / "gateway.yaml").write_text(f"mappings: mappings\nprofiles: {EXAMPLE.parent / 'profiles'}\n"
-                                         "fleet: fleet.yaml\n"
+                                         "fleet: fleet.yaml\nservice: {callback_hours: {mon: [['08:00', '17:00']]}}\n"
                                          "channels: {email: {host: localhost, sender: a@example.com}, "
                                          "apprise: {sms: 'ntfy://localhost/{address}'}}\n")
     (folder / "fleet.yaml").write_text(PUMP_AT_NORTH.replace("profile: button", "profile: help-button"))

@@ -8,6 +8,7 @@ import pytest
 from gateway.config.fleet_file import BadFleet
 from gateway.model import (
     DISPATCHER,
+    MINUTE,
     Callback,
     Contact,
     Cover,
@@ -31,10 +32,12 @@ from gateway.model import (
     person,
 )
 from gateway.model.plan import NoSuch, Refused
+from gateway.notifications import signed_links
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
 from gateway.tickets.actions import AgreeToPrice, LeaveSite, MoveIn
 from tests.drivers.story import HOURLY, Story, begin
+from tests.drivers.web_driver import read, web_story
 from tests.fixtures.household import ARBER, move_in
 from tests.fixtures.outage_fleet import LEFT, begin_outage_story
 
@@ -290,3 +293,22 @@ def test_news_of_an_outage_that_waits_is_not_told_to_who_has_left(both_stores: S
     assert len(quarter.told_to("a0@example.com")) == 1
     dropped = quarter.one(Notification, Notification.topic == "outage_over", Notification.recipient_id == "a0")
     assert dropped.reason == Reason(ReasonKind.MOVED_OUT)
+
+
+def test_their_page_is_gone_at_once_and_the_next_ones_shows_nothing_from_before(both_stores: Store) -> None:
+    there = web_story(both_stores)
+    move_in(there)
+    move_in(there, LANG.replace("locale: de\n    ", ""))
+    ticket = there.break_down("arber-pump")
+    theirs = there.follow(ticket)
+    with there.client() as web:
+        assert "We noticed that something is wrong." in read(web.get(theirs))
+        there.act(LeaveSite(HOME))
+        assert web.get(theirs).status_code == 404
+        there.now += 60 * MINUTE
+        there.act(MoveIn(HOME, "lang"))
+        assert web.get(theirs).status_code == 404
+        [page] = [row for row in links(there, LinkPurpose.FOLLOW) if row.subject_id == ticket.id]
+        said = read(web.get(signed_links.url("", there.secret, LinkPurpose.FOLLOW, page.id)))
+        assert "We noticed that something is wrong." not in said
+        assert "Since Today 14:0" in said

@@ -298,7 +298,7 @@ RECORDER, WRITES_THEM = "model/plan.py", "store/__init__.py"  # who makes each C
 MOVES = {  # file → its functions that may write a row's state
     "tickets/lifecycle.py": {"move", "follow_jobs", "move_job", "end_offer", "move_visit"},
     "tickets/on_call/lifecycle.py": {"move"},
-    "callbacks/lifecycle.py": {"move"},
+    "callbacks/lifecycle.py": {"move"}, "callbacks/presses/button_test_lifecycle.py": {"move"},
     "outages/lifecycle.py": {"move", "move_member"}, "notifications/lifecycle.py": {"move"},
     "model/lifecycle.py": {"move_command"}, "tickets/promises/ledger.py": {"move_promise"},
     "store/commands.py": {"_move"},

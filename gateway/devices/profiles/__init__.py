@@ -2,6 +2,7 @@
 
 from gateway.devices.profiles.compile import BadProfile, compile_profile
 from gateway.devices.profiles.profile import (
+    ButtonTestSpec,
     Condition,
     EvaluationError,
     Fault,
@@ -23,8 +24,8 @@ from gateway.devices.profiles.profile import (
 from gateway.rules.functions import Derived
 
 __all__ = [
-    "BadProfile", "Condition", "Derived", "Fault", "RemoteFixSpec", "HitLimit", "SignalConversion", "Limits",
-    "HistoryNeeds", "Profile", "Reader",
+    "BadProfile", "ButtonTestSpec", "Condition", "Derived", "Fault", "RemoteFixSpec", "HitLimit", "SignalConversion",
+    "Limits", "HistoryNeeds", "Profile", "Reader",
     "RemoteCommand", "Rule", "EvaluationError", "SignalKind", "Silence", "compile_profile", "misfits",
     "read", "reader_of",
 ]

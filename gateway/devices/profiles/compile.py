@@ -10,6 +10,7 @@ from gateway.config.yaml_lines import BadYaml, Path, dotted_path, read_yaml
 from gateway.devices.dialects.presses import press_kind
 from gateway.devices.profiles.profile import (
     TYPES,
+    ButtonTestSpec,
     Fault,
     Profile,
     RemoteCommand,
@@ -28,7 +29,13 @@ from gateway.devices.profiles.rules import (
     read_conditions,
     section,
 )
-from gateway.devices.profiles.schema import FaultSection, FirstTrySection, ProfileFile, SilenceSection
+from gateway.devices.profiles.schema import (
+    ButtonTestSection,
+    FaultSection,
+    FirstTrySection,
+    ProfileFile,
+    SilenceSection,
+)
 
 
 class BadProfile(Exception):
@@ -137,6 +144,7 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
         presses=frozen({word: kind for kind, words in written.presses.items() for word in words}),
         emergency=written.button.emergency or bool(written.presses.get("urgent")),
         button="button" in written.model_fields_set or bool(written.presses),
+        test=_test(written.button.tests),
         rename=frozen(_rename(written)),
         past=past_of(rules),
         scheduled=any(rule.scheduled for rule in rules),
@@ -152,6 +160,11 @@ def _fault(written: FaultSection, commands: dict[str, RemoteCommand]) -> Fault:
 def _silence(written: SilenceSection) -> Silence:
     return Silence(link_ms=written.link, lost_ms=written.lost, data_ms=written.data, severity=written.severity,
                    skill=written.skill, cause=frozen(written.cause), depends_on=tuple(written.depends_on))
+
+
+def _test(written: ButtonTestSection | None) -> ButtonTestSpec | None:
+    return None if written is None else ButtonTestSpec(
+        written.every, written.answer_within, None if written.gesture is None else frozen(written.gesture))
 
 
 def _remote_fix(written: FirstTrySection | None, commands: dict[str, RemoteCommand]) -> RemoteFixSpec | None:

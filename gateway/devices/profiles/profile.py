@@ -166,6 +166,15 @@ class Silence:
     depends_on: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ButtonTestSpec:
+    """How often an emergency button is tested, and how. In ms."""
+
+    every: int
+    answer_within: int
+    gesture: Words | None  # how it is done, in the profile's words
+
+
 class SignalConversion(NamedTuple):
     """What becomes of a value that arrives under some name: signal = value * scale + offset, if that is believable."""
 
@@ -210,6 +219,7 @@ class Profile:
     presses: Mapping[str, str]  # a word of the device that is no press by itself → the press it is here
     emergency: bool  # an emergency button: whoever presses wants a person, at any hour
     button: bool  # whoever presses wants to be called
+    test: ButtonTestSpec | None  # how an emergency button proves itself
     rename: Mapping[str, SignalConversion]  # name as it arrives → what becomes of it
     past: HistoryNeeds | None = None  # what must be kept of earlier readings; None: nothing
     scheduled: bool = False  # some rule asks for the site's own time

@@ -51,6 +51,10 @@ def _silence(value: Any) -> Any:
     return dict.fromkeys(("link", "lost", "data"), "off") if value in ("off", False) else value
 
 
+def _off(value: Any) -> Any:
+    return None if value in ("off", False) else value
+
+
 def _flapping(value: Any) -> Any:
     return {True: {}, False: None}[value] if isinstance(value, bool) else value
 
@@ -240,11 +244,38 @@ class SilenceSection(Section):
     cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören"}
 
 
+class ButtonTestSection(Section):
+    """`button.test:` — how often an emergency button is tested, and how. Durations in ms."""
+
+    every: Annotated[int, _between("7d", "366d")] = 30 * DAY
+    answer_within: Annotated[int, _between("1d", "30d")] = 3 * DAY
+    gesture: Words | None = None
+
+    @model_validator(mode="after")
+    def _answered_before_the_next(self) -> "ButtonTestSection":
+        if self.answer_within >= self.every:
+            raise ValueError("answer_within is not shorter than every — expected an answer before the next test, such "
+                             "as every: 30d, answer_within: 3d")
+        return self
+
+
 class ButtonSection(Section):
-    """`button:` — which presses are urgent."""
+    """`button:` — which presses are urgent, and whether it is for emergencies."""
 
     urgent_on: list[Literal["single", "double", "long"]] = ["long"]
     emergency: bool = False
+    test: Annotated[ButtonTestSection | None, BeforeValidator(_off)] = None
+
+    @model_validator(mode="after")
+    def _only_emergency_buttons_are_tested(self) -> "ButtonSection":
+        if self.test is not None and not self.emergency:
+            raise ValueError("test is for emergency buttons — expected emergency: true, or no test")
+        return self
+
+    @property
+    def tests(self) -> ButtonTestSection | None:
+        """Unless it is switched off, every emergency button is tested."""
+        return ButtonTestSection() if self.emergency and "test" not in self.model_fields_set else self.test
 
 
 class ProfileFile(Section):

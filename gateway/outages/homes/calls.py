@@ -1,7 +1,7 @@
 """Calls that were promised to homes of an outage: linked when it is suspected, answered when it is confirmed."""
 
-from gateway.callbacks.answers import answer_call, form_for, link_call, told_outage, unlink_call
-from gateway.callbacks.handle import end_call
+from gateway.callbacks.open import end_call
+from gateway.callbacks.presses.answers import answer_call, form_for, link_call, told_outage, unlink_call
 from gateway.model import (
     MINUTE,
     Callback,

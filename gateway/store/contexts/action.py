@@ -1,7 +1,7 @@
 """Loads the rows that a person's action concerns: offer, visit, ticket, alarm or callback, and their context."""
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlmodel import Session, col, select
 
@@ -10,13 +10,16 @@ from gateway.model import (
     Alarm,
     Callback,
     CallbackKind,
+    CallOutcome,
     Customer,
     Device,
     Entry,
     Instant,
     Job,
+    Notification,
     Offer,
     OfferState,
+    Outage,
     OutageMember,
     PressRecord,
     Provider,
@@ -27,6 +30,8 @@ from gateway.model import (
 )
 from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
+from gateway.notifications.topics import TopicName
+from gateway.outages.context import CUSTOMER_KINDS
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
@@ -110,6 +115,8 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return ActionContext(device.work, device, alarm=alarm)
         case FinishCallback(callback_id=key, report=OpenTicket(device_id=str(device_id))):
             return _with_callback(session, draft, key, now, device_id)
+        case FinishCallback(callback_id=key, outcome=CallOutcome.STILL_OUT):
+            return _with_callback(session, draft, key, now, still_out=True)
         case CallbackAct(callback_id=key) | AcknowledgePage(subject=(_, key)):
             return _with_callback(session, draft, key, now)
 
@@ -140,8 +147,9 @@ def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> A
                          else work.ticket_of_device(device.id))
 
 
-def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant, *device_ids: str) -> ActionContext:
-    """`device_ids`: further devices that the act names."""
+def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instant, *device_ids: str,
+                   still_out: bool = False) -> ActionContext:
+    """`device_ids`: further devices that the act names; `still_out`: they have said that they have no power."""
     callback, site_id = _get_locked(session, draft, Callback, callback_id)
     sites: dict[str, SiteWork] = {}
     known = {*device_ids, *([] if callback.device_id is None else [callback.device_id])}
@@ -151,8 +159,23 @@ def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instan
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()
     members = {row.outage_id: row for row in session.exec(dark_homes().where(OutageMember.site_id == site_id))}
     around = Surroundings(members, devices=home_devices(session, [site_id])[site_id])
+    if still_out:
+        around = replace(around, **_outages_at(session, draft, sites[site_id]))
     return ActionContext(sites[site_id], devices.get(callback.device_id or ""), callback=callback, last_press=last,
                          around=around)
+
+
+def _outages_at(session: Session, draft: Draft, work: SiteWork) -> dict[str, Any]:
+    """The open outages of the home's areas, what it was or is in them, and what its household was told of them."""
+    outages = [draft.copy(row) for row in session.exec(select(Outage).where(
+        col(Outage.closed_at).is_(None), col(Outage.area_id).in_(work.area_ids), col(Outage.kind).in_(CUSTOMER_KINDS)))]
+    members = session.exec(select(OutageMember).where(col(OutageMember.id).in_(
+        [f"{outage.id}/{work.site.id}" for outage in outages])))
+    told = session.exec(select(Notification.subject_id, Notification.occurrence).where(
+        col(Notification.subject_id).in_([outage.id for outage in outages]),
+        Notification.recipient_id == work.customer.id, Notification.topic == TopicName.OUTAGE)).all()
+    return {"outages": outages, "members": {row.outage_id: draft.copy(row) for row in members},
+            "told": frozenset((outage_id, occurrence) for outage_id, occurrence in told)}
 
 
 def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant, *visit_ids: str) -> dict[str, SiteWork]:

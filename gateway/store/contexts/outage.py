@@ -2,29 +2,34 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import case, func
+from sqlalchemy import case, func, text
 from sqlmodel import Session, col, select
 
 from gateway.detection.device_state import SILENT
+from gateway.devices.profiles import Profile
 from gateway.model import (
     Alarm,
     Callback,
     CallbackKind,
     CallbackState,
+    Device,
     Instant,
     MemberState,
+    Need,
     Notification,
     Outage,
     OutageMember,
     OutageState,
+    PersonRole,
     Site,
     Ticket,
 )
 from gateway.model.plan import Draft
+from gateway.model.tickets import CHECKS
 from gateway.notifications.topics import TopicName
 from gateway.outages import DarkSite, Verdict
-from gateway.outages.context import CUSTOMER_KINDS, OutageContext
-from gateway.outages.lifecycle import DECIDING
+from gateway.outages.context import CUSTOMER_KINDS, NeedyHome, OutageContext
+from gateway.outages.lifecycle import DARK, DECIDING
 from gateway.outages.self_monitoring import OWN_OUTAGES
 from gateway.store.chunks import chunks
 from gateway.store.contexts import outage_scan, planning
@@ -33,11 +38,13 @@ from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.promises import open_promises
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import home_devices
+from gateway.store.households import households, needs_at
 from gateway.tickets.lifecycle import UNASSIGNED
 
 
 def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], verdicts: Sequence[Verdict],
-                   joining: Mapping[str, Sequence[DarkSite]], detectable: Detectable, now: Instant) -> OutageContext:
+                   joining: Mapping[str, Sequence[DarkSite]], detectable: Detectable,
+                   profiles: Mapping[str, Profile], now: Instant) -> OutageContext:
     """Everything that plan_watch needs except `still_dark`, made of copies of `draft`. `joining`: outage id → homes
     that join it."""
     changed = {row.site_id for row in losses if row.ended_at is not None}
@@ -48,6 +55,11 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     _add_members(session, context, changed, new_members, {one for verdict in verdicts for one in verdict.absorbs}, now)
     _add_callers(session, context, verdicts, now)
     _add_answered(session, context, verdicts)
+    reported = {site for members in context.members.values() for site, member in members.items()
+                if member.reported_at is not None and member.dark}
+    devices = home_devices(session, reported)
+    context.reported = {site: devices[site] for site in reported}
+    _add_needy(session, context, new_members, changed, profiles, now)
     _add_unproven(session, context, len(changed), now)
     sites = {site for _, site in new_members} | {site for members in context.members.values() for site in members}
     for some in chunks(sorted(sites)):
@@ -123,6 +135,47 @@ def _add_callers(session: Session, context: OutageContext, verdicts: Sequence[Ve
             context.members.setdefault(row.outage_id, {}).setdefault(row.site_id, context.draft.copy(row))
 
 
+def _add_needy(session: Session, context: OutageContext, new_members: Sequence[tuple[str, str]], changed: set[str],
+               profiles: Mapping[str, Profile], now: Instant) -> None:
+    """Adds the homes that went dark, as customers are told, where somebody has to be rung first; and those that were to
+    be rung, where something has changed."""
+    confirmed = {row.id for row in context.outages.values() if row.kind in CUSTOMER_KINDS and row.state in DARK
+                 and (row.state is not OutageState.SUSPECTED or (row.next_at is not None and row.next_at <= now))}
+    dark = {site for outage_id, site in new_members if outage_id in confirmed}
+    dark |= {site for outage_id in confirmed for site, member in context.members.get(outage_id, {}).items()
+             if member.back_at is None and context.outages[outage_id].state is OutageState.SUSPECTED}
+    emergency = [name for name, one in profiles.items() if one.emergency]
+    needs: dict[str, frozenset[Need]] = {}
+    with_button: set[str] = set()
+    for some in chunks(sorted(dark)):
+        needs |= {site: known for site, known in needs_at(session, some).items()
+                  if known & {Need.POWER_DEPENDENT, Need.EMERGENCY_BUTTON}}
+        with_button |= set(session.exec(select(Device.site_id).where(
+            col(Device.site_id).in_(some), col(Device.profile).in_(emergency), col(Device.retired_at).is_(None))))
+    checks: dict[str, Callback] = {}
+    for some in chunks(sorted(changed | needs.keys() | with_button)):
+        for row in session.exec(select(Callback).where(
+                col(Callback.site_id).in_(some), text(CHECKS)).order_by(col(Callback.requested_at))):
+            checks[row.site_id] = row
+    needy = needs.keys() | with_button | checks.keys()
+    if not needy:
+        return
+    owners = dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(needy))).all())
+    homes, devices = households(session, [(owners[site], site) for site in needy]), home_devices(session, needy)
+    needs |= needs_at(session, needy - needs.keys())
+    told = {(row.subject_id, row.topic) for row in session.exec(select(Notification).where(
+        col(Notification.subject_id).in_([row.id for row in checks.values()]),
+        col(Notification.topic).in_((TopicName.BUTTON_DEAD, TopicName.BUTTON_WORKS))))}
+    for site in needy:
+        home, check = homes[owners[site], site], checks.get(site)
+        numbers = home.telephones
+        context.needy[site] = NeedyHome(
+            needs.get(site, frozenset()), devices[site], [one for one in home.people if one.role is PersonRole.HELPER],
+            numbers[0].number if numbers else "", check,
+            check is not None and (check.id, TopicName.BUTTON_DEAD) in told,
+            check is not None and (check.id, TopicName.BUTTON_WORKS) in told)
+
+
 def _add_answered(session: Session, context: OutageContext, verdicts: Sequence[Verdict]) -> None:
     """Adds the presses that outages were the answer to which turn out to be a part of another."""
     absorbed = {one for verdict in verdicts for one in verdict.absorbs}
@@ -166,7 +219,7 @@ def _add_sites(session: Session, context: OutageContext, now: Instant) -> None:
     """Adds the sites whose tickets may be opened, resolved or cancelled."""
     sites = {row.site_id for row in context.outages.values() if row.site_id is not None and row.closed_at is None}
     tickets = {alarm.ticket_id for alarms in context.alarms.values() for alarm in alarms if alarm.ticket_id is not None}
-    sites |= context.callers.keys()
+    sites |= context.callers.keys() | context.needy.keys() | context.reported.keys()
     for some in chunks(sorted(tickets)):
         sites |= set(session.exec(select(Ticket.site_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))

@@ -13,6 +13,7 @@ from gateway.detection.device_state import RuleFailed
 from gateway.model import (
     Alarm,
     Area,
+    ButtonTest,
     Callback,
     Command,
     Customer,
@@ -48,6 +49,7 @@ _OPEN_ALARM = col(Alarm.closed_at).is_(None)
 _TRIED = col(Alarm.command_id).is_not(None)
 _OPEN_TICKET = col(Ticket.closed_at).is_(None)
 _OPEN_CALLBACK = col(Callback.closed_at).is_(None)
+_OPEN_TEST = col(ButtonTest.closed_at).is_(None)
 _OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
 _VALID = col(Link.revoked_at).is_(None)
 _FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
@@ -80,7 +82,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
-    areas = _areas_of(session, set(places)) if provider_loads is not None or around else {}
+    areas = areas_of(session, set(places)) if provider_loads is not None or around else {}
     customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
@@ -213,11 +215,14 @@ def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork]
 
 
 def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]) -> None:
-    """Adds the open callbacks of these sites, with their deadlines, links and promises."""
+    """Adds the open callbacks and button tests of these sites, with their deadlines, links and promises."""
     callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id, works, _OPEN_CALLBACK)}
     for callback in callbacks.values():
         works[callback.site_id].callbacks[callback.kind] = callback
-    for due in _copies(session, draft, Due, Due.subject_id, callbacks):
+    tested = [draft.copy(test) for test in _where(session, ButtonTest, ButtonTest.site_id, works, _OPEN_TEST)]
+    for test in tested:
+        works[test.site_id].button_tests[test.device_id] = test
+    for due in _copies(session, draft, Due, Due.subject_id, [*callbacks, *(test.device_id for test in tested)]):
         works[due.site_id].due[due.kind, due.subject_id] = due
     for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
         works[callbacks[link.subject_id].site_id].follow[link.subject_id] = link
@@ -253,7 +258,7 @@ def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_id
     return presses
 
 
-def _areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
+def areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
     """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
     for row in _where(session, SiteArea, SiteArea.site_id, site_ids):

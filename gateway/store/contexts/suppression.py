@@ -92,7 +92,7 @@ def add_surroundings(session: Session, contexts: Iterable[PlanningContext], arou
         context.around = Surroundings(
             {outage_id: member for outage_id, member in here if member is not None},
             [(window, names[window.area_id]) for window in works[one]], devices[context.site.id],
-            answers.get(context.site.id))
+            last_answer=answers.get(context.site.id))
 
 
 def dark_homes() -> SelectOfScalar[OutageMember]:

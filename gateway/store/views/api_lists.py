@@ -10,6 +10,7 @@ from gateway.model import (
     Alarm,
     Area,
     Attempt,
+    ButtonTest,
     Callback,
     CallbackKind,
     Command,
@@ -81,6 +82,10 @@ _CALLBACKS: _Filters = {
 _DEVICES: _Filters = {
     "profile": _equals(col(Device.profile)), "site": _equals(col(Device.site_id)),
     "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
+}
+_BUTTON_TESTS: _Filters = {
+    "state": _equals(col(ButtonTest.state)), "device": _equals(col(ButtonTest.device_id)),
+    "site": _equals(col(ButtonTest.site_id)), "open": _empty(col(ButtonTest.closed_at)),
 }
 _NOTIFICATIONS: _Filters = {
     "state": _equals(col(Notification.state)), "recipient": lambda to: _is_to(*to),
@@ -191,6 +196,12 @@ def commands(session: Session, device_id: str, wanted: Values, cursor: str | Non
     """Rows are Command, newest first."""
     query = _filtered(select(Command).where(col(Command.device_id) == device_id), _COMMANDS, wanted)
     return page(session, query, Order((Command.created_at, Command.id)), cursor, limit)
+
+
+def button_tests(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
+    """Rows are ButtonTest, the one planned for last first."""
+    query = _filtered(select(ButtonTest), _BUTTON_TESTS, wanted)
+    return page(session, query, Order((ButtonTest.planned_for, ButtonTest.id)), cursor, limit)
 
 
 def unclaimed(session: Session, cursor: str | None, limit: int) -> Page:

@@ -24,6 +24,7 @@ from gateway.model import (
     DISPATCHER,
     Alarm,
     Attempt,
+    ButtonTest,
     Callback,
     Command,
     Customer,
@@ -169,6 +170,8 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
         known.memory, known.history = memory.loads(state.memory)
     alarms = session.exec(select(Alarm).where(Alarm.device_id == device_id).order_by(col(Alarm.opened_at).desc())
                           .limit(RECENT))
+    tests = session.exec(select(ButtonTest).where(ButtonTest.device_id == device_id)
+                         .order_by(col(ButtonTest.planned_for).desc()).limit(RECENT))
     outage = session.exec(select(Outage).join(OutageMember, col(OutageMember.outage_id) == Outage.id)
                           .where(OutageMember.site_id == device.site_id, col(OutageMember.back_at).is_(None),
                                  col(Outage.closed_at).is_(None))
@@ -177,7 +180,8 @@ def _device(session: Session, device_id: str) -> DeviceFacts | None:
                             .order_by(col(Reading.at).desc(), col(Reading.seq).desc()).limit(READINGS))
     return DeviceFacts(device, _where(session, device.id, device.site_id)[1], known,
                        via=_get(session, Device, device.via), outage=outage,
-                       readings=[(at, orjson.loads(signals)) for at, signals in readings], alarms=list(alarms))
+                       readings=[(at, orjson.loads(signals)) for at, signals in readings], alarms=list(alarms),
+                       tests=list(tests))
 
 
 def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site]:

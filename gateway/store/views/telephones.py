@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.telephones import Telephone
-from gateway.callbacks.visit_calls import at_home
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.visit_calls import at_home
 from gateway.model import (
     Actor,
     Entry,

@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 
 from gateway.callbacks.lifecycle import OPEN, WAITING
 from gateway.model import (
+    ButtonTest,
     Callback,
     Due,
     Job,
@@ -42,12 +43,14 @@ _QUESTION = union_all(
     select(literal(str(SubjectKind.CALLBACK)), Callback.id).where(or_(
         and_(col(Callback.state).in_(WAITING), ~_runs(col(Callback.id))),
         and_(col(Callback.state).in_(OPEN - WAITING), ~_CALLER_PAGED))),
+    select(literal(str(SubjectKind.DEVICE)), ButtonTest.device_id).where(
+        col(ButtonTest.closed_at).is_(None), ~_runs(col(ButtonTest.device_id))),
     select(OnCallPage.subject_kind, OnCallPage.subject_id).where(
         col(OnCallPage.closed_at).is_(None), col(OnCallPage.next_at).is_(None)),
 )
 
 
 def unwatched(session: Session) -> list[Subject]:
-    """Open tickets, jobs, offers, visits and callbacks for which no deadline runs, and those of which somebody on call
-    has been told and nobody else ever will be: a mistake of ours, always empty."""
+    """Open tickets, jobs, offers, visits, callbacks and button tests for which no deadline runs, and those of which
+    somebody on call has been told and nobody else ever will be: a mistake of ours, always empty."""
     return [Subject(SubjectKind(kind), row_id) for kind, row_id in session.connection().execute(_QUESTION)]

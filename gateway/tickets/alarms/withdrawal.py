@@ -3,6 +3,7 @@
 from collections.abc import Sequence, Set
 from typing import Any
 
+from gateway.callbacks.presses.button_tests import end_test
 from gateway.detection.device_state import MANY, SILENT, STALE, STICKS
 from gateway.devices.profiles import Profile
 from gateway.model import (
@@ -57,6 +58,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
             context.draft.add(entry(Subject(SubjectKind.TICKET, alarm.ticket_id), now, EntryKind.ALARM_CLOSED, who=who,
                                     reason=RETIRED))
     context.alarms.clear()
+    end_test(context.device, context.work, now)
     context.device.retired_at = now
     context.device.key = f"retired:{context.device.id}"  # keys are unique: its own may be claimed anew
 

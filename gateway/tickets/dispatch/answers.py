@@ -1,7 +1,7 @@
 """Plans a provider's answer to an offer, and what follows when an offer expires."""
 
 from gateway.calendars.arrival_windows import Window, is_far
-from gateway.callbacks.visit_calls import call_pin
+from gateway.callbacks.numbers.visit_calls import call_pin
 from gateway.model import (
     HOUR,
     Actor,

@@ -1,8 +1,8 @@
 """Plans who moves out of a home and who moves in: what ends for the first, and what the others hear of."""
 
-from gateway.callbacks.handle import end_call
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.lifecycle import move as move_call
+from gateway.callbacks.open import end_call
 from gateway.model import (
     RESIDENTS,
     Actor,

@@ -52,6 +52,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.SLA_SOLUTION: UNSETTLED,
     PageReason.CALL_OVERDUE: frozenset(WAITING),
     PageReason.CALL_URGENT: frozenset(WAITING),
+    PageReason.RING_HOMES: frozenset(WAITING),
     PageReason.CALL_UNANSWERED: frozenset(WAITING),
     PageReason.CALL_WITHOUT_OUTCOME: frozenset((CallbackState.CONNECTED,)),
     PageReason.CALL_FOR_HELP: frozenset(OPEN_CALL),
@@ -202,17 +203,19 @@ def settle_pages(draft: Draft, now: Instant) -> None:
 
 
 def gather_missed(draft: Draft) -> None:
-    """Of many tickets whose time is over at once, as after we were away, each person hears in one message: that about
-    the most severe, with the numbers of the others. Each ticket keeps its page, so they hear of it again until somebody
-    sees to it."""
-    told: dict[Recipient, list[Notification]] = {}
+    """Of many tickets or calls whose time is over at once, as after we were away, each person hears in one message:
+    that about the most severe, with the numbers of the others. Each keeps its page, so they hear of it again until
+    somebody sees to it."""
+    told: dict[tuple[Recipient, str], list[Notification]] = {}
     for row, before in draft.rows(Notification):
-        if before is None and row.topic == TopicName.SLA_MISSED:
-            told.setdefault(row.recipient, []).append(row)
+        late = row.topic == TopicName.SLA_MISSED or row.facts.get("reason") == PageReason.CALL_OVERDUE
+        if before is None and late and row.topic in (TopicName.SLA_MISSED, TopicName.PLEASE_LOOK):
+            told.setdefault((row.recipient, row.topic), []).append(row)
     for rows in told.values():
         if len({row.subject_id for row in rows}) > MISSED_ALONE:
             first, *others = sorted(rows, key=lambda row: (
-                -Severity(row.facts["severity"]).rank, row.facts["due_at"], row.subject_id))
+                -Severity(row.facts["severity"]).rank if "severity" in row.facts else 0,
+                row.facts.get("due_at") or row.facts.get("missed_by") or 0, row.subject_id))
             first.facts = first.facts | {"also_late": sorted({row.subject_id for row in others} - {first.subject_id})}
             for other in others:
                 draft.drop(other)

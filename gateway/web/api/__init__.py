@@ -15,7 +15,7 @@ from gateway.web.api import (
     providers,
     tickets,
 )
-from gateway.web.api.calls import bridge
+from gateway.web.api.calls import bridge, context
 from gateway.web.api.households import customers, people, sites
 from gateway.web.dependencies import reader
 from gateway.web.problems import responses
@@ -36,8 +36,8 @@ TAGS = [
 ]
 
 _looks = APIRouter(dependencies=[Depends(reader)])
-for part in (tickets, alarms, callbacks, devices, notifications, dead_letters, providers, promises, explain, outages,
-             maintenance, customers, sites, people):
+for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
+             outages, maintenance, customers, sites, people):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

@@ -81,7 +81,8 @@ class CancelBody(BaseModel):
     why: Words = Field(examples=["A child pressed the button"])
 
 
-def _callback(row: Any, country: str) -> models.Callback:
+def as_model(row: Any, country: str) -> models.Callback:
+    """`row`: (Callback, Site, Customer); `country`: of sites that do not say theirs."""
     callback, site, customer = row
     number = emergency_number(site.country or country) if callback.emergency else ""
     return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name,
@@ -91,7 +92,7 @@ def _callback(row: Any, country: str) -> models.Callback:
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
     with gw.store.read() as session:
-        return _callback(or_404(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
+        return as_model(or_404(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
 
 
 @router.get("", summary="List callbacks")
@@ -99,7 +100,7 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
-    return models.CallbackPage(items=[_callback(row, gw.settings.service.country) for row in page.rows], next=page.next)
+    return models.CallbackPage(items=[as_model(row, gw.settings.service.country) for row in page.rows], next=page.next)
 
 
 @router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
@@ -109,7 +110,7 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
     by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
     with by.gw.store.read() as session:
         found = api_lists.open_callback(session, body.site_id)
-    return _callback(or_404(found, "callback"), by.gw.settings.service.country)
+    return as_model(or_404(found, "callback"), by.gw.settings.service.country)
 
 
 @router.get("/queue", summary="Who is rung next")
@@ -125,7 +126,7 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
                        for row in rows.values()), now)
     country = gw.settings.service.country
     return models.QueuePage(next=None, items=[
-        models.QueuedCallback(**dict(_callback(rows[one.callback.id], country)), needs=sorted(one.needs))
+        models.QueuedCallback(**dict(as_model(rows[one.callback.id], country)), needs=sorted(one.needs))
         for one in order[:limit]])
 
 

@@ -10,6 +10,7 @@ from gateway.model import Command as Row
 from gateway.model import DeviceState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
+from gateway.store.devices.button_tests import open_tests
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import Command, Id
@@ -37,10 +38,20 @@ def list_devices(gw: Gw, query: Annotated[filters.Devices, Query()]) -> models.D
 def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     with gw.store.read() as session:
         row = or_404(api_lists.device(session, device_id), "device")
+        test = open_tests(session, [device_id]).get(device_id)
     state = row[1]
     signals = json.loads(state.signals) if state else {}
     remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
-    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.active_rules(remembered))
+    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.active_rules(remembered),
+                               button_test=None if test is None else models.ButtonTest(**test.model_dump()))
+
+
+@router.get("/button-tests", summary="How emergency buttons prove themselves")
+def list_button_tests(gw: Gw, query: Annotated[filters.ButtonTests, Query()]) -> models.ButtonTestPage:
+    """The one that was last planned for comes first."""
+    with gw.store.read() as session:
+        page = api_lists.button_tests(session, query.wanted(), query.cursor, query.limit)
+    return models.ButtonTestPage(items=[models.ButtonTest(**row.model_dump()) for row in page.rows], next=page.next)
 
 
 @router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.model import CallbackState, LinkState, NotificationState, Severity, TicketState
+from gateway.model import ButtonTestState, CallbackState, LinkState, NotificationState, Severity, TicketState
 from gateway.web.api.models import GivenTime, Id, Language
 
 
@@ -71,6 +71,13 @@ class Devices(Pagination):
     profile: Id | None = None
     site: Id | None = None
     link: LinkState | None = None
+
+
+class ButtonTests(Pagination):
+    state: ButtonTestState | None = None
+    device: Id | None = None
+    site: Id | None = None
+    open: bool | None = None
 
 
 class Notifications(Period):

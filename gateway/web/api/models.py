@@ -9,6 +9,7 @@ from gateway.model import (
     EARLIEST,
     LATEST,
     AttemptOutcome,
+    ButtonTestState,
     CallbackKind,
     CallbackOrigin,
     CallbackState,
@@ -282,10 +283,29 @@ class Device(ApiModel):
     data_at: Time | None = Field(description="The newest telemetry (the device's clock).")
 
 
+class ButtonTest(ApiModel):
+    """That an emergency button proves itself; each has one open test."""
+
+    id: str = Field(examples=["B-4F7QK2M9"])
+    device_id: str
+    site_id: str
+    state: ButtonTestState
+    planned_for: Time = Field(description="When the household is asked.")
+    asked_at: Time | None
+    answer_by: Time | None = Field(description="As they were told.")
+    reminded_at: Time | None
+    press_id: str | None = Field(description="The press that was the test.")
+    battery: int | None = Field(description="Per cent, when the test was heard.")
+    callback_id: str | None = Field(description="The call by which they are asked, or that told us of the test.")
+    passed_before: Time | None = Field(description="When the button was last tested before.")
+    closed_at: Time | None
+
+
 class DeviceDetail(Device):
     signals: dict[str, Any] = Field(description="Last value of each signal.", examples=[{"supply_temp": 61.5}])
     rules: dict[str, dict[str, Any]] = Field(
         description="Where each rule and fault code stands that is not at rest: its phase, since when, and what for.")
+    button_test: ButtonTest | None = Field(description="Of an emergency button: the open test.")
 
 
 class Reading(ApiModel):
@@ -424,6 +444,10 @@ class ReadingPage(_Listed):
 
 class CommandPage(_Listed):
     items: list[Command]
+
+
+class ButtonTestPage(_Listed):
+    items: list[ButtonTest]
 
 
 class UnclaimedPage(_Listed):

@@ -1,8 +1,10 @@
-"""The alarm details on a provider's or technician's page: why it was raised, and the latest values."""
+"""The alarm details on a page or in an agent's answer: why it was raised, the latest values, and their course."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
+
+from markupsafe import Markup, escape
 
 from gateway.devices.profiles import Profile
 from gateway.model import Alarm, Instant, Reading
@@ -87,3 +89,52 @@ def with_unit(name: str, value: Any, profile: Profile | None, words: Catalogue) 
 
 def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:
     return [(at, value) for at, value in course if isinstance(value, int | float) and not isinstance(value, bool)]
+
+
+class Chart(NamedTuple):
+    """One signal around a fault."""
+
+    signal: str
+    svg: str
+    text: str
+
+
+def chart(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue, say: TimeFormat
+          ) -> Chart | None:
+    """Of the signal that the alarm judged, else the first by name; None when there is no course to draw. `readings`:
+    the oldest first."""
+    courses: dict[str, list[tuple[int, float]]] = {}
+    for reading in readings:
+        for name, value in json.loads(reading.signals).items():
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                courses.setdefault(name, []).append((reading.at, value))
+    judged = list(alarm.evidence.get("signals", {})) if alarm is not None else []
+    for name in (*judged, *sorted(courses)):
+        course = courses.get(name, [])
+        if points := sparkline.points(course):
+            def shown(value: float, name: str = name) -> str:
+                return with_unit(name, value, profile, words)
+
+            text = words("call.chart", signal=spaced(name), first=shown(course[0][1]), began=say.when(course[0][0]),
+                         last=shown(course[-1][1]), ended=say.when(course[-1][0]),
+                         low=shown(min(value for _, value in course)), high=shown(max(value for _, value in course)))
+            return Chart(spaced(name), _svg(points, text, _place(alarm, course)), text)
+    return None
+
+
+def _place(alarm: Alarm | None, course: Sequence[tuple[int, float]]) -> float | None:
+    """Where on the chart the fault began; None: before or after it."""
+    if alarm is None or not course[0][0] <= alarm.opened_at <= course[-1][0]:
+        return None
+    return (alarm.opened_at - course[0][0]) / (course[-1][0] - course[0][0]) * sparkline.WIDTH
+
+
+def _svg(points: str, text: str, fault: float | None) -> str:
+    mark = "" if fault is None else Markup(
+        '<line class="fault" x1="{0}" x2="{0}" y1="0" y2="{1}" stroke="currentColor" stroke-dasharray="2 2" '
+        'vector-effect="non-scaling-stroke"/>').format(f"{fault:.1f}", sparkline.HEIGHT)
+    return Markup(
+        '<svg xmlns="http://www.w3.org/2000/svg" class="spark wide" viewBox="0 0 {0} {1}" preserveAspectRatio="none" '
+        'role="img" aria-label="{2}"><polyline points="{3}" fill="none" stroke="currentColor" '
+        'vector-effect="non-scaling-stroke"/>{4}</svg>').format(
+            sparkline.WIDTH, sparkline.HEIGHT, escape(text), points, mark)

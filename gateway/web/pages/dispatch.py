@@ -8,14 +8,16 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from gateway.calendars import arrival_windows
+from gateway.callbacks.call_context.facts import CallFacts
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
-from gateway.flow.telephones import write_look
+from gateway.flow.telephones import word_call, write_look
 from gateway.model import (
     HOUR,
     MINUTE,
     Actor,
     ActorKind,
+    Callback,
     CallOutcome,
     HoldReason,
     Instant,
@@ -30,6 +32,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.views import dispatch_page
+from gateway.store.views.call_context import call_facts
 from gateway.store.views.dispatch_page import DispatchCallback, DispatchTicket
 from gateway.tickets import actions
 from gateway.web.dependencies import Gw, Now
@@ -63,6 +66,7 @@ class View(NamedTuple):
     subject: Subject
     who: Actor
     words: Catalogue
+    call: CallFacts | None = None  # of an open callback
 
     @property
     def zone(self) -> str:
@@ -99,10 +103,13 @@ def _view(gw: Gateway, request: Request, token: str, now: Instant) -> View:
             raise LinkInvalid
         who = Actor(ActorKind.AGENT, person.name if person is not None else "")
         row = facts.ticket if isinstance(facts, DispatchTicket) else facts.callback
+        call = None
         if row.closed_at is None and _is_of_a_home(facts):
             write_look(session, row, facts.whose.household.telephones, who, now)
+            if isinstance(row, Callback):
+                call = call_facts(session, row, gw.profiles, now)
     words = catalogue_for(person.locale if person is not None else request.headers.get("accept-language", ""))
-    return View(facts, Subject(link.subject_kind, row.id), who, words)
+    return View(facts, Subject(link.subject_kind, row.id), who, words, call)
 
 
 def _is_of_a_home(facts: DispatchTicket | DispatchCallback) -> bool:
@@ -178,6 +185,7 @@ def _page(gw: Gateway, render: Renderer, view: View, now: Instant, status: int =
     return render.page(
         "dispatch.html", words, status, note=note, page=content, whose=facts.whose, who=view.who.name, say=say,
         map=map_address(facts.whose.site), given=given or DispatchForm(),
+        call=word_call(gw, view.call, words, now) if view.call is not None else None,
         is_call=isinstance(facts, DispatchCallback),
         of_a_home=_is_of_a_home(facts), hold_reasons=tuple(HoldReason),
         until=arrival_windows.written_local(now + 24 * HOUR, view.zone),

@@ -9,8 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
 from gateway.calendars import arrival_windows
-from gateway.callbacks.telephones import Telephone
-from gateway.callbacks.visit_calls import bridge_number, call_link, connects_from, is_connected, is_under_way
+from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.visit_calls import bridge_number, call_link, connects_from, is_connected, is_under_way
 from gateway.config.phone_numbers import for_people
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.callbacks.visit_calls import after_wrong, bridge_number, call_link, call_pin, seconds_locked
+from gateway.callbacks.numbers.visit_calls import after_wrong, bridge_number, call_link, call_pin, seconds_locked
 from gateway.config.settings import Service
 from gateway.model import DAY, HOUR, MINUTE, SECOND, PinTries
 

@@ -7,10 +7,13 @@ from time import process_time
 
 import pytest
 
+from gateway.callbacks.call_context.questions import Ask, Next, Verify
 from gateway.model import (
     DAY,
     CallbackState,
     EntryKind,
+    Need,
+    NotificationState,
     OutageState,
     PageReason,
     PromiseKind,
@@ -34,6 +37,9 @@ KINDS = [*(f"entry.{kind}" for kind in EntryKind), *(f"topic.{name}" for name in
          *(f"reason.{reason}" for reason in ReasonKind),
          *(f"ticket_state.{state}" for state in TicketState), *(f"outage_state.{state}" for state in OutageState),
          *(f"promise.{kind}" for kind in PromiseKind),
+         *(f"call.ask.{ask}" for ask in Ask), *(f"call.next.{act}" for act in Next),
+         *(f"call.verify.{question}" for question in Verify), *(f"need.{need}" for need in Need),
+         *(f"call.told.{state}" for state in NotificationState),
          *(f"callback_state.{state}" for state in CallbackState), *(f"refused.{reason}" for reason in RefusedReason),
          *(f"{what}.{reason}" for reason in PageReason for what in ("page_reason", "page_todo")),
          # closed reads as resolved; who presses while a known outage is the answer reads that outage's page
@@ -169,7 +175,7 @@ def _asked_for() -> set[str]:
     for file in (*ROOT.rglob("*.html"), *ROOT.rglob("*.j2")):
         for name, glued in re.findall(r'"([a-z]+\.[a-z0-9_.]*)"(\s*~)?', file.read_text(encoding="utf-8")):
             found.add(re.escape(name) + (r"\w*" if glued else ""))
-    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith(("entry.", "reason.")) else "")
+    by_kind = {re.escape(name) + (r"(\.without_\w+)?" if name.startswith(("entry.", "reason.", "call.")) else "")
                for name in KINDS}
     found -= {"", r"entry\.\w*", r"topic\.\w*", r"severity\.\w*", r"reason\.\w*", r"refused\.\w*"}
     return found | by_kind | {rf"{group}\.\w+" for group in FROM_ROWS}

@@ -35,7 +35,7 @@ EVERY = pytest.mark.parametrize("topic", TOPICS.values(), ids=lambda topic: topi
 OFF_DUTY = {  # how docs/messages.md names who is told
     RecipientKind.CUSTOMER: "customer", RecipientKind.PROVIDER: "provider", RecipientKind.DISPATCHER: "dispatcher",
     RecipientKind.EMERGENCY: "service.emergency", RecipientKind.ON_CALL: "whoever is on call",
-    RecipientKind.TECHNICIAN: "technician",
+    RecipientKind.TECHNICIAN: "technician", RecipientKind.PERSON: "helper",
 }
 
 

@@ -40,6 +40,9 @@ WHO_GOES: dict[str, Any] = {"for_customer": False, "reader": "Karin Kunz"}
 DESK: dict[str, Any] = {"for_customer": False, "reader": "", "link": "", "provider_phone": "+41 44 668 18 00"}
 OUTAGE: dict[str, Any] = {"device": "Lateral 9a", "cause": "Probably a power cut in Lateral 9a", "customer": "",
                           "site": ""}
+TESTED: dict[str, Any] = {"device": "Emergency button", "number": "B-7F4QK2M9", "answer_by": NOW + 3 * DAY, "link": ""}
+HELP: dict[str, Any] = DESK | {"device": "Emergency button", "number": "C-7F4QK2M9", "emergency": True,
+                               "emergency_number": "112", "pressed_at": NOW - MINUTE}
 PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
 CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
 WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=False)
@@ -48,6 +51,8 @@ AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR"
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
 POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "homes": 50, "hear_by": None, "cause": "",
                              "device": "", "site": ""}
+HELPS: dict[str, Any] = {"reader": "Hugo Frei", "household": "Alice Keller", "site": "Lindenweg 1, 8001 Wiesental",
+                         "ring": "+41 44 668 18 01", "link": "", "hear_by": None, "for_customer": False}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 
 
@@ -105,6 +110,14 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "asked before": DESK | {"reader": "Dana Weber", "reason": PageReason.CUSTOMER_SILENT, "asked_before": True},
         "a call": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True,
                           "number": "C-7F4QK2M9", "missed_by": NOW - HOUR},
+        "a power cut where people need power": DESK | {
+            "reader": "Dana Weber", "reason": PageReason.RING_HOMES, "is_call": True, "number": "C-7F4QK2M9",
+            "area": "Lateral 9a", "homes": 3, "to_ring": [
+                {"name": "Alice Keller", "place": "Lindenweg 1", "telephone": "+41446681801", "power": True},
+                {"name": "Bob Brunner", "place": "Lindenweg 3", "telephone": "", "power": False}]},
+        "many calls late at once": DESK | {
+            "reader": "Dana Weber", "reason": PageReason.CALL_OVERDUE, "is_call": True, "number": "C-7F4QK2M9",
+            "missed_by": NOW - HOUR, "also_late": ["C-7BD2M4XQ", "C-9KQ3V5RW", "C-C8N6T2HJ"]},
         "no outcome": DESK | {"reader": "Dana Weber", "reason": PageReason.CALL_WITHOUT_OUTCOME, "is_call": True,
                               "number": "C-7F4QK2M9"}},
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
@@ -117,6 +130,18 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
         "one more": DESK | {"people": 1, "undelivered": FACTS.undelivered[:1]}},
+    TopicName.BUTTON_TEST_ASKED: {
+        "the gesture of our firmware": TESTED | {"has_gesture": True}, "no gesture": TESTED,
+        "the profile's words": TESTED | {"gesture": "Press the small green button beside the large one."},
+        "a reminder": TESTED | {"has_gesture": True, "again": True}},
+    TopicName.BUTTON_TEST_HEARD: {
+        "with its battery": TESTED | {"battery": 80, "next_at": NOW + 30 * DAY},
+        "nothing known of its battery": TESTED | {"next_at": NOW + 30 * DAY}, "the last one": TESTED},
+    TopicName.EMERGENCY_PRESS: {
+        "a call for help": HELP, "a test was asked for": HELP | {"test_asked_at": NOW - 5 * HOUR},
+        "it sticks": HELP | {"suspicion": "sticks"}, "it had just come back": HELP | {"suspicion": "just_back"},
+        "an empty battery": HELP | {"suspicion": "battery_low"},
+        "a test was asked for, and it sticks": HELP | {"suspicion": "sticks", "test_asked_at": NOW - 5 * HOUR}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind} | {
         "many at once": DESK | {"sla": SlaKind.SOLUTION, "due_at": NOW - HOUR,
@@ -151,6 +176,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "others are back": POWER_CUT | {"answered": True, "form": "still_dark", "restoring": True, "can_press": True,
                                         "look_by": NOW + 20 * MINUTE},
         "their home is back": POWER_CUT | {"answered": True, "form": "back", "can_press": True},
+        "said on the telephone": POWER_CUT | {"form": "reported"},
+        "said on the telephone, others are back": POWER_CUT | {"form": "reported", "restoring": True,
+                                                               "look_by": NOW + 20 * MINUTE},
         "next door": POWER_CUT | {"answered": True, "form": "near", "can_press": True, "etr": NOW + 2 * HOUR},
         "next door, unseen, coming back": POWER_CUT | {"answered": True, "form": "unseen", "restoring": True,
                                                        "promised": True, "can_press": True, "phone": ""}},
@@ -161,6 +189,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.MAINTENANCE: {
         "announced": POWER_CUT | {"cause": "a new cable"},
         "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},
+    TopicName.BUTTON_DEAD: {"with a number": HELPS, "without one": HELPS | {"ring": "", "phone": ""}},
+    TopicName.BUTTON_WORKS: {"works again": HELPS},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -88,6 +88,8 @@ def test_a_fleet_goes_in_and_a_second_import_changes_nothing(elsewhere: Path) ->
     fleet = SAMPLE_FLEET.replace("profile: heat_pump", "profile: heat-pump").replace("profile: button",
                                                                                      "profile: help-button")
     (elsewhere / "fleet.yaml").write_text(re.sub(r"\n +- \{channel: sms.*", "", fleet))
+    with (elsewhere / "gateway.yaml").open("a") as settings:
+        settings.write("service: {callback_hours: {mon: [['08:00', '17:00']]}}\n")
     assert "would be " in gateway("import", "fleet.yaml", "--dry-run").output
     assert "0 changed" in gateway("import", "fleet.yaml").output
     assert "0 added, 0 changed, 0 gone" in gateway("import", "fleet.yaml").output

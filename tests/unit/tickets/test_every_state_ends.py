@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.callbacks import lifecycle as callbacks
-from gateway.model import CallbackState, DueKind, OfferState, TicketState
+from gateway.callbacks.presses import button_test_lifecycle as button_tests
+from gateway.model import ButtonTestState, CallbackState, DueKind, OfferState, TicketState
 from gateway.model.lifecycle import WhenDue
 from gateway.tickets.lifecycle import DUTIES, OFFER_DUTIES, OPEN, TRANSITIONS, VISIT_DUTIES, WHEN_DUE, Action
 
@@ -55,7 +56,7 @@ def test_the_clock_alone_leads_to_an_end_or_pages_a_person(state: TicketState) -
 
 
 def test_every_deadline_has_its_answer() -> None:
-    assert set(WHEN_DUE) | set(callbacks.WHEN_DUE) == set(DueKind)
+    assert set(WHEN_DUE) | set(callbacks.WHEN_DUE) | set(button_tests.WHEN_DUE) == set(DueKind)
 
 
 def test_who_else_a_deadline_may_be_waiting_for_is_said_of_deadlines_that_the_state_has() -> None:
@@ -89,3 +90,13 @@ def test_of_a_callback_too_the_clock_pages_a_person_or_frees_it_for_others(state
     passed = [callbacks.WHEN_DUE[kind] for kind in (duty.deadline, *duty.also) if isinstance(kind, DueKind)]
     assert any(when.pages for when in passed) or duty.deadline == "on_call_page.next_at"
     assert all((state, action) in callbacks.TRANSITIONS for when in passed for action in when.takes)
+
+
+@pytest.mark.parametrize("state", sorted(button_tests.OPEN))
+def test_the_clock_alone_ends_the_test_of_a_button(state: ButtonTestState) -> None:
+    taken = {one: button_tests.WHEN_DUE[duty.deadline].takes for one, duty in button_tests.DUTIES.items()
+             if isinstance(duty.deadline, DueKind)}
+    ended = frozenset(ButtonTestState) - button_tests.OPEN
+    ways = reached(state, button_tests.TRANSITIONS, {**taken, **dict.fromkeys(ended, frozenset())})
+    assert ButtonTestState.MISSED in ways
+    assert all((one, action) in button_tests.TRANSITIONS for one, actions in taken.items() for action in actions)

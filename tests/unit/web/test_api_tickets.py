@@ -7,6 +7,7 @@ from sqlalchemy import event
 
 from gateway.config.fleet_file import read_fleet
 from gateway.devices.profiles import compile_profile
+from gateway.flow.plan_button_tests import plan_button_tests
 from gateway.model import MINUTE, DeadLetter, Offer, Site, Unclaimed, from_iso, to_iso
 from gateway.store import Store
 from gateway.store.fleet import save_fleet
@@ -201,6 +202,19 @@ def test_notifications_come_with_each_try_and_no_address(there: WebStory, agent:
     assert "alice@example.com" not in agent.get("notifications").text
     assert agent.get(f"notifications/{told[0]['id']}").json() == told[0]
     assert items(agent.get("notifications?state=failed")) == []
+
+
+def test_the_tests_of_an_emergency_button_are_listed_and_shown_with_it(there: WebStory, agent: httpx.Client) -> None:
+    sos = "profile: button\nname: {en: button}\nbutton: {emergency: true}\n"
+    there.gw.profiles["button"] = compile_profile(sos, "button.yaml")
+    plan_button_tests(there.gw, there.now)
+    [test] = items(agent.get("button-tests?device=alice-button&open=true&state=planned"))
+    assert (test["id"][:2], test["site_id"], test["asked_at"]) == ("B-", "alice-home", None)
+    assert agent.get("devices/alice-button").json()["button_test"] == test
+    assert agent.get("devices/alice-pump").json()["button_test"] is None
+    assert items(agent.get("button-tests?state=missed")) == []
+    assert len(items(agent.get("button-tests?limit=1"))) == 1
+    assert is_problem(agent.get("button-tests?state=lost"), 422)
 
 
 def test_a_list_costs_the_same_few_queries_however_long_it_is(there: WebStory, agent: httpx.Client) -> None:

@@ -34,7 +34,7 @@ def web(there: WebStory) -> Iterator[httpx.Client]:
 
 def test_the_customers_page_has_a_look_for_every_state_of_a_ticket_and_of_a_callback() -> None:
     assert set(TICKET_LOOK) == set(TicketState)
-    assert set(CALL_LOOK) == set(CallbackState) - {CallbackState.ANSWERED}  # the outage's page is shown instead
+    assert set(CALL_LOOK) == set(CallbackState)
 
 
 def test_every_link_that_opens_nothing_gets_the_same_kind_page(there: WebStory, web: httpx.Client) -> None:

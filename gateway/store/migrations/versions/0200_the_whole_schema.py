@@ -454,6 +454,7 @@ def upgrade() -> None:
         sa.Column('died_at', sa.BigInteger(), nullable=False),
         sa.Column('joined_at', sa.BigInteger(), nullable=False),
         sa.Column('back_at', sa.BigInteger(), nullable=True),
+        sa.Column('reported_at', sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(['outage_id'], ['outage.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
@@ -518,6 +519,27 @@ def upgrade() -> None:
     op.create_index(op.f('ix_alarm_opened_at'), 'alarm', ['opened_at'], unique=False)
     op.create_index(op.f('ix_alarm_suppressed_by_id'), 'alarm', ['suppressed_by_id'], unique=False)
     op.create_index(op.f('ix_alarm_ticket_id'), 'alarm', ['ticket_id'], unique=False)
+    op.create_table('button_test',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('device_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('planned_for', sa.BigInteger(), nullable=False),
+        sa.Column('asked_at', sa.BigInteger(), nullable=True),
+        sa.Column('answer_by', sa.BigInteger(), nullable=True),
+        sa.Column('reminded_at', sa.BigInteger(), nullable=True),
+        sa.Column('press_id', sa.String(), nullable=True),
+        sa.Column('battery', sa.Integer(), nullable=True),
+        sa.Column('callback_id', sa.String(), nullable=True),
+        sa.Column('passed_before', sa.BigInteger(), nullable=True),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['device_id'], ['device.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('button_test_at', 'button_test', ['site_id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('button_test_open', 'button_test', ['device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index(op.f('ix_button_test_device_id'), 'button_test', ['device_id'], unique=False)
     op.create_table('callback',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
@@ -547,6 +569,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('callback_check', 'callback', ['site_id'], unique=False, sqlite_where=sa.text("kind = 'check' AND origin = 'outage'"), postgresql_where=sa.text("kind = 'check' AND origin = 'outage'"))
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))

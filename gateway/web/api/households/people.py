@@ -99,11 +99,12 @@ def patch_person(by: By, key: Key, person_id: Id, body: PersonChange) -> Person:
     return get_person(by.gw, by.now, key, person_id)
 
 
-@router.delete("/{person_id}", summary="Remove a person", status_code=204, responses=responses(404))
-def delete_person(by: By, person_id: Id) -> None:
+@router.delete("/{person_id}", summary="Remove a person", responses=responses(404))
+def delete_person(by: By, key: Key, person_id: Id) -> Person:
     """They leave every site, as with `leave`. Take them out of the fleet file too: an import that names somebody who
     has left is refused."""
     remove_person(by.gw, person_id, by.who, by.now)
+    return get_person(by.gw, by.now, key, person_id)
 
 
 @router.post("/{person_id}/leave", summary="Somebody no longer lives or helps there", responses=responses(404, 409))

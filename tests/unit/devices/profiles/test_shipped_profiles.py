@@ -1,8 +1,10 @@
 """The profiles we ship: both languages, rules that can hold and end, and the names that real devices use."""
 
 
+import pytest
+
 from gateway.config.profiles_and_mappings import load_profiles
-from gateway.devices.profiles import Profile, compile_profile, read
+from gateway.devices.profiles import BadProfile, ButtonTestSpec, Profile, compile_profile, read
 from tests import ROOT
 
 SHIPPED = ROOT / "profiles"
@@ -55,3 +57,29 @@ def test_the_shipped_profiles_read_what_real_devices_call_things() -> None:
         "flow_temp": 31.0, "fault": False}
     assert read(profiles["zigbee-climate"], {"temperature": 27.34, "humidity": 44.72}) == {
         "temperature": 27.34, "humidity": 44.72}
+
+
+def test_an_emergency_button_is_tested_every_month_unless_its_profile_says_otherwise() -> None:
+    head = "profile: sos\nname: {en: button}\n"
+    days = 24 * 3_600_000
+    assert compile_profile(f"{head}button: {{emergency: true}}\n", "sos.yaml").test == ButtonTestSpec(
+        30 * days, 3 * days, None)
+    assert compile_profile(f"{head}button: {{emergency: true, test: off}}\n", "sos.yaml").test is None
+    assert compile_profile(f"{head}button: {{}}\n", "sos.yaml").test is None
+    assert compile_profile(f"{head}presses: {{urgent: [help]}}\n", "sos.yaml").test is None
+
+
+@pytest.mark.parametrize(("button", "wrong"), [
+    ("{test: {every: 30d}}", "sos.yaml:3: button: {'test': {'every': '30d'}} — test is for emergency buttons — e"),
+    ("{emergency: true, test: {every: 1d}}", "sos.yaml:3: button.test.every: '1d' — expected a duration from 7d"),
+    ("{emergency: true, test: {answer_within: 40d}}",
+     "sos.yaml:3: button.test.answer_within: '40d' — expected a duration from 1d to 30d"),
+    ("{emergency: true, test: {every: 10d, answer_within: 10d}}",
+     "sos.yaml:3: button.test: {'every': '10d', 'answer_within': '10d'} — answer_within is not shorter than ever"),
+    ("{emergency: true, test: {gesture: {de: drücken}}}",
+     "sos.yaml:3: button.test.gesture: "),
+])
+def test_a_mistake_in_the_test_of_a_button_is_named(button: str, wrong: str) -> None:
+    with pytest.raises(BadProfile) as caught:
+        compile_profile(f"profile: sos\nname: {{en: button}}\nbutton: {button}\n", "sos.yaml")
+    assert [error[:len(wrong)] for error in caught.value.errors] == [wrong]

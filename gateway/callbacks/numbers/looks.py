@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.model import MINUTE, Actor, Callback, Entry, EntryKind, Instant, Subject, Ticket
 from gateway.tickets.new_rows import entry
 

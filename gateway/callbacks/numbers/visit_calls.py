@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from hashlib import sha256
 
-from gateway.callbacks.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone
 from gateway.model import DAY, HOUR, MINUTE, RESIDENTS, SECOND, Instant, PinTries, Visit, VisitState
 
 BEFORE_WINDOW = HOUR  # so long before the arrival window the bridge connects, though nobody has set out

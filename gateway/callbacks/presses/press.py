@@ -3,10 +3,10 @@
 from itertools import count
 from typing import Any
 
-from gateway.callbacks.answers import answer_press, answer_to_press, link_call, outage_here
-from gateway.callbacks.button_tests import plan_test_press, reply_to_test
 from gateway.callbacks.open import Wish, call_facts, wish_call
-from gateway.callbacks.replies import answer_of, reply
+from gateway.callbacks.presses.answers import answer_press, answer_to_press, link_call, outage_here
+from gateway.callbacks.presses.button_tests import asked_test, plan_test_press, reply_to_test
+from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.detection.device_state import Pressed
 from gateway.model import (
     SECOND,
@@ -85,13 +85,21 @@ def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context:
                    now: Instant) -> None:
     """Every press goes to a person at once, whatever the hours, also while somebody is on the case."""
     facts: dict[str, Any] = {"pressed_at": pressed.at, "presses": callback.presses, "device": context.device.name,
-                             **call_facts(callback, context.work)}
+                             **_doubts(pressed, context), **call_facts(callback, context.work)}
     page = open_page(context.draft, callback, OnCallRole.EMERGENCY)
     if page is None:
         page_dispatcher(context.draft, policy, callback, PageReason.CALL_FOR_HELP, now, role=OnCallRole.EMERGENCY,
                         facts=facts, heard_at=now)
     elif now - page.told_at >= SAME_PAGE:
         tell_again(page, callback, f"{context.device.id}/{press_id}", context.draft, policy, now, facts, heard_at=now)
+
+
+def _doubts(pressed: Pressed, context: PlanningContext) -> dict[str, Any]:
+    """What whoever is paged has to know, and must not be led by: perhaps nobody pressed, or it is the test that they
+    were asked for."""
+    doubts: dict[str, Any] = {} if pressed.suspicion is None else {"suspicion": pressed.suspicion}
+    test = asked_test(context.device.id, context.work)
+    return doubts if test is None else {**doubts, "test_asked_at": test.asked_at}
 
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:

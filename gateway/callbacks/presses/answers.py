@@ -1,5 +1,6 @@
 """What answers a press without a call: an outage or planned work that is known, in words that fit the home."""
 
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ class Form(StrEnum):
     """The power cut is around it; a device of theirs still reports."""
     UNSEEN = "unseen"
     """The power cut is around it, and nothing there can tell us."""
+    REPORTED = "reported"
+    """They have said on the telephone that it has no power."""
 
 
 class Answer(NamedTuple):
@@ -59,8 +62,12 @@ _MOST_KNOWN = (OutageState.CONFIRMED, OutageState.RESTORING, OutageState.SUSPECT
 
 def outage_here(context: PlanningContext) -> Outage | None:
     """The open outage that a press there may be about: one that the home is dark in before one around it."""
-    members = context.around.members
-    return min(context.area_outages, default=None, key=lambda one: (
+    return likeliest(context.area_outages, context.around.members)
+
+
+def likeliest(outages: Iterable[Outage], members: Mapping[str, OutageMember]) -> Outage | None:
+    """Of open ones around a home; `members`: outage id → the home in it."""
+    return min(outages, default=None, key=lambda one: (
         dark_since(members.get(one.id)) is None, _MOST_KNOWN.index(one.state), one.id))
 
 

@@ -8,7 +8,8 @@ from sqlmodel import Session
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Contact, Customer, Instant, Person, Site, person
-from gateway.model.plan import Draft, NoSuch, R
+from gateway.model.plan import Draft, NoSuch, R, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.store import apply, households
 from gateway.store.fleet import contact_id
 from gateway.tickets.actions import LeaveSite
@@ -73,6 +74,19 @@ def remove_contact(gw: Gateway, person_id: str, key: str, who: Actor, now: Insta
     """Raises NoSuch, also for a contact of somebody else."""
     _in_one(gw, lambda session, draft: plan_remove_contact(
         _find(session, Person, person_id), _contacts(session, draft, person_id), key, draft, who, now), now)
+
+
+def add_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], now: Instant) -> None:
+    """A household that is new here; the same again changes nothing. Raises Refused when another has that id."""
+
+    def write(session: Session, draft: Draft) -> None:
+        known = session.get(Customer, customer_id)
+        if known is None:
+            draft.add(Customer(id=customer_id, **values))
+        elif any(getattr(known, name) != value for name, value in values.items()):
+            raise Refused(RefusedReason.ID_TAKEN, id=customer_id)
+
+    _in_one(gw, write, now)
 
 
 def change_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], now: Instant) -> None:

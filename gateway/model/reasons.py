@@ -238,6 +238,8 @@ class RefusedReason(StrEnum):
     """The callback `id` is over: `who` wrote down its `outcome`, `at` that time."""
     REPORT_NEEDED = "report_needed"
     """Somebody has to come after the call `id`, and nobody says for what."""
+    ID_TAKEN = "id_taken"
+    """Another household has this `id`."""
     SLOT_PAST = "slot_past"
     """A call is wished for at a time that is past; `nearest`: the next time at which somebody is at the desk."""
     SLOT_OUTSIDE = "slot_outside"

@@ -296,8 +296,6 @@ class CallbackOrigin(StrEnum):
     """Somebody pressed a button."""
     AGENT = "agent"
     """An agent wrote it down."""
-    CUSTOMER = "customer"
-    """The household asked for it on its page."""
     OUTAGE = "outage"
     """Their emergency button, or what they depend on, is without power."""
     TEST_MISSED = "test_missed"

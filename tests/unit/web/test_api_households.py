@@ -179,3 +179,14 @@ def test_people_move_out_and_another_household_in(there: WebStory, arbers: httpx
     assert refused["detail"] == "Customer bob lives at site arber-home already."
     [ticket] = items(arbers.get("tickets"))
     assert ticket["customer_id"] == "bob"
+
+
+def test_a_household_that_is_new_here_moves_in(arbers: httpx.Client) -> None:
+    body = {"id": "meier", "name": "Household Meier", "locale": "de", "timezone": "Europe/Zurich"}
+    made = arbers.post("customers", json=body)
+    assert (made.status_code, made.json()["sites"], made.json()["locale"]) == (201, [], "de")
+    assert arbers.post("customers", json=body).json() == made.json()
+    taken = is_problem(arbers.post("customers", json=body | {"name": "Others"}), 409)
+    assert taken["detail"] == "There is another customer meier already."
+    assert arbers.post("sites/arber-home/household", json={"customer_id": None}).status_code == 200
+    assert arbers.post("sites/arber-home/household", json={"customer_id": "meier"}).json()["customer_id"] == "meier"

@@ -4,10 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from gateway.flow.people import change_customer
+from gateway.flow import people
 from gateway.store.views import households as views
 from gateway.web.api import filters
-from gateway.web.api.households.models import Customer, CustomerChange, CustomerPage, customer_model
+from gateway.web.api.households.models import (
+    Customer,
+    CustomerChange,
+    CustomerPage,
+    NewCustomer,
+    customer_model,
+)
 from gateway.web.api.models import Id
 from gateway.web.dependencies import By, Gw, Key, or_404
 from gateway.web.problems import responses
@@ -23,6 +29,15 @@ def list_customers(gw: Gw, key: Key, query: Annotated[filters.Pagination, Query(
     return CustomerPage(items=[customer_model(row, key) for row in page.rows], next=page.next)
 
 
+@router.post("", summary="A household that is new here", status_code=201, responses=responses(409))
+def add_customer(by: By, key: Key, body: NewCustomer) -> Customer:
+    """It has no site yet: `POST /sites/{id}/household` says where it lives, `POST /people` who belongs to it."""
+    quiet = body.quiet_hours or (None, None)
+    people.add_customer(by.gw, body.id, {"name": body.name, "locale": body.locale, "timezone": body.timezone,
+                                         "quiet_from": quiet[0], "quiet_until": quiet[1]}, by.now)
+    return get_customer(by.gw, key, body.id)
+
+
 @router.get("/{customer_id}", summary="One customer", responses=responses(404))
 def get_customer(gw: Gw, key: Key, customer_id: Id) -> Customer:
     with gw.store.read() as session:
@@ -36,5 +51,5 @@ def patch_customer(by: By, key: Key, customer_id: Id, body: CustomerChange) -> C
     values = {name: given[name] for name in ("name", "locale") if given.get(name) is not None}
     if "quiet_hours" in given:
         values["quiet_from"], values["quiet_until"] = body.quiet_hours or (None, None)
-    change_customer(by.gw, customer_id, values, by.now)
+    people.change_customer(by.gw, customer_id, values, by.now)
     return get_customer(by.gw, key, customer_id)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.config.field_types import Day, Locale, TimeOfDay
+from gateway.config.field_types import Day, Locale, TimeOfDay, TimeZone
 from gateway.model import ApiKey, ApiRole, Need, PersonRole
 from gateway.model import Contact as ContactRow
 from gateway.store.views import households as views
@@ -140,6 +140,17 @@ class CustomerChange(Body):
     name: Line | None = None
     locale: Locale | None = None
     quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = Field(None, description="null: none.")
+
+
+class NewCustomer(Body):
+    """A household that is new here."""
+
+    id: Id = Field(description="As you call it; no other customer has it.", examples=["arber"])
+    name: Line = Field(examples=["Household Arber"])
+    locale: Locale = "en"
+    timezone: TimeZone = "UTC"
+    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = Field(
+        None, description="Local: nothing but critical news between these.", examples=[["22:00", "07:00"]])
 
 
 class SiteChange(Body):

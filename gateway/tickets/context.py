@@ -281,6 +281,7 @@ class HomeContext:
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
     newcomer: Customer | None = None  # who moves in …
     arriving: dict[str, PersonSite | None] = field(default_factory=dict)  # … with these people, who were there before
+    told: frozenset[tuple[str, str, str]] = frozenset()  # (subject id, topic, occurrence) of all that they were told
 
 
 @dataclass(frozen=True)

@@ -312,3 +312,17 @@ def test_their_page_is_gone_at_once_and_the_next_ones_shows_nothing_from_before(
         said = read(web.get(signed_links.url("", there.secret, LinkPurpose.FOLLOW, page.id)))
         assert "We noticed that something is wrong." not in said
         assert "Since Today 14:0" in said
+
+
+def test_who_comes_back_hears_again_of_what_is_open_and_once_of_who_comes(story: Story) -> None:
+    story.says("alice-pump", flow_temp=80.0)
+    story.wait()
+    story.accept()
+    story.wait()
+    for _ in range(2):
+        story.act(LeaveSite("alice-home"))
+        story.act(MoveIn("alice-home", "alice"))
+        story.wait()
+    topics = story.heard(customer("alice"))
+    assert (topics.count("fault_found"), topics.count("technician_assigned")) == (1, 1)
+    assert story.ticket.round == 3

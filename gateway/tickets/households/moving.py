@@ -10,6 +10,7 @@ from gateway.model import (
     EntryKind,
     Instant,
     LinkPurpose,
+    Notification,
     OutageState,
     PageReason,
     Person,
@@ -74,7 +75,7 @@ def plan_move_in(act: MoveIn, home: HomeContext, work: SiteWork, policy: Policy,
         else:
             before.left_at = None
     for ticket in [one for one in work.tickets.values() if one.closed_at is None]:
-        _hand_over(ticket, household, work, policy, who, now)
+        _hand_over(ticket, household, home, work, policy, who, now)
     _tell_of_outages(home, household, work, policy, now)
 
 
@@ -125,9 +126,12 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
                             facts=ticket_facts(ticket, work, policy))
 
 
-def _hand_over(ticket: Ticket, household: Customer, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
-    """What is open is theirs now; that somebody before them said yes to a price is nothing that they have to pay."""
+def _hand_over(ticket: Ticket, household: Customer, home: HomeContext, work: SiteWork, policy: Policy, who: Actor,
+               now: Instant) -> None:
+    """What is open is theirs now; that somebody before them said yes to a price is nothing that they have to pay. For
+    the messages it is a new round: they may have lived there before."""
     ticket.customer_id = household.id
+    ticket.round += 1
     work.draft.add(entry(ticket, now, EntryKind.HOUSEHOLD_MOVED_IN, who=who))
     end_pages(work.draft, ticket, now, PageReason.HOUSEHOLD_LEFT)
     if ticket.outage_id is not None or ticket.state not in UNSETTLED:
@@ -139,10 +143,16 @@ def _hand_over(ticket: Ticket, household: Customer, work: SiteWork, policy: Poli
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
         if visit is not None and visit.state in VISIT_AHEAD and work.named_ticket(job) is ticket:
-            work.draft.add(notify(
+            _tell_once(home, work, notify(
                 policy, customer(household.id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
                 facts=job_facts(job, work, policy) | {"provider": work.provider_name(visit.provider_id)},
                 link_id=work.follow_id(ticket.id)))
+
+
+def _tell_once(home: HomeContext, work: SiteWork, row: Notification) -> None:
+    """Who has lived there before may have been told."""
+    if (row.subject_id, row.topic, row.occurrence) not in home.told:
+        work.draft.add(row)
 
 
 def _tell_of_outages(home: HomeContext, household: Customer, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -154,6 +164,7 @@ def _tell_of_outages(home: HomeContext, household: Customer, work: SiteWork, pol
             continue
         page = link(policy, LinkPurpose.FOLLOW, Subject(SubjectKind.OUTAGE, outage.id), now, now + FOLLOW_FOR,
                     member.site_id)
-        work.draft.add(page, notify(
+        work.draft.add(page)
+        _tell_once(home, work, notify(
             policy, customer(household.id), TopicName.OUTAGE, outage, member.round, now, link_id=page.id, heard_at=now,
             facts={"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}))

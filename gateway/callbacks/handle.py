@@ -7,7 +7,7 @@ from gateway.calendars.working_time import promise_after
 from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
 from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wish_call
 from gateway.callbacks.outcomes import plan_outcome
-from gateway.callbacks.presses.button_tests import plan_told_of_test
+from gateway.callbacks.presses.button_tests import plan_test_confirmed
 from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.callbacks.slots import check_slot
 from gateway.config.settings import Service
@@ -83,7 +83,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             move(callback, Action.FINISH, now)
             settle_promises(promises, now)
             if outcome is CallOutcome.WAS_TEST:
-                plan_told_of_test(callback, work, policy, now)
+                plan_test_confirmed(callback, work, policy, now)
             callback.note, callback.outcome, callback.agent = note, outcome, str(who)
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_DONE, who=who, call_outcome=outcome, note=note))
         case CancelCallback(why=why):

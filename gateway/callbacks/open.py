@@ -16,12 +16,12 @@ from gateway.model import (
     CallbackKind,
     CallbackOrigin,
     DueKind,
+    Entry,
     EntryKind,
     Instant,
     LinkPurpose,
     PageReason,
     Responsible,
-    Site,
     customer,
 )
 from gateway.notifications.topics import TopicName
@@ -88,12 +88,7 @@ def end_call(callback: Callback, work: SiteWork, now: Instant) -> None:
 def call_facts(callback: Callback, work: SiteWork) -> dict[str, Any]:
     """What every message about a promised call keeps."""
     times = {} if callback.ring_from is None else {"ring_from": callback.ring_from}
-    return {"callback_by": callback.promised_by, "site": address(work.site)} | times
-
-
-def address(site: Site) -> str:
-    """Street, postcode and town, as far as they are known."""
-    return ", ".join(part for part in (site.street, f"{site.postcode} {site.town}".strip()) if part)
+    return {"callback_by": callback.promised_by, "site": work.site.address} | times
 
 
 def _open(wish: Wish, work: SiteWork, policy: Policy, now: Instant) -> Callback:
@@ -103,7 +98,7 @@ def _open(wish: Wish, work: SiteWork, policy: Policy, now: Instant) -> Callback:
         requested_at=now, ring_from=wish.ring_from, promised_by=promised_time(wish, policy.service, now))
     work.callbacks[wish.kind] = callback
     work.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
-    work.draft.add(callback, follow, _asked(callback, wish, now))
+    work.draft.add(callback, follow, _wish_entry(callback, wish, now))
     promise_call(callback, callback.promised_by, work, policy, now)  # a device shows it at once
     if wish.kind is not CallbackKind.CHECK:
         _confirm(callback, 1, work, policy, now)
@@ -132,7 +127,7 @@ def _join(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: I
         else entry(callback, now, EntryKind.CALL_WISHED_AGAIN, who=wish.who, wish=wish.words, ring_from=wish.ring_from))
 
 
-def _asked(callback: Callback, wish: Wish, now: Instant) -> Any:
+def _wish_entry(callback: Callback, wish: Wish, now: Instant) -> Entry:
     if wish.press:
         return entry(callback, now, EntryKind.PRESSED, press=wish.press, who=wish.who)
     return entry(callback, now, EntryKind.CALL_REQUESTED, who=wish.who, origin=wish.origin, wish=wish.words,

@@ -104,6 +104,11 @@ class Site(Row, table=True):
     household_since: Instant | None = Field(default=None, sa_type=BigInteger)  # pages show them nothing from before
     household_left_at: Instant | None = Field(default=None, sa_type=BigInteger)  # nobody lives there since
 
+    @property
+    def address(self) -> str:
+        """Street, postcode and town, as far as they are known."""
+        return ", ".join(part for part in (self.street, f"{self.postcode} {self.town}".strip()) if part)
+
 
 class SiteArea(Row, table=True):
     """That a site hangs in an area; it may hang in several."""

@@ -176,7 +176,7 @@ def telephone_words(telephones: Sequence[Telephone], known_as: str, catalogue: C
 def _of_the_home(context: NotificationContext) -> dict[str, Any]:
     """Of an outage only where it began: many homes are in it."""
     site = context.site
-    address = {"address": ", ".join(part for part in (site.street, _town(site)) if part) if site else ""}
+    address = {"address": site.address if site else ""}
     if context.ticket is not None and context.ticket.outage_id is not None:
         return address
     return address | {"customer": context.customer.name if context.customer else "", "site": site.name if site else ""}

@@ -215,10 +215,10 @@ def home_context(session: Session, draft: Draft, site_id: str, newcomer: Custome
         outages={row.id: draft.copy(row) for row in outages},
         newcomer=None if newcomer is None else draft.copy(newcomer),
         arriving={} if newcomer is None else _arriving(session, draft, site_id, newcomer.id),
-        told=frozenset() if newcomer is None else _told(session, newcomer.id))
+        told=frozenset() if newcomer is None else _messages_to(session, newcomer.id))
 
 
-def _told(session: Session, customer_id: str) -> frozenset[tuple[str, str, str]]:
+def _messages_to(session: Session, customer_id: str) -> frozenset[tuple[str, str, str]]:
     """(subject id, topic, occurrence) of each message to a household: it may have lived there before."""
     return frozenset((subject, topic, occurrence) for subject, topic, occurrence in session.connection().execute(
         select_columns(col(Notification.subject_id), col(Notification.topic), col(Notification.occurrence)).where(

@@ -8,8 +8,7 @@ from typing import NamedTuple
 from gateway.callbacks.call_context.facts import CallFacts, OpenTicket
 from gateway.callbacks.call_context.questions import Question, how_to_verify, next_act, what_to_ask
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
-from gateway.callbacks.open import address
-from gateway.callbacks.presses.answers import told_outage
+from gateway.callbacks.presses.answers import outage_answer
 from gateway.config.phone_numbers import LineKind
 from gateway.model import (
     Alarm,
@@ -170,17 +169,17 @@ def call_view(facts: CallFacts, reader: CallReader) -> CallView:
     return CallView(
         ring=ring, language=facts.customer.locale,
         verify=[Said(one, words(f"call.verify.{one}")) for one in how_to_verify(facts)],
-        ask_first=[_asked(one, words, say) for one in what_to_ask(facts, now)],
+        ask_first=[_question(one, words, say) for one in what_to_ask(facts, now)],
         next=Said(act.act, words(words.variant(f"call.next.{act.act}", places), **places)), ring_now=rung,
         notice=no_rescue_service(rescue, words) if facts.callback.emergency else "",
         for_anybody=_for_anybody(facts, reader, say),
         for_verified=ForVerified(
-            customer=facts.customer.name, address=address(facts.site), access=facts.site.access,
+            customer=facts.customer.name, address=facts.site.address, access=facts.site.access,
             people=[Resident(one.name, words(f"person_role.{one.role}"), _needs(one.needs, words),
                              one.locale or facts.customer.locale) for one in facts.people],
             devices=[_health(device, state, facts, words, say) for device, state in facts.devices],
             tickets=[_ticket(one, facts, words, say) for one in facts.tickets],
-            told=[_told(one, words) for one in facts.told], told_last=_told_last(facts, reader),
+            told=[_message(one, words) for one in facts.told], told_last=_last_message(facts, reader),
             callbacks=[_call(one, words) for one in facts.callbacks],
             visits=[_visit(one, words) for one in facts.visits],
             promises=[_promise(one, words, say) for one in facts.promises]))
@@ -198,7 +197,7 @@ def _needs(needs: Iterable[str], words: Catalogue) -> list[str]:
     return [words(f"need.{need}") for need in needs]
 
 
-def _asked(question: Question, words: Catalogue, say: TimeFormat) -> Said:
+def _question(question: Question, words: Catalogue, say: TimeFormat) -> Said:
     given = dict(question.places)
     if "cause" in given:
         given["cause"] = in_language(given["cause"], words)
@@ -218,7 +217,7 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
     said = []
     outage = around.outage if around.form is not None else None  # else nobody knows it for sure
     if outage is not None and around.form is not None:
-        row = told_outage(outage, around.form, facts.callback, facts.site, reader.policy, reader.now, "",
+        row = outage_answer(outage, around.form, facts.callback, facts.site, reader.policy, reader.now, "",
                           answered=False)  # not as if they had pressed
         said.append(_worded(row, facts, reader))
     if around.work is not None:
@@ -277,13 +276,13 @@ def _ticket(one: OpenTicket, facts: CallFacts, words: Catalogue, say: TimeFormat
                     device.name if device is not None else "", said)
 
 
-def _told(row: Notification, words: Catalogue) -> Told:
+def _message(row: Notification, words: Catalogue) -> Told:
     why = reason_sentence(row.reason.stored(), words) if row.reason is not None else ""
     return Told(row.done_at or row.created_at, row.topic, row.state,
                 words(f"call.told.{row.state}", topic=topic_name(row.topic, words)), why)
 
 
-def _told_last(facts: CallFacts, reader: CallReader) -> str:
+def _last_message(facts: CallFacts, reader: CallReader) -> str:
     """Of a message about something that is still open; what is over is not said again."""
     subjects = {facts.callback.id, *(one.ticket.id for one in facts.tickets)}
     outage = facts.around.outage

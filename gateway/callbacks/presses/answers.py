@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from gateway.callbacks.lifecycle import Action, move
-from gateway.callbacks.open import address
 from gateway.detection.device_state import Pressed
 from gateway.model import (
     MINUTE,
@@ -113,7 +112,7 @@ def answer_press(pressed: Pressed, answer: Answer, context: PlanningContext, pol
         draft.add(page, entry(callback, now, EntryKind.PRESSED_ANSWERED, press=pressed.kind, outage=answer.outage.id,
                               who=context.by_device, evidence={"outage": answer.outage.id, "form": answer.form}),
                   entry(answer.outage, now, EntryKind.CUSTOMER_ANSWERED, customer=context.customer.name),
-                  told_outage(answer.outage, answer.form, callback, context.site, policy, now, page.id, heard_at=now))
+                  outage_answer(answer.outage, answer.form, callback, context.site, policy, now, page.id, heard_at=now))
     elif answer.work is not None:
         facts = {"area": answer.area, "window_from": answer.work.from_at, "window_until": answer.work.until_at,
                  "cause": answer.work.words, "answered": True}
@@ -143,12 +142,12 @@ def unlink_call(callback: Callback, work: SiteWork, now: Instant) -> None:
     work.draft.add(entry(callback, now, EntryKind.CALL_UNLINKED, outage=outage_id))
 
 
-def told_outage(outage: Outage, form: Form, callback: Callback, site: Site, policy: Policy, now: Instant, page: str,
+def outage_answer(outage: Outage, form: Form, callback: Callback, site: Site, policy: Policy, now: Instant, page: str,
                 **more: Any) -> Notification:
     """The message that is the answer. It is about the outage, so that its news go to whoever had it."""
     heard_at = more.pop("heard_at", None)
     facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True, "form": str(form),
              "restoring": outage.state is OutageState.RESTORING, "look_by": outage.next_at, "can_press": True,
-             "site": address(site), **more}
+             "site": site.address, **more}
     return notify(policy, customer(callback.customer_id), TopicName.OUTAGE, outage, f"answer/{callback.id}", now,
                   facts=facts, link_id=page, heard_at=heard_at)

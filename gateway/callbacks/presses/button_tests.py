@@ -67,13 +67,13 @@ def reply_to_test(pressed: Pressed, press_id: str, context: PlanningContext, pol
     reply(press_id, PressAnswer(PressReply.TEST_HEARD, battery=pressed.battery), context, policy, now)
 
 
-def asked_test(device_id: str, work: SiteWork) -> ButtonTest | None:
+def requested_test(device_id: str, work: SiteWork) -> ButtonTest | None:
     """The test of this button that the household is asked for now."""
     test = work.button_tests.get(device_id)
     return test if test is not None and test.state is ButtonTestState.ASKED else None
 
 
-def plan_told_of_test(callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
+def plan_test_confirmed(callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
     """Whoever rang them writes down that it was the test: the press that called them counts as one."""
     test = work.button_tests.get(callback.device_id or "")
     if test is not None and test.device_id in work.devices:

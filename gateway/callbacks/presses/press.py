@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.callbacks.open import Wish, call_facts, wish_call
 from gateway.callbacks.presses.answers import answer_press, answer_to_press, link_call, outage_here
-from gateway.callbacks.presses.button_tests import asked_test, plan_test_press, reply_to_test
+from gateway.callbacks.presses.button_tests import plan_test_press, reply_to_test, requested_test
 from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.detection.device_state import Pressed
 from gateway.model import (
@@ -98,7 +98,7 @@ def _doubts(pressed: Pressed, context: PlanningContext) -> dict[str, Any]:
     """What whoever is paged has to know, and must not be led by: perhaps nobody pressed, or it is the test that they
     were asked for."""
     doubts: dict[str, Any] = {} if pressed.suspicion is None else {"suspicion": pressed.suspicion}
-    test = asked_test(context.device.id, context.work)
+    test = requested_test(context.device.id, context.work)
     return doubts if test is None else {**doubts, "test_asked_at": test.asked_at}
 
 

@@ -1,7 +1,7 @@
 """Calls that were promised to homes of an outage: linked when it is suspected, answered when it is confirmed."""
 
 from gateway.callbacks.open import end_call
-from gateway.callbacks.presses.answers import answer_call, form_for, link_call, told_outage, unlink_call
+from gateway.callbacks.presses.answers import answer_call, form_for, link_call, outage_answer, unlink_call
 from gateway.model import (
     MINUTE,
     Callback,
@@ -79,7 +79,7 @@ def _answer(changes: OutageChanges, outage: Outage, callback: Callback, work: Si
     end_call(callback, work, now)
     notified = context.notified.setdefault(outage.id, {})
     page = changes.page_link(notified.get(work.customer.id), outage, work.site.id)
-    row = told_outage(outage, form, callback, work.site, policy, now, page, promised=True,
+    row = outage_answer(outage, form, callback, work.site, policy, now, page, promised=True,
                       can_press=has_working_button(devices, policy.profiles, dark_since(member)))
     notified.setdefault(work.customer.id, row)
     context.draft.add(row)

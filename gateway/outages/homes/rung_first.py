@@ -6,7 +6,7 @@ from typing import Any
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.opening_hours import is_open
 from gateway.callbacks.lifecycle import Action, move
-from gateway.callbacks.open import Wish, address, end_call, wish_call
+from gateway.callbacks.open import Wish, end_call, wish_call
 from gateway.devices.profiles import Profile
 from gateway.model import (
     MINUTE,
@@ -100,7 +100,7 @@ def _ring(changes: OutageChanges, outage: Outage, member: OutageMember, home: Ne
 
 def _tell(policy: Policy, topic: TopicName, who: Person, callback: Callback, home: NeedyHome, work: SiteWork,
           now: Instant) -> Any:
-    facts = {"site": address(work.site) or work.site.name, "household": work.customer.name, "ring": home.telephone,
+    facts = {"site": work.site.address or work.site.name, "household": work.customer.name, "ring": home.telephone,
              "reader": who.name, "reader_locale": who.locale or work.customer.locale,
              "reader_zone": work.customer.timezone}
     return notify(policy, person(who.id), topic, callback, 1, now, facts=facts, heard_at=now)
@@ -115,7 +115,7 @@ def _page(changes: OutageChanges, outage: Outage, calls: list[Callback], homes: 
     listed = []
     for call, home in list(zip(calls, homes, strict=True))[:LISTED]:
         work = changes.context.sites[call.site_id]
-        listed.append({"name": work.customer.name, "place": address(work.site) or work.site.name,
+        listed.append({"name": work.customer.name, "place": work.site.address or work.site.name,
                        "telephone": home.telephone, "power": Need.POWER_DEPENDENT in home.needs})
     page_dispatcher(changes.context.draft, changes.policy, calls[0], PageReason.RING_HOMES, now, urgent=True,
                     facts={"area": outage.name, "to_ring": listed, "homes": len(calls), "callback_by":

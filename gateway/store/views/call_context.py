@@ -36,7 +36,7 @@ from gateway.outages.homes.devices import power_of
 from gateway.store.contexts.planning import areas_of
 from gateway.store.contexts.suppression import home_devices, suppression_context
 from gateway.store.households import households
-from gateway.store.views.pages import told_causes
+from gateway.store.views.pages import causes_in_messages
 
 DEVICES, CALLS, TOLD, VISITS, POINTS = 40, 10, 12, 5, 120  # rows shown at most
 AROUND = 6 * HOUR  # before and after the fault
@@ -99,7 +99,7 @@ def _open_tickets(session: Session, callback: Callback) -> list[OpenTicket]:
         .where(Ticket.site_id == callback.site_id, Ticket.customer_id == callback.customer_id,
                col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None))))
     rows.sort(key=lambda row: (-row[0].severity.rank, row[0].opened_at, row[0].id))
-    words = told_causes(session, [ticket.id for ticket, _, _ in rows]) if rows else {}
+    words = causes_in_messages(session, [ticket.id for ticket, _, _ in rows]) if rows else {}
     return [OpenTicket(ticket, words.get(ticket.id, {}), visit, provider) for ticket, visit, provider in rows]
 
 

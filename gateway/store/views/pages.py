@@ -162,7 +162,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     promises = session.scalars(select(Promise).where(
         or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine)),
         col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
-    return FollowedTicket._make([*facts, told_causes(session, [ticket_id]).get(ticket_id, {}), visits_before,
+    return FollowedTicket._make([*facts, causes_in_messages(session, [ticket_id]).get(ticket_id, {}), visits_before,
                                  answer_needed_by, last, promises, answer_by])
 
 
@@ -180,7 +180,7 @@ def _followed_callback(session: Session, callback_id: str) -> FollowedCallback |
         col(Ticket.site_id) == row[0].site_id, col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None),
         col(Ticket.state) != TicketState.RESOLVED)
     open_here = list(session.scalars(still_open.order_by(col(Ticket.opened_at))))
-    causes = told_causes(session, [ticket.id for ticket in open_here])
+    causes = causes_in_messages(session, [ticket.id for ticket in open_here])
     site_id, dark = row[0].site_id, session.scalars(dark_homes().where(col(OutageMember.site_id) == row[0].site_id))
     return FollowedCallback._make([
         *tuple(row), [(ticket, causes.get(ticket.id, {})) for ticket in open_here],
@@ -197,7 +197,7 @@ def _outage_page(session: Session, callback: Callback) -> str | None:
     return session.scalars(page.limit(1)).first()
 
 
-def told_causes(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
+def causes_in_messages(session: Session, ticket_ids: list[str]) -> dict[str, dict[str, str]]:
     """Ticket id → locale → the cause, as the first message about it said it."""
     told = select(col(Notification.subject_id), col(Notification.facts)).where(
         col(Notification.subject_id).in_(ticket_ids),
@@ -238,7 +238,7 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))]
     reports = dict.fromkeys(words for _, ticket in [*together, *merged] for words in ticket.reported)
-    return JobDetails._make([*tuple(row), told_causes(session, [ticket_id]).get(ticket_id, {}), together,
+    return JobDetails._make([*tuple(row), causes_in_messages(session, [ticket_id]).get(ticket_id, {}), together,
                              [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
                              list(reports)])
 

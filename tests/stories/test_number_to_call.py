@@ -12,6 +12,7 @@ from gateway.model import (
     DAY,
     HOUR,
     MINUTE,
+    Callback,
     Contact,
     Entry,
     EntryKind,
@@ -69,10 +70,10 @@ def coming(there: WebStory, device: str = "alice-pump") -> tuple[Ticket, Visit, 
     return ticket, visit, there.visit(ticket)
 
 
-def looks(there: WebStory, row: object, kind: EntryKind = EntryKind.NUMBER_SEEN) -> list[tuple[str, str]]:
+def looks(there: WebStory, row: Ticket | Callback, kind: EntryKind = EntryKind.NUMBER_SEEN) -> list[tuple[str, str]]:
     """(who, whose) of each look at the numbers."""
     return [(str(one.by), one.parameters["people"])
-            for one in there.all(Entry, Entry.subject_id == row.id, Entry.kind == kind)]  # type: ignore[attr-defined]
+            for one in there.all(Entry, Entry.subject_id == row.id, Entry.kind == kind)]
 
 
 def has_number(page: httpx.Response) -> bool:

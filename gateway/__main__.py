@@ -38,7 +38,7 @@ from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.flow import administer
-from gateway.model import Actor, ActorKind, ApiRole, to_iso
+from gateway.model import Actor, ActorKind, Role, to_iso
 from gateway.monitoring import logs
 from gateway.store import Store
 from gateway.store.api_keys import all_keys, create_key, revoke_key
@@ -170,7 +170,7 @@ def migrate(config: Config = None) -> None:
 
 @keys.command("create")
 def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. 'call centre'.")],
-               role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(ApiRole)}.")] = ApiRole.READ,
+               role: Annotated[str, typer.Option(help=f"What it may do: {' or '.join(Role)}.")] = Role.READ,
                config: Config = None) -> None:
     """Make a key and print it: the only time that it can be read."""
     with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:

@@ -21,7 +21,7 @@ from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
 from gateway.devices.dialects import understand
-from gateway.model import ApiRole, Instant
+from gateway.model import Instant, Role
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
@@ -148,7 +148,7 @@ def _import_fleet(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
     fleet = load_fleet(file, running.gw.settings, dict(running.gw.profiles))
     with running.gw.store.write() as session:
         save_fleet(session, fleet, now())
-        key = create_key(session, KEY_NAME, ApiRole.AGENT, now())
+        key = create_key(session, KEY_NAME, Role.AGENT, now())
     return fleet, key
 
 

@@ -1,5 +1,7 @@
 """act: applies what a person does, by page, API or console, and adds planned maintenance."""
 
+from gateway.access.audit import action_name, target_of
+from gateway.flow.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused
@@ -19,7 +21,9 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
     with gw.store.write() as session:
         if not maintenance.area_exists(session, window.area_id):
             raise NoSuch(f"there is no area {window.area_id}")
-        apply(session, plan_maintenance(window, who, now))
+        plan = plan_maintenance(window, who, now)
+        apply(session, plan)
+        write_act(session, "plan_maintenance", ("maintenance", window.id), plan, who, now)
 
 
 def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
@@ -28,7 +32,9 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant) -> None:
     def once() -> None:
         with gw.store.write() as session:
             context = action.action_context(session, given, who, now)
-            apply(session, plan_person_action(given, context, gw.policy, who, now))
+            plan = plan_person_action(given, context, gw.policy, who, now)
+            apply(session, plan)
+            write_act(session, action_name(given), target_of(given), plan, who, now)
 
     retry_on_conflict(once)
     gw.outbox_filled.set()

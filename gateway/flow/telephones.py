@@ -12,7 +12,7 @@ from gateway.callbacks.numbers.looks import is_same_look, looked_at
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.callbacks.numbers.visit_calls import after_wrong, is_connected, seconds_locked
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
+from gateway.model import Actor, ActorKind, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.template_values import Signature
@@ -67,12 +67,12 @@ def word_call(gw: Gateway, facts: CallFacts, words: Catalogue, now: Instant) -> 
     return call_view(facts, CallReader(words, gw.messages, signed, gw.policy, now))
 
 
-def connect(gw: Gateway, key: ApiKey, pin: str, now: Instant) -> Connected | None:
+def connect(gw: Gateway, key: Actor, pin: str, now: Instant) -> Connected | None:
     """Whom the visit with this PIN connects with; None for every other PIN. Raises Locked."""
 
     def once() -> Connected | None:
         with gw.store.write() as session:
-            tries = telephones.pin_tries(session, key.id)
+            tries = telephones.pin_tries(session, key.account)
             if wait := seconds_locked(tries, now):
                 raise Locked(wait)
             found = telephones.visit_by_pin(session, pin, now)
@@ -91,9 +91,9 @@ def _technician(visit: Visit, firm: str) -> str:
     return visit.technician or firm
 
 
-def _note_wrong(session: Session, tries: PinTries, key: ApiKey, now: Instant) -> None:
+def _note_wrong(session: Session, tries: PinTries, key: Actor, now: Instant) -> None:
     after = after_wrong(tries, now)
     telephones.save_tries(session, after)
     if after.locks != tries.locks:
-        log.warning("the bridge's key %s (%s) is locked for %d s: too many wrong PINs", key.id, key.name,
+        log.warning("the bridge's key %s (%s) is locked for %d s: too many wrong PINs", key.account, key.name,
                     seconds_locked(after, now))

@@ -1,6 +1,6 @@
 """The data model: every table of the gateway."""
 
-from gateway.model.access import ApiKey, Credential, Link, PinTries
+from gateway.model.access import ApiKey, Audit, Credential, Link, PinTries, RecoveryCode, User, WebSession
 from gateway.model.devices import (
     ButtonTest,
     Command,
@@ -60,9 +60,9 @@ from gateway.model.row import new_id
 from gateway.model.states import (
     RESIDENTS,
     ActorKind,
-    ApiRole,
     AreaKind,
     AttemptOutcome,
+    AuditOutcome,
     ButtonTestState,
     CallbackKind,
     CallbackOrigin,
@@ -93,6 +93,7 @@ from gateway.model.states import (
     RemoteFixOutcome,
     ResolvedBy,
     Responsible,
+    Role,
     Severity,
     SlaKind,
     SubjectKind,
@@ -118,8 +119,9 @@ from gateway.model.tickets import (
 )
 
 __all__ = [
-    "Actor", "ActorKind", "Alarm", "ApiKey", "ApiRole", "Area", "AreaKind", "Attempt", "AttemptOutcome", "CallOutcome",
-    "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState", "ChangedRow",
+    "Actor", "ActorKind", "Alarm", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Audit", "AuditOutcome",
+    "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
+    "ChangedRow",
     "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
     "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
@@ -128,9 +130,11 @@ __all__ = [
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
     "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
-    "RecipientKind", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Route", "SECOND", "Severity", "Site",
+    "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
+    "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
-    "Technician", "Ticket", "TicketState", "Unclaimed", "Visit", "VisitOutcome", "VisitState", "customer",
+    "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
+    "customer",
     "emergency", "from_iso", "local", "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso",
     "within_calendar",
 ]

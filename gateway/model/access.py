@@ -1,11 +1,14 @@
-"""Tables of who may do what: signed links, API keys, and the devices' logins at the broker."""
+"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, and the
+devices' logins at the broker."""
 
-from sqlalchemy import JSON, BigInteger, Column
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, text
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
-from gateway.model.row import Row
-from gateway.model.states import ApiRole, LinkPurpose, SubjectKind, stored
+from gateway.model.row import Row, numbered
+from gateway.model.states import ActorKind, AuditOutcome, LinkPurpose, Role, SubjectKind, stored
 
 
 class Link(Row, table=True):
@@ -22,6 +25,77 @@ class Link(Row, table=True):
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class User(Row, table=True):
+    """Somebody who signs in at the console."""
+
+    __tablename__ = "account"  # "user" is a word of SQL
+    __table_args__ = (
+        Index("account_email", "email", unique=True),
+        Index("account_outside", "issuer", "outside_id", unique=True, sqlite_where=text("issuer IS NOT NULL"),
+              postgresql_where=text("issuer IS NOT NULL")),
+    )
+    id: str = Field(primary_key=True)
+    name: str  # as timelines name them
+    email: str  # lower case: what they sign in with
+    role: Role = Field(sa_type=stored(Role))
+    provider_id: str | None = Field(default=None, foreign_key="provider.id")  # of the role provider: whose people
+    password: str | None = None  # Argon2id; None: they have not set one, or sign in elsewhere
+    code_secret: str | None = None  # of the second factor, encrypted; None: they have none
+    code_step: int = Field(default=0, sa_type=BigInteger)  # the newest time step whose code was used
+    wrong: int = 0  # passwords and codes since the last good one
+    blocked_until: Instant | None = Field(default=None, sa_type=BigInteger)
+    issuer: str | None = None  # who vouches for them (OpenID Connect), and under which id
+    outside_id: str | None = None
+    created_at: Instant = Field(sa_type=BigInteger)
+    disabled_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class WebSession(Row, table=True):
+    """That somebody is signed in, in one browser: of its random id only a SHA-256 is kept."""
+
+    __tablename__ = "web_session"
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="account.id", index=True)
+    role: Role = Field(sa_type=stored(Role))  # as it was then: with another they sign in again
+    created_at: Instant = Field(sa_type=BigInteger)
+    seen_at: Instant = Field(sa_type=BigInteger)  # they last did something
+    proved_at: Instant = Field(sa_type=BigInteger)  # they last gave their password or code
+    ends_at: Instant = Field(sa_type=BigInteger, index=True)  # whatever they do
+    revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    waits_for_code: bool = False  # the password was right, and the second factor is asked for
+    address: str = ""  # where from
+    browser: str = ""  # as it calls itself
+
+
+class RecoveryCode(Row, table=True):
+    """One of the codes for whoever has lost their second factor: a SHA-256, used once."""
+
+    __tablename__ = "recovery_code"
+    hash: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="account.id", index=True)
+    used_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class Audit(Row, table=True):
+    """Who did what, where from, and how it was before and after; ids and states, no personal text. Never changed: the
+    database refuses it."""
+
+    __table_args__ = (Index("audit_object", "object_id", "id"), Index("audit_by", "account", "id"),
+                      Index("audit_at", "at"))
+    id: int | None = Field(default=None, sa_column=numbered())
+    at: Instant = Field(sa_type=BigInteger)
+    actor: ActorKind = Field(sa_type=stored(ActorKind))
+    account: str = ""  # id of the user or key; "": by a link, or the command line
+    role: Role | None = Field(default=None, sa_type=stored(Role))
+    address: str = ""  # where from
+    action: str  # e.g. "hold_ticket"
+    outcome: AuditOutcome = Field(default=AuditOutcome.DONE, sa_type=stored(AuditOutcome))
+    object_kind: str = ""  # e.g. "ticket"
+    object_id: str = ""
+    before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # column → value
+    after: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
 class ApiKey(Row, table=True):
     """Who may call the API: only a SHA-256 of the random key is kept."""
 
@@ -29,7 +103,7 @@ class ApiKey(Row, table=True):
     id: str = Field(primary_key=True)
     name: str
     hash: str = Field(unique=True)
-    role: ApiRole = Field(sa_type=stored(ApiRole))
+    role: Role = Field(sa_type=stored(Role))
     created_at: Instant = Field(sa_type=BigInteger)
     revoked_at: Instant | None = Field(default=None, sa_type=BigInteger)
 

@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row, numbered
-from gateway.model.states import ActorKind, SubjectKind, stored
+from gateway.model.states import ActorKind, Role, SubjectKind, stored
 
 
 class EntryKind(StrEnum):
@@ -260,6 +260,9 @@ class Actor(NamedTuple):
 
     kind: ActorKind
     name: str = ""  # a device's id, else what people call them; "" for the gateway
+    account: str = ""  # the id of the user or key that they came with; "": by a link, or the command line
+    role: Role | None = None  # of that user or key
+    address: str = ""  # the network address that they came from
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}" if self.name else self.kind

@@ -616,17 +616,38 @@ class LinkPurpose(StrEnum):
     """A ticket, callback or outage, for the customer to follow."""
     DISPATCH = "dispatch"
     """A ticket or callback, for whoever is on call to act on."""
+    WELCOME = "welcome"
+    """The console, for a user who sets their password; once."""
 
 
-class ApiRole(StrEnum):
-    """What a key to the API allows."""
+class Role(StrEnum):
+    """What a user, or a key to the API, may do: see gateway/access/rights.py."""
 
     READ = "read"
-    """To look."""
+    """Of keys only: to look, without telephone numbers."""
     AGENT = "agent"
-    """To act too, and to see telephone numbers."""
+    """Answers customers: to act too, and to see telephone numbers."""
+    DISPATCHER = "dispatcher"
+    """Sees to it that somebody comes: also to merge tickets, and to act on many at once."""
+    OPERATOR = "operator"
+    """Runs the gateway: also to publish rules and texts, and to give others their rights."""
+    AUDITOR = "auditor"
+    """To read who did what; nothing is changed, no number is seen."""
+    PROVIDER = "provider"
+    """Of a local firm: its own offers and visits, and nothing else."""
     BRIDGE = "bridge"
-    """To ask whom the PIN of a visit connects with, and nothing else."""
+    """Of keys only: to ask whom the PIN of a visit connects with, and nothing else."""
+
+
+class AuditOutcome(StrEnum):
+    """What became of something that somebody wanted to do."""
+
+    DONE = "done"
+    """It was done."""
+    DENIED = "denied"
+    """Their role does not allow it."""
+    FAILED = "failed"
+    """A sign-in that was none."""
 
 
 class RecipientKind(StrEnum):

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from sqlmodel import Session, col, select
 
-from gateway.model import ApiKey, ApiRole, Instant, new_id
+from gateway.model import ApiKey, Instant, Role, new_id
 
 
 def create_key(session: Session, name: str, role: str, now: Instant) -> str:
     """Adds a key to the open transaction and returns it in plain: the only time anybody can read it."""
-    if role not in tuple(ApiRole):
-        raise ValueError(f"role {role!r} is unknown; expected one of: {', '.join(ApiRole)}")
+    if role not in tuple(Role):
+        raise ValueError(f"role {role!r} is unknown; expected one of: {', '.join(Role)}")
     plain = f"psg_{secrets.token_urlsafe(32)}"
-    session.add(ApiKey(id=new_id("K"), name=name, hash=_hash(plain), role=ApiRole(role), created_at=now))
+    session.add(ApiKey(id=new_id("K"), name=name, hash=_hash(plain), role=Role(role), created_at=now))
     return plain
 
 

@@ -1,19 +1,20 @@
-"""Dependencies of the routes: the Gateway, the time, and the authenticated caller."""
+"""Dependencies of the routes: the Gateway, the time, and the caller with the right that the route needs."""
 
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from gateway.access.rights import NEEDED, Right, may
 from gateway.flow.act import act
+from gateway.flow.audit import write_denial
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, ApiKey, ApiRole, Instant
+from gateway.model import Actor, ActorKind, ApiKey, Instant, Role
 from gateway.store.api_keys import find_key
 from gateway.tickets.actions import Act
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", bearerFormat="psg_…",
-                     description="A key made by `gateway key create`. Role `read` may look; role `agent` may also act; "
-                                 "role `bridge` may only ask whom a PIN connects with.")
+                     description="A key made by `gateway key create`. What each role may do: docs/rights.md.")
 
 
 async def _gateway(request: Request) -> Gateway:
@@ -40,44 +41,56 @@ def any_key(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Securi
     return key
 
 
-def reader(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
-    """The caller's key; 403 when it is the bridge's."""
-    if key.role == ApiRole.BRIDGE:
-        raise HTTPException(403, "This key may only ask whom a PIN connects with: POST /api/v1/bridge.")
-    return key
-
-
-Key = Annotated[ApiKey, Depends(reader)]
-
-
-def bridge(key: Annotated[ApiKey, Depends(any_key)]) -> ApiKey:
-    """The bridge's key; 403 for every other."""
-    if key.role != ApiRole.BRIDGE:
-        raise HTTPException(403, "Only the bridge asks this, with a key of the role bridge.")
-    return key
-
-
-def agent(key: Annotated[ApiKey, Depends(reader)]) -> Actor:
-    """The caller as the timeline names them; 403 when the key may only read."""
-    if key.role != ApiRole.AGENT:
-        raise HTTPException(403, "This key may only read; acting needs a key with the role agent.")
-    return Actor(ActorKind.AGENT, key.name)
-
-
-Agent = Annotated[Actor, Depends(agent)]
-
-
 class Caller:
-    """An agent and the time of the request; call it with the action to apply."""
+    """Who calls, with which role, and when; call it with the act to apply. Raises 403 for one that their role may not
+    do, Refused and NoSuch."""
 
-    def __init__(self, gw: Gw, who: Agent, now: Now) -> None:
-        self.gw, self.who, self.now = gw, who, now
+    def __init__(self, gw: Gateway, who: Actor, role: Role, now: Instant) -> None:
+        self.gw, self.who, self.role, self.now = gw, who, role, now
 
-    def __call__(self, action: Act) -> None:
-        act(self.gw, action, self.who, self.now)
+    def __call__(self, given: Act) -> None:
+        self.need(NEEDED[type(given)])
+        act(self.gw, given, self.who, self.now)
+
+    def may(self, right: Right) -> bool:
+        return may(self.role, right)
+
+    def need(self, right: Right, what: str = "") -> None:
+        """Raises 403, and writes down that somebody tried, when their role may not; `what`: the route."""
+        if not self.may(right):
+            write_denial(self.gw, f"{right} {what}".strip(), self.who, self.now)
+            raise HTTPException(403, f"The role {self.role} may not: {right.sentence}")
 
 
-By = Annotated[Caller, Depends()]
+class NeedsRight:
+    """A dependency: the caller, whose role has this right. The test of every route reads `right`."""
+
+    def __init__(self, right: Right) -> None:
+        self.right = right
+
+    def __call__(self, request: Request, gw: Gw, now: Now, key: Annotated[ApiKey, Depends(any_key)]) -> Caller:
+        who = Actor(ActorKind.AGENT, key.name, key.id, key.role, request.client.host if request.client else "")
+        caller = Caller(gw, who, key.role, now)
+        caller.need(self.right, f"{request.method} {request.scope['route'].path}")
+        return caller
+
+
+def _by(right: Right) -> Any:
+    return Depends(NeedsRight(right))
+
+
+READS = _by(Right.READ)
+Reader = Annotated[Caller, READS]
+PhoneReader = Annotated[Caller, _by(Right.READ_PHONES)]
+TicketWorker = Annotated[Caller, _by(Right.WORK_TICKETS)]
+CallbackWorker = Annotated[Caller, _by(Right.WORK_CALLBACKS)]
+AlarmWorker = Annotated[Caller, _by(Right.WORK_ALARMS)]
+Reporter = Annotated[Caller, _by(Right.REPORT)]
+HouseholdEditor = Annotated[Caller, _by(Right.EDIT_HOUSEHOLDS)]
+WorkPlanner = Annotated[Caller, _by(Right.PLAN_WORK)]
+Merger = Annotated[Caller, _by(Right.MERGE)]
+ProviderJudge = Annotated[Caller, _by(Right.JUDGE_PROVIDERS)]
+Bridge = Annotated[Caller, _by(Right.ASK_BRIDGE)]
 
 
 def or_404(row: Any | None, what: str) -> Any:

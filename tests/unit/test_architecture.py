@@ -22,7 +22,7 @@ ORDER = (
     ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
      "config.phone_numbers"),
     ("rules", "devices", "calendars"),
-    ("detection", "outages", "tickets", "callbacks", "notifications"),
+    ("detection", "outages", "tickets", "callbacks", "notifications", "access"),
     ("explain", "backtest"),
     ("config",),
     ("monitoring",),
@@ -42,7 +42,8 @@ LEAVES = ("monitoring",)  # they import nothing of ours
 
 PURE = ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages",
         "config.field_types", "config.phone_numbers", "rules",
-        "devices", "calendars", "detection", "outages", "tickets", "callbacks", "notifications", "explain", "backtest")
+        "devices", "calendars", "detection", "outages", "tickets", "callbacks", "notifications", "access", "explain",
+        "backtest")
 # All that a pure part may take from Python itself: none of it reads a file, a clock, a network or chance.
 PURE_MODULES = ("__future__", "base64", "binascii", "bisect", "collections", "contextlib", "dataclasses", "datetime",
                 "decimal", "difflib", "enum", "functools", "gettext", "hashlib", "heapq", "itertools", "json", "math",
@@ -379,7 +380,7 @@ def test_a_state_is_written_only_by_its_life_cycle() -> None:
 
 _COLUMN_OF = {"State": ("state", "states"), "Outcome": ("outcome",), "Kind": (
     "kind", "recipient_kind", "subject_kind", "owner_kind", "actor_kind"), "Severity": ("severity",),
-    "LinkPurpose": ("purpose",), "ResolvedBy": ("resolved_by",), "FixedBy": ("fixed_by",), "ApiRole": ("role",),
+    "LinkPurpose": ("purpose",), "ResolvedBy": ("resolved_by",), "FixedBy": ("fixed_by",), "Role": ("role",),
     "RulePhase": ("phase",), "SuppressedBy": ("suppressed_by_kind",), "LinkState": ("link",), "PressKind": ("press",)}
 _ENUMS = [one for module in (states, entries, reasons) for one in vars(module).values()
           if isinstance(one, type) and issubclass(one, StrEnum) and len(one)]

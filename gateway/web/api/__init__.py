@@ -1,6 +1,6 @@
 """The REST API, /api/v1: every route needs an API key."""
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from gateway.web.api import (
     alarms,
@@ -17,7 +17,7 @@ from gateway.web.api import (
 )
 from gateway.web.api.calls import bridge, context
 from gateway.web.api.households import customers, people, sites
-from gateway.web.dependencies import reader
+from gateway.web.dependencies import READS
 from gateway.web.problems import responses
 
 TAGS = [
@@ -35,7 +35,7 @@ TAGS = [
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
 ]
 
-_looks = APIRouter(dependencies=[Depends(reader)])
+_looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
              outages, maintenance, customers, sites, people):
     _looks.include_router(part.router)

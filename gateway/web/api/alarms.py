@@ -12,7 +12,7 @@ from gateway.web.api import filters, models
 from gateway.web.api.devices import command_of
 from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, or_404
+from gateway.web.dependencies import AlarmWorker, Gw, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
@@ -62,6 +62,6 @@ def get_alarm_timeline(gw: Gw, alarm_id: Id, query: Annotated[filters.Timeline, 
 
 
 @router.post("/{alarm_id}/acknowledge", summary="Say that somebody has seen it", responses=responses(404, 409))
-def acknowledge_alarm(by: By, alarm_id: Id) -> models.Alarm:
+def acknowledge_alarm(by: AlarmWorker, alarm_id: Id) -> models.Alarm:
     by(AcknowledgeAlarm(alarm_id))
     return _one(by.gw, alarm_id)

@@ -30,7 +30,7 @@ from gateway.web.api import filters, models
 from gateway.web.api.models import GivenTime, Id, Line, Words
 from gateway.web.api.tickets import check_report
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, Now, or_404
+from gateway.web.dependencies import CallbackWorker, Gw, Now, Reporter, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
@@ -104,7 +104,7 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
 
 
 @router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
-def open_callback(by: By, body: WishBody) -> models.Callback:
+def open_callback(by: Reporter, body: WishBody) -> models.Callback:
     """The site's open callback takes it on, if there is one. The customer is told by when we ring. A time at which
     nobody is at the desk is refused (409) with the nearest at which somebody is."""
     by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
@@ -153,35 +153,35 @@ def get_callback_timeline(gw: Gw, callback_id: Id, query: Annotated[filters.Time
 
 @router.post("/{callback_id}/acknowledge", summary="See to it, so that nobody else is paged",
              responses=responses(404, 409))
-def acknowledge_callback(by: By, callback_id: Id) -> models.Callback:
+def acknowledge_callback(by: CallbackWorker, callback_id: Id) -> models.Callback:
     """For four hours, of a call for help five minutes; then everybody is asked again without an outcome."""
     by(AcknowledgePage(Subject(SubjectKind.CALLBACK, callback_id)))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/claim", summary="I take it", responses=responses(404, 409))
-def claim_callback(by: By, callback_id: Id) -> models.Callback:
+def claim_callback(by: CallbackWorker, callback_id: Id) -> models.Callback:
     """For five minutes nobody else may take it; again: for five more."""
     by(ClaimCallback(callback_id))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/release", summary="I let it go", responses=responses(404, 409))
-def release_callback(by: By, callback_id: Id) -> models.Callback:
+def release_callback(by: CallbackWorker, callback_id: Id) -> models.Callback:
     """Others may take it at once."""
     by(ReleaseCallback(callback_id))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/attempt", summary="I am dialling now", responses=responses(404, 409))
-def attempt_callback(by: By, callback_id: Id, body: AttemptBody = AttemptBody()) -> models.Callback:  # noqa: B008
+def attempt_callback(by: CallbackWorker, callback_id: Id, body: AttemptBody = AttemptBody()) -> models.Callback:  # noqa: B008
     """Takes it, too, for five minutes."""
     by(AttemptCallback(callback_id, body.person))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/miss", summary="Nobody answered", responses=responses(404, 409))
-def miss_callback(by: By, callback_id: Id) -> models.Callback:
+def miss_callback(by: CallbackWorker, callback_id: Id) -> models.Callback:
     """It is tried again later, and the customer is told when; after as many tries as the settings say it is over. A
     call for help is never over without an outcome."""
     by(MissCallback(callback_id))
@@ -189,13 +189,13 @@ def miss_callback(by: By, callback_id: Id) -> models.Callback:
 
 
 @router.post("/{callback_id}/connect", summary="We are talking", responses=responses(404, 409))
-def connect_callback(by: By, callback_id: Id) -> models.Callback:
+def connect_callback(by: CallbackWorker, callback_id: Id) -> models.Callback:
     by(ConnectCallback(callback_id))
     return _one(by.gw, callback_id)
 
 
 @router.post("/{callback_id}/finish", summary="Settled", responses=responses(404, 409))
-def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callback:
+def finish_callback(by: CallbackWorker, callback_id: Id, body: FinishBody) -> models.Callback:
     """The second of two agents is told what the first has written down."""
     report, fault = None, body.fault
     if fault is not None:
@@ -207,6 +207,6 @@ def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callbac
 
 
 @router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
-def cancel_callback(by: By, callback_id: Id, body: CancelBody) -> models.Callback:
+def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelBody) -> models.Callback:
     by(CancelCallback(callback_id, body.why))
     return _one(by.gw, callback_id)

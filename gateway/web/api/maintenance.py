@@ -10,7 +10,7 @@ from gateway.model import MaintenanceWindow, new_id
 from gateway.store.views import api_lists
 from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, GivenTime, Id, Time, Words
-from gateway.web.dependencies import By, Gw, or_404
+from gateway.web.dependencies import Gw, WorkPlanner, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/maintenance", tags=["outages"])
@@ -51,7 +51,7 @@ def list_maintenance(gw: Gw, query: Annotated[filters.Pagination, Query()]) -> W
 
 
 @router.post("", summary="Plan work in an area", responses=responses(404, 409))
-def plan_maintenance(by: By, body: WindowBody) -> Window:
+def plan_maintenance(by: WorkPlanner, body: WindowBody) -> Window:
     """Its customers are told two days before, or at once. Meanwhile its homes may be dark without an alarm."""
     window = MaintenanceWindow(id=new_id("W"), created_at=by.now, **body.model_dump())
     add_maintenance(by.gw, window, by.who, by.now)

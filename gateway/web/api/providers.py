@@ -11,7 +11,7 @@ from gateway.tickets.actions import LeaveOutOffer, LeaveOutVisit
 from gateway.tickets.dispatch.track_record import NO_RECORD
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id, Words
-from gateway.web.dependencies import By, Gw, Now
+from gateway.web.dependencies import Gw, Now, ProviderJudge
 from gateway.web.problems import responses
 
 router = APIRouter(tags=["providers"])
@@ -43,7 +43,7 @@ def list_providers(gw: Gw, now: Now, query: Annotated[filters.Pagination, Query(
 
 @router.post("/offers/{offer_id}/leave-out", responses=responses(404, 409),
              summary="Leave an answer out of the provider's track record")
-def leave_out_offer(by: By, offer_id: Id, body: LeaveOutBody) -> LeftOut:
+def leave_out_offer(by: ProviderJudge, offer_id: Id, body: LeaveOutBody) -> LeftOut:
     """For instance a decline for which the provider is not to blame. It counts no more from the next full hour on."""
     by(LeaveOutOffer(offer_id, body.why))
     return LeftOut(id=offer_id, left_out=body.why)
@@ -51,7 +51,7 @@ def leave_out_offer(by: By, offer_id: Id, body: LeaveOutBody) -> LeftOut:
 
 @router.post("/visits/{visit_id}/leave-out", responses=responses(404, 409),
              summary="Leave a visit out of the provider's track record")
-def leave_out_visit(by: By, visit_id: Id, body: LeaveOutBody) -> LeftOut:
+def leave_out_visit(by: ProviderJudge, visit_id: Id, body: LeaveOutBody) -> LeftOut:
     """For instance a late arrival for which the provider is not to blame. It counts no more from the next full hour
     on."""
     by(LeaveOutVisit(visit_id, body.why))

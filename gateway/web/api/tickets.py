@@ -30,7 +30,7 @@ from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
 from gateway.web.api.models import GivenTime, Id, Line, Words
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, Now, or_404
+from gateway.web.dependencies import Gw, Merger, Now, Reporter, TicketWorker, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -123,7 +123,7 @@ def check_report(gw: Gw, report: OpenTicket, *within: str) -> None:
 
 
 @router.post("", summary="Open a ticket for what a person reports", status_code=201, responses=responses(404, 409))
-def open_ticket(by: By, body: ReportBody) -> models.ReportedTicket:
+def open_ticket(by: Reporter, body: ReportBody) -> models.ReportedTicket:
     """A provider is asked, and the customer is told, as for a fault that a device reports. What is open already for the
     device, or without one for the site and that skill, takes the report on: see `joined`. What was resolved a short
     time ago is opened again. A second time within ten seconds it changes nothing."""
@@ -150,7 +150,7 @@ def get_ticket_timeline(gw: Gw, ticket_id: Id, query: Annotated[filters.Timeline
 
 
 @router.post("/{ticket_id}/offer", summary="Ask one provider by hand", responses=responses(404, 409))
-def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
+def offer_ticket(by: TicketWorker, ticket_id: Id, body: OfferBody) -> models.Ticket:
     """Out of turn, whatever the ranking says."""
     by(OfferTo(ticket_id, body.provider_id))
     return _one(by.gw, ticket_id, by.now)
@@ -158,14 +158,14 @@ def offer_ticket(by: By, ticket_id: Id, body: OfferBody) -> models.Ticket:
 
 @router.post("/{ticket_id}/acknowledge", summary="See to it, so that nobody else is paged",
              responses=responses(404, 409))
-def acknowledge_ticket(by: By, ticket_id: Id) -> models.Ticket:
+def acknowledge_ticket(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     """For four hours; then everybody is asked again if its reason still holds."""
     by(AcknowledgePage(Subject(SubjectKind.TICKET, ticket_id)))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/ask-again", summary="Ask providers again now", responses=responses(404, 409))
-def ask_again_ticket(by: By, ticket_id: Id) -> models.Ticket:
+def ask_again_ticket(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     """Also those that declined. What was on hold goes on; who was to come and did not is no longer waited for."""
     by(AskAgain(ticket_id))
     return _one(by.gw, ticket_id, by.now)
@@ -173,14 +173,14 @@ def ask_again_ticket(by: By, ticket_id: Id) -> models.Ticket:
 
 @router.post("/{ticket_id}/assign", summary="Give it to a provider that said yes on the phone",
              responses=responses(404, 409))
-def assign_ticket(by: By, ticket_id: Id, body: AssignBody) -> models.Ticket:
+def assign_ticket(by: TicketWorker, ticket_id: Id, body: AssignBody) -> models.Ticket:
     """As if they had accepted an offer: they get the link to the visit, and the customer the arrival window."""
     by(AssignTo(ticket_id, body.provider_id, body.technician or "", body.window_from, body.window_until))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/hold", summary="Let it wait until a date", responses=responses(404, 409))
-def hold_ticket(by: By, ticket_id: Id, body: HoldBody) -> models.Ticket:
+def hold_ticket(by: TicketWorker, ticket_id: Id, body: HoldBody) -> models.Ticket:
     """Offers are taken back. Who was to come, or is on the way, need not; they and the customer hear it at once. The
     same provider is asked first when it goes on."""
     by(HoldTicket(ticket_id, body.reason, body.until, body.note or ""))
@@ -188,39 +188,39 @@ def hold_ticket(by: By, ticket_id: Id, body: HoldBody) -> models.Ticket:
 
 
 @router.post("/{ticket_id}/resolve", summary="Settle it without a visit", responses=responses(404, 409))
-def resolve_ticket(by: By, ticket_id: Id, body: ResolveBody) -> models.Ticket:
+def resolve_ticket(by: TicketWorker, ticket_id: Id, body: ResolveBody) -> models.Ticket:
     by(ResolveTicket(ticket_id, body.note))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/merge", summary="Carry it on under another ticket's number", responses=responses(404, 409))
-def merge_ticket(by: By, ticket_id: Id, body: MergeBody) -> models.Ticket:
+def merge_ticket(by: Merger, ticket_id: Id, body: MergeBody) -> models.Ticket:
     """Both are one problem of one home. Either number leads to it, and it can be undone while the other is open."""
     by(MergeTickets(ticket_id, body.into))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/unmerge", summary="Separate it again", responses=responses(404, 409))
-def unmerge_ticket(by: By, ticket_id: Id) -> models.Ticket:
+def unmerge_ticket(by: Merger, ticket_id: Id) -> models.Ticket:
     by(UnmergeTicket(ticket_id))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
-def cancel_ticket(by: By, ticket_id: Id, body: CancelBody) -> models.Ticket:
+def cancel_ticket(by: TicketWorker, ticket_id: Id, body: CancelBody) -> models.Ticket:
     by(CancelTicket(ticket_id, body.why))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/agree-to-price", summary="The customer says yes on the phone", responses=responses(404, 409))
-def agree_to_price(by: By, ticket_id: Id) -> models.Ticket:
+def agree_to_price(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     """Somebody is sent at the price that the customer was asked about. A second time it changes nothing."""
     by(AgreeToPrice(ticket_id))
     return _one(by.gw, ticket_id, by.now)
 
 
 @router.post("/{ticket_id}/decline-price", summary="The customer says no on the phone", responses=responses(404, 409))
-def decline_price(by: By, ticket_id: Id) -> models.Ticket:
+def decline_price(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     """The ticket is cancelled, and the customer reads that nobody comes. A second time it changes nothing."""
     by(DeclinePrice(ticket_id))
     return _one(by.gw, ticket_id, by.now)

@@ -29,6 +29,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_area_parent_id'), 'area', ['parent_id'], unique=False)
+    op.create_table('audit',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.Column('actor', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=True),
+        sa.Column('address', sa.String(), nullable=False),
+        sa.Column('action', sa.String(), nullable=False),
+        sa.Column('outcome', sa.String(), nullable=False),
+        sa.Column('object_kind', sa.String(), nullable=False),
+        sa.Column('object_id', sa.String(), nullable=False),
+        sa.Column('before', sa.JSON(), nullable=False),
+        sa.Column('after', sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('audit_at', 'audit', ['at'], unique=False)
+    op.create_index('audit_by', 'audit', ['account', 'id'], unique=False)
+    op.create_index('audit_object', 'audit', ['object_id', 'id'], unique=False)
     op.create_table('changed_row',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('transaction', sa.BigInteger(), nullable=False),
@@ -251,6 +269,26 @@ def upgrade() -> None:
         sa.Column('via', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('key')
     )
+    op.create_table('account',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('email', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('provider_id', sa.String(), nullable=True),
+        sa.Column('password', sa.String(), nullable=True),
+        sa.Column('code_secret', sa.String(), nullable=True),
+        sa.Column('code_step', sa.BigInteger(), nullable=False),
+        sa.Column('wrong', sa.Integer(), nullable=False),
+        sa.Column('blocked_until', sa.BigInteger(), nullable=True),
+        sa.Column('issuer', sa.String(), nullable=True),
+        sa.Column('outside_id', sa.String(), nullable=True),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('disabled_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('account_email', 'account', ['email'], unique=True)
+    op.create_index('account_outside', 'account', ['issuer', 'outside_id'], unique=True, sqlite_where=sa.text('issuer IS NOT NULL'), postgresql_where=sa.text('issuer IS NOT NULL'))
     op.create_table('attempt',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('notification_id', sa.String(), nullable=False),
@@ -473,6 +511,14 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_person_site_person_id'), 'person_site', ['person_id'], unique=False)
     op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
+    op.create_table('recovery_code',
+        sa.Column('hash', sa.String(), nullable=False),
+        sa.Column('user_id', sa.String(), nullable=False),
+        sa.Column('used_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['user_id'], ['account.id']),
+        sa.PrimaryKeyConstraint('hash')
+    )
+    op.create_index(op.f('ix_recovery_code_user_id'), 'recovery_code', ['user_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),
@@ -481,6 +527,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('site_id', 'area_id')
     )
     op.create_index(op.f('ix_site_area_area_id'), 'site_area', ['area_id'], unique=False)
+    op.create_table('web_session',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('user_id', sa.String(), nullable=False),
+        sa.Column('role', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('seen_at', sa.BigInteger(), nullable=False),
+        sa.Column('proved_at', sa.BigInteger(), nullable=False),
+        sa.Column('ends_at', sa.BigInteger(), nullable=False),
+        sa.Column('revoked_at', sa.BigInteger(), nullable=True),
+        sa.Column('waits_for_code', sa.Boolean(), nullable=False),
+        sa.Column('address', sa.String(), nullable=False),
+        sa.Column('browser', sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(['user_id'], ['account.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_web_session_ends_at'), 'web_session', ['ends_at'], unique=False)
+    op.create_index(op.f('ix_web_session_user_id'), 'web_session', ['user_id'], unique=False)
     op.create_table('alarm',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),

@@ -1,14 +1,11 @@
 """API route for the voice bridge: whom a technician's PIN connects with."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field
 
 from gateway.flow.telephones import Locked, connect
-from gateway.model import ApiKey
 from gateway.web.api.models import ApiModel
-from gateway.web.dependencies import Gw, Now, bridge
+from gateway.web.dependencies import Bridge
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/bridge", tags=["bridge"])
@@ -27,12 +24,12 @@ class Connection(ApiModel):
 
 
 @router.post("", summary="Whom a PIN connects with", responses=responses(404, 429))
-def ask_bridge(gw: Gw, now: Now, key: Annotated[ApiKey, Depends(bridge)], body: PinBody) -> Connection:
+def ask_bridge(by: Bridge, body: PinBody) -> Connection:
     """While the visit is under way, and from an hour before its arrival window. 404, always the same, for every other
     PIN; after five of them within a minute the key is locked, each time for longer. The caller's own number is not
     asked for. Each connection is written down."""
     try:
-        found = connect(gw, key, body.pin, now)
+        found = connect(by.gw, by.who, body.pin, by.now)
     except Locked as locked:
         raise HTTPException(429, "Too many wrong PINs: nothing is connected for a while.",
                             {"Retry-After": str(locked.seconds)}) from None

@@ -10,7 +10,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.web.api.callbacks import as_model
 from gateway.web.api.calls.models import CallContext, Chart
 from gateway.web.api.models import Id, Language
-from gateway.web.dependencies import Agent, Gw, Now, or_404
+from gateway.web.dependencies import PhoneReader, or_404
 from gateway.web.pages.alarm_details import chart
 from gateway.web.problems import responses
 
@@ -18,19 +18,19 @@ router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
 
 @router.get("/{callback_id}/context", summary="What to know before ringing", responses=responses(404))
-def get_call_context(gw: Gw, who: Agent, now: Now, callback_id: Id,
+def get_call_context(by: PhoneReader, callback_id: Id,
                      language: Annotated[Language | None, Query(description="Of the sentences.")] = None,
                      accept_language: Annotated[str, Header(include_in_schema=False)] = "") -> CallContext:
-    """Only for keys of the role `agent`: it has telephone numbers, and that you saw them is written in the callback's
+    """It has telephone numbers, and that you saw them is written in the callback's
     timeline (within ten minutes once). `for_anybody` may be said to whoever answers; `for_verified` only to somebody
     who has answered what `verify` asks."""
     words = catalogue_for(language or accept_language)
-    facts, view = or_404(call_to_make(gw, callback_id, words, who, now), "callback")
+    facts, view = or_404(call_to_make(by.gw, callback_id, words, by.who, by.now), "callback")
     device = facts.device(facts.charted)
     alarm = next(iter(facts.alarms_of(device)), None) if device is not None else None
-    drawn = chart(facts.readings, alarm, gw.profiles.get(device.profile) if device is not None else None, words,
-                  TimeFormat(words, facts.site.timezone, now))
+    drawn = chart(facts.readings, alarm, by.gw.profiles.get(device.profile) if device is not None else None, words,
+                  TimeFormat(words, facts.site.timezone, by.now))
     return CallContext(
-        callback=as_model((facts.callback, facts.site, facts.customer), gw.settings.service.country),
+        callback=as_model((facts.callback, facts.site, facts.customer), by.gw.settings.service.country),
         timezone=facts.site.timezone, chart=Chart.model_validate(drawn) if drawn is not None else None,
         **{name: getattr(view, name) for name in CallContext.model_fields.keys() & vars(view).keys()})

@@ -15,41 +15,41 @@ from gateway.web.api.households.models import (
     customer_model,
 )
 from gateway.web.api.models import Id
-from gateway.web.dependencies import By, Gw, Key, or_404
+from gateway.web.dependencies import HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/customers", tags=["households"])
 
 
 @router.get("", summary="List customers")
-def list_customers(gw: Gw, key: Key, query: Annotated[filters.Pagination, Query()]) -> CustomerPage:
+def list_customers(by: Reader, query: Annotated[filters.Pagination, Query()]) -> CustomerPage:
     """By id."""
-    with gw.store.read() as session:
+    with by.gw.store.read() as session:
         page = views.customers(session, query.cursor, query.limit)
-    return CustomerPage(items=[customer_model(row, key) for row in page.rows], next=page.next)
+    return CustomerPage(items=[customer_model(row, by) for row in page.rows], next=page.next)
 
 
 @router.post("", summary="A household that is new here", status_code=201, responses=responses(409))
-def add_customer(by: By, key: Key, body: NewCustomer) -> Customer:
+def add_customer(by: HouseholdEditor, body: NewCustomer) -> Customer:
     """It has no site yet: `POST /sites/{id}/household` says where it lives, `POST /people` who belongs to it."""
     quiet = body.quiet_hours or (None, None)
     people.add_customer(by.gw, body.id, {"name": body.name, "locale": body.locale, "timezone": body.timezone,
                                          "quiet_from": quiet[0], "quiet_until": quiet[1]}, by.now)
-    return get_customer(by.gw, key, body.id)
+    return get_customer(by, body.id)
 
 
 @router.get("/{customer_id}", summary="One customer", responses=responses(404))
-def get_customer(gw: Gw, key: Key, customer_id: Id) -> Customer:
-    with gw.store.read() as session:
-        return customer_model(or_404(views.one_customer(session, customer_id), "customer"), key)
+def get_customer(by: Reader, customer_id: Id) -> Customer:
+    with by.gw.store.read() as session:
+        return customer_model(or_404(views.one_customer(session, customer_id), "customer"), by)
 
 
 @router.patch("/{customer_id}", summary="Change name, language or quiet hours", responses=responses(404))
-def patch_customer(by: By, key: Key, customer_id: Id, body: CustomerChange) -> Customer:
+def patch_customer(by: HouseholdEditor, customer_id: Id, body: CustomerChange) -> Customer:
     """What is left out stays as it is. The next import of a fleet file that names the customer has the last word."""
     given = body.model_dump(exclude_unset=True)
     values = {name: given[name] for name in ("name", "locale") if given.get(name) is not None}
     if "quiet_hours" in given:
         values["quiet_from"], values["quiet_until"] = body.quiet_hours or (None, None)
     people.change_customer(by.gw, customer_id, values, by.now)
-    return get_customer(by.gw, key, customer_id)
+    return get_customer(by, customer_id)

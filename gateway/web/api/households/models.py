@@ -4,12 +4,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from gateway.access.rights import Right
 from gateway.config.field_types import Day, Locale, TimeOfDay, TimeZone
-from gateway.model import ApiKey, ApiRole, Need, PersonRole
 from gateway.model import Contact as ContactRow
+from gateway.model import Need, PersonRole
 from gateway.store.views import households as views
 from gateway.tickets.households import people
 from gateway.web.api.models import ApiModel, Id, Line, Time
+from gateway.web.dependencies import Caller
 
 HIDDEN = "…"  # what stands for an address that the key may not see
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
@@ -165,29 +167,29 @@ class HouseholdBody(Body):
     customer_id: Id | None = Field(description="Who lives there from now on; null: nobody, the household has left.")
 
 
-def contact_model(row: ContactRow, key: ApiKey) -> Contact:
-    return Contact(**row.model_dump() | ({} if may_see(key) else {"address": HIDDEN}))
+def contact_model(row: ContactRow, by: Caller) -> Contact:
+    return Contact(**row.model_dump() | ({} if may_see(by) else {"address": HIDDEN}))
 
 
-def person_model(row: views.PersonDetails, key: ApiKey) -> Person:
+def person_model(row: views.PersonDetails, by: Caller) -> Person:
     who = row.person
     needs = Needs(kinds=[Need(one) for one in who.needs], consent=who.needs_consent_on or "",
-                  review=who.needs_review_on) if who.needs and may_see(key) else None
+                  review=who.needs_review_on) if who.needs and may_see(by) else None
     return Person(**who.model_dump(exclude={"needs"}), sites=row.sites, needs=needs,
-                  contacts=[contact_model(one, key) for one in row.contacts])
+                  contacts=[contact_model(one, by) for one in row.contacts])
 
 
-def customer_model(row: views.CustomerDetails, key: ApiKey) -> Customer:
+def customer_model(row: views.CustomerDetails, by: Caller) -> Customer:
     who = row.customer
     quiet = (who.quiet_from, who.quiet_until) if who.quiet_from and who.quiet_until else None
     return Customer(**who.model_dump(), quiet_hours=quiet, sites=row.sites, people=row.people,
-                    contacts=[contact_model(one, key) for one in row.contacts])
+                    contacts=[contact_model(one, by) for one in row.contacts])
 
 
-def site_model(row: views.SiteDetails, key: ApiKey) -> Site:
-    return Site(**row.site.model_dump() | ({} if may_see(key) else {"access": None}), people=row.people)
+def site_model(row: views.SiteDetails, by: Caller) -> Site:
+    return Site(**row.site.model_dump() | ({} if may_see(by) else {"access": None}), people=row.people)
 
 
-def may_see(key: ApiKey) -> bool:
-    """Whether the key may see how people are reached, what they need and how one gets in."""
-    return key.role == ApiRole.AGENT
+def may_see(by: Caller) -> bool:
+    """Whether they may see how people are reached, what they need and how one gets in."""
+    return by.may(Right.READ_PHONES)

@@ -11,7 +11,7 @@ from gateway.config.phone_numbers import PHONE, PHONE_CHANNELS, to_e164
 from gateway.flow.gateway import Gateway
 from gateway.flow.people import add_contact, add_person, change_person, remove_contact, remove_person
 from gateway.flow.telephones import write_look
-from gateway.model import Actor, ActorKind, Instant, to_iso
+from gateway.model import Instant, to_iso
 from gateway.notifications.channels import check_address
 from gateway.store import households
 from gateway.store.views import api_lists
@@ -32,33 +32,33 @@ from gateway.web.api.households.models import (
 )
 from gateway.web.api.models import EntryPage, Id
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import By, Gw, Key, Now, or_404
+from gateway.web.dependencies import Gw, HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/people", tags=["households"])
 
 
 @router.get("", summary="List people")
-def list_people(gw: Gw, key: Key, query: Annotated[filters.People, Query()]) -> PersonPage:
+def list_people(by: Reader, query: Annotated[filters.People, Query()]) -> PersonPage:
     """By id. Addresses are in no list: read one person to see theirs."""
-    with gw.store.read() as session:
+    with by.gw.store.read() as session:
         page = views.people(session, query.wanted(), query.cursor, query.limit)
-    items = [person_model(row, key) for row in page.rows]
+    items = [person_model(row, by) for row in page.rows]
     return PersonPage(items=[one.model_copy(update={"contacts": [
         contact.model_copy(update={"address": "…"}) for contact in one.contacts]}) for one in items], next=page.next)
 
 
 @router.get("/{person_id}", summary="One person", responses=responses(404))
-def get_person(gw: Gw, now: Now, key: Key, person_id: Id) -> Person:
+def get_person(by: Reader, person_id: Id) -> Person:
     """Who sees the numbers of somebody is written in their timeline."""
-    if not may_see(key):
-        with gw.store.read() as session:
-            return person_model(or_404(views.one_person(session, person_id), "person"), key)
-    with gw.store.write() as session:
+    if not may_see(by):
+        with by.gw.store.read() as session:
+            return person_model(or_404(views.one_person(session, person_id), "person"), by)
+    with by.gw.store.write() as session:
         found: views.PersonDetails = or_404(views.one_person(session, person_id), "person")
         seen = households.numbers_of_person(found.person, found.contacts)
-        answer = person_model(found, key)
-        write_look(session, subject_of_person(person_id), seen, Actor(ActorKind.AGENT, key.name), now)
+        answer = person_model(found, by)
+        write_look(session, subject_of_person(person_id), seen, by.who, by.now)
     return answer
 
 
@@ -72,7 +72,7 @@ def get_person_timeline(gw: Gw, person_id: Id, query: Annotated[filters.Timeline
 
 
 @router.post("", summary="Add a person to a household", status_code=201, responses=responses(404))
-def post_person(by: By, key: Key, body: PersonBody) -> Person:
+def post_person(by: HouseholdEditor, body: PersonBody) -> Person:
     with by.gw.store.read() as session:
         household = or_404(views.one_customer(session, body.customer_id), "customer")
         _raise(_wrong_sites(body.sites, household.sites))
@@ -82,11 +82,11 @@ def post_person(by: By, key: Key, body: PersonBody) -> Person:
     person_id = add_person(by.gw, body.customer_id, given, body.sites, by.who, by.now)
     for contact in contacts:
         add_contact(by.gw, person_id, contact.channel, contact.address, by.who, by.now)
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 @router.patch("/{person_id}", summary="Change name, role, language or needs", responses=responses(404, 409))
-def patch_person(by: By, key: Key, person_id: Id, body: PersonChange) -> Person:
+def patch_person(by: HouseholdEditor, person_id: Id, body: PersonChange) -> Person:
     """What is left out stays as it is. The next import of a fleet file that names the person has the last word."""
     with by.gw.store.read() as session:
         row = or_404(views.one_person(session, person_id), "person").person
@@ -96,40 +96,40 @@ def patch_person(by: By, key: Key, person_id: Id, body: PersonChange) -> Person:
     change_person(by.gw, person_id, GivenPerson(
         body.name or row.name, body.role or row.role, body.locale if "locale" in given else row.locale,
         kept if "needs" not in given else body.needs.given() if body.needs else Needs()), by.who, by.now)
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 @router.delete("/{person_id}", summary="Remove a person", responses=responses(404))
-def delete_person(by: By, key: Key, person_id: Id) -> Person:
+def delete_person(by: HouseholdEditor, person_id: Id) -> Person:
     """They leave every site, as with `leave`. Take them out of the fleet file too: an import that names somebody who
     has left is refused."""
     remove_person(by.gw, person_id, by.who, by.now)
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 @router.post("/{person_id}/leave", summary="Somebody no longer lives or helps there", responses=responses(404, 409))
-def leave_site(by: By, key: Key, person_id: Id, body: LeaveBody) -> Person:
+def leave_site(by: HouseholdEditor, person_id: Id, body: LeaveBody) -> Person:
     """With the last owner or tenant the household has left the site: what was theirs ends, as when another one moves
     in."""
     by(LeaveSite(body.site_id, person_id))
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 @router.post("/{person_id}/contacts", summary="Add a way to reach a person", responses=responses(404, 409))
-def post_contact(by: By, key: Key, person_id: Id, body: ContactBody) -> Person:
+def post_contact(by: HouseholdEditor, person_id: Id, body: ContactBody) -> Person:
     """The last to be tried. The same again changes nothing; one that was removed is used again."""
     with by.gw.store.read() as session:
         found: views.PersonDetails = or_404(views.one_person(session, person_id), "person")
         [contact] = _checked(by.gw, session, [body], found.sites, several=False)
     add_contact(by.gw, person_id, contact.channel, contact.address, by.who, by.now)
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 @router.delete("/{person_id}/contacts/{contact_id}", summary="Use a contact no more", responses=responses(404))
-def delete_contact(by: By, key: Key, person_id: Id, contact_id: Id) -> Person:
+def delete_contact(by: HouseholdEditor, person_id: Id, contact_id: Id) -> Person:
     """404 for a contact of anybody else."""
     remove_contact(by.gw, person_id, contact_id, by.who, by.now)
-    return get_person(by.gw, by.now, key, person_id)
+    return get_person(by, person_id)
 
 
 _Wrong = Iterator[tuple[tuple[str | int, ...], str]]

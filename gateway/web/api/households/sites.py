@@ -10,37 +10,37 @@ from gateway.tickets.actions import LeaveSite, MoveIn
 from gateway.web.api import filters
 from gateway.web.api.households.models import HouseholdBody, Site, SiteChange, SitePage, site_model
 from gateway.web.api.models import Id
-from gateway.web.dependencies import By, Gw, Key, or_404
+from gateway.web.dependencies import HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/sites", tags=["households"])
 
 
 @router.get("", summary="List sites")
-def list_sites(gw: Gw, key: Key, query: Annotated[filters.Sites, Query()]) -> SitePage:
+def list_sites(by: Reader, query: Annotated[filters.Sites, Query()]) -> SitePage:
     """By id."""
-    with gw.store.read() as session:
+    with by.gw.store.read() as session:
         page = views.sites(session, query.wanted(), query.cursor, query.limit)
-    return SitePage(items=[site_model(row, key) for row in page.rows], next=page.next)
+    return SitePage(items=[site_model(row, by) for row in page.rows], next=page.next)
 
 
 @router.get("/{site_id}", summary="One site", responses=responses(404))
-def get_site(gw: Gw, key: Key, site_id: Id) -> Site:
-    with gw.store.read() as session:
-        return site_model(or_404(views.one_site(session, site_id), "site"), key)
+def get_site(by: Reader, site_id: Id) -> Site:
+    with by.gw.store.read() as session:
+        return site_model(or_404(views.one_site(session, site_id), "site"), by)
 
 
 @router.patch("/{site_id}", summary="Change how to get in", responses=responses(404))
-def patch_site(by: By, key: Key, site_id: Id, body: SiteChange) -> Site:
+def patch_site(by: HouseholdEditor, site_id: Id, body: SiteChange) -> Site:
     """The technician of a visit reads it. The next import of a fleet file that names the site has the last word."""
     change_site(by.gw, site_id, {"access": body.access}, by.now)
-    return get_site(by.gw, key, site_id)
+    return get_site(by, site_id)
 
 
 @router.post("/{site_id}/household", summary="Another household lives there from now on",
              responses=responses(404, 409))
-def change_household(by: By, key: Key, site_id: Id, body: HouseholdBody) -> Site:
+def change_household(by: HouseholdEditor, site_id: Id, body: HouseholdBody) -> Site:
     """Whoever lived there sees and hears nothing more of it: links, promises, ordinary callbacks and access notes end.
     Open tickets stay and are the new household's, which hears of them as for the first time; visits go on."""
     by(LeaveSite(site_id) if body.customer_id is None else MoveIn(site_id, body.customer_id))
-    return get_site(by.gw, key, site_id)
+    return get_site(by, site_id)

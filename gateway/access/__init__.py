@@ -1,0 +1,1 @@
+"""Who may do what, for how long, and what is written down of it."""

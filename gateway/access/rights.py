@@ -1,0 +1,92 @@
+"""Who may do what: the one table, which API, pages and console share."""
+
+from enum import StrEnum
+
+from gateway.model.states import Role
+from gateway.tickets import actions
+from gateway.tickets.actions import Act
+
+
+class Right(StrEnum):
+    """Something that not everybody may do, with the sentence that says what."""
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> "Right":
+        right = str.__new__(cls, value)
+        right._value_, right.sentence = value, sentence
+        return right
+
+    READ = "read", "look at tickets, outages, callbacks, households, devices, messages and promises"
+    READ_PHONES = "read_phones", "see how people are reached; each look is written down"
+    WORK_TICKETS = "work_tickets", "settle, hold, cancel, offer and assign a ticket, and answer for the customer"
+    WORK_CALLBACKS = "work_callbacks", "claim a callback, ring, and say what came of it"
+    WORK_ALARMS = "work_alarms", "acknowledge an alarm, so that nobody else is paged"
+    REPORT = "report", "open a ticket or a callback for what a person says"
+    EDIT_HOUSEHOLDS = "edit_households", "add, change and remove people and their contacts; move a household in or out"
+    PLAN_WORK = "plan_work", "announce planned work in an area, and say what an outage is about"
+    MERGE = "merge", "carry two tickets on as one, and separate them again"
+    ACT_ON_MANY = "act_on_many", "act on more tickets at once than BULK_LIMIT"
+    JUDGE_PROVIDERS = "judge_providers", "leave an offer or a visit out of a provider's track record"
+    PUBLISH = "publish", "put rules, texts and settings into effect"
+    MANAGE_USERS = "manage_users", "add and disable users, and give them their roles"
+    READ_AUDIT = "read_audit", "read who did what"
+    EXPORT_AUDIT = "export_audit", "take the audit log away as a file"
+    OWN_WORK = "own_work", "of a local firm: its own offers, visits and tickets"
+    ASK_BRIDGE = "ask_bridge", "ask whom the PIN of a visit connects with"
+
+
+BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
+
+_AGENT = frozenset((Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
+                    Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK))
+_DISPATCHER = _AGENT | {Right.MERGE, Right.ACT_ON_MANY}
+
+RIGHTS: dict[Role, frozenset[Right]] = {
+    Role.READ: frozenset((Right.READ,)),
+    Role.AGENT: _AGENT,
+    Role.DISPATCHER: _DISPATCHER,
+    Role.OPERATOR: _DISPATCHER | {Right.JUDGE_PROVIDERS, Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT},
+    Role.AUDITOR: frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT)),
+    Role.PROVIDER: frozenset((Right.OWN_WORK,)),
+    Role.BRIDGE: frozenset((Right.ASK_BRIDGE,)),
+}
+OF_USERS = (Role.AGENT, Role.DISPATCHER, Role.OPERATOR, Role.AUDITOR, Role.PROVIDER)
+
+NEEDED: dict[type[Act], Right] = {
+    actions.AcceptOffer: Right.WORK_TICKETS, actions.DeclineOffer: Right.WORK_TICKETS,
+    actions.LeaveOutOffer: Right.JUDGE_PROVIDERS, actions.LeaveOutVisit: Right.JUDGE_PROVIDERS,
+    actions.OpenTicket: Right.REPORT, actions.OpenCallback: Right.REPORT,
+    actions.LeaveSite: Right.EDIT_HOUSEHOLDS, actions.MoveIn: Right.EDIT_HOUSEHOLDS,
+    actions.OfferTo: Right.WORK_TICKETS, actions.AskAgain: Right.WORK_TICKETS, actions.AssignTo: Right.WORK_TICKETS,
+    actions.Depart: Right.WORK_TICKETS, actions.Arrive: Right.WORK_TICKETS, actions.Finish: Right.WORK_TICKETS,
+    actions.ReportDelay: Right.WORK_TICKETS, actions.ReportOverrun: Right.WORK_TICKETS,
+    actions.ProposeWindow: Right.WORK_TICKETS, actions.HandBack: Right.WORK_TICKETS,
+    actions.LogCall: Right.WORK_TICKETS,
+    actions.KeepVisit: Right.WORK_TICKETS, actions.DropVisit: Right.WORK_TICKETS,
+    actions.AllowEarly: Right.WORK_TICKETS, actions.ReportMissed: Right.WORK_TICKETS,
+    actions.ContestNoAccess: Right.WORK_TICKETS,
+    actions.ResolveTicket: Right.WORK_TICKETS, actions.CancelTicket: Right.WORK_TICKETS,
+    actions.AgreeToPrice: Right.WORK_TICKETS, actions.DeclinePrice: Right.WORK_TICKETS,
+    actions.HoldTicket: Right.WORK_TICKETS,
+    actions.MergeTickets: Right.MERGE, actions.UnmergeTicket: Right.MERGE,
+    actions.AcknowledgeAlarm: Right.WORK_ALARMS, actions.AcknowledgePage: Right.WORK_TICKETS,
+    actions.ClaimCallback: Right.WORK_CALLBACKS, actions.ReleaseCallback: Right.WORK_CALLBACKS,
+    actions.AttemptCallback: Right.WORK_CALLBACKS, actions.MissCallback: Right.WORK_CALLBACKS,
+    actions.ConnectCallback: Right.WORK_CALLBACKS, actions.FinishCallback: Right.WORK_CALLBACKS,
+    actions.CancelCallback: Right.WORK_CALLBACKS,
+}
+"""What each act takes of whoever signs in; a customer, a provider and a technician act by their signed links."""
+
+
+def may(role: Role, right: Right) -> bool:
+    return right in RIGHTS[role]
+
+
+def may_act(role: Role, given: type[Act]) -> bool:
+    return may(role, NEEDED[given])
+
+
+def may_act_on(role: Role, count: int) -> bool:
+    """Whether so many tickets at once."""
+    return count <= BULK_LIMIT or may(role, Right.ACT_ON_MANY)

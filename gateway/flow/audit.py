@@ -1,0 +1,22 @@
+"""audit: writes down who did what, in the transaction that does it, and what was denied."""
+
+from sqlmodel import Session
+
+from gateway.access.audit import Target, audit_of, denial_of
+from gateway.flow.gateway import Gateway
+from gateway.model import Actor, AuditOutcome, Instant
+from gateway.model.plan import Plan
+
+NOTHING: Target = ("", "")
+
+
+def write_act(session: Session, action: str, target: Target, plan: Plan, who: Actor, now: Instant) -> None:
+    """In the transaction of the plan: either both are there or neither."""
+    session.add(audit_of(action, target, plan, who, now))
+
+
+def write_denial(gw: Gateway, action: str, who: Actor, now: Instant, target: Target = NOTHING,
+                 outcome: AuditOutcome = AuditOutcome.DENIED) -> None:
+    """Something that was not done, in a transaction of its own."""
+    with gw.store.write() as session:
+        session.add(denial_of(action, target, who, now, outcome))

@@ -41,7 +41,7 @@ from gateway.flow import administer
 from gateway.model import Actor, ActorKind, Role, to_iso
 from gateway.monitoring import logs
 from gateway.store import Store
-from gateway.store.api_keys import all_keys, create_key, revoke_key
+from gateway.store.accounts.api_keys import all_keys, create_key, revoke_key
 from gateway.store.fleet import Count, providers_not_in
 from gateway.store.migrations import newest, upgrade
 from gateway.store.views import export_rows

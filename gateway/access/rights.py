@@ -39,14 +39,14 @@ class Right(StrEnum):
 BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
 
 _AGENT = frozenset((Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
-                    Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK))
+                    Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS))
 _DISPATCHER = _AGENT | {Right.MERGE, Right.ACT_ON_MANY}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.READ: frozenset((Right.READ,)),
     Role.AGENT: _AGENT,
     Role.DISPATCHER: _DISPATCHER,
-    Role.OPERATOR: _DISPATCHER | {Right.JUDGE_PROVIDERS, Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT},
+    Role.OPERATOR: _DISPATCHER | {Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT},
     Role.AUDITOR: frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT)),
     Role.PROVIDER: frozenset((Right.OWN_WORK,)),
     Role.BRIDGE: frozenset((Right.ASK_BRIDGE,)),

@@ -25,7 +25,7 @@ from gateway.model import Instant, Role
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
-from gateway.store.api_keys import create_key, find_key
+from gateway.store.accounts.api_keys import create_key, find_key
 from gateway.store.fleet import save_fleet
 from gateway.store.migrations import made_before_02
 

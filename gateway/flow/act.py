@@ -1,7 +1,7 @@
 """act: applies what a person does, by page, API or console, and adds planned maintenance."""
 
 from gateway.access.audit import action_name, target_of
-from gateway.flow.audit import write_act
+from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Instant, MaintenanceWindow
 from gateway.model.plan import NoSuch, Refused

@@ -768,6 +768,8 @@ class SubjectKind(StrEnum):
     """A maintenance window."""
     DEVICE = "device"
     """A device."""
+    USER = "user"
+    """Somebody who signs in at the console."""
     NOTIFICATION = "notification"
     """Another notification, of which somebody is told."""
     GATEWAY = "gateway"

@@ -4,7 +4,8 @@ from itsdangerous import BadSignature, Signer
 
 from gateway.model import LinkPurpose
 
-_PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d"}
+_PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d",
+          LinkPurpose.WELCOME: "welcome"}
 
 
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:

@@ -6,11 +6,11 @@ from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.access.rights import NEEDED, Right, may
+from gateway.flow.accounts.audit import write_denial
 from gateway.flow.act import act
-from gateway.flow.audit import write_denial
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, ApiKey, Instant, Role
-from gateway.store.api_keys import find_key
+from gateway.store.accounts.api_keys import find_key
 from gateway.tickets.actions import Act
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", bearerFormat="psg_…",

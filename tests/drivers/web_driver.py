@@ -13,7 +13,7 @@ from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Of
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.store.api_keys import create_key
+from gateway.store.accounts.api_keys import create_key
 from gateway.tickets.actions import CancelTicket
 from tests.drivers.story import Story, begin
 from tests.fixtures.web import serve

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, InternalError, OperationalError, SQLAlchem
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
 from gateway.store import DatabaseUnavailable, Store
-from gateway.store.api_keys import create_key
+from gateway.store.accounts.api_keys import create_key
 from gateway.store.errors import is_bad_input
 from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows

@@ -26,7 +26,7 @@ from gateway.model import (
 )
 from gateway.notifications import signed_links
 from gateway.store import Store
-from gateway.store.api_keys import create_key
+from gateway.store.accounts.api_keys import create_key
 from gateway.store.fleet import save_dispatcher_contacts, save_fleet
 from gateway.store.views.export_rows import export
 from gateway.tickets.actions import AcceptOffer, Arrive, DeclineOffer, Depart

@@ -26,7 +26,7 @@ from gateway.model import (
 )
 from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
-from gateway.store.api_keys import create_key
+from gateway.store.accounts.api_keys import create_key
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
 from tests.drivers.browser import browser
 from tests.drivers.outage_web import OutageWeb, outage_web

@@ -15,7 +15,7 @@ from device_sim.scoring import command
 from device_sim.scoring.scores import NOTHING, Finding
 from device_sim.scoring.sources import BadSource, ask_gateway, read_export, read_truth
 from gateway.store import Store
-from gateway.store.api_keys import create_key
+from gateway.store.accounts.api_keys import create_key
 from tests import ROOT
 from tests.drivers.device_client import device_client
 from tests.fixtures.gateway_process import GatewayProcess

@@ -4,8 +4,15 @@ from sqlmodel import Session
 
 from gateway.access.audit import Target, audit_of, denial_of
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, AuditOutcome, Instant
+from gateway.model import Actor, ActorKind, AuditOutcome, Instant, Role, User
 from gateway.model.plan import Plan
+
+
+def actor_of(user: User, address: str) -> Actor:
+    """A user as timelines and the audit log name them."""
+    kind = ActorKind.PROVIDER if user.role is Role.PROVIDER else ActorKind.AGENT
+    return Actor(kind, user.name, user.id, user.role, address)
+
 
 NOTHING: Target = ("", "")
 

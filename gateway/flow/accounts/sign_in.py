@@ -1,0 +1,136 @@
+"""sign in: the password, then the second factor where there is one; a session until it is idle, over or ended."""
+
+from typing import NamedTuple
+
+from sqlmodel import Session
+
+from gateway.access.audit import denial_of
+from gateway.access.sessions import SessionEnd, session_end
+from gateway.flow.accounts.audit import actor_of, write_act
+from gateway.flow.accounts.one_time_codes import decrypt, hash_recovery_code, step_of
+from gateway.flow.accounts.passwords import fits, hash_password, is_outdated
+from gateway.flow.gateway import Gateway
+from gateway.model import SECOND, Actor, ActorKind, AuditOutcome, Instant, User, WebSession
+from gateway.model.plan import Plan
+from gateway.store.accounts import sessions, users
+
+
+class Visitor(NamedTuple):
+    """Where somebody who signs in comes from."""
+
+    address: str = ""
+    browser: str = ""
+
+
+class SignIn(NamedTuple):
+    """What the browser keeps from now on."""
+
+    token: str
+    waits_for_code: bool
+
+
+class NotSignedIn(Exception):
+    """Email and password do not belong together, or the code is wrong: nobody learns which."""
+
+
+class HasToWait(NotSignedIn):
+    """Too many were wrong; `seconds` from now the next one is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
+class SignedIn(NamedTuple):
+    """Who uses a session."""
+
+    session: WebSession
+    user: User
+
+
+
+def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now: Instant) -> SignIn:
+    """Raises HasToWait, NotSignedIn."""
+    with gw.store.write() as session:
+        user = users.by_email(session, email)
+        if user is not None and not users.take_try(session, user.id, now):
+            raise HasToWait(_seconds(user, now))
+    good = fits(user.password if user is not None else None, password)
+    if user is None or not good or user.disabled_at is not None:
+        _write_failure(gw, user, visitor, now)
+        raise NotSignedIn
+    with gw.store.write() as session:
+        waits = user.code_secret is not None
+        token = sessions.start(session, user, *visitor, now, waits)
+        if user.password is not None and is_outdated(user.password):
+            session.merge(user).password = hash_password(password)
+        if not waits:
+            _signed_in(session, user, visitor, now)
+    return SignIn(token, waits)
+
+
+def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant) -> SignIn:
+    """The second factor, or a recovery code; the session gets another id. Raises HasToWait, NotSignedIn."""
+    with gw.store.write() as session:
+        found = sessions.find(session, token)
+        if found is None or not found[0].waits_for_code or session_end(*found, now) is not None:
+            raise NotSignedIn
+        row, user = found
+        if not users.take_try(session, user.id, now):
+            raise HasToWait(_seconds(user, now))
+        good = uses_code(gw, session, user, code, now)
+        if good:
+            sessions.end(session, row.id, now)
+            _signed_in(session, user, visitor, now)
+            return SignIn(sessions.start(session, user, *visitor, now), False)
+    _write_failure(gw, user, visitor, now)
+    raise NotSignedIn
+
+
+def uses_code(gw: Gateway, session: Session, user: User, code: str, now: Instant) -> bool:
+    """Whether the code is the user's, and was never used; it is from now on."""
+    secret = decrypt(user.code_secret or "", gw.settings.secret.get_secret_value())
+    step = step_of(secret, code, now) if secret is not None else None
+    if step is not None:
+        return users.use_code_step(session, user.id, step)
+    return users.use_recovery_code(session, user.id, hash_recovery_code(user.id, code), now)
+
+
+def who_is(gw: Gateway, token: str, now: Instant, does_something: bool = True) -> SignedIn | SessionEnd | None:
+    """Whose session this is, or why it is over; None: there is none. `does_something`: not only a page that keeps
+    itself up to date."""
+    with gw.store.read() as session:
+        found = sessions.find(session, token)
+    if found is None or found[0].waits_for_code:
+        return None
+    row, user = found
+    ended = session_end(row, user, now)
+    if ended is not None:
+        return ended
+    if does_something and sessions.is_stale(row, now):
+        with gw.store.write() as session:
+            sessions.touch(session, row, now)
+    return SignedIn(row, user)
+
+
+def sign_out(gw: Gateway, token: str, now: Instant) -> None:
+    with gw.store.write() as session:
+        found = sessions.find(session, token)
+        if found is not None:
+            sessions.end(session, found[0].id, now)
+            write_act(session, "sign_out", ("user", found[1].id), Plan(), actor_of(found[1], found[0].address), now)
+
+
+def _signed_in(session: Session, user: User, visitor: Visitor, now: Instant) -> None:
+    users.forget_tries(session, user.id)
+    write_act(session, "sign_in", ("user", user.id), Plan(), actor_of(user, visitor.address), now)
+
+
+def _write_failure(gw: Gateway, user: User | None, visitor: Visitor, now: Instant) -> None:
+    who = Actor(ActorKind.AGENT, "", user.id if user is not None else "", None, visitor.address)
+    with gw.store.write() as session:
+        session.add(denial_of("sign_in", ("user", who.account), who, now, AuditOutcome.FAILED))
+
+
+def _seconds(user: User, now: Instant) -> int:
+    return max(1, -(-((user.blocked_until or now) - now) // SECOND))

@@ -1,0 +1,190 @@
+"""users: added with a link that works once, given another role, disabled; what they set for themselves."""
+
+from sqlmodel import Session, col, select
+
+from gateway.access.rights import OF_USERS
+from gateway.flow.accounts.audit import actor_of, write_act
+from gateway.flow.accounts.one_time_codes import encrypt, hash_recovery_code, new_recovery_codes, step_of
+from gateway.flow.accounts.passwords import hash_password, password_error
+from gateway.flow.gateway import Gateway
+from gateway.model import DAY, Actor, Instant, Link, LinkPurpose, Provider, Role, SubjectKind, User, new_id
+from gateway.model.plan import NoSuch, Plan
+from gateway.notifications import signed_links
+from gateway.store.accounts import sessions, users
+from gateway.store.views.pages import live_link
+
+WELCOME_FOR = DAY  # so long somebody may take to set their password
+
+
+class BadUser(Exception):
+    """What is wrong with a user, or with what they want to set: (field, what was expected)."""
+
+    def __init__(self, field: str, expected: str) -> None:
+        super().__init__(f"{field}: {expected}")
+        self.field, self.expected = field, expected
+
+
+def add_user(session: Session, name: str, email: str, role: str, provider_id: str | None, who: Actor, now: Instant
+             ) -> User:
+    """In the caller's transaction. Raises BadUser."""
+    email = email.strip().lower()
+    if "@" not in email.strip("@") or len(email) > 254 or any(letter.isspace() for letter in email):
+        raise BadUser("email", f"{email!r} — expected an address like dana@example.com")
+    if users.by_email(session, email) is not None:
+        raise BadUser("email", f"{email!r} has an account already")
+    if not name.strip():
+        raise BadUser("name", "expected the name that timelines show")
+    user = User(id=new_id("U"), name=name.strip(), email=email, created_at=now, provider_id=provider_id,
+                role=_checked(session, role, provider_id))
+    session.add(user)
+    session.flush()
+    _write(session, "add_user", user, who, now)
+    return user
+
+
+def change_role(session: Session, user_id: str, role: str, provider_id: str | None, who: Actor, now: Instant) -> User:
+    """They sign in anew. Raises BadUser, also where nobody would be left who gives rights, and NoSuch."""
+    user = _user(session, user_id)
+    wanted = _checked(session, role, provider_id)
+    if wanted is not Role.OPERATOR:
+        _keep_an_operator(session, user)
+    user.role, user.provider_id = wanted, provider_id
+    session.add(user)
+    sessions.end_all(session, user_id, now)
+    _write(session, "change_role", user, who, now)
+    return user
+
+
+def disable_user(session: Session, user_id: str, who: Actor, now: Instant) -> User:
+    """Their sessions end at once. Raises BadUser where nobody would be left who gives rights, and NoSuch."""
+    user = _user(session, user_id)
+    _keep_an_operator(session, user)
+    user.disabled_at = user.disabled_at or now
+    session.add(user)
+    sessions.end_all(session, user_id, now)
+    _write(session, "disable_user", user, who, now)
+    return user
+
+
+def reset_user(session: Session, user_id: str, who: Actor, now: Instant) -> User:
+    """Password and second factor are gone, their sessions end; `welcome` gives them a link. Raises NoSuch."""
+    user = _user(session, user_id)
+    user.password = user.code_secret = user.disabled_at = user.blocked_until = None
+    user.wrong = 0
+    session.add(user)
+    users.replace_recovery_codes(session, user_id, [])
+    sessions.end_all(session, user_id, now)
+    _write(session, "reset_user", user, who, now)
+    return user
+
+
+def welcome(gw: Gateway, session: Session, user: User, now: Instant) -> str:
+    """The address where they set their password, once; earlier ones no longer work."""
+    earlier = select(Link).where(Link.subject_id == user.id, Link.purpose == LinkPurpose.WELCOME,
+                                 col(Link.revoked_at).is_(None))
+    for link in session.exec(earlier).all():
+        link.revoked_at = now
+        session.add(link)
+    link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user.id,
+                created_at=now, expires_at=now + WELCOME_FOR)
+    session.add(link)
+    settings = gw.settings
+    return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), LinkPurpose.WELCOME, link.id)
+
+
+def welcomed(gw: Gateway, session: Session, token: str, now: Instant) -> tuple[Link, User] | None:
+    """The link and the user that a welcome token stands for; None when it was used, or is none."""
+    link_id = signed_links.read(gw.settings.secret.get_secret_value(), LinkPurpose.WELCOME, token)
+    link = live_link(session, link_id, LinkPurpose.WELCOME, now) if link_id else None
+    user = session.get(User, link.subject_id) if link is not None else None
+    return None if link is None or user is None or user.disabled_at is not None else (link, user)
+
+
+def set_first_password(gw: Gateway, token: str, password: str, address: str, now: Instant) -> User | None:
+    """By the welcome link, which works no more afterwards; None when it does not work. Raises BadUser."""
+    with gw.store.read() as session:
+        found = welcomed(gw, session, token, now)
+    if found is None:
+        return None
+    _check_password(found[1], password)
+    hashed = hash_password(password)
+    with gw.store.write() as session:
+        found = welcomed(gw, session, token, now)
+        if found is None:
+            return None
+        link, user = found
+        link.revoked_at, user.password = now, hashed
+        session.add(link)
+        session.add(user)
+        users.forget_tries(session, user.id)
+        _write(session, "set_password", user, actor_of(user, address), now)
+    return user
+
+
+def set_password(gw: Gateway, user: User, password: str, address: str, keep: str, now: Instant) -> None:
+    """Their other sessions end; `keep`: the id of the one that they are in. Raises BadUser."""
+    _check_password(user, password)
+    hashed = hash_password(password)
+    with gw.store.write() as session:
+        row = _user(session, user.id)
+        row.password = hashed
+        session.add(row)
+        sessions.end_all(session, user.id, now, but=keep)
+        _write(session, "set_password", row, actor_of(row, address), now)
+
+
+def set_code_secret(gw: Gateway, user: User, secret: str, code: str, address: str, now: Instant) -> list[str]:
+    """A second factor from now on, proved by its first code; the recovery codes, to be shown once. Raises BadUser."""
+    step = step_of(secret, code, now)
+    if step is None:
+        raise BadUser("code", "it does not fit — expected the six digits that the app shows now")
+    codes = new_recovery_codes()
+    with gw.store.write() as session:
+        row = _user(session, user.id)
+        row.code_secret, row.code_step = encrypt(secret, gw.settings.secret.get_secret_value()), step
+        session.add(row)
+        users.replace_recovery_codes(session, user.id, [hash_recovery_code(user.id, one) for one in codes])
+        _write(session, "set_second_factor", row, actor_of(row, address), now)
+    return codes
+
+
+def drop_code_secret(gw: Gateway, user: User, address: str, now: Instant) -> None:
+    """No second factor any more."""
+    with gw.store.write() as session:
+        row = _user(session, user.id)
+        row.code_secret = None
+        session.add(row)
+        users.replace_recovery_codes(session, user.id, [])
+        _write(session, "drop_second_factor", row, actor_of(row, address), now)
+
+
+def _checked(session: Session, role: str, provider_id: str | None) -> Role:
+    if role not in tuple(OF_USERS):
+        raise BadUser("role", f"{role!r} — expected one of {', '.join(OF_USERS)}")
+    if role == Role.PROVIDER and (provider_id is None or session.get(Provider, provider_id) is None):
+        raise BadUser("provider", f"{provider_id!r} — expected the id of the provider whose people they are")
+    if role != Role.PROVIDER and provider_id is not None:
+        raise BadUser("provider", f"only for the role {Role.PROVIDER}")
+    return Role(role)
+
+
+def _keep_an_operator(session: Session, user: User) -> None:
+    if user.role is Role.OPERATOR and {one.id for one in users.enabled_operators(session)} <= {user.id}:
+        raise BadUser("role", "they are the last operator — give somebody else that role first")
+
+
+def _check_password(user: User, password: str) -> None:
+    wrong = password_error(password, user.name, user.email, user.code_secret is not None)
+    if wrong is not None:
+        raise BadUser("password", wrong)
+
+
+def _user(session: Session, user_id: str) -> User:
+    user = session.get(User, user_id)
+    if user is None:
+        raise NoSuch(f"there is no user {user_id}")
+    return user
+
+
+def _write(session: Session, action: str, user: User, who: Actor, now: Instant) -> None:
+    write_act(session, action, ("user", user.id), Plan(), who, now)

@@ -1,0 +1,1 @@
+"""Queries about accounts: users, sessions, API keys and the audit log."""

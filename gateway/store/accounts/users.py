@@ -1,0 +1,64 @@
+"""Queries for users: found by what they sign in with, and what is counted of their tries in one statement each."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import case, or_, update
+from sqlmodel import Session, col, delete, select
+
+from gateway.access.sessions import FREE_TRIES, block_after
+from gateway.model import Instant, RecoveryCode, Role, User
+
+_MOST_TRIES = 40  # the delay no longer grows then
+
+
+def by_email(session: Session, email: str) -> User | None:
+    return session.exec(select(User).where(User.email == email.strip().lower())).first()
+
+
+def by_outside_id(session: Session, issuer: str, outside_id: str) -> User | None:
+    """Who an identity provider vouches for."""
+    return session.exec(select(User).where(User.issuer == issuer, User.outside_id == outside_id)).first()
+
+
+def all_users(session: Session) -> Sequence[User]:
+    """By name."""
+    return session.exec(select(User).order_by(col(User.name), col(User.id))).all()
+
+
+def enabled_operators(session: Session) -> Sequence[User]:
+    return session.exec(select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None))).all()
+
+
+def take_try(session: Session, user_id: str, now: Instant) -> bool:
+    """Counts a try before it is looked at, so that many at once are no more than one; False: they have to wait."""
+    waits = case({count: now + block_after(count + 1) for count in range(FREE_TRIES, _MOST_TRIES)}, value=User.wrong,
+                 else_=now + block_after(_MOST_TRIES))
+    counted = session.connection().execute(update(User).where(
+        col(User.id) == user_id, or_(col(User.blocked_until).is_(None), col(User.blocked_until) <= now)).values(
+        wrong=User.wrong + 1, blocked_until=case((col(User.wrong) < FREE_TRIES, None), else_=waits)))
+    return bool(counted.rowcount)
+
+
+def forget_tries(session: Session, user_id: str) -> None:
+    """They have proved who they are."""
+    session.connection().execute(update(User).where(col(User.id) == user_id).values(wrong=0, blocked_until=None))
+
+
+def use_code_step(session: Session, user_id: str, step: int) -> bool:
+    """Whether this time step's code was not used before; it is from now on."""
+    used = session.connection().execute(update(User).where(col(User.id) == user_id, col(User.code_step) < step)
+                                        .values(code_step=step))
+    return bool(used.rowcount)
+
+
+def use_recovery_code(session: Session, user_id: str, hashed: str, now: Instant) -> bool:
+    """Whether this is one of theirs, and was not used before; it is from now on."""
+    used = session.connection().execute(update(RecoveryCode).where(
+        col(RecoveryCode.hash) == hashed, col(RecoveryCode.user_id) == user_id, col(RecoveryCode.used_at).is_(None))
+        .values(used_at=now))
+    return bool(used.rowcount)
+
+
+def replace_recovery_codes(session: Session, user_id: str, hashes: Sequence[str]) -> None:
+    session.connection().execute(delete(RecoveryCode).where(col(RecoveryCode.user_id) == user_id))
+    session.add_all([RecoveryCode(hash=hashed, user_id=user_id) for hashed in hashes])

@@ -69,6 +69,13 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
     return SignIn(token, waits)
 
 
+def start(gw: Gateway, user: User, visitor: Visitor, now: Instant) -> SignIn:
+    """For somebody who has proved in another way who they are: by the welcome link, or elsewhere."""
+    with gw.store.write() as session:
+        _signed_in(session, user, visitor, now)
+        return SignIn(sessions.start(session, user, *visitor, now), False)
+
+
 def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant) -> SignIn:
     """The second factor, or a recovery code; the session gets another id. Raises HasToWait, NotSignedIn."""
     with gw.store.write() as session:

@@ -37,7 +37,8 @@ class Renderer:
     settings: Settings
     environment: Environment = field(default_factory=_environment)
     versions: dict[str, str] = field(default_factory=lambda: {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:12] for file in STATIC.iterdir()})
+        file.relative_to(STATIC).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        for file in STATIC.rglob("*") if file.is_file()})
 
     @property
     def root(self) -> str:
@@ -45,7 +46,7 @@ class Renderer:
         return urlsplit(self.settings.web.public_url).path.rstrip("/")
 
     def asset(self, name: str) -> str:
-        """A static file's path with a hash of its content, so that browsers may cache it for ever."""
+        """A static file's path ("console/console.css") with a hash of its content, so that browsers may cache it for ever."""
         return f"{self.root}/static/{name}?v={self.versions[name]}"
 
     def text(self, template: str, words: Catalogue, **facts: Any) -> str:

@@ -1,0 +1,89 @@
+"""Renders the console's pages, and what somebody had written when their session was over."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.datastructures import FormData
+
+from gateway.access.rights import Right
+from gateway.access.sessions import SessionEnd
+from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
+from gateway.web.console.session import TOKEN, User
+from gateway.web.pages.templates import Renderer
+
+WORDS = catalogue_for("en")
+KEPT = "kept"  # the form's field with what was written before signing in
+NOT_KEPT = (TOKEN, "password", "code", KEPT)
+_ENDED = {
+    SessionEnd.IDLE: "You were away for a while, so you were signed out.",
+    SessionEnd.OVER: "You signed in long ago, so please sign in again.",
+    SessionEnd.REVOKED: "You were signed out.",
+    SessionEnd.DISABLED: "This account is disabled. Ask whoever runs the gateway.",
+    SessionEnd.OTHER_ROLE: "Your role has changed, so please sign in again.",
+}
+
+
+def ended_sentence(ended: SessionEnd | None) -> str:
+    return _ENDED.get(ended, "") if ended is not None else ""
+
+
+def page(request: Request, user: User, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A screen with its frame: where one can go, who is signed in."""
+    renderer: Renderer = request.app.state.renderer
+    return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
+                         places=places(user), say=TimeFormat(WORDS, user.gw.settings.service.callback_timezone,
+                                                             user.now), **facts)
+
+
+def bare_page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A page for somebody who is not signed in."""
+    renderer: Renderer = request.app.state.renderer
+    return renderer.page(f"console/{template}", WORDS, status, **facts)
+
+
+def places(user: User) -> list[tuple[str, str, str]]:
+    """(path, name, key) of each screen that this role may see."""
+    return [(path, name, key) for path, name, key, right in _PLACES if user.may(right)]
+
+
+_PLACES = (
+    ("/console", "Now", "n", Right.READ),
+    ("/console/callbacks", "Callbacks", "c", Right.READ),
+    ("/console/tickets", "Tickets", "t", Right.READ),
+    ("/console/outages", "Outages", "o", Right.READ),
+    ("/console/customers", "Customers", "k", Right.READ),
+    ("/console/work", "Our work", "w", Right.OWN_WORK),
+    ("/console/users", "Users", "u", Right.MANAGE_USERS),
+    ("/console/audit", "Audit", "a", Right.READ_AUDIT),
+)
+
+
+def keep(request: Request, form: FormData) -> str:
+    """What somebody had written, as the value of one field: where it was going, and all of its fields but secrets."""
+    fields = [[name, value] for name, value in form.multi_items() if name not in NOT_KEPT and isinstance(value, str)]
+    return json.dumps({"to": request.url.path, "fields": fields})
+
+
+def kept(text: str) -> Mapping[str, Any] | None:
+    """What `keep` wrote; None when it is nothing of ours. It goes nowhere but into a form that somebody sends."""
+    try:
+        found = json.loads(text)
+        fields = [(str(name), str(value)) for name, value in found["fields"]]
+        to = str(found["to"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return {"to": to, "fields": fields} if is_ours(to) else None
+
+
+def is_ours(path: str) -> bool:
+    """Whether it leads to a page of the console, and not away from here."""
+    return path.startswith("/console") and "//" not in path and "\\" not in path
+
+
+def go_on(path: str) -> Response:
+    """303: the browser asks for the page anew."""
+    return Response(status_code=303, headers={"location": path})

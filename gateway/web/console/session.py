@@ -1,0 +1,127 @@
+"""Who is signed in: the cookie, the right that a route needs, and the proof that a form is ours."""
+
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from starlette.concurrency import run_in_threadpool
+
+from gateway.access.rights import Right
+from gateway.access.sessions import LONGEST, SessionEnd, has_to_prove
+from gateway.flow.accounts.audit import actor_of
+from gateway.flow.accounts.sign_in import SignedIn, who_is
+from gateway.flow.gateway import Gateway
+from gateway.model import SECOND, Instant
+from gateway.web.dependencies import Caller, Gw, Now
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+TOKEN = "csrf"  # the form's field
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in, or no longer: sign in and go on where you were. `ended`: why."""
+
+    def __init__(self, ended: SessionEnd | None = None) -> None:
+        super().__init__(ended)
+        self.ended = ended
+
+
+class ProofNeeded(Exception):
+    """For this they prove once more who they are."""
+
+
+class StaleForm(Exception):
+    """The form is of another session, or none of ours."""
+
+
+class User(Caller):
+    """Who is signed in, with what every page needs of them."""
+
+    def __init__(self, gw: Gateway, signed_in: SignedIn, address: str, now: Instant) -> None:
+        row = signed_in.user
+        super().__init__(gw, actor_of(row, address), row.role, now)
+        self.session, self.row = signed_in.session, row
+
+    @property
+    def csrf(self) -> str:
+        """Bound to their session: with another one it does not fit."""
+        return hmac.new(_secret(self.gw), f"form/{self.session.id}".encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def has_to_prove(self) -> bool:
+        return has_to_prove(self.session, self.now)
+
+
+def _secret(gw: Gateway) -> bytes:
+    return gw.settings.secret.get_secret_value().strip().partition("\n")[0].encode()
+
+
+def cookie_name(gw: Gateway) -> str:
+    """A browser takes `__Host-` only over https, and then from nobody but this host."""
+    return "__Host-session" if _https(gw) else "session"
+
+
+def set_cookie(answer: Response, gw: Gateway, token: str) -> None:
+    answer.set_cookie(cookie_name(gw), token, max_age=LONGEST // SECOND, path="/", secure=_https(gw), httponly=True,
+                      samesite="lax")
+
+
+def clear_cookie(answer: Response, gw: Gateway) -> None:
+    answer.delete_cookie(cookie_name(gw), path="/", secure=_https(gw), httponly=True, samesite="lax")
+
+
+def token_of(request: Request, gw: Gateway) -> str:
+    return request.cookies.get(cookie_name(gw), "")
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def check_origin(request: Request, gw: Gateway) -> None:
+    """Raises StaleForm for a form that another site has sent: browsers say where it comes from."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site not in ("same-origin", "none"):
+        raise StaleForm
+    origin = request.headers.get("origin")
+    if site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise StaleForm
+
+
+class NeedsUser:
+    """A dependency: who is signed in, with this right; of anything but GET the form has to be ours. Streams do not
+    keep a session awake: `does_something` False."""
+
+    def __init__(self, right: Right, does_something: bool = True, proof: bool = False) -> None:
+        self.right, self._does_something, self._proof = right, does_something, proof
+
+    async def __call__(self, request: Request, gw: Gw, now: Now) -> User:
+        user = await run_in_threadpool(self._user, request, gw, now)
+        if request.method not in SAFE:
+            check_origin(request, gw)
+            form = await request.form()
+            given = form.get(TOKEN)
+            if not isinstance(given, str) or not hmac.compare_digest(given.encode(), user.csrf.encode()):
+                raise StaleForm
+        return user
+
+    def _user(self, request: Request, gw: Gateway, now: Instant) -> User:
+        found = who_is(gw, token_of(request, gw), now, self._does_something)
+        if not isinstance(found, SignedIn):
+            raise SignInNeeded(found)
+        user = User(gw, found, address_of(request), now)
+        user.need(self.right, f"{request.method} {request.scope['route'].path}")
+        if self._proof and user.has_to_prove:
+            raise ProofNeeded
+        return user
+
+
+def needs(right: Right, **how: bool) -> Any:
+    return Depends(NeedsUser(right, **how))
+
+
+def _https(gw: Gateway) -> bool:
+    return gw.settings.web.public_url.startswith("https:")

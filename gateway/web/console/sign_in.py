@@ -1,0 +1,189 @@
+"""Signing in and out, the second factor, and the first password by the welcome link."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from gateway.flow.accounts import sign_in, users
+from gateway.flow.accounts.sign_in import HasToWait, NotSignedIn, SignedIn, SignIn, Visitor
+from gateway.flow.gateway import Gateway
+from gateway.model import Instant
+from gateway.web.console import limits
+from gateway.web.console.pages import bare_page, ended_sentence, go_on, is_ours, keep, kept
+from gateway.web.console.session import (
+    SAFE,
+    SignInNeeded,
+    StaleForm,
+    User,
+    address_of,
+    check_origin,
+    clear_cookie,
+    set_cookie,
+    token_of,
+)
+from gateway.web.dependencies import Gw, Now
+from gateway.web.pages.links import LinkInvalid
+
+router = APIRouter(include_in_schema=False)
+START = "/console"
+
+
+class SignInForm(BaseModel):
+    email: str = ""
+    password: str = ""
+    next: str = START
+    kept: str = ""
+
+
+class CodeForm(BaseModel):
+    code: str = ""
+    next: str = START
+    kept: str = ""
+
+
+class PasswordForm(BaseModel):
+    password: str = ""
+
+
+@router.get("/console/sign-in")
+def show_sign_in(request: Request, gw: Gw, now: Now, next: str = START) -> Response:
+    if isinstance(sign_in.who_is(gw, token_of(request, gw), now), SignedIn):
+        return go_on(_ours(next))
+    return _sign_in_page(request, next=_ours(next))
+
+
+@router.post("/console/sign-in")
+def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, Form()]) -> Response:
+    check_origin(request, gw)
+    wait = limits.seconds_to_wait(request.app, address_of(request), given.email)
+    if wait:
+        return _sign_in_page(request, 429, given, _wait(wait))
+    try:
+        done = sign_in.give_password(gw, given.email, given.password, _visitor(request), now)
+    except HasToWait as waits:
+        return _sign_in_page(request, 429, given, _wait(waits.seconds))
+    except NotSignedIn:
+        limits.count_wrong(request.app, address_of(request), given.email)
+        return _sign_in_page(request, 401, given, "This address and this password do not belong together.")
+    if done.waits_for_code:
+        answer = bare_page(request, "code.html", next=_ours(given.next), kept=given.kept, wrong="")
+        set_cookie(answer, gw, done.token)
+        return answer
+    return _enter(request, gw, done, given.next, given.kept, now)
+
+
+@router.post("/console/code")
+def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]) -> Response:
+    check_origin(request, gw)
+    try:
+        done = sign_in.give_code(gw, token_of(request, gw), given.code, _visitor(request), now)
+    except HasToWait as waits:
+        wrong, status = _wait(waits.seconds), 429
+    except NotSignedIn:
+        wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
+    else:
+        return _enter(request, gw, done, given.next, given.kept, now)
+    return bare_page(request, "code.html", status, next=_ours(given.next), kept=given.kept, wrong=wrong)
+
+
+@router.post("/console/sign-out")
+def do_sign_out(request: Request, gw: Gw, now: Now) -> Response:
+    check_origin(request, gw)
+    sign_in.sign_out(gw, token_of(request, gw), now)
+    answer = go_on("/console/sign-in")
+    clear_cookie(answer, gw)
+    return answer
+
+
+@router.get("/welcome/{token}")
+def show_welcome(request: Request, gw: Gw, now: Now, token: str) -> Response:
+    with gw.store.read() as session:
+        found = users.welcomed(gw, session, token, now)
+    if found is None:
+        raise LinkInvalid
+    return bare_page(request, "welcome.html", name=found[1].name, email=found[1].email, wrong="")
+
+
+@router.post("/welcome/{token}")
+def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[PasswordForm, Form()]) -> Response:
+    check_origin(request, gw)
+    try:
+        user = users.set_first_password(gw, token, given.password, address_of(request), now)
+    except users.BadUser as bad:
+        with gw.store.read() as session:
+            found = users.welcomed(gw, session, token, now)
+        name, email = (found[1].name, found[1].email) if found is not None else ("", "")
+        return bare_page(request, "welcome.html", 422, name=name, email=email,
+                         wrong=f"That is no good password: {bad.expected}.")
+    if user is None:
+        raise LinkInvalid
+    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+
+
+def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now: Instant) -> Response:
+    """To where they were going; whoever had written something sees it again first, and sends it with one click."""
+    found = kept(text) if text else None
+    signed_in = sign_in.who_is(gw, done.token, now)
+    if found is not None and isinstance(signed_in, SignedIn):
+        answer: Response = bare_page(request, "go_on.html", kept=found,
+                                     csrf=User(gw, signed_in, address_of(request), now).csrf)
+    else:
+        answer = go_on(_ours(path))
+    set_cookie(answer, gw, done.token)
+    return answer
+
+
+def _sign_in_page(request: Request, status: int = 200, given: SignInForm | None = None, wrong: str = "",
+                  next: str = START, ended: str = "", text: str = "") -> Response:
+    return bare_page(request, "sign_in.html", status, wrong=wrong, ended=ended, email=given.email if given else "",
+                     next=_ours(given.next) if given else next, kept=given.kept if given else text)
+
+
+def _visitor(request: Request) -> Visitor:
+    return Visitor(address_of(request), request.headers.get("user-agent", ""))
+
+
+def _ours(path: str) -> str:
+    return path if is_ours(path) else START
+
+
+def _wait(seconds: int) -> str:
+    return f"Too many tries. Please wait {f'{seconds} seconds' if seconds > 1 else 'a second'}, then try again."
+
+
+async def _sign_in_needed(request: Request, error: Exception) -> Response:
+    """GET: to the sign-in, and back here afterwards. POST: what was written is kept in the page."""
+    assert isinstance(error, SignInNeeded)
+    if request.method in SAFE:
+        query = f"?{request.url.query}" if request.url.query else ""
+        return _sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
+    return _sign_in_page(request, 401, next=request.url.path, text=keep(request, await request.form()),
+                         ended=f"{ended_sentence(error.ended)} What you wrote is kept.".strip())
+
+
+async def _stale_form(request: Request, _error: Exception) -> Response:
+    """Of another session: shown again, to be sent with one click."""
+    gw, now = request.app.state.gateway, request.app.state.now()
+    found = await run_in_threadpool(sign_in.who_is, gw, token_of(request, gw), now)
+    written = kept(keep(request, await request.form()))
+    if not isinstance(found, SignedIn) or written is None or _is_foreign(request, gw):
+        return bare_page(request, "refused.html", 403, words="This form did not come from this console. Nothing was "
+                                                             "done.")
+    return bare_page(request, "go_on.html", 403, kept=written, csrf=User(gw, found, address_of(request), now).csrf)
+
+
+def _is_foreign(request: Request, gw: Gateway) -> bool:
+    try:
+        check_origin(request, gw)
+    except StaleForm:
+        return True
+    return False
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(SignInNeeded, _sign_in_needed)
+    app.add_exception_handler(StaleForm, _stale_form)
+

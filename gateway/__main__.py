@@ -14,7 +14,7 @@ from rich.table import Table
 from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.app.check_people import people_warnings
-from gateway.cli import devices, providers
+from gateway.cli import devices, providers, users
 from gateway.cli.backtest import backtest
 from gateway.cli.check_connections import check_connections
 from gateway.cli.common import (
@@ -53,6 +53,7 @@ keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
 app.add_typer(providers.app, name="provider")
+app.add_typer(users.app, name="user")
 app.command()(backtest)
 app.command()(explain)
 app.command("send-test")(send_test)

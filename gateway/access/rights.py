@@ -33,13 +33,15 @@ class Right(StrEnum):
     READ_AUDIT = "read_audit", "read who did what"
     EXPORT_AUDIT = "export_audit", "take the audit log away as a file"
     OWN_WORK = "own_work", "of a local firm: its own offers, visits and tickets"
+    OWN_ACCOUNT = "own_account", "change their own password and second factor"
     ASK_BRIDGE = "ask_bridge", "ask whom the PIN of a visit connects with"
 
 
 BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
 
-_AGENT = frozenset((Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
-                    Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS))
+_SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
+_AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
+                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS}
 _DISPATCHER = _AGENT | {Right.MERGE, Right.ACT_ON_MANY}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -47,8 +49,8 @@ RIGHTS: dict[Role, frozenset[Right]] = {
     Role.AGENT: _AGENT,
     Role.DISPATCHER: _DISPATCHER,
     Role.OPERATOR: _DISPATCHER | {Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT},
-    Role.AUDITOR: frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT)),
-    Role.PROVIDER: frozenset((Right.OWN_WORK,)),
+    Role.AUDITOR: _SIGNS_IN | frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT)),
+    Role.PROVIDER: _SIGNS_IN | frozenset((Right.OWN_WORK,)),
     Role.BRIDGE: frozenset((Right.ASK_BRIDGE,)),
 }
 OF_USERS = (Role.AGENT, Role.DISPATCHER, Role.OPERATOR, Role.AUDITOR, Role.PROVIDER)

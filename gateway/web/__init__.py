@@ -9,7 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
-from gateway.web import api, openapi, problems, public
+from gateway.web import api, console, openapi, problems, public
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, visit
@@ -25,11 +25,12 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, customer, dispatch, offer, visit):
+    for part in (api, public, customer, dispatch, offer, visit, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)
     links.install(app)
+    console.install(app)
     app.add_middleware(GZipMiddleware, minimum_size=600)
     app.add_middleware(SecurityMiddleware, error_page=links.error_page,
                        https=gw.settings.web.public_url.startswith("https:"))

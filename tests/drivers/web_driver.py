@@ -1,15 +1,32 @@
 """The town's web on a free port, over a story whose clock moves only when told."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from html import unescape
 from typing import Any
 
 import httpx
 from sqlmodel import SQLModel, col
 
-from gateway.model import HOUR, MINUTE, Callback, Instant, Link, LinkPurpose, Offer, Ticket, Visit
+from gateway.flow.accounts import users
+from gateway.flow.accounts.passwords import hash_password
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Actor,
+    ActorKind,
+    Callback,
+    Instant,
+    Link,
+    LinkPurpose,
+    Offer,
+    Ticket,
+    User,
+    Visit,
+)
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
@@ -25,6 +42,7 @@ PROBLEM = "application/problem+json"
 class WebStory(Story):
     health: Health = field(default_factory=lambda: Health(ready=True))
     base: str = ""
+    browsers: list["Console"] = field(default_factory=list)
     requests: int = 0  # to pages and API
     on_request: Callable[[int], object] = lambda number: None
 
@@ -95,6 +113,27 @@ class WebStory(Story):
         with self.gw.store.write() as session:
             return {"Authorization": f"Bearer {create_key(session, name, role, self.now)}"}
 
+    def user(self, role: str = "agent", name: str = "Dana Meier", provider: str | None = None) -> User:
+        """Somebody with an account and PASSWORD."""
+        email = f"{name.split()[0].lower()}@example.com"
+        with self.gw.store.write() as session:
+            row = users.add_user(session, name, email, role, provider, Actor(ActorKind.OPERATOR), self.now)
+            row.password = hashed_once()
+            session.add(row)
+        return row
+
+    def console(self, role: str = "agent", name: str = "Dana Meier", provider: str | None = None) -> "Console":
+        """A browser without scripts in which somebody of this role is signed in."""
+        user = self.user(role, name, provider)
+        browser = self.browser()
+        browser.sign_in(user.email)
+        return browser
+
+    def browser(self) -> "Console":
+        """In which nobody is signed in."""
+        self.browsers.append(Console(self.client()))
+        return self.browsers[-1]
+
     def client(self, headers: dict[str, str] | None = None) -> httpx.Client:
         # it speaks plain HTTP: reading a hundred certificates for each test takes longer than most tests
         return httpx.Client(base_url=self.base, headers=headers, timeout=20, verify=False)
@@ -109,6 +148,15 @@ def web_story(store: Store) -> WebStory:
     there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
     there.base = serve(there.gw, there.clock, lambda: there.health)
     return there
+
+
+@contextmanager
+def console_story(store: Store) -> Iterator[WebStory]:
+    """With browsers, which are closed in the end."""
+    there = web_story(store)
+    yield there
+    for browser in there.browsers:
+        browser.web.close()
 
 
 def read(answer: httpx.Response, status: int = 200) -> str:
@@ -148,3 +196,42 @@ def is_problem(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert told["title"]
     assert told["detail"]
     return told
+
+
+PASSWORD = "correct horse battery staple"
+
+
+@cache
+def hashed_once() -> str:
+    """PASSWORD's hash: to make it takes longer than most tests."""
+    return hash_password(PASSWORD)
+
+
+class Console:
+    """A browser without scripts: it follows redirects, and sends a page's form with what it already holds."""
+
+    def __init__(self, web: httpx.Client) -> None:
+        self.web = web
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
+        answer = self.web.post("/console/sign-in", data={"email": email, "password": password})
+        return self.follow(answer)
+
+    def follow(self, answer: httpx.Response) -> httpx.Response:
+        while answer.status_code == 303:
+            answer = self.web.get(answer.headers["location"])
+        return answer
+
+    def get(self, path: str) -> httpx.Response:
+        return self.follow(self.web.get(path))
+
+    @property
+    def csrf(self) -> str:
+        """The token in the forms of the pages that this session sees."""
+        found = re.search(r'name="csrf" value="([0-9a-f]{64})"', self.web.get("/console/account").text)
+        assert found is not None
+        return found[1]
+
+    def post(self, path: str, **fields: Any) -> httpx.Response:
+        """A form of the session's own."""
+        return self.follow(self.web.post(path, data={"csrf": self.csrf, **fields}))

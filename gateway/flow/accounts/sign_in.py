@@ -120,6 +120,27 @@ def who_is(gw: Gateway, token: str, now: Instant, does_something: bool = True) -
     return SignedIn(row, user)
 
 
+def proves_password(gw: Gateway, user: User, password: str, now: Instant) -> bool:
+    """Whether they know it; counted as a sign-in, so that a browser left open is no place to guess."""
+    with gw.store.write() as session:
+        if not users.take_try(session, user.id, now):
+            return False
+    if not fits(user.password, password):
+        return False
+    with gw.store.write() as session:
+        users.forget_tries(session, user.id)
+    return True
+
+
+def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:
+    """One of the user's own."""
+    with gw.store.write() as session:
+        row = session.get(WebSession, session_id)
+        if row is not None and row.user_id == user.id:
+            sessions.end(session, row.id, now)
+            write_act(session, "end_session", ("user", user.id), Plan(), who, now)
+
+
 def sign_out(gw: Gateway, token: str, now: Instant) -> None:
     with gw.store.write() as session:
         found = sessions.find(session, token)

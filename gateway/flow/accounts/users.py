@@ -1,19 +1,31 @@
 """users: added with a link that works once, given another role, disabled; what they set for themselves."""
 
+from typing import NamedTuple
+
 from sqlmodel import Session, col, select
 
 from gateway.access.rights import OF_USERS
+from gateway.config.settings import Settings
 from gateway.flow.accounts.audit import actor_of, write_act
 from gateway.flow.accounts.one_time_codes import encrypt, hash_recovery_code, new_recovery_codes, step_of
 from gateway.flow.accounts.passwords import hash_password, password_error
 from gateway.flow.gateway import Gateway
-from gateway.model import DAY, Actor, Instant, Link, LinkPurpose, Provider, Role, SubjectKind, User, new_id
+from gateway.model import DAY, Actor, ActorKind, Instant, Link, LinkPurpose, Provider, Role, SubjectKind, User, new_id
 from gateway.model.plan import NoSuch, Plan
 from gateway.notifications import signed_links
 from gateway.store.accounts import sessions, users
 from gateway.store.views.pages import live_link
 
+FIRST = "first"  # stands for the user who is not there yet
 WELCOME_FOR = DAY  # so long somebody may take to set their password
+
+
+class NewAccount(NamedTuple):
+    """What somebody says at their welcome."""
+
+    password: str
+    name: str = ""  # of the first account, as the email
+    email: str = ""
 
 
 class BadUser(Exception):
@@ -78,43 +90,61 @@ def reset_user(session: Session, user_id: str, who: Actor, now: Instant) -> User
     return user
 
 
-def welcome(gw: Gateway, session: Session, user: User, now: Instant) -> str:
-    """The address where they set their password, once; earlier ones no longer work."""
-    earlier = select(Link).where(Link.subject_id == user.id, Link.purpose == LinkPurpose.WELCOME,
+def welcome(settings: Settings, session: Session, user_id: str, now: Instant) -> str:
+    """The address where a user sets their password, once; earlier ones no longer work."""
+    earlier = select(Link).where(Link.subject_id == user_id, Link.purpose == LinkPurpose.WELCOME,
                                  col(Link.revoked_at).is_(None))
     for link in session.exec(earlier).all():
         link.revoked_at = now
         session.add(link)
-    link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user.id,
+    link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user_id,
                 created_at=now, expires_at=now + WELCOME_FOR)
     session.add(link)
-    settings = gw.settings
     return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), LinkPurpose.WELCOME, link.id)
 
 
-def welcomed(gw: Gateway, session: Session, token: str, now: Instant) -> tuple[Link, User] | None:
-    """The link and the user that a welcome token stands for; None when it was used, or is none."""
+def first_welcome(settings: Settings, session: Session, now: Instant) -> str | None:
+    """The address where whoever comes first makes the first account; None: there are accounts."""
+    return None if users.any_user(session) else welcome(settings, session, FIRST, now)
+
+
+class Welcomed(NamedTuple):
+    """What a welcome link opens."""
+
+    link: Link
+    user: User | None  # None: the first account is to be made
+
+
+def welcomed(gw: Gateway, session: Session, token: str, now: Instant) -> Welcomed | None:
+    """None when the link was used, or is none."""
     link_id = signed_links.read(gw.settings.secret.get_secret_value(), LinkPurpose.WELCOME, token)
     link = live_link(session, link_id, LinkPurpose.WELCOME, now) if link_id else None
-    user = session.get(User, link.subject_id) if link is not None else None
-    return None if link is None or user is None or user.disabled_at is not None else (link, user)
+    if link is None:
+        return None
+    if link.subject_id == FIRST:
+        return None if users.any_user(session) else Welcomed(link, None)
+    user = session.get(User, link.subject_id)
+    return None if user is None or user.disabled_at is not None else Welcomed(link, user)
 
 
-def set_first_password(gw: Gateway, token: str, password: str, address: str, now: Instant) -> User | None:
-    """By the welcome link, which works no more afterwards; None when it does not work. Raises BadUser."""
+def accept_welcome(gw: Gateway, token: str, given: NewAccount, address: str, now: Instant) -> User | None:
+    """Sets the password, and makes the first account where there is none; the link works no more afterwards. None when
+    it does not work. Raises BadUser."""
     with gw.store.read() as session:
         found = welcomed(gw, session, token, now)
     if found is None:
         return None
-    _check_password(found[1], password)
-    hashed = hash_password(password)
+    _check_password(found.user or User(id="", name=given.name, email=given.email, role=Role.OPERATOR, created_at=now),
+                    given.password)
+    hashed = hash_password(given.password)
     with gw.store.write() as session:
         found = welcomed(gw, session, token, now)
         if found is None:
             return None
-        link, user = found
-        link.revoked_at, user.password = now, hashed
-        session.add(link)
+        user = found.user or add_user(session, given.name, given.email, Role.OPERATOR, None,
+                                      Actor(ActorKind.OPERATOR, address=address), now)
+        found.link.revoked_at, user.password = now, hashed
+        session.add(found.link)
         session.add(user)
         users.forget_tries(session, user.id)
         _write(session, "set_password", user, actor_of(user, address), now)

@@ -25,6 +25,10 @@ def all_users(session: Session) -> Sequence[User]:
     return session.exec(select(User).order_by(col(User.name), col(User.id))).all()
 
 
+def any_user(session: Session) -> bool:
+    return session.exec(select(User.id).limit(1)).first() is not None
+
+
 def enabled_operators(session: Session) -> Sequence[User]:
     return session.exec(select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None))).all()
 

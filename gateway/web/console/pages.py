@@ -62,8 +62,9 @@ _PLACES = (
 )
 
 
-def keep(request: Request, form: FormData) -> str:
+def keep(request: Request) -> str:
     """What somebody had written, as the value of one field: where it was going, and all of its fields but secrets."""
+    form: FormData = request.state.form
     fields = [[name, value] for name, value in form.multi_items() if name not in NOT_KEPT and isinstance(value, str)]
     return json.dumps({"to": request.url.path, "fields": fields})
 

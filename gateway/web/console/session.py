@@ -99,11 +99,12 @@ class NeedsUser:
         self.right, self._does_something, self._proof = right, does_something, proof
 
     async def __call__(self, request: Request, gw: Gw, now: Now) -> User:
+        if request.method not in SAFE:
+            request.state.form = await request.form()  # for whoever answers when it cannot be taken
         user = await run_in_threadpool(self._user, request, gw, now)
         if request.method not in SAFE:
             check_origin(request, gw)
-            form = await request.form()
-            given = form.get(TOKEN)
+            given = request.state.form.get(TOKEN)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), user.csrf.encode()):
                 raise StaleForm
         return user

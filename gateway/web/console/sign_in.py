@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.flow.accounts import sign_in, users
 from gateway.flow.accounts.sign_in import HasToWait, NotSignedIn, SignedIn, SignIn, Visitor
+from gateway.flow.accounts.users import NewAccount
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.web.console import limits
@@ -44,8 +45,10 @@ class CodeForm(BaseModel):
     kept: str = ""
 
 
-class PasswordForm(BaseModel):
+class WelcomeForm(BaseModel):
     password: str = ""
+    name: str = ""
+    email: str = ""
 
 
 @router.get("/console/sign-in")
@@ -100,27 +103,32 @@ def do_sign_out(request: Request, gw: Gw, now: Now) -> Response:
 
 @router.get("/welcome/{token}")
 def show_welcome(request: Request, gw: Gw, now: Now, token: str) -> Response:
+    return _welcome_page(request, gw, now, token)
+
+
+@router.post("/welcome/{token}")
+def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[WelcomeForm, Form()]) -> Response:
+    check_origin(request, gw)
+    try:
+        user = users.accept_welcome(gw, token, NewAccount(given.password, given.name, given.email),
+                                    address_of(request), now)
+    except users.BadUser as bad:
+        return _welcome_page(request, gw, now, token, given, f"{bad.field.capitalize()}: {bad.expected}.")
+    if user is None:
+        raise LinkInvalid
+    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+
+
+def _welcome_page(request: Request, gw: Gateway, now: Instant, token: str, given: WelcomeForm | None = None,
+                  wrong: str = "") -> Response:
     with gw.store.read() as session:
         found = users.welcomed(gw, session, token, now)
     if found is None:
         raise LinkInvalid
-    return bare_page(request, "welcome.html", name=found[1].name, email=found[1].email, wrong="")
-
-
-@router.post("/welcome/{token}")
-def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[PasswordForm, Form()]) -> Response:
-    check_origin(request, gw)
-    try:
-        user = users.set_first_password(gw, token, given.password, address_of(request), now)
-    except users.BadUser as bad:
-        with gw.store.read() as session:
-            found = users.welcomed(gw, session, token, now)
-        name, email = (found[1].name, found[1].email) if found is not None else ("", "")
-        return bare_page(request, "welcome.html", 422, name=name, email=email,
-                         wrong=f"That is no good password: {bad.expected}.")
-    if user is None:
-        raise LinkInvalid
-    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+    user, typed = found.user, given or WelcomeForm()
+    return bare_page(request, "welcome.html", 422 if wrong else 200, wrong=wrong, first=user is None,
+                     name=user.name if user is not None else typed.name,
+                     email=user.email if user is not None else typed.email)
 
 
 def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now: Instant) -> Response:
@@ -160,7 +168,7 @@ async def _sign_in_needed(request: Request, error: Exception) -> Response:
     if request.method in SAFE:
         query = f"?{request.url.query}" if request.url.query else ""
         return _sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
-    return _sign_in_page(request, 401, next=request.url.path, text=keep(request, await request.form()),
+    return _sign_in_page(request, 401, next=request.url.path, text=keep(request),
                          ended=f"{ended_sentence(error.ended)} What you wrote is kept.".strip())
 
 
@@ -168,7 +176,7 @@ async def _stale_form(request: Request, _error: Exception) -> Response:
     """Of another session: shown again, to be sent with one click."""
     gw, now = request.app.state.gateway, request.app.state.now()
     found = await run_in_threadpool(sign_in.who_is, gw, token_of(request, gw), now)
-    written = kept(keep(request, await request.form()))
+    written = kept(keep(request))
     if not isinstance(found, SignedIn) or written is None or _is_foreign(request, gw):
         return bare_page(request, "refused.html", 403, words="This form did not come from this console. Nothing was "
                                                              "done.")

@@ -46,7 +46,7 @@ class Renderer:
         return urlsplit(self.settings.web.public_url).path.rstrip("/")
 
     def asset(self, name: str) -> str:
-        """A static file's path ("console/console.css") with a hash of its content, so that browsers may cache it for ever."""
+        """A static file's path, with a hash of its content, so that browsers may cache it for ever."""
         return f"{self.root}/static/{name}?v={self.versions[name]}"
 
     def text(self, template: str, words: Catalogue, **facts: Any) -> str:

@@ -1,0 +1,1 @@
+"""The console, as the people who work at it use it."""

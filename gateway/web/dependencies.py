@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from gateway.access.audit import Target, action_name, target_of
 from gateway.access.rights import NEEDED, Right, may
-from gateway.flow.accounts.audit import write_denial
+from gateway.flow.accounts.audit import NOTHING, write_denial
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, ApiKey, Instant, Role
@@ -49,17 +50,17 @@ class Caller:
         self.gw, self.who, self.role, self.now = gw, who, role, now
 
     def __call__(self, given: Act) -> None:
-        self.need(NEEDED[type(given)])
+        self.need(NEEDED[type(given)], action_name(given), target_of(given))
         act(self.gw, given, self.who, self.now)
 
     def may(self, right: Right) -> bool:
         return may(self.role, right)
 
-    def need(self, right: Right, what: str = "") -> None:
-        """Raises 403, and writes down that somebody tried, when their role may not; `what`: the route."""
+    def need(self, right: Right, action: str = "", target: Target = NOTHING) -> None:
+        """Raises 403, and writes down that somebody tried, when their role may not."""
         if not self.may(right):
-            write_denial(self.gw, f"{right} {what}".strip(), self.who, self.now)
-            raise HTTPException(403, f"The role {self.role} may not: {right.sentence}")
+            write_denial(self.gw, action or right, self.who, self.now, target)
+            raise HTTPException(403, f"The role {self.role} may not {right.sentence}.")
 
 
 class NeedsRight:
@@ -71,8 +72,16 @@ class NeedsRight:
     def __call__(self, request: Request, gw: Gw, now: Now, key: Annotated[ApiKey, Depends(any_key)]) -> Caller:
         who = Actor(ActorKind.AGENT, key.name, key.id, key.role, request.client.host if request.client else "")
         caller = Caller(gw, who, key.role, now)
-        caller.need(self.right, f"{request.method} {request.scope['route'].path}")
+        caller.need(self.right, *asked_for(request))
         return caller
+
+
+def asked_for(request: Request) -> tuple[str, Target]:
+    """The action and its target that a route stands for, as the audit log names them."""
+    action: str = request.scope["endpoint"].__name__
+    named = next(((name.removesuffix("_id"), value) for name, value in request.path_params.items()
+                  if name.endswith("_id")), NOTHING)
+    return action, named
 
 
 def _by(right: Right) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from gateway.access.rights import OF_USERS
 from gateway.config.settings import Settings
@@ -92,11 +92,7 @@ def reset_user(session: Session, user_id: str, who: Actor, now: Instant) -> User
 
 def welcome(settings: Settings, session: Session, user_id: str, now: Instant) -> str:
     """The address where a user sets their password, once; earlier ones no longer work."""
-    earlier = select(Link).where(Link.subject_id == user_id, Link.purpose == LinkPurpose.WELCOME,
-                                 col(Link.revoked_at).is_(None))
-    for link in session.exec(earlier).all():
-        link.revoked_at = now
-        session.add(link)
+    users.revoke_welcomes(session, user_id, now)
     link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user_id,
                 created_at=now, expires_at=now + WELCOME_FOR)
     session.add(link)

@@ -6,7 +6,7 @@ from sqlalchemy import case, or_, update
 from sqlmodel import Session, col, delete, select
 
 from gateway.access.sessions import FREE_TRIES, block_after
-from gateway.model import Instant, RecoveryCode, Role, User
+from gateway.model import Instant, Link, LinkPurpose, RecoveryCode, Role, User
 
 _MOST_TRIES = 40  # the delay no longer grows then
 
@@ -31,6 +31,13 @@ def any_user(session: Session) -> bool:
 
 def enabled_operators(session: Session) -> Sequence[User]:
     return session.exec(select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None))).all()
+
+
+def revoke_welcomes(session: Session, user_id: str, now: Instant) -> None:
+    """The links by which they set their password."""
+    session.connection().execute(update(Link).where(
+        col(Link.subject_id) == user_id, col(Link.purpose) == LinkPurpose.WELCOME, col(Link.revoked_at).is_(None))
+        .values(revoked_at=now))
 
 
 def take_try(session: Session, user_id: str, now: Instant) -> bool:

@@ -45,6 +45,10 @@ def bare_page(request: Request, template: str, status: int = 200, **facts: Any) 
     return renderer.page(f"console/{template}", WORDS, status, **facts)
 
 
+def refused_page(request: Request, status: int, said: str) -> HTMLResponse:
+    return bare_page(request, "refused.html", status, said=said)
+
+
 def places(user: User) -> list[tuple[str, str, str]]:
     """(path, name, key) of each screen that this role may see."""
     return [(path, name, key) for path, name, key, right in _PLACES if user.may(right)]

@@ -15,7 +15,7 @@ from gateway.flow.accounts.audit import actor_of
 from gateway.flow.accounts.sign_in import SignedIn, who_is
 from gateway.flow.gateway import Gateway
 from gateway.model import SECOND, Instant
-from gateway.web.dependencies import Caller, Gw, Now
+from gateway.web.dependencies import Caller, Gw, Now, asked_for
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 TOKEN = "csrf"  # the form's field
@@ -114,7 +114,7 @@ class NeedsUser:
         if not isinstance(found, SignedIn):
             raise SignInNeeded(found)
         user = User(gw, found, address_of(request), now)
-        user.need(self.right, f"{request.method} {request.scope['route'].path}")
+        user.need(self.right, *asked_for(request))
         if self._proof and user.has_to_prove:
             raise ProofNeeded
         return user

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 
 from gateway.flow.accounts import sign_in, users
 from gateway.flow.accounts.sign_in import HasToWait, NotSignedIn, SignedIn, SignIn, Visitor
@@ -13,7 +14,7 @@ from gateway.flow.accounts.users import NewAccount
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.web.console import limits
-from gateway.web.console.pages import bare_page, ended_sentence, go_on, is_ours, keep, kept
+from gateway.web.console.pages import bare_page, ended_sentence, go_on, is_ours, keep, kept, refused_page
 from gateway.web.console.session import (
     SAFE,
     SignInNeeded,
@@ -176,10 +177,9 @@ async def _stale_form(request: Request, _error: Exception) -> Response:
     """Of another session: shown again, to be sent with one click."""
     gw, now = request.app.state.gateway, request.app.state.now()
     found = await run_in_threadpool(sign_in.who_is, gw, token_of(request, gw), now)
-    written = kept(keep(request))
-    if not isinstance(found, SignedIn) or written is None or _is_foreign(request, gw):
-        return bare_page(request, "refused.html", 403, words="This form did not come from this console. Nothing was "
-                                                             "done.")
+    written = None if _is_foreign(request, gw) else kept(keep(request))
+    if not isinstance(found, SignedIn) or written is None:
+        return refused_page(request, 403, "This form did not come from this console. Nothing was done.")
     return bare_page(request, "go_on.html", 403, kept=written, csrf=User(gw, found, address_of(request), now).csrf)
 
 
@@ -191,7 +191,22 @@ def _is_foreign(request: Request, gw: Gateway) -> bool:
     return False
 
 
+def _refused(request: Request, error: Exception) -> Response:
+    """What their role may not, or what is not there, in the console's own frame."""
+    assert isinstance(error, HTTPException)
+    return refused_page(request, error.status_code, f"{str(error.detail).rstrip('.')}.")
+
+
 def install(app: FastAPI) -> None:
+    for_others = app.exception_handlers[HTTPException]
+
+    def answer(request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(START):
+            return _refused(request, error)
+        response: Response = for_others(request, error)  # type: ignore[assignment]
+        return response
+
+    app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(StaleForm, _stale_form)
 

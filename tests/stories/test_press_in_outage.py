@@ -227,6 +227,9 @@ def test_a_power_cut_with_an_emergency_button_in_it(quarter: SosStory) -> None:
     assert "To be rung first: 3 homes where somebody depends on power or an emergency button" in quarter.timeline(
         quarter.outage.id)
     assert quarter.heard(DISPATCHER) == [], "somebody is at the desk, and has them in the queue"
+    told = quarter.notifications("outage")
+    first = min(row.priority for row in told)
+    assert {row.recipient_id for row in told if row.priority == first} == {"a1", "a2", "a3"}, "they hear of it first"
     quarter.live(minutes=5)
     quarter.act(ClaimCallback(checks["a3"].id))
     quarter.back("a1")

@@ -391,6 +391,8 @@ def _call_not_needed(notification: Notification, context: NotificationContext, n
     over = _call_over(notification, context, now)
     if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
         return Reason(ReasonKind.ALREADY_SPEAKING)
+    if over is None and context.can_be_rung and not context.contacts:
+        return Reason(ReasonKind.RUNG_ANYWAY)  # else the dispatcher would be asked to ring them about a call
     return over
 
 

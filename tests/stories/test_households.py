@@ -73,6 +73,8 @@ def test_who_has_nothing_but_a_telephone_is_rung_by_the_dispatcher_who_reads_the
     [asked] = [one for one in story.messages if one.to == DESK and "Household Arber" in one.subject]
     assert "To ring: Erna Arber +41 44 668 18 01, Nina Arber (relative) +49 30 123456" in asked.text
     assert "they can be told by telephone only" in asked.text
+    assert "The telephone number of Erna Arber, Nina Arber, Helga Hug was in the message to the dispatcher" in (
+        story.timeline(story.ticket.id)), "a number that is sent is looked at"
     row = story.one(Notification, Notification.topic == "fault_found", Notification.recipient_id == "arber")
     assert row.state == "failed"
 

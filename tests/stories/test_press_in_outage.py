@@ -254,6 +254,10 @@ def test_outside_the_hours_of_the_desk_one_page_names_them_all(both_stores: Stor
     [page] = quarter.notifications("please_look")
     assert (page.facts["reason"], page.facts["homes"]) == ("ring_homes", 3)
     assert [home["telephone"] for home in page.facts["to_ring"]] == ["+41446681803", "+41446681801", ""]
+    assert "The telephone number of Family a3, Family a1 was in the message to the dispatcher" in (
+        quarter.timeline(page.subject_id))
+    [dead] = quarter.notifications("button_dead")
+    assert "The telephone number of Family a1 was in the message to Hugo" in quarter.timeline(dead.subject_id)
     quarter.act(ConnectCallback(page.subject_id))
     quarter.act(FinishCallback(page.subject_id, "has a battery for the night", CallOutcome.INFORMED))
     quarter.live(minutes=14)

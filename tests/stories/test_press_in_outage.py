@@ -254,6 +254,7 @@ def test_outside_the_hours_of_the_desk_one_page_names_them_all(both_stores: Stor
     [page] = quarter.notifications("please_look")
     assert (page.facts["reason"], page.facts["homes"]) == ("ring_homes", 3)
     assert [home["telephone"] for home in page.facts["to_ring"]] == ["+41446681803", "+41446681801", ""]
+    assert quarter.timeline(page.subject_id)[0] == "To be rung (without power, and they need it)"
     assert "The telephone number of Family a3, Family a1 was in the message to the dispatcher" in (
         quarter.timeline(page.subject_id))
     [dead] = quarter.notifications("button_dead")

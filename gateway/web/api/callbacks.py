@@ -115,8 +115,8 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
 
 @router.get("/queue", summary="Who is rung next")
 def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> models.QueuePage:
-    """Open callbacks in the order of the desk: calls for help, then by the promised time; among equals those who depend
-    on power, then other needs. Whose own time is still to come is last."""
+    """Open callbacks in the order of the desk: calls for help, then by the promised time; among those who were told the
+    same minute those who depend on power, then other needs. Whose own time is still to come is last."""
     with gw.store.read() as session:
         rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
         sites = {row[0].site_id for row in rows.values()}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gateway.access.rights import Right
 from gateway.config.field_types import Day, Locale, TimeOfDay, TimeZone
@@ -10,7 +10,7 @@ from gateway.model import Contact as ContactRow
 from gateway.model import Need, PersonRole
 from gateway.store.views import households as views
 from gateway.tickets.households import people
-from gateway.web.api.models import ApiModel, Id, Line, Time
+from gateway.web.api.models import ApiModel, Body, Id, Line, Time
 from gateway.web.dependencies import Caller
 
 HIDDEN = "…"  # what stands for an address that the key may not see
@@ -95,10 +95,6 @@ class Site(ApiModel):
 class SitePage(ApiModel):
     items: list[Site]
     next: str | None
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class NeedsBody(Body):

@@ -1,0 +1,46 @@
+"""Somebody presses, in earnest: a button under MicroPython, a broker, a gateway of its own process on either database,
+the mail that they get and the page that it leads to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.store import Store
+from tests.drivers.browser import Browser, browser
+from tests.drivers.real_town import RealTown, real_town
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def town(module_store: Store, node: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealTown]:
+    """All stories happen in one, each in a home or street of its own, one after the other; time only goes on."""
+    with real_town(tmp_path_factory.mktemp("town"), module_store, node) as there:
+        yield there
+
+
+@pytest.fixture
+def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
+    with browser(chromium, tmp_path / "profile") as running:
+        yield running
+
+
+def test_long_after_short_moves_promise_message_and_page_together(town: RealTown) -> None:
+    town.at_the_desk()
+    with town.button("twice-button") as button:
+        button.press()
+        button.state(light="promised")
+        first = town.open_call("twice")
+        letter = town.told("twice@example.com", f"We call you by today {town.said(first.promised_by)}")
+        assert f"At the latest Today {town.said(first.promised_by)}" in town.page(letter)
+        assert button.press_long()["kind"] == "long"
+        button.state(light="promised")
+    call = town.open_call("twice")
+    assert (call.id, call.presses, call.urgent) == (first.id, 2, True)
+    assert call.promised_by < first.promised_by
+    second = town.told("twice@example.com", f"We call you by today {town.said(call.promised_by)}")
+    for page in (town.page(letter), town.page(second)):
+        assert f"At the latest Today {town.said(call.promised_by)}" in page
+        assert "You asked for urgent help: you come first." in page
+    assert len(town.letters("twice@example.com")) == 2

@@ -44,3 +44,29 @@ def test_long_after_short_moves_promise_message_and_page_together(town: RealTown
         assert f"At the latest Today {town.said(call.promised_by)}" in page
         assert "You asked for urgent help: you come first." in page
     assert len(town.letters("twice@example.com")) == 2
+
+
+def test_two_buttons_of_one_home_have_one_open_request_each(town: RealTown) -> None:
+    town.at_the_desk()
+    with town.button("pair-button") as button, town.button("pair-sos") as sos:
+        for _ in range(2):
+            button.press()
+            button.state(light="promised")
+            sos.press()
+            sos.state(light="promised")
+        ordinary, help_call = town.open_call("pair", kind="ordinary"), town.open_call("pair", kind="emergency")
+        assert (ordinary.presses, help_call.presses) == (2, 2)
+        wish = town.told("pair@example.com", "We call you by")
+        cry = town.told("pair@example.com", "Your call for help has reached us")
+        assert "We will call you" in town.page(wish)
+        assert "Your call for help has reached us" in town.page(cry)
+        assert "call 112 now" in town.page(cry)
+        town.act(f"/callbacks/{ordinary.id}/connect")
+        town.act(f"/callbacks/{ordinary.id}/finish", outcome="informed", note="The bill is right")
+        assert "Your request is settled" in town.page(wish)
+        assert "Your call for help has reached us" in town.page(cry)
+        town.act(f"/callbacks/{help_call.id}/claim")
+        assert sos.state(light="coming")
+        town.act(f"/callbacks/{help_call.id}/connect")
+        town.act(f"/callbacks/{help_call.id}/finish", outcome="by_mistake", note="The cat")
+        assert "Your request is settled" in town.page(cry)

@@ -70,3 +70,29 @@ def test_two_buttons_of_one_home_have_one_open_request_each(town: RealTown) -> N
         town.act(f"/callbacks/{help_call.id}/connect")
         town.act(f"/callbacks/{help_call.id}/finish", outcome="by_mistake", note="The cat")
         assert "Your request is settled" in town.page(cry)
+
+
+def test_somebody_who_never_answers_is_rung_five_times_and_reads_of_each(town: RealTown) -> None:
+    town.at_the_desk()
+    with town.button("away-button") as button:
+        button.press()
+        button.state(light="promised")
+        letter = town.told("away@example.com", "We call you by")
+        for number in range(1, 6):
+            call = town.open_call("away")
+            town.act(f"/callbacks/{call.id}/attempt")
+            assert "We are calling you now" in town.page(letter)
+            town.act(f"/callbacks/{call.id}/miss")
+            [call] = town.calls("away")
+            assert call.tries == number
+            if number < 5:
+                assert call.ring_from is not None
+                town.until_true(lambda: len(town.letters("away@example.com")) == 1 + number, "the next mail")  # noqa: B023
+                assert town.said(call.ring_from) in town.letters("away@example.com")[-1]
+                assert "We could not reach you We ring you" in town.page(letter)
+                town.until(call.ring_from)
+        town.told("away@example.com", "We rang you 5 times and did not reach you.")
+        assert "We rang several times and have stopped." in town.page(letter)
+        button.press()
+        button.state(light="promised")
+    assert [row.state for row in town.calls("away")] == ["expired", "requested"]

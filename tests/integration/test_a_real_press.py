@@ -96,3 +96,33 @@ def test_somebody_who_never_answers_is_rung_five_times_and_reads_of_each(town: R
         button.press()
         button.state(light="promised")
     assert [row.state for row in town.calls("away")] == ["expired", "requested"]
+
+
+def test_on_friday_night_the_first_on_call_sleeps_and_the_second_takes_it(town: RealTown, chrome: Browser) -> None:
+    town.until(town.next_time("23:13", "fri"))
+    with town.button("night-button") as button:
+        button.press()
+        button.state(light="promised")
+        call = town.open_call("night")
+        town.told("max@service.example", f"Hilferuf: Family night ({call.id})")
+        assert town.letters("nina@service.example", call.id) == []
+        town.wait(1)
+        page = town.told("nina@service.example", f"Call for help: Family night ({call.id})")
+        theirs = chrome.tab()
+        theirs.open(town.link(town.told("night@example.com", "Your call for help has reached us")))
+        assert "We are telling somebody right now, who will call you." in theirs.text()
+        assert "call 112 now" in theirs.text()
+        hers = chrome.tab()
+        hers.open(town.link(page, "d"))
+        hers.run("document.querySelector('button[value=acknowledge]').click()")
+        button.state(light="coming")
+        theirs.wait("document.querySelector('#live').innerText.includes('We are about to call you')")
+        print(hers.text())
+        assert theirs.said == hers.said == []
+    [call] = town.calls("night")
+    assert (call.state, call.agent) == ("claimed", "agent Nina Roth")
+    town.act(f"/callbacks/{call.id}/connect")
+    town.act(f"/callbacks/{call.id}/finish", outcome="help_sent", note="Her neighbour is with her")
+    before = [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")]
+    town.live(minutes=120, step=60)
+    assert [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")] == before

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlmodel import SQLModel, select
 
-from gateway.model import MINUTE, Callback, Instant, Listener, local
+from gateway.model import MINUTE, Callback, Instant, Listener, Outage, local
 from gateway.store import Store
 from gateway.store.api_keys import create_key
 from tests.drivers.button_box import Box, button_box
@@ -150,6 +150,15 @@ class RealTown:
     def until_true(self, true: Callable[[], Any], what: str) -> None:
         wait_until(true, SOON, what)
 
+    def outage(self, street: str, state: str) -> Outage:
+        """The one there, once it is so."""
+        def found() -> list[Outage]:
+            return self.all(Outage, Outage.area_id == f"feeder-{street}", Outage.state == state)
+
+        wait_until(found, SOON, f"the outage of street {street} to be {state}")
+        [outage] = found()
+        return outage
+
     # what people read and do
 
     def act(self, path: str, **body: Any) -> dict[str, Any]:
@@ -204,12 +213,13 @@ def real_town(folder: Path, store: Store, node: str) -> Iterator[RealTown]:
                 "SERVICE": json.dumps(pressed_homes.SERVICE), "ON_CALL": json.dumps(pressed_homes.ON_CALL),
                 "CHANNELS__EMAIL": json.dumps({"host": HOST, "port": post.port, "sender": "service@service.example",
                                                "security": "none"})}
-            database, bearer = store.engine.url.render_as_string(hide_password=False), {"Authorization": f"Bearer {key}"}
+            database = store.engine.url.render_as_string(hide_password=False)
+            bearer = {"Authorization": f"Bearer {key}"}
             with (GatewayProcess(folder, database, broker.port, more=settings, clock=clock) as gateway,
                   httpx.Client(base_url=f"{url}/api/v1", headers=bearer, timeout=20) as api):
                 gateway.wait_until_listening(store)
                 town = RealTown(folder, store, clock, broker, post, devices, gateway, api, node)
-                town.live()
+                town.live(minutes=30, step=15)  # a broker that was just heard proves no outage
                 yield town
     finally:
         broker.stop()

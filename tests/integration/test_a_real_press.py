@@ -126,3 +126,47 @@ def test_on_friday_night_the_first_on_call_sleeps_and_the_second_takes_it(town: 
     before = [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")]
     town.live(minutes=120, step=60)
     assert [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")] == before
+
+
+def test_a_press_before_in_beside_and_after_an_outage_is_answered_with_what_is_true(
+        town: RealTown, chrome: Browser) -> None:
+    town.at_the_desk()
+    town.live()
+    dark = [f"p{number}" for number in range(5)]
+    with town.button("p0-button") as button, town.button("p5-button") as next_door:
+        button.press()  # before anybody knows of an outage
+        button.state(light="promised")
+        wish = town.told("p0@example.com", "We call you by")
+        assert "We will call you" in town.page(wish)
+        town.lose(*dark)
+        town.outage("p", "confirmed")
+        news = town.told("p0@example.com", "we promised to call you. This message is the answer")
+        assert [row.state for row in town.calls("p0")] == ["answered"]
+        assert "Probably a power cut" in town.page(wish)
+        theirs = chrome.tab()
+        theirs.open(town.link(news))
+        assert "Probably a power cut in Feeder P" in theirs.text()
+
+        button.press()  # meanwhile
+        button.state(light="promised")
+        assert [row.state for row in town.calls("p0")] == ["answered", "requested"]
+        next_door.press()
+        beside = town.told("p5@example.com", "Whether yours has power we cannot see")
+        next_door.state(light="received")
+        assert [row.state for row in town.calls("p5")] == ["answered"]
+        assert "Probably a power cut in Feeder P" in town.page(beside)
+
+        town.live(minutes=2)
+        town.back("p2", "p3", "p4")
+        town.outage("p", "restoring")
+        theirs.wait("document.querySelector('#live').innerText.includes('The power is coming back in Feeder P')")
+        town.back("p0", "p1")
+        town.live(minutes=2)
+        town.outage("p", "restored")
+        town.told("p5@example.com", "press your button, and we call you")
+        theirs.wait("document.querySelector('#live').innerText.includes('The power cut in Feeder P is over')")
+        next_door.press()  # afterwards
+        next_door.state(light="promised")
+        print(theirs.text(), town.letters("p0@example.com"), town.letters("p5@example.com"))
+        assert theirs.said == []
+    assert [row.state for row in town.calls("p5")] == ["answered", "requested"]

@@ -17,7 +17,7 @@ class Power(StrEnum):
     OFF = "off"
     """Those that would speak are gone."""
     UNSEEN = "unseen"
-    """Nothing there can tell."""
+    """Nothing there has told us since."""
 
 
 _SPEAKS = frozenset((LinkState.ONLINE, LinkState.SLEEPING))

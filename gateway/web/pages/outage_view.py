@@ -9,7 +9,7 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.pages import FollowedOutage, FollowedTicket
-from gateway.tickets.lifecycle import UNASSIGNED, WORKS
+from gateway.tickets.lifecycle import SETTLED, UNASSIGNED, WORKS
 from gateway.web.pages.ticket_view import (
     TICKET_LOOK,
     Card,
@@ -90,12 +90,17 @@ def _headline(reader: _OutageReader) -> tuple[str, str, str, str]:
                 words(f"page.outage_{key}_more"))
     if reader.own == "back":
         return *_LOOK["back"], words("page.outage_back"), words("page.outage_back_more", area=area)
-    near = "" if reader.own == "dark" else "_near"
+    near = "_near" if reader.own != "dark" else "_said" if _by_word_alone(facts) else ""
     if facts.outage.state == OutageState.RESTORING:
         return (*_LOOK["restoring"], words("page.outage_restoring", area=area),
                 words(f"page.outage_restoring{near}_more"))
     return (*_LOOK["dark"], words("page.outage", area=area),
             words(f"page.outage{near}_more", homes=_homes(reader, "_to")))
+
+
+def _by_word_alone(facts: FollowedOutage) -> bool:
+    """Whether we know from the household itself that it is dark, and not from its devices."""
+    return all(member.by_word for member, _ in facts.homes if member.dark)
 
 
 def _homes(reader: _OutageReader, case: str = "") -> str:
@@ -132,7 +137,8 @@ def _progress(reader: _OutageReader) -> list[Step]:
     work = reader.facts.work
     if work is None or reader.own == MemberState.NESTED or not (reader.over or reader.waits):
         return []
-    left_out = steps_not_reached(work) - {"fixed"} if reader.over else frozenset[str]()
+    settled = reader.over or work.ticket.state in SETTLED  # also when it has been reopened for a single home
+    left_out = steps_not_reached(work) - {"fixed"} if settled else frozenset[str]()
     at = len(_STEPS) - 1 if reader.over else TICKET_LOOK[work.ticket.state].station
     return steps(_STEPS, at, "good" if reader.over else "moving", left_out, reader.words)
 
@@ -160,7 +166,7 @@ def _crew(reader: _OutageReader, work: FollowedTicket) -> str:
     if ticket.state in UNASSIGNED:
         return words("page.crew.wanted")
     if ticket.state in WORKS:
-        return words("page.crew.done")
+        return words("page.crew.done") if visit is not None and visit.done_at is not None else ""
     if ticket.state == TicketState.ON_SITE:
         return words("page.crew.on_site", firm=firm)
     if visit is None or ticket.state == TicketState.CANCELLED:

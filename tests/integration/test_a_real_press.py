@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import col
 
+from gateway.model import HOUR, MINUTE, Ticket, to_iso
 from gateway.store import Store
 from tests.drivers.browser import Browser, browser
 from tests.drivers.real_town import RealTown, real_town
@@ -124,7 +126,7 @@ def test_on_friday_night_the_first_on_call_sleeps_and_the_second_takes_it(town: 
     town.act(f"/callbacks/{call.id}/connect")
     town.act(f"/callbacks/{call.id}/finish", outcome="help_sent", note="Her neighbour is with her")
     before = [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")]
-    town.live(minutes=120, step=60)
+    town.live(minutes=120)
     assert [town.letters(address, call.id) for address in ("max@service.example", "nina@service.example")] == before
 
 
@@ -167,6 +169,98 @@ def test_a_press_before_in_beside_and_after_an_outage_is_answered_with_what_is_t
         theirs.wait("document.querySelector('#live').innerText.includes('The power cut in Feeder P is over')")
         next_door.press()  # afterwards
         next_door.state(light="promised")
-        print(theirs.text(), town.letters("p0@example.com"), town.letters("p5@example.com"))
         assert theirs.said == []
     assert [row.state for row in town.calls("p5")] == ["answered", "requested"]
+
+
+def test_a_press_before_planned_work_is_answered_with_it(town: RealTown) -> None:
+    town.at_the_desk()
+    town.act("/maintenance", area_id="feeder-w", from_at=to_iso(town.now + 10 * MINUTE),
+             until_at=to_iso(town.now + 2 * HOUR), words={"en": "a new cable"})
+    town.told("w0@example.com", "a new cable")
+    with town.button("w0-button") as button:
+        button.press()
+        button.state(light="received")
+        town.told("w0@example.com", "press once more, and we call you")
+        assert [row.state for row in town.calls("w0")] == ["answered"]
+        button.press()
+        button.state(light="promised")
+        wish = town.told("w0@example.com", "We call you by")
+        assert "We will call you" in town.page(wish)
+    assert [row.state for row in town.calls("w0")] == ["answered", "requested"]
+
+
+def test_still_out_on_the_telephone_reopens_the_outage_for_that_home(town: RealTown, chrome: Browser) -> None:
+    town.at_the_desk()
+    town.live()
+    street = [f"q{number}" for number in range(5)]
+    town.lose(*street)
+    town.outage("q", "confirmed")
+    town.live(minutes=10)
+    town.back(*street)
+    town.live(minutes=2)
+    town.outage("q", "restored")
+    theirs = chrome.tab()
+    theirs.open(town.link(town.told("q0@example.com", "we hear your home again")))
+    assert "The power cut in Feeder Q is over" in theirs.text()
+    with town.button("q0-button") as button:
+        button.press()
+        button.state(light="promised")
+        call = town.open_call("q0")
+        town.act(f"/callbacks/{call.id}/attempt")
+        wish = town.told("q0@example.com", call.id)
+        assert "We are calling you now" in town.page(wish)
+        town.act(f"/callbacks/{call.id}/connect")
+        town.act(f"/callbacks/{call.id}/finish", outcome="still_out", note="All dark")
+    outage = town.outage("q", "restoring")
+    assert [row.outage_id for row in town.calls("q0")] == [outage.id]
+    assert town.members(outage, "affected") == {"q0"}
+    town.told("q0@example.com", "You told us that your home has no power")
+    theirs.wait("document.querySelector('#live').innerText.includes('The power is coming back in Feeder Q')")
+    assert "You told us that yours has none" in theirs.text()
+    assert "On site (not needed)" in theirs.text(), "nobody ever was there"
+    town.live(minutes=12)
+    town.outage("q", "restored")
+    assert town.members(outage, "nested") == {"q0"}
+    theirs.wait("document.querySelector('#live').innerText.includes('your home does not yet')")
+    [ticket] = town.all(Ticket, Ticket.site_id == "q0", col(Ticket.outage_id).is_(None))
+    assert ticket.skill == "electrical"
+    assert theirs.said == []
+
+
+def test_a_power_cut_with_emergency_buttons_in_it(town: RealTown) -> None:
+    town.at_the_desk()
+    town.live()
+    street = [f"s{number}" for number in range(5)]
+    with town.button("s0-button") as hub_button, town.button("s1-button") as own_card:
+        hub_button.cut()  # it goes with its hub
+        town.lose(*street)
+        outage = town.outage("s", "confirmed")
+        check = town.open_call("s0", kind="check")
+        assert (check.outage_id, check.promised_by) == (outage.id, (outage.confirmed_at or 0) + 15 * MINUTE)
+        assert "+41446681801" in town.told("hugo@example.com", "the emergency button may not work")
+        news = town.told("s0@example.com", "Probably a power cut")
+        assert "press" not in town.page(news).split("So far")[0].lower(), "their button is dead"
+
+        own_card.press()
+        own_card.state(light="promised")
+        help_call = town.open_call("s1", kind="emergency")
+        assert help_call.outage_id == outage.id
+        town.told("max@service.example", help_call.id)
+        assert "call 112 now" in town.page(town.told("s1@example.com", "Your call for help has reached us"))
+        town.act(f"/callbacks/{help_call.id}/connect")
+        town.act(f"/callbacks/{help_call.id}/finish", outcome="informed", note="Afraid in the dark")
+
+        town.live(minutes=2)
+        town.back(*street)
+        hub_button.power()
+        hub_button.state(linked=True)
+        town.live()
+        town.until_true(lambda: town.calls("s0", kind="check")[0].state == "cancelled", "nobody to need to ring")
+        town.told("hugo@example.com", "the emergency button works again")
+        hub_button.press()
+        hub_button.state(light="promised")
+        cry = town.open_call("s0", kind="emergency")
+        assert "Your call for help has reached us" in town.page(town.told("s0@example.com", cry.id))
+        town.act(f"/callbacks/{cry.id}/connect")
+        town.act(f"/callbacks/{cry.id}/finish", outcome="was_test", note="She wanted to know")

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import and_, bindparam, func
 from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
@@ -16,6 +16,7 @@ from gateway.model import (
     ButtonTest,
     Callback,
     Command,
+    CommandState,
     Customer,
     Device,
     Due,
@@ -57,6 +58,7 @@ _PRESSES = select(PressRecord).where(col(PressRecord.press_id).in_(bindparam("id
                                      col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
+_UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.press_id).is_not(None))
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -245,6 +247,9 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
+    repeating = [device_id for device_id, context in contexts.items() if context.presses]
+    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY):
+        contexts[command.device_id].unsent_replies[command.press_id or ""] = command
 
 
 def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_ids: Mapping[str, set[str]]

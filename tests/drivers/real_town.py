@@ -192,9 +192,9 @@ class RealTown:
         """As people read it."""
         return f"{local(at, ZONE):%H:%M}"
 
-    def page(self, letter: str, page: str = "f") -> str:
+    def page(self, letter: str, page: str = "f", status: int = 200) -> str:
         """What whoever opens it reads."""
-        return read(httpx.get(self.link(letter, page), timeout=20))
+        return read(httpx.get(self.link(letter, page), timeout=20), status)
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from sqlmodel import col
 
-from gateway.model import HOUR, MINUTE, Ticket, to_iso
+from gateway.model import DAY, HOUR, MINUTE, ButtonTest, Ticket, from_iso, local, to_iso
 from gateway.store import Store
 from tests.drivers.browser import Browser, browser
 from tests.drivers.real_town import RealTown, real_town
+from tests.fixtures.pressed_homes import ZONE
 
 pytestmark = pytest.mark.slow
 
@@ -264,3 +265,120 @@ def test_a_power_cut_with_emergency_buttons_in_it(town: RealTown) -> None:
         assert "Your call for help has reached us" in town.page(town.told("s0@example.com", cry.id))
         town.act(f"/callbacks/{cry.id}/connect")
         town.act(f"/callbacks/{cry.id}/finish", outcome="was_test", note="She wanted to know")
+
+
+def test_who_moves_out_with_a_ticket_and_a_call_open_sees_nothing_more_and_the_next_press_is_the_next_households(
+        town: RealTown) -> None:
+    town.at_the_desk()
+    town.devices.say("devices/mover-pump/fault", {"code": "E7", "active": True})
+    fault = town.told("mover@example.com", "The compressor has stopped")
+    [ticket] = town.all(Ticket, Ticket.site_id == "mover")
+    with town.button("mover-button") as button:
+        button.press()
+        button.state(light="promised")
+        wish = town.told("mover@example.com", "We call you by")
+        for letter in (fault, wish):
+            assert ticket.cause in town.page(letter)
+        theirs = len(town.letters("mover@example.com"))
+        town.act("/sites/mover/household", customer_id=None)
+        for letter in (fault, wish):
+            assert "This link does not open anything" in town.page(letter, status=404)
+        assert [row.state for row in town.calls("mover")] == ["cancelled"]
+        town.told("dana@service.example", "moved out")
+        town.wait(1)
+        town.act("/sites/mover/household", customer_id="next")
+        news = town.told("next@example.com", "The compressor has stopped")
+        assert ticket.id in town.page(news)
+        assert "You pressed" not in town.page(news)
+        button.press()
+        button.state(light="promised")
+        assert "We will call you" in town.page(town.told("next@example.com", "We call you by"))
+    assert [row.customer_id for row in town.calls("mover")] == ["mover", "next"]
+    assert len(town.letters("mover@example.com")) == theirs
+    for letter in (fault, wish):
+        town.page(letter, status=404)
+
+
+def test_a_time_in_the_night_of_the_change_is_kept_by_the_real_hour(town: RealTown) -> None:
+    night = next(at for at in range(town.now, town.now + 366 * DAY, HOUR)
+                 if local(at, ZONE).utcoffset() != local(at + HOUR, ZONE).utcoffset())  # the last hour before
+    night -= night % HOUR
+    town.until(night - 5 * HOUR)
+    slots = town.api.get("/callbacks/slots").json()["items"]
+    begins = to_iso(night)
+    [slot] = [one for one in slots if one["ring_from"] == begins]
+    assert from_iso(slot["ring_until"]) - night == HOUR
+    call = town.act("/callbacks", site_id="autumn", words="Cannot sleep", ring_from=begins)
+    letter = town.told("autumn@example.com", call["id"])
+    with town.button("autumn-button") as button:
+        button.press()  # the same wish
+        button.state(light="promised")
+        assert town.open_call("autumn").presses == 1
+        if local(night, ZONE).hour == local(night + HOUR, ZONE).hour:  # in autumn
+            hour = "02:00 (before the clocks change)–02:00 (after the clocks change)"
+            assert f"we ring you tomorrow {hour}" in letter
+            assert f"We ring you Tomorrow {hour}" in town.page(letter)
+        town.until(night + HOUR - MINUTE)
+        town.live()
+        assert "sorry" not in town.page(letter)
+        assert town.letters("dana@service.example", call["id"]) == []
+        town.until(night + HOUR)
+        town.told("dana@service.example", f"{call['id']}: a promised call has not been made")
+        assert "We have not called when we promised, and we are sorry." in town.page(letter)
+        town.act(f"/callbacks/{call['id']}/connect")
+        town.act(f"/callbacks/{call['id']}/finish", outcome="informed", note="Awake as well")
+    assert "Your request is settled" in town.page(letter)
+
+
+def asked(town: RealTown, device: str) -> ButtonTest:
+    """Time passes until a test of the button is asked for, the first or, if other stories took so long, a later one."""
+    def open_test() -> ButtonTest:
+        return town.one(ButtonTest, ButtonTest.device_id == device, col(ButtonTest.closed_at).is_(None))
+
+    town.until_true(lambda: town.all(ButtonTest, ButtonTest.device_id == device), "a test to be planned")
+    while (test := open_test()).state != "asked" or test.planned_for < town.now - HOUR:
+        town.until(test.planned_for if test.state == "planned" else test.answer_by or 0)
+        town.until_true(lambda: (open_test().id, open_test().state) != (test.id, test.state), "the test")
+    return test
+
+
+def test_the_button_that_misses_its_test_brings_a_person_to_the_telephone(town: RealTown) -> None:
+    with town.button("drawer-button") as button:
+        test = asked(town, "drawer-button")
+        letter = town.told("drawer@example.com", f"The number of this test: {test.id}")
+        assert "Tap the button twice, then press it and hold it." in letter
+        town.until(test.answer_by or 0)
+        check = town.open_call("drawer", kind="check")
+        assert check.origin == "test_missed"
+        town.act(f"/callbacks/{check.id}/attempt")
+        town.act(f"/callbacks/{check.id}/connect")
+        button.gesture()
+        button.state(light="tested")
+        town.act(f"/callbacks/{check.id}/finish", outcome="informed", note="It lay in a drawer")
+    town.told("drawer@example.com", "We have heard your emergency button")
+    states = [row.state for row in town.all(ButtonTest, ButtonTest.device_id == "drawer-button")]
+    assert sorted(states)[-3:] == ["missed", "passed", "planned"]
+    assert town.calls("drawer", kind="emergency") == []
+
+
+def test_who_has_only_a_landline_is_rung_for_the_test_and_reads_nothing(town: RealTown) -> None:
+    with town.button("erna-button") as button:
+        test = asked(town, "erna-button")
+        check = town.open_call("erna", kind="check")
+        assert check.origin == "test_due"
+        town.act(f"/callbacks/{check.id}/attempt")
+        town.act(f"/callbacks/{check.id}/connect")
+        button.gesture()
+        button.state(light="tested")
+        town.act(f"/callbacks/{check.id}/finish", outcome="was_test", note="Tested together")
+        assert town.one(ButtonTest, ButtonTest.id == test.id).state == "passed"
+        button.press()  # and then she does need help
+        button.state(light="promised")
+        cry = town.open_call("erna", kind="emergency")
+        page = town.told("max@service.example", cry.id)
+        assert "+41 44 668 18 03" in town.page(page, "d")
+        town.act(f"/callbacks/{cry.id}/claim")
+        button.state(light="coming")
+        town.act(f"/callbacks/{cry.id}/connect")
+        town.act(f"/callbacks/{cry.id}/finish", outcome="help_sent", note="Her son is on his way")
+    assert town.letters("erna@example.com") == []

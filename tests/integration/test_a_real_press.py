@@ -23,6 +23,9 @@ def town(module_store: Store, node: str, tmp_path_factory: pytest.TempPathFactor
         yield there
 
 
+only_once = pytest.mark.parametrize("module_store", ["sqlite"], indirect=True, scope="module")  # it takes long
+
+
 @pytest.fixture
 def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
     with browser(chromium, tmp_path / "profile") as running:
@@ -49,6 +52,7 @@ def test_long_after_short_moves_promise_message_and_page_together(town: RealTown
     assert len(town.letters("twice@example.com")) == 2
 
 
+@only_once
 def test_two_buttons_of_one_home_have_one_open_request_each(town: RealTown) -> None:
     town.at_the_desk()
     with town.button("pair-button") as button, town.button("pair-sos") as sos:
@@ -166,6 +170,7 @@ def test_a_press_before_in_beside_and_after_an_outage_is_answered_with_what_is_t
         town.back("p0", "p1")
         town.live(minutes=2)
         town.outage("p", "restored")
+        town.wait(2)  # whether it stays so
         town.told("p5@example.com", "press your button, and we call you")
         theirs.wait("document.querySelector('#live').innerText.includes('The power cut in Feeder P is over')")
         next_door.press()  # afterwards
@@ -191,6 +196,7 @@ def test_a_press_before_planned_work_is_answered_with_it(town: RealTown) -> None
     assert [row.state for row in town.calls("w0")] == ["answered", "requested"]
 
 
+@only_once
 def test_still_out_on_the_telephone_reopens_the_outage_for_that_home(town: RealTown, chrome: Browser) -> None:
     town.at_the_desk()
     town.live()
@@ -201,6 +207,7 @@ def test_still_out_on_the_telephone_reopens_the_outage_for_that_home(town: RealT
     town.back(*street)
     town.live(minutes=2)
     town.outage("q", "restored")
+    town.wait(2)  # whether it stays so
     theirs = chrome.tab()
     theirs.open(town.link(town.told("q0@example.com", "we hear your home again")))
     assert "The power cut in Feeder Q is over" in theirs.text()
@@ -229,6 +236,7 @@ def test_still_out_on_the_telephone_reopens_the_outage_for_that_home(town: RealT
     assert theirs.said == []
 
 
+@only_once
 def test_a_power_cut_with_emergency_buttons_in_it(town: RealTown) -> None:
     town.at_the_desk()
     town.live()
@@ -342,6 +350,7 @@ def asked(town: RealTown, device: str) -> ButtonTest:
     return test
 
 
+@only_once
 def test_the_button_that_misses_its_test_brings_a_person_to_the_telephone(town: RealTown) -> None:
     with town.button("drawer-button") as button:
         test = asked(town, "drawer-button")
@@ -361,6 +370,7 @@ def test_the_button_that_misses_its_test_brings_a_person_to_the_telephone(town: 
     assert town.calls("drawer", kind="emergency") == []
 
 
+@only_once
 def test_who_has_only_a_landline_is_rung_for_the_test_and_reads_nothing(town: RealTown) -> None:
     with town.button("erna-button") as button:
         test = asked(town, "erna-button")

@@ -387,7 +387,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     assert "Alice Keller Lindenweg 1 8001 Wiesental" in page
     for tap in ("attempt", "connect"):
         assert web.post(path, data={"act": tap}).status_code == 303
-    assert "agent Dana Weber is speaking with them." in read(web.get(path))
+    assert "Please call back Dana Weber is speaking with them." in read(web.get(path))
     assert "Please say in a few words" in read(web.post(path, data={"act": "finish"}), 422)
     assert web.post(path, data={"act": "finish", "note": "All is well", "outcome": "informed"}).status_code == 303
     assert there.again(callback).state == "done"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from gateway.callbacks.lifecycle import TRANSITIONS as CALL_MOVES
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.outcomes import OUTCOMES
+from gateway.callbacks.presses.replies import name_of
 from gateway.config.settings import OnCall
 from gateway.model import (
     GATEWAY,
@@ -142,7 +143,7 @@ def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: C
     span = "between" if callback.ring_from is not None else "by"
     return DispatchPage(
         number=callback.id, tone="alert" if say.now > callback.promised_by else look.tone, icon=look.icon,
-        headline=words(f"page.dispatch.call.{callback.state}", who=callback.agent or words("page.somebody")),
+        headline=words(f"page.dispatch.call.{callback.state}", who=name_of(callback.agent) or words("page.dispatch.somebody")),
         next_step=words(f"page.dispatch.call_{span}", when=call_time(callback, say)),
         what=words(f"page.dispatch.wants_{wants}"),
         facts=[(words("page.device"), device), (words("page.since"), capital(say.when(callback.requested_at))),

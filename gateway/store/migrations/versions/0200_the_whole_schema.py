@@ -157,15 +157,17 @@ def upgrade() -> None:
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('press',
+        sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('press_id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
         sa.Column('at', sa.BigInteger(), nullable=False),
         sa.Column('received_at', sa.BigInteger(), nullable=False),
         sa.Column('callback_id', sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint('device_id', 'press_id')
+        sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_press_callback_id'), 'press', ['callback_id'], unique=False)
+    op.create_index(op.f('ix_press_device_id'), 'press', ['device_id'], unique=False)
     op.create_table('promise',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),

@@ -103,7 +103,10 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
 
 
 def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
-    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk."""
+    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk, and
+    where nobody lives."""
+    if work.site.household_left_at is not None:
+        raise Refused(RefusedReason.NOBODY_LIVES_THERE, id=act.site_id)
     if act.ring_from is not None:
         check_slot(act.ring_from, policy.service, now)
     return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,

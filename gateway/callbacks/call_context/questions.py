@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gateway.callbacks.call_context.facts import A_WEEK_BACK, OFTEN, CallFacts
 from gateway.callbacks.lifecycle import OPEN
-from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone, had_left
 from gateway.callbacks.presses.answers import Form
 from gateway.model import DAY, CallbackKind, CallbackState, Instant, LinkState, Need, OutageState, VisitState
 
@@ -20,6 +20,8 @@ class Ask(StrEnum):
     """Whether they need help at once."""
     GHOST = "ghost"
     """Perhaps nobody pressed: they are rung all the same."""
+    EMPTY = "empty"
+    """The household has moved out: who pressed is not known."""
     TEST = "test"
     """Whether it was the test that was asked for."""
     SORRY_LATE = "sorry_late"
@@ -68,6 +70,8 @@ class Next(StrEnum):
     WRITE_DOWN = "write_down"
     NO_NUMBER = "no_number"
     NO_NUMBER_HELP = "no_number_help"
+    EMPTY = "empty"
+    """Nobody lives there."""
     OVER = "over"
 
 
@@ -88,6 +92,8 @@ def _questions(facts: CallFacts, now: Instant) -> Iterator[Question]:
     needs = {need for person in facts.people for need in person.needs}
     if callback.emergency:
         yield Question(Ask.HELP, {})
+    if had_left(callback, facts.site):
+        yield Question(Ask.EMPTY, {"when": facts.site.household_left_at})
     if facts.suspicion is not None:
         yield Question(Ask.GHOST, {"suspicion": facts.suspicion})
     if facts.test_asked_at is not None and facts.test_asked_at > now - DAY:
@@ -142,6 +148,8 @@ def next_act(facts: CallFacts, now: Instant) -> NextAct:
         return NextAct(Next.WRITE_DOWN)
     if callback.state is CallbackState.ATTEMPTING:
         return NextAct(Next.SAY_HOW_IT_WENT)
+    if had_left(callback, facts.site) and not callback.emergency:
+        return NextAct(Next.EMPTY)
     if not telephones:
         return NextAct(Next.NO_NUMBER_HELP if callback.emergency else Next.NO_NUMBER)
     to_ring = telephones[callback.tries % len(telephones)]

@@ -213,7 +213,7 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("devices/door 3/press", b'{"kind":"single"}', False, Undecodable),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"urgent"}', False,
      (Press("native:door 3", "urgent", "b7-0003"),)),
-    ("devices/door 3/press", b'{"id":"b7-0005","ts":"yesterday"}', False, (Press("native:door 3", "single", "b7-0005"),)),
+    ("devices/door 3/press", b'{"id":"b7-0005","ts":"noon"}', False, (Press("native:door 3", "single", "b7-0005"),)),
     ("devices/door 3/press", b'{"id":"b7-0006","ts":-1}', False, (Press("native:door 3", "single", "b7-0006"),)),
     ("devices/door 3/press", b'{"id":"b7-0004","kind":"test"}', False, (Press("native:door 3", "test", "b7-0004"),)),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"pressed"}', False, Undecodable),

@@ -13,6 +13,7 @@ from gateway.config.field_types import (
     ClientId,
     Country,
     Email,
+    Hotline,
     HttpUrl,
     Locale,
     Name,
@@ -133,7 +134,7 @@ class Service(Section):
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named
     outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
-    phone: str = ""  # the number customers may call, printed in messages
+    phone: Hotline = ""  # the number customers may call, printed in messages
     # how technicians ring customers: through a bridge that asks for a PIN, e.g. "tel:+41445550000,,{pin}#"; "": they
     # are shown the number while they are on the way or there
     call_template: CallTemplate = ""

@@ -40,6 +40,7 @@ from tests.drivers.story import HOURLY, Story, begin
 from tests.drivers.web_driver import WebStory, read, web_story
 from tests.fixtures.household import ARBER, move_in
 from tests.fixtures.outage_fleet import LEFT, begin_outage_story
+from tests.fixtures.web import serve
 
 HOME = "arber-home"
 LANG = """
@@ -382,3 +383,28 @@ def test_nobody_is_to_be_rung_where_nobody_lives(story: Story) -> None:
     everybody_leaves(story)
     with pytest.raises(Refused, match="nobody_lives_there"):
         story.act(OpenCallback(HOME, "asks about the invoice"))
+
+
+def test_who_leaves_one_of_two_dark_homes_reads_of_the_other_on_the_same_page(both_stores: Store) -> None:
+    quarter = begin_outage_story(both_stores)
+    with quarter.gw.store.write() as session:
+        session.get_one(Site, "a1").customer_id = "a0"
+    quarter.lose(*LEFT)
+    quarter.live(minutes=3, step=0.5)
+    there = WebStory(**vars(Story(quarter.gw, quarter.now)))
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    [link] = [row for row in there.all(Link) if row.site_id in ("a0", "a1")]
+    page = signed_links.url("", there.secret, LinkPurpose.FOLLOW, link.id)
+    names = {site.id: site.name for site in there.all(Site)}
+    with there.client() as web:
+        assert names["a0"] in read(web.get(page))
+        there.act(LeaveSite(link.site_id))
+        left, kept = (link.site_id, "a1" if link.site_id == "a0" else "a0")
+        shown = read(web.get(page))
+        assert names[left] not in shown
+        there.act(LeaveSite(kept))
+        assert web.get(page).status_code == 404
+    quarter.now = there.now
+    quarter.back(*LEFT)
+    quarter.live(minutes=6)
+    assert len(quarter.told_to("a0@example.com")) == 1

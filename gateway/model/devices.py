@@ -134,6 +134,7 @@ class Command(Row, table=True):
     device_id: str
     topic: str
     payload: str = Field(sa_type=Text)
+    press_id: str | None = None  # the press that it answers
     state: CommandState = Field(default=CommandState.QUEUED, sa_type=stored(CommandState))
     created_at: Instant = Field(sa_type=BigInteger)
     expires_at: Instant = Field(sa_type=BigInteger)

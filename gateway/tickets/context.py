@@ -220,6 +220,7 @@ class PlanningContext:
     commands: dict[str, Command] = field(default_factory=dict)  # command id → command of `last_remote_fixes`
     presses: dict[str, PressRecord] = field(default_factory=dict)  # press id → press of this device
     last_press: PressRecord | None = None  # known where a press came without an id
+    unsent_replies: dict[str, Command] = field(default_factory=dict)  # press id → its answer that has not left
     press_callbacks: dict[str, Callback] = field(default_factory=dict)  # callback id → callback of `presses`
     hub_silent: bool = False  # the device that it speaks through is silent itself
     children: list[Alarm] = field(default_factory=list)  # open ones that wait for this device

@@ -45,7 +45,7 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.channels import Channel, Outcome, Sent
-from gateway.store import Store, listeners
+from gateway.store import Store, commands, listeners
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
@@ -199,6 +199,11 @@ class Story:
         with self.gw.store.read() as session:
             rows = session.exec(select(Command).order_by(col(Command.created_at)))
             return [json.loads(row.payload) for row in rows]
+
+    def send_replies(self) -> None:
+        """What waits for devices leaves."""
+        with self.gw.store.write() as session:
+            commands.claim(session, self.now, 1000)
 
     def timeline(self, subject_id: str) -> list[str]:
         return [sentence(entry) for entry in sorted(self.all(Entry, Entry.subject_id == subject_id),

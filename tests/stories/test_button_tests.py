@@ -73,6 +73,7 @@ def test_the_gesture_is_answered_with_the_battery_and_calls_nobody(story: Story)
 
 def test_a_test_that_the_network_repeats_is_answered_again_and_written_down_once(story: Story) -> None:
     story.press("alice-button", "p1", kind="test")
+    story.send_replies()
     story.press("alice-button", "p1", kind="test")
     assert [(reply["press_id"], reply["state"], reply.get("battery")) for reply in story.replies_to_devices] == [
         ("p1", "test_heard", None)] * 2

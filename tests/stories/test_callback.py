@@ -41,9 +41,22 @@ def test_a_second_press_is_acknowledged_but_opens_nothing(story: Story) -> None:
 
 def test_a_press_that_the_network_repeats_counts_once_and_is_answered_again(story: Story) -> None:
     story.press("alice-button", "p1")
+    story.send_replies()
     story.press("alice-button", "p1")
     assert story.one(Callback).presses == 1
     assert [reply["press_id"] for reply in story.replies_to_devices] == ["p1", "p1"]
+
+
+def test_a_press_repeated_faster_than_we_answer_is_answered_once_with_what_is_true_now(story: Story) -> None:
+    story.press("alice-button", "p1")
+    for _ in range(50):
+        story.press("alice-button", "p1")
+    assert [reply["state"] for reply in story.replies_to_devices] == ["callback_scheduled"]
+    callback = story.one(Callback)
+    story.act(ConnectCallback(callback.id))
+    story.act(FinishCallback(callback.id, "all well"))
+    story.press("alice-button", "p1")
+    assert story.replies_to_devices[0]["state"] == "callback_closed"
 
 
 def test_a_press_repeated_after_its_callback_is_over_opens_nothing(story: Story) -> None:

@@ -13,14 +13,21 @@ REPLY_FOR = 10 * MINUTE  # a device that comes back later asks again by pressing
 
 
 def reply(press_id: str, said: PressAnswer, context: PlanningContext, policy: Policy, now: Instant) -> None:
-    """Queues the answer to the press of `context.device`; it is published only after the commit. Nothing, where its
+    """Queues the answer to the press of `context.device`; it is published only after the commit. One that has not left
+    yet says the newer truth instead: a device that repeats faster than we speak hears one answer. Nothing, where its
     dialect cannot be told."""
-    command_id, until = policy.new_id("M"), now + REPLY_FOR
+    unsent = context.unsent_replies.get(press_id)
+    command_id, until = policy.new_id("M") if unsent is None else unsent.id, now + REPLY_FOR
     message = reply_to_press(context.device.key, press_id, said, command_id, until)
-    if message is not None:
-        topic, payload = message
-        context.draft.add(Command(id=command_id, device_id=context.device.id, topic=topic, payload=payload,
-                                  created_at=now, expires_at=until))
+    if message is None:
+        return
+    topic, payload = message
+    if unsent is not None:
+        unsent.payload, unsent.expires_at = payload, until
+        return
+    context.unsent_replies[press_id] = Command(id=command_id, device_id=context.device.id, topic=topic,
+                                               payload=payload, press_id=press_id, created_at=now, expires_at=until)
+    context.draft.add(context.unsent_replies[press_id])
 
 
 def answer_of(callback: Callback, context: PlanningContext, policy: Policy) -> PressAnswer:

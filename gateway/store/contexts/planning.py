@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import and_, bindparam, func
 from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
@@ -16,6 +16,7 @@ from gateway.model import (
     ButtonTest,
     Callback,
     Command,
+    CommandState,
     Customer,
     Device,
     Due,
@@ -56,6 +57,7 @@ _FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
 _PRESSES = select(PressRecord).where(col(PressRecord.id).in_(bindparam("ids", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
+_UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.press_id).is_not(None))
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -244,6 +246,9 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
             context.last_press = press
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
+    repeating = [device_id for device_id, context in contexts.items() if context.presses]
+    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY):
+        contexts[command.device_id].unsent_replies[command.press_id or ""] = command
 
 
 def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressRecord]:

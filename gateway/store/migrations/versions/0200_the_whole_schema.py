@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('topic', sa.String(), nullable=False),
         sa.Column('payload', sa.Text(), nullable=False),
+        sa.Column('press_id', sa.String(), nullable=True),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.Column('expires_at', sa.BigInteger(), nullable=False),

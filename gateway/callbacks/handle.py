@@ -121,12 +121,13 @@ def next_try(callback: Callback, service: Service, now: Instant) -> Instant:
 
 
 def _refuse_if_taken(act: CallbackAct, callback: Callback, who: Actor, now: Instant) -> None:
-    """The second of two agents sees what the first has done. A call for help may be taken over by whoever rings."""
+    """The second of two agents sees what the first has done. A call for help may be taken over by whoever rings. That
+    nobody answered is said by who has dialled: others would tell them so while they are spoken with."""
     if callback.state is CallbackState.DONE:
         raise Refused(RefusedReason.CALL_SETTLED, id=callback.id, who=callback.agent or "",
                       outcome=str(callback.outcome), at=to_iso(callback.closed_at or now))
     dials = isinstance(act, AttemptCallback) and not callback.emergency
-    if (isinstance(act, ClaimCallback) or dials) and callback.state in IN_HAND and callback.agent != str(who):
+    if (isinstance(act, ClaimCallback | MissCallback) or dials) and callback.state in IN_HAND and callback.agent != str(who):
         raise Refused(RefusedReason.CALL_TAKEN, id=callback.id, who=callback.agent or "",
                       until=to_iso(callback.claimed_until or now))
 

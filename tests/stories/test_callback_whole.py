@@ -118,6 +118,17 @@ def test_who_takes_a_call_has_it_for_five_minutes(story: Story) -> None:
     assert story.one(Callback).agent == "agent Ben"
 
 
+def test_that_nobody_answered_is_said_by_who_has_dialled(story: Story) -> None:
+    story.press("alice-button", "p-1")
+    call = story.one(Callback)
+    story.act(AttemptCallback(call.id), "agent Anna")
+    with pytest.raises(Refused, match="call_taken"):
+        story.act(MissCallback(call.id), "agent Ben")
+    assert story.one(Callback).tries == 0
+    story.act(MissCallback(call.id), "agent Anna")
+    assert story.one(Callback).tries == 1
+
+
 def test_who_lets_a_call_go_leaves_it_to_others_at_once(story: Story) -> None:
     story.press("alice-button", "p1")
     callback = story.one(Callback)

@@ -127,7 +127,8 @@ def _refuse_if_taken(act: CallbackAct, callback: Callback, who: Actor, now: Inst
         raise Refused(RefusedReason.CALL_SETTLED, id=callback.id, who=callback.agent or "",
                       outcome=str(callback.outcome), at=to_iso(callback.closed_at or now))
     dials = isinstance(act, AttemptCallback) and not callback.emergency
-    if (isinstance(act, ClaimCallback | MissCallback) or dials) and callback.state in IN_HAND and callback.agent != str(who):
+    alone = dials or isinstance(act, ClaimCallback | MissCallback)
+    if alone and callback.state in IN_HAND and callback.agent != str(who):
         raise Refused(RefusedReason.CALL_TAKEN, id=callback.id, who=callback.agent or "",
                       until=to_iso(callback.claimed_until or now))
 

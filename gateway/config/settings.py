@@ -123,6 +123,7 @@ class Service(Section):
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
+    callback_days_off: dict[str, Any] = Field(default_factory=dict)  # nobody is at the desk: {country: DE, …}
     callback_timezone: TimeZone = "UTC"
     callback_slot_minutes: int = Field(60, ge=10, le=8 * 60)  # how long the time is in which somebody wants to be rung
     callback_tries: int = Field(5, ge=1, le=20)  # how often somebody is rung who does not answer (ServiceNow: 5)

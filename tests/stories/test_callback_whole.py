@@ -17,6 +17,7 @@ from gateway.model import (
     CallbackState,
     CallOutcome,
     Instant,
+    OnCallPage,
     Promise,
     Severity,
     Ticket,
@@ -116,6 +117,22 @@ def test_who_takes_a_call_has_it_for_five_minutes(story: Story) -> None:
     assert "Free again: agent Anna has not said what came of it" in story.timeline(callback.id)
     story.act(AttemptCallback(callback.id), "agent Ben")
     assert story.one(Callback).agent == "agent Ben"
+
+
+def test_on_a_public_holiday_nobody_is_at_the_desk(both_stores: Store) -> None:
+    """Christmas is a Friday."""
+    story = begin(both_stores, **DESK, callback_days_off={
+        "country": "CH", "subdivision": "ZH", "closed": ["2026-12-28"]})
+    story.now = from_iso("2026-12-25T09:00:00Z")
+    story.listen()
+    story.press("alice-button", "p-1")
+    assert story.one(Callback).promised_by == from_iso("2026-12-29T08:00:00Z")
+    with pytest.raises(Refused, match="slot_outside"):
+        story.act(OpenCallback("bob-home", "x", ring_from=from_iso("2026-12-28T09:00:00Z")))
+    story.press("alice-button", "p-2", "long")
+    story.wait()
+    [paged] = story.all(OnCallPage)
+    assert paged.reasons == ["call_urgent"]
 
 
 def test_that_nobody_answered_is_said_by_who_has_dialled(story: Story) -> None:

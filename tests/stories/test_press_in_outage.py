@@ -227,6 +227,9 @@ def test_a_power_cut_with_an_emergency_button_in_it(quarter: SosStory) -> None:
     assert "To be rung first: 3 homes where somebody depends on power or an emergency button" in quarter.timeline(
         quarter.outage.id)
     assert quarter.heard(DISPATCHER) == [], "somebody is at the desk, and has them in the queue"
+    told = quarter.notifications("outage")
+    first = min(row.priority for row in told)
+    assert {row.recipient_id for row in told if row.priority == first} == {"a1", "a2", "a3"}, "they hear of it first"
     quarter.live(minutes=5)
     quarter.act(ClaimCallback(checks["a3"].id))
     quarter.back("a1")
@@ -251,6 +254,11 @@ def test_outside_the_hours_of_the_desk_one_page_names_them_all(both_stores: Stor
     [page] = quarter.notifications("please_look")
     assert (page.facts["reason"], page.facts["homes"]) == ("ring_homes", 3)
     assert [home["telephone"] for home in page.facts["to_ring"]] == ["+41446681803", "+41446681801", ""]
+    assert quarter.timeline(page.subject_id)[0] == "To be rung (without power, and they need it)"
+    assert "The telephone number of Family a3, Family a1 was in the message to the dispatcher" in (
+        quarter.timeline(page.subject_id))
+    [dead] = quarter.notifications("button_dead")
+    assert "The telephone number of Family a1 was in the message to Hugo" in quarter.timeline(dead.subject_id)
     quarter.act(ConnectCallback(page.subject_id))
     quarter.act(FinishCallback(page.subject_id, "has a battery for the night", CallOutcome.INFORMED))
     quarter.live(minutes=14)

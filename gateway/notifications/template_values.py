@@ -20,7 +20,8 @@ _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since
                "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion", "test_asked_at", "again",
                "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
-                "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
+                "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
+                "filters", "sla", "due_at", "policy")
 
 _OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
 """Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""
@@ -90,9 +91,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     values["parts"] = ", ".join(facts.get("parts", ()))
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
+    values["emergency_number"] = emergency_number((context.site.country if context.site else "") or signed.country)
     if context.callback is not None and context.callback.emergency:
-        country = (context.site.country if context.site else "") or signed.country
-        values |= {"emergency": True, "emergency_number": emergency_number(country)}
+        values["emergency"] = True
     if context.outage is not None:
         values["etr"] = context.outage.etr_at
     if "told_topic" in facts:

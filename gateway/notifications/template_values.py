@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
+from gateway.model import (
+    RESIDENTS,
+    CallbackKind,
+    Cover,
+    Instant,
+    Notification,
+    Price,
+    ReasonKind,
+    RecipientKind,
+    ResolvedBy,
+    Site,
+)
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import price, rounded_homes
@@ -66,6 +77,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "number": str(facts.get("number") or notification.subject_id), "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
+        "telephone_only": _is_reason(facts.get("why"), ReasonKind.TELEPHONE_ONLY),
         "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
@@ -154,6 +166,10 @@ def _what(facts: Mapping[str, Any], context: NotificationContext, catalogue: Cat
         return context.device.name
     subject = context.ticket.subject if context.ticket is not None else None
     return str(facts.get("device") or "") if subject is None else skill_name(subject, catalogue)
+
+
+def _is_reason(stored: object, kind: ReasonKind) -> bool:
+    return isinstance(stored, Mapping) and stored.get("reason") == kind
 
 
 def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:

@@ -53,7 +53,12 @@ POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "home
                              "device": "", "site": "", "emergency_number": "112"}
 HELPS: dict[str, Any] = {"reader": "Hugo Frei", "household": "Alice Keller", "site": "Lindenweg 1, 8001 Wiesental",
                          "ring": "+41 44 668 18 01", "link": "", "hear_by": None, "for_customer": False}
+TELEPHONE_ONLY: dict[str, Any] = DESK | {
+    "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
+    "telephones": "Erna Arber +41 44 668 18 01", "telephone_only": True, "why": Reason(ReasonKind.TELEPHONE_ONLY)}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
+
+PROMISED: dict[str, Any] = CALL | {"device": "Help button", "callback_by": NOW + HOUR}
 
 
 class Needs(str):
@@ -123,9 +128,11 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
     TopicName.UNDELIVERABLE: {
-        "nothing but a telephone": DESK | {
-            "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
-            "telephones": "Erna Arber +41 44 668 18 01", "why": Reason(ReasonKind.TELEPHONE_ONLY)}},
+        "nothing but a telephone": TELEPHONE_ONLY,
+        "nothing but a telephone, of a call": TELEPHONE_ONLY | {
+            "told_topic": "callback promised", "is_call": True, "number": "C-7F4QK2M9", "device": "Help button",
+            "callback_by": NOW + HOUR},
+        "no contact works": TELEPHONE_ONLY | {"telephone_only": False, "why": Reason(ReasonKind.CONTACTS_STOPPED)}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
@@ -194,6 +201,17 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},
     TopicName.BUTTON_DEAD: {"with a number": HELPS, "without one": HELPS | {"ring": "", "phone": ""}},
     TopicName.BUTTON_WORKS: {"works again": HELPS},
+    TopicName.CALLBACK_SCHEDULED: {
+        "pressed": PROMISED, "asked for": PROMISED | {"presses": 0, "device": ""},
+        "a time that suits": PROMISED | {"presses": 0, "device": "", "ring_from": NOW + DAY,
+                                         "callback_by": NOW + DAY + HOUR},
+        "a call for help": PROMISED | {"emergency": True, "emergency_number": "112", "device": "Emergency button"}},
+    TopicName.CALLBACK_LATE: {
+        "pressed": PROMISED | {"missed_by": NOW}, "a call for help": PROMISED | {
+            "missed_by": NOW, "emergency": True, "emergency_number": "112", "device": "Emergency button"}},
+    TopicName.CALLBACK_TRIED: {
+        "pressed": PROMISED | {"ring_from": NOW + 20 * MINUTE},
+        "we ring of our own accord": PROMISED | {"ring_from": NOW + 20 * MINUTE, "is_check": True}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -256,6 +256,9 @@ def test_outside_the_hours_of_the_desk_one_page_names_them_all(both_stores: Stor
     quarter.wait(seconds=4)
     [page] = quarter.notifications("please_look")
     assert (page.facts["reason"], page.facts["homes"]) == ("ring_homes", 3)
+    assert "Whoever is on call was paged about the homes to ring first" in " ".join(
+        quarter.explained(quarter.outage.id, "why"))
+    assert "To be rung (without power, and they need it)" in quarter.timeline(page.subject_id)
     assert [home["telephone"] for home in page.facts["to_ring"]] == ["+41 44 668 18 03", "+41 44 668 18 01", ""]
     quarter.act(ConnectCallback(page.subject_id))
     quarter.act(FinishCallback(page.subject_id, "has a battery for the night", CallOutcome.INFORMED))

@@ -75,7 +75,8 @@ def test_who_has_nothing_but_a_telephone_is_rung_by_the_dispatcher_who_reads_the
     break_pump(story)
     [asked] = [one for one in story.messages if one.to == DESK and "Household Arber" in one.subject]
     assert "To ring: Erna Arber +41 44 668 18 01, Nina Arber (relative) +49 30 123456" in asked.text
-    assert "they can be told by telephone only" in asked.text
+    assert "Household Arber can be told by telephone only. Please ring them" in asked.text
+    assert "check the contacts" not in asked.text
     row = story.one(Notification, Notification.topic == "fault_found", Notification.recipient_id == "arber")
     assert row.state == "failed"
 

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from gateway.app.clock import CorrectedTime, monotonic_ms, now
 from gateway.app.scheduler import every
+from gateway.calendars.desk_hours import names_hours
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, ensure_secret
@@ -136,7 +137,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
                  mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service))
     _check_profiles_in_use(gw)
-    _warn_of_missing_emergency_contact(gw)
+    warn_of_buttons(gw)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
@@ -216,14 +217,17 @@ def _check_profiles_in_use(gw: Gateway) -> None:
                          "fleet that names another")
 
 
-def _warn_of_missing_emergency_contact(gw: Gateway) -> None:
-    """`gateway check` refuses such a fleet; one that runs already still has its dispatcher."""
+def warn_of_buttons(gw: Gateway) -> None:
+    """`gateway check` and the import refuse such a fleet; in one that runs already a press is still heard."""
     with gw.store.read() as session:
         used = planning.profiles_in_use(session)
-    buttons = [name for name in used if gw.profiles[name].emergency]
-    if buttons and not gw.settings.reach_somebody_at_any_hour:
+    emergency = [name for name in used if gw.profiles[name].emergency]
+    if emergency and not gw.settings.reach_somebody_at_any_hour:
         log.warning("nobody in service.emergency: who presses an emergency button reaches the dispatcher only",
-                    profiles=buttons)
+                    profiles=emergency)
+    buttons = [name for name in used if gw.profiles[name].button]
+    if buttons and not names_hours(gw.settings.service):
+        log.warning("service.callback_hours is not set: a press at 23:13 is promised a call at 00:13", profiles=buttons)
 
 
 def _probe(running: Running, ours: bool) -> None:

@@ -118,7 +118,7 @@ def _join(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: I
         callback.ring_from = wish.ring_from
         if wish.ring_from is not None or callback.promised_by <= now or by < callback.promised_by:
             promise_call(callback, by, work, policy, now)
-        _confirm(callback, "urgent" if sooner else f"slot-{now}", work, policy, now)
+        _confirm(callback, "urgent" if sooner else f"slot-{now}-{wish.ring_from}", work, policy, now)
         _page_at_night(callback, work, policy, now)
     elif wish.by is not None and wish.by < callback.promised_by and callback.state in WAITING:
         promise_call(callback, wish.by, work, policy, now)

@@ -58,8 +58,8 @@ def _overdue(callback: Callback, work: SiteWork, policy: Policy, now: Instant) -
 
 def _next_time(callback: Callback, service: Service, now: Instant) -> Instant:
     """As soon as an urgent call, then three times as long as they have waited already, at most a day: nobody is told
-    every quarter of an hour, all night long, that we have not called."""
+    every quarter of an hour, all night long, that we have not called. Who cannot wait is not put off until Monday."""
     wait = service.callback_minutes_urgent * MINUTE
     if callback.overdue_told_at is not None:
         wait = min(max(3 * (now - callback.requested_at), wait), DAY)
-    return promise_after(None if callback.emergency else desk_hours(service), now, wait)
+    return promise_after(None if callback.urgent else desk_hours(service), now, wait)

@@ -51,7 +51,7 @@ from gateway.notifications.decide import (
 )
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import MessageRenderer
-from gateway.notifications.template_values import Signature, facts_of, reader_of
+from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
     Failure,
@@ -417,6 +417,10 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)
         draft.add(_entry(row, context, EntryKind.TOLD, done.at, channel=hand_over.contact.channel))
+        quoted = people_whose_numbers(row, context)
+        if quoted:
+            draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),
+                            whom=_whom(row, context)))
         return
     attempt.why, copy.reason = outcome.why, Reason(ReasonKind.LAST_TRY, {"last": outcome.why})
     move(copy, Action.RETRY, done.at, due_at=_again_at(hand_over, done))
@@ -470,8 +474,11 @@ def _failures(context: NotificationContext) -> int:
 
 
 def _entry(row: Notification, context: NotificationContext, kind: EntryKind, at: Instant, **parameters: Any) -> Entry:
-    whom = {"kind": row.recipient_kind, "id": row.recipient_id, "name": reader_of(row, context, "UTC")[0]}
-    return entry(row.subject, at, kind, whom=whom, topic=row.topic, **parameters)
+    return entry(row.subject, at, kind, whom=_whom(row, context), topic=row.topic, **parameters)
+
+
+def _whom(row: Notification, context: NotificationContext) -> dict[str, str]:
+    return {"kind": row.recipient_kind, "id": row.recipient_id, "name": reader_of(row, context, "UTC")[0]}
 
 
 def _link(settings: Settings, context: NotificationContext, now: Instant) -> str:

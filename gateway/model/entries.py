@@ -103,6 +103,7 @@ class EntryKind(StrEnum):
     CUSTOMER_ANSWERED = "customer_answered"
     NUMBER_SEEN = "number_seen"
     NUMBER_DIALLED = "number_dialled"
+    NUMBER_SENT = "number_sent"
     SLA_WARNED = "sla_warned"
     SLA_MISSED = "sla_missed"
     SLA_INHERITED = "sla_inherited"
@@ -153,8 +154,8 @@ class EntryKind(StrEnum):
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
 
-LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED})
-"""What is written down though nobody has changed anything: who has seen, or used, whose telephone number."""
+LOOKS = frozenset({EntryKind.NUMBER_SEEN, EntryKind.NUMBER_DIALLED, EntryKind.NUMBER_SENT})
+"""What is written down though nobody has changed anything: who has seen, used or been sent whose telephone number."""
 
 PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OPENED: ("cause", "device"),
@@ -225,6 +226,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.SPOKE_ABOUT: ("callback", "call_outcome", "note"),
     EntryKind.NUMBER_SEEN: ("people",),
     EntryKind.NUMBER_DIALLED: ("people",),
+    EntryKind.NUMBER_SENT: ("people", "whom"),
     EntryKind.CALLBACK_DONE: ("call_outcome", "note"),
     EntryKind.OUTAGE_TICKET_OPENED: ("area", "homes"),
     EntryKind.OUTAGE_SUSPECTED: ("dark", "homes", "area"),

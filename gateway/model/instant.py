@@ -40,7 +40,10 @@ def to_iso(at: Instant) -> str:
 
 def from_iso(text: str) -> Instant:
     """Reads RFC 3339; a time without an offset is refused (ValueError), because it could mean any hour of a day."""
-    parsed = datetime.fromisoformat(text)
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; write e.g. 2026-11-22T14:25:06Z") from None
     if parsed.tzinfo is None:
         raise ValueError(f"time {text!r} has no UTC offset; write e.g. 2026-11-22T14:25:06Z")
     return round(parsed.timestamp() * 1000)

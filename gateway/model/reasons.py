@@ -137,6 +137,8 @@ class ReasonKind(StrEnum):
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
     TELEPHONE_ONLY = "telephone_only"
     """A message: they can be rung, and nothing can be sent to them."""
+    RUNG_ANYWAY = "rung_anyway"
+    """A message about a call: they can only be rung, and that is what somebody does."""
     NO_CONTACT = "no_contact"
     """A message: the recipient has no contact on a configured channel."""
     CONTACTS_STOPPED = "contacts_stopped"

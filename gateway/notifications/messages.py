@@ -167,8 +167,8 @@ class MessageRenderer:
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         letter = _rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
-        short = " ".join(to_gsm_characters(f"{second} {blocks['short']}").split())
-        subject = " ".join(blocks["subject"].split())
+        short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
+        subject = capitalized(" ".join(blocks["subject"].split()))
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
             long_html=self._letter_as_html(catalogue.locale, subject, letter, blocks["button"], facts),
@@ -218,6 +218,12 @@ def clip(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[:length - 3].rsplit(" ", 1)[0].rstrip(" ,;:") + "..."
+
+
+def capitalized(text: str) -> str:
+    """`heating: …` begins a sentence as `Heating: …`; a name that is written otherwise on purpose (`iPump`) stays."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.islower() else text
 
 
 def sentences(*parts: str) -> str:

@@ -178,7 +178,21 @@ def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[st
         "name": one.name, "telephone": telephone_words(one.telephones[:1], one.name, catalogue),
         "what": ", ".join(topic_name(topic, catalogue) for topic in one.topics),
         "why": reason_sentence(one.why.stored(), catalogue) if one.why is not None else "",
-    } for one in sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]]}
+    } for one in _listed(people)]}
+
+
+def _listed(people: Sequence[Undelivered]) -> list[Undelivered]:
+    return sorted(people, key=lambda one: one.name)[:UNDELIVERED_LISTED]
+
+
+def people_whose_numbers(notification: Notification, context: NotificationContext) -> list[str]:
+    """By name, once: whose telephone numbers the message quotes."""
+    facts = notification.facts
+    names = [one.name for one in context.telephones[:NUMBERS]]
+    names += [one.telephones[0].name for one in _listed(context.undelivered) if one.telephones]
+    names += [str(one["name"]) for one in facts.get("to_ring", ()) if one["telephone"]]
+    names += [str(facts.get("household") or "")] if facts.get("ring") else []
+    return list(dict.fromkeys(names))
 
 
 def telephone_words(telephones: Sequence[Telephone], known_as: str, catalogue: Catalogue) -> str:

@@ -159,6 +159,11 @@ class Priority(IntEnum):
     """All others."""
 
 
+def before_equals(priority: int) -> Priority:
+    """Of a message to a home that comes first; never before a call for help."""
+    return Priority(max(priority - 1, min(priority, Priority.WAITED_FOR)))
+
+
 ObsoleteWhen = Callable[[Notification, NotificationContext, Instant], Reason | None]  # the reason; None: worth saying
 CannotWait = Callable[[Notification, NotificationContext, Instant], bool]  # the instant: when their quiet hours end
 
@@ -211,16 +216,14 @@ class Topic:
             case Urgency.ORDINARY:
                 return False
 
-    def priority(self, subject: SubjectKind, severity: str = "", *, answers: bool = False, call_for_help: bool = False,
-                 needs: bool = False) -> Priority:
-        """For a message about `subject`; `answers`: somebody pressed and waits; `needs`: of a home that comes before
-        its equals, and after whoever waits."""
+    def priority(self, subject: SubjectKind, severity: str = "", *, answers: bool = False, call_for_help: bool = False
+                 ) -> Priority:
+        """For a message about `subject`; `answers`: somebody pressed and waits."""
         if call_for_help or self.name is TopicName.EMERGENCY_PRESS:
             return Priority.CALL_FOR_HELP
         if self.facts is stored_facts.PageFacts or answers or subject == SubjectKind.CALLBACK:
             return Priority.WAITED_FOR
-        found = Priority.CRITICAL if self.is_critical(severity) else Priority.ORDINARY
-        return Priority(found - 1) if needs else found
+        return Priority.CRITICAL if self.is_critical(severity) else Priority.ORDINARY
 
 
 _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
@@ -388,6 +391,8 @@ def _call_not_needed(notification: Notification, context: NotificationContext, n
     over = _call_over(notification, context, now)
     if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
         return Reason(ReasonKind.ALREADY_SPEAKING)
+    if over is None and context.can_be_rung and not context.contacts:
+        return Reason(ReasonKind.RUNG_ANYWAY)  # else the dispatcher would be asked to ring them about a call
     return over
 
 

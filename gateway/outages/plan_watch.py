@@ -66,7 +66,9 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     for outage in loaded:
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _handle_deadline(changes, outage)
-    return complete(context.draft, policy, now)
+    needy = {member.customer_id for members in context.members.values() for site, member in members.items()
+             if site in context.needy}
+    return complete(context.draft, policy, now, first=needy)
 
 
 def _record_returns(changes: OutageChanges) -> None:

@@ -69,6 +69,7 @@ from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_h
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.households.moving import plan_leave, plan_move_in
+from gateway.tickets.households.needs import who_comes_first
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
@@ -123,7 +124,7 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _acknowledge_page(context, policy, who, now)
     if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct):  # whoever reports it again waits for an answer
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
-    return complete(work.draft, policy, now)
+    return complete(work.draft, policy, now, who_comes_first([work]))
 
 
 def _plan_offer_act(act: OfferAct, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,

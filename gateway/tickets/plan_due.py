@@ -13,6 +13,7 @@ from gateway.tickets.context import PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_offer_expired
 from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.dispatch.price_question import held_job, plan_no_answer
+from gateway.tickets.households.needs import who_comes_first
 from gateway.tickets.new_rows import entry
 from gateway.tickets.opening import reopen
 from gateway.tickets.promises.lapse import plan_promise_due
@@ -80,7 +81,7 @@ def plan_deadlines(due: DueWork, contexts: Mapping[str, PlanningContext], sites:
         plan_promise_due(promise, sites.get(promise.site_id or ""), policy, now)
     for clock, site_id in due.sla_clocks:
         plan_sla_due(clock, sites[site_id], policy, now)
-    return complete(draft, policy, now)
+    return complete(draft, policy, now, who_comes_first(sites.values()))
 
 
 def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], policy: Policy, now: Instant) -> None:

@@ -20,6 +20,7 @@ from gateway.model.plan import Draft, Plan
 from gateway.tickets.alarms.changes import plan_broken, plan_escalated, plan_flapping, plan_missed_alarm
 from gateway.tickets.alarms.raised_and_cleared import plan_cleared, plan_raised
 from gateway.tickets.context import PlanningContext, Policy
+from gateway.tickets.households.needs import who_comes_first
 from gateway.tickets.sla.follow import complete
 
 __all__ = ["plan_findings"]
@@ -30,7 +31,7 @@ def plan_findings(findings: Iterable[Finding], contexts: Mapping[str, PlanningCo
     """What follows from all of them, in order. `contexts`: device id → PlanningContext, made of copies of `draft`."""
     for device, verdict in findings:
         _plan(device, verdict, contexts[device.device_id], policy, now)
-    return complete(draft, policy, now)
+    return complete(draft, policy, now, who_comes_first(context.work for context in contexts.values()))
 
 
 def _plan(device: ClaimedDevice, verdict: Verdict, context: PlanningContext, policy: Policy, now: Instant) -> None:

@@ -3,11 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import String, type_coerce, union_all
+from sqlalchemy import String, and_, type_coerce, union_all
 from sqlmodel import Session, col, select
 
 from gateway.callbacks import lifecycle as callbacks
-from gateway.model import Callback, Due, Instant, Job, Offer, OnCallPage, PageState, SubjectKind, Ticket, Visit
+from gateway.callbacks.presses import button_test_lifecycle as button_tests
+from gateway.model import (
+    ButtonTest,
+    Callback,
+    Due,
+    Instant,
+    Job,
+    Offer,
+    OnCallPage,
+    PageState,
+    SubjectKind,
+    Ticket,
+    Visit,
+)
 from gateway.model.lifecycle import Duty
 from gateway.store.views.unwatched import unwatched
 from gateway.tickets.lifecycle import DUTIES, OFFER_DUTIES, VISIT_DUTIES
@@ -17,10 +30,13 @@ from tests.drivers.clock_only import overdue
 WATCHED: dict[SubjectKind, tuple[type[Any], Mapping[Any, Duty]]] = {
     SubjectKind.TICKET: (Ticket, DUTIES), SubjectKind.JOB: (Job, DUTIES), SubjectKind.OFFER: (Offer, OFFER_DUTIES),
     SubjectKind.VISIT: (Visit, VISIT_DUTIES), SubjectKind.CALLBACK: (Callback, callbacks.DUTIES),
+    SubjectKind.DEVICE: (ButtonTest, button_tests.DUTIES),  # the deadlines of a test are its button's
 }
+_OPEN_TEST = and_(col(ButtonTest.device_id) == Due.subject_id, col(ButtonTest.closed_at).is_(None))
 # Built once, for they are asked after each step.
 _DEADLINES = union_all(*(
-    select(Due, type_coerce(table.state, String).label("state")).join(table, col(table.id) == Due.subject_id)
+    select(Due, type_coerce(table.state, String).label("state"))
+    .outerjoin(table, _OPEN_TEST if table is ButtonTest else col(table.id) == Due.subject_id)
     .where(Due.subject_kind == kind, col(Due.at).is_not(None)) for kind, (table, _) in WATCHED.items()))
 _VISITS = select(Job.id, Job.state, Visit.state).join(Visit, col(Visit.id) == Job.visit_id).where(
     col(Job.closed_at).is_(None))

@@ -1,9 +1,11 @@
 """Somebody mashes a button, or it sticks: one request of each kind, every press answered, and the button is mended."""
 
+import json
+
 import pytest
 
 from gateway.devices.profiles import compile_profile
-from gateway.model import Alarm, Callback, Device, DeviceState, Ticket
+from gateway.model import Alarm, Callback, Command, Device, DeviceState, Ticket
 from gateway.store import Store
 from tests.drivers.story import Story, begin
 
@@ -51,6 +53,21 @@ def test_a_call_for_help_from_the_other_button_of_that_home_is_not_lost_among_th
     assert sorted((callback.kind, callback.presses) for callback in story.callbacks) == [
         ("emergency", 1), ("ordinary", 200)]
     assert story.one(Ticket).device_id == "alice-button"
+
+
+def test_two_ordinary_buttons_of_one_home_are_one_request_and_each_is_answered(story: Story) -> None:
+    with story.gw.store.write() as session:
+        session.get_one(Device, "alice-sos").profile = "button"
+    for number in range(3):
+        for device in ("alice-button", "alice-sos"):
+            story.press(device, f"{device}-{number}")
+        story.wait(seconds=5)
+    callback = story.one(Callback)
+    assert (callback.kind, callback.presses) == ("ordinary", 6)
+    answered = {(command.device_id, json.loads(command.payload)["press_id"]) for command in story.all(Command)}
+    assert answered == {(device, f"{device}-{number}") for device in ("alice-button", "alice-sos")
+                        for number in range(3)}
+    assert len(story.told_to("alice@example.com")) == 1
 
 
 def test_an_emergency_button_that_sticks_calls_for_help_and_is_a_fault_that_cannot_wait(story: Story) -> None:

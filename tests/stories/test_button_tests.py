@@ -29,9 +29,9 @@ from gateway.model.plan import Draft
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store, apply
 from gateway.store.contexts.planning import planning_contexts
-from gateway.store.views.unwatched import unwatched
 from gateway.tickets.actions import AttemptCallback, ConnectCallback, FinishCallback, MissCallback
 from gateway.tickets.alarms.withdrawal import plan_retired
+from tests.drivers.nothing_waits import waiting
 from tests.drivers.story import Story, begin
 from tests.drivers.timelines import actor
 
@@ -120,13 +120,14 @@ def all_tests(story: Story) -> list[ButtonTest]:
 
 
 def open_test(story: Story) -> ButtonTest:
-    assert unwatched_of(story) == []
+    assert left_waiting(story) == []
     return story.one(ButtonTest, col(ButtonTest.closed_at).is_(None))
 
 
-def unwatched_of(story: Story) -> list[object]:
+def left_waiting(story: Story) -> list[str]:
+    """What waits without a deadline, or without whoever the table of its states names."""
     with story.gw.store.read() as session:
-        return list(unwatched(session))
+        return waiting(session, story.now - 1)
 
 
 def wait_until(story: Story, at: Instant) -> None:
@@ -235,7 +236,7 @@ def test_the_button_is_heard_before_anybody_could_ring(story: Story) -> None:
     story.press("alice-button", "p1", kind="test")
     story.wait(seconds=1)
     assert story.one(Callback).state == "cancelled"
-    assert unwatched_of(story) == []
+    assert left_waiting(story) == []
 
 
 # who can only be rung
@@ -390,4 +391,4 @@ def test_a_retired_button_has_no_test(story: Story) -> None:
         apply(session, draft.plan())
     assert [test.state for test in all_tests(story)] == ["ended"]
     assert plan_button_tests(story.gw, story.now) == 0
-    assert unwatched_of(story) == []
+    assert left_waiting(story) == []

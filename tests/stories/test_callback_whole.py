@@ -211,6 +211,17 @@ def test_an_urgent_press_on_friday_night_is_promised_for_tonight_and_whoever_is_
         f"{callback.id}: somebody wants to be called soon, and nobody is at the desk"]
 
 
+def test_who_cannot_wait_is_not_put_off_until_monday_when_nobody_has_called(story: Story) -> None:
+    story.now = FRIDAY_NIGHT
+    story.press("alice-button", "p1", kind="long")
+    waited = []
+    for _ in range(4):
+        story.wait(seconds=(story.one(Callback).promised_by - story.now) / 1000)
+        waited.append((story.one(Callback).promised_by - story.now) // MINUTE)
+    assert waited == [15, 90, 6 * 60, 24 * 60], "later each time that we miss it, at any hour"
+    assert topics(story) == ["callback_scheduled", *["callback_late"] * 4]
+
+
 def test_an_ordinary_press_at_night_is_promised_for_the_morning(story: Story) -> None:
     story.now = FRIDAY_NIGHT
     story.press("alice-button", "p1")

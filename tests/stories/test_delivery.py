@@ -212,7 +212,8 @@ def test_when_nobody_can_be_reached_the_dispatcher_is_asked_to_call(
     assert post.path == "/desk"
     assert "we could not tell Alice Keller \"fault found\"" in post.body.decode().replace("\\", "")
     assert office.timeline()[0].startswith("Could not tell Alice Keller “fault found”: ")
-    assert office.timeline()[-1] == "Told the dispatcher by webhook: could not be told"
+    assert office.timeline()[-2:] == ["Told the dispatcher by webhook: could not be told",
+                                      "The telephone number of Alice Keller was in the message to the dispatcher"]
 
 
 def test_a_dispatcher_who_cannot_be_reached_starts_no_endless_circle(office: DeliveryDriver) -> None:

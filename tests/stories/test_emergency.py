@@ -8,9 +8,11 @@ from typing import Any
 
 import phonenumbers
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
 from gateway.__main__ import app
+from gateway.app.main import warn_of_buttons
 from gateway.callbacks.numbers.emergency_numbers import NUMBERS, emergency_number
 from gateway.config.fleet_file import BadFleet, FleetSettings, read_fleet
 from gateway.detection.batch import MqttMessage
@@ -252,6 +254,16 @@ def errors(fleet: str, known: FleetSettings) -> list[str]:
     except BadFleet as bad:
         return bad.errors
     return []
+
+
+@pytest.mark.parametrize(("service", "warnings"), [
+    ({"callback_hours": None}, ["service.emergency", "callback_hours"]), ({"emergency": ON_CALL}, [])])
+def test_a_gateway_that_runs_with_such_a_fleet_already_says_so_when_it_starts(
+        store: Store, service: dict[str, Any], warnings: list[str]) -> None:
+    story = at_night(store, **service)
+    with capture_logs() as said:
+        warn_of_buttons(story.gw)
+    assert [words in one["event"] for one, words in zip(said, warnings, strict=True)] == [True] * len(warnings)
 
 
 def test_a_fleet_with_an_emergency_button_needs_somebody_on_call_and_a_number() -> None:

@@ -6,6 +6,8 @@ from sqlmodel import select
 from gateway.callbacks.numbers.telephones import numbers_to_ring
 from gateway.config.phone_numbers import LineKind
 from gateway.model import (
+    Callback,
+    CallbackState,
     Contact,
     Customer,
     Notification,
@@ -20,6 +22,7 @@ from gateway.model import (
 from gateway.notifications.channels import NotSent, Outcome, Sent
 from gateway.store import Store
 from gateway.store.households import household_at
+from gateway.tickets.actions import AttemptCallback, MissCallback
 from tests.drivers.story import Story, begin
 from tests.fixtures.household import ARBER, move_in
 
@@ -65,6 +68,19 @@ devices:""").replace("role: tenant, ", "role: tenant, sites: [hut], "))
 
 
 def test_who_has_nothing_but_a_telephone_is_rung_by_the_dispatcher_who_reads_the_number(story: Story) -> None:
+    with_a_landline_only(story)
+    break_pump(story)
+    [asked] = [one for one in story.messages if one.to == DESK and "Household Arber" in one.subject]
+    assert "To ring: Erna Arber +41 44 668 18 01, Nina Arber (relative) +49 30 123456" in asked.text
+    assert "Household Arber can be told by telephone only. Please ring them" in asked.text
+    assert "check the contacts" not in asked.text
+    assert "The telephone number of Erna Arber, Nina Arber, Helga Hug was in the message to the dispatcher" in (
+        story.timeline(story.ticket.id)), "a number that is sent is looked at"
+    row = story.one(Notification, Notification.topic == "fault_found", Notification.recipient_id == "arber")
+    assert row.state == "failed"
+
+
+def with_a_landline_only(story: Story) -> None:
     text = ARBER
     for line in ('        contacts: [{channel: sms, address: "+41790000001"}]\n',
                  "    contacts: [{channel: email, address: arber@example.com}]\n",
@@ -72,13 +88,27 @@ def test_who_has_nothing_but_a_telephone_is_rung_by_the_dispatcher_who_reads_the
         assert line in text
         text = text.replace(line, "")
     move_in(story, text.replace("power_dependent, emergency_button", "landline_only"))
-    break_pump(story)
-    [asked] = [one for one in story.messages if one.to == DESK and "Household Arber" in one.subject]
-    assert "To ring: Erna Arber +41 44 668 18 01, Nina Arber (relative) +49 30 123456" in asked.text
-    assert "Household Arber can be told by telephone only. Please ring them" in asked.text
-    assert "check the contacts" not in asked.text
-    row = story.one(Notification, Notification.topic == "fault_found", Notification.recipient_id == "arber")
-    assert row.state == "failed"
+
+
+def test_who_has_only_a_landline_and_presses_is_rung_and_nobody_is_asked_to_ring_them_about_that(story: Story) -> None:
+    with_a_landline_only(story)
+    story.press("arber-button", "p1")
+    story.wait()
+    callback = story.one(Callback)
+    assert [reply["state"] for reply in story.replies_to_devices] == ["callback_scheduled"], "the button tells them"
+    for _ in range(4):
+        story.act(AttemptCallback(callback.id))
+        story.act(MissCallback(callback.id))
+        story.wait()
+        story.now = story.one(Callback).ring_from or story.now
+    assert story.told_to(DESK) == []
+    assert "they can be told by telephone only, and are rung anyway" in " ".join(story.timeline(callback.id))
+    story.act(AttemptCallback(callback.id))
+    story.act(MissCallback(callback.id))
+    story.wait()
+    assert story.one(Callback).state is CallbackState.EXPIRED
+    [once] = story.told_to(DESK)
+    assert once == f"Please ring Household Arber: could not be reached by telephone ({callback.id})"
 
 
 def test_the_numbers_to_ring_are_the_residents_then_the_relatives_then_the_helpers(story: Story) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.model import MINUTE, Need, Notification, Offer, Provider
+from gateway.notifications.topics import Priority
 from gateway.store import Store
 from gateway.tickets.actions import LeaveSite
 from gateway.tickets.households.needs import needs_first
@@ -53,6 +54,16 @@ def test_a_firm_that_sleeps_is_asked_about_it_all_the_same(story: Story) -> None
             session.get_one(Provider, firm).quiet_until = "20:00"
     lose_pressure(story)
     assert story.all(Notification, Notification.topic == "offer")[0].state == "sent"
+
+
+def test_what_they_are_told_leaves_before_what_others_are_told_of_the_same_fault(story: Story) -> None:
+    for _ in range(4):
+        story.says("alice-pump", "bob-pump", "arber-pump", pressure=0.3, flow_temp=40.0)  # in one batch
+        story.wait(minutes=4)
+    told = {row.recipient_id: row.priority for row in story.notifications("fault_found")}
+    assert told == {"alice": Priority.ORDINARY, "bob": Priority.ORDINARY, "arber": Priority.CRITICAL}
+    to = [message.to for message in story.messages]
+    assert to.index("arber@example.com") < min(to.index("alice@example.com"), to.index("bob@example.com"))
 
 
 def test_homes_are_ranked_by_what_their_people_need() -> None:

@@ -222,9 +222,9 @@ def test_a_power_cut_with_an_emergency_button_in_it(quarter: SosStory) -> None:
     helper = next(message.text for message in quarter.messages if message.to == "hugo@example.com")
     assert "ring +41 44 668 18 01" in helper
     assert "(House a1)" not in helper, "the helper knows the address, not what we call it"
-    told = texts(quarter, "a1")[-1]
-    assert "your emergency button does not work until the power is back. We will ring you" in told
-    assert "If anyone is in danger, call your local emergency number now." in told, "never us"
+    read = texts(quarter, "a1")[-1]
+    assert "your emergency button does not work until the power is back. We will ring you" in read
+    assert "If anyone is in danger, call your local emergency number now." in read, "never us"
     assert "emergency button" not in texts(quarter, "a4")[-1]
     assert "We will ring you" not in texts(quarter, "a4")[-1]
     queue = due_order([Waiting(row, {"a3": frozenset({Need.POWER_DEPENDENT})}.get(site, frozenset()), site != "a3")
@@ -233,6 +233,9 @@ def test_a_power_cut_with_an_emergency_button_in_it(quarter: SosStory) -> None:
     assert "To be rung first: 3 homes where somebody depends on power or an emergency button" in quarter.timeline(
         quarter.outage.id)
     assert quarter.heard(DISPATCHER) == [], "somebody is at the desk, and has them in the queue"
+    told = quarter.notifications("outage")
+    first = min(row.priority for row in told)
+    assert {row.recipient_id for row in told if row.priority == first} == {"a1", "a2", "a3"}, "they hear of it first"
     quarter.live(minutes=5)
     quarter.act(ClaimCallback(checks["a3"].id))
     quarter.back("a1")
@@ -258,8 +261,12 @@ def test_outside_the_hours_of_the_desk_one_page_names_them_all(both_stores: Stor
     assert (page.facts["reason"], page.facts["homes"]) == ("ring_homes", 3)
     assert "Whoever is on call was paged about the homes to ring first" in " ".join(
         quarter.explained(quarter.outage.id, "why"))
-    assert "To be rung (without power, and they need it)" in quarter.timeline(page.subject_id)
     assert [home["telephone"] for home in page.facts["to_ring"]] == ["+41 44 668 18 03", "+41 44 668 18 01", ""]
+    assert quarter.timeline(page.subject_id)[0] == "To be rung (without power, and they need it)"
+    assert "The telephone number of Family a3, Family a1 was in the message to the dispatcher" in (
+        quarter.timeline(page.subject_id))
+    [dead] = quarter.notifications("button_dead")
+    assert "The telephone number of Family a1 was in the message to Hugo" in quarter.timeline(dead.subject_id)
     quarter.act(ConnectCallback(page.subject_id))
     quarter.act(FinishCallback(page.subject_id, "has a battery for the night", CallOutcome.INFORMED))
     quarter.live(minutes=14)

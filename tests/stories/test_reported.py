@@ -85,7 +85,7 @@ class TestWithoutADevice:
         page = there.follow(ticket)
         assert (ticket.state, ticket.device_id, ticket.subject, ticket.opened_by, ticket.cover) == (
             TicketState.OFFERED, None, "heating", "agent Dana", Cover.UNKNOWN)
-        assert f"heating: thank you for telling us, we are on it ({ticket.id})" in there.told_to("alice@example.com")
+        assert f"Heating: thank you for telling us, we are on it ({ticket.id})" in there.told_to("alice@example.com")
         said = text_to(there, "alice@example.com")
         assert "You told us about Alice's house: No hot water since this morning." in said
         assert "We are sending somebody" in said
@@ -100,7 +100,7 @@ class TestWithoutADevice:
         come_and_finish(there, ticket)
         ticket = there.again(ticket)
         assert (ticket.state, ticket.unproven, ticket.resolution) == (TicketState.RESOLVED, False, "New thermostat")
-        assert f"heating: said to be done ({ticket.id})" in there.told_to("alice@example.com")
+        assert f"Heating: said to be done ({ticket.id})" in there.told_to("alice@example.com")
         assert "Karin Kunz says that the work on your heating is done. You told us" in text_to(
             there, "alice@example.com")
         shown = read(web.get(page))

@@ -1,9 +1,11 @@
 """What people need orders what is done first."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from gateway.model import Job, Need, Severity
+from gateway.model import Job, Need, Notification, RecipientKind, Severity
+from gateway.model.plan import Draft
+from gateway.notifications.topics import before_equals
 from gateway.tickets.context import SiteWork
 from gateway.tickets.dispatch.provider_ranking import URGENT
 
@@ -17,6 +19,18 @@ def needs_first(needs: Iterable[Need], has_emergency_button: bool) -> int:
     if Need.POWER_DEPENDENT in known:
         return FIRST
     return SECOND if has_emergency_button or known else LAST
+
+
+def who_comes_first(works: Iterable[SiteWork]) -> set[str]:
+    """Ids of the customers at whose homes somebody needs anything."""
+    return {work.customer.id for work in works if work.needs}
+
+
+def send_first(draft: Draft, customers: Collection[str]) -> None:
+    """What these customers are told leaves before what others are told of the same kind."""
+    for row, before in draft.rows(Notification) if customers else ():
+        if before is None and row.recipient_kind is RecipientKind.CUSTOMER and row.recipient_id in customers:
+            row.priority = before_equals(row.priority)
 
 
 def is_urgent(job: Job, work: SiteWork) -> bool:

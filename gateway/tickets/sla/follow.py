@@ -1,12 +1,13 @@
 """SLA clocks follow their ticket: which of them run, stand still or have ended is derived from it at every event."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 
 from gateway.model import Device, Instant, Severity, SlaKind, Ticket, TicketState
 from gateway.model.plan import Draft, Plan
 from gateway.model.tickets import SlaClock
 from gateway.tickets.context import Policy, SiteWork
+from gateway.tickets.households.needs import send_first
 from gateway.tickets.lifecycle import UNDER_WAY, WORKS
 from gateway.tickets.on_call.pages import gather_missed, settle_pages
 from gateway.tickets.sla.clock import end, recount, restart, retarget, run, set_due, used
@@ -36,12 +37,13 @@ def course(kind: SlaKind, state: TicketState, policy: SlaPolicy) -> Course:
     return Course.STANDS if state in policy.freezes | NOTHING_COUNTS else Course.RUNS
 
 
-def complete(draft: Draft, policy: Policy, now: Instant) -> Plan:
+def complete(draft: Draft, policy: Policy, now: Instant, first: Collection[str] = ()) -> Plan:
     """The plan, when all else is planned: what follows from the state of a ticket, whoever wrote it, is added here, so
-    that nobody has to think of it."""
+    that nobody has to think of it. `first`: ids of customers whose messages leave before others'."""
     follow_tickets(draft, policy.sla, policy.new_id, now)
     settle_pages(draft, now)
     gather_missed(draft)
+    send_first(draft, first)
     return draft.plan()
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.queue import Waiting, due_order
@@ -27,7 +27,7 @@ from gateway.tickets.actions import (
     ReleaseCallback,
 )
 from gateway.web.api import filters, models
-from gateway.web.api.models import GivenTime, Id, Line, Words
+from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.tickets import check_report
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, Now, or_404
@@ -36,7 +36,7 @@ from gateway.web.problems import responses
 router = APIRouter(prefix="/callbacks", tags=["callbacks"])
 
 
-class FaultBody(BaseModel):
+class FaultBody(Body):
     """What somebody has to come for."""
 
     cause: Line = Field(description="In the customer's words: they and the provider read them.",
@@ -46,7 +46,7 @@ class FaultBody(BaseModel):
     device_id: Id | None = Field(None, description="Of that site; left out: of none, or nobody knows which.")
 
 
-class FinishBody(BaseModel):
+class FinishBody(Body):
     outcome: CallOutcome = Field(description="What came of it.", examples=["fixed"])
     note: Words = Field(description="What was said and agreed.", examples=["Heating was off; switched on together"])
     ticket_id: Id | None = Field(None, description="The open ticket that it was about. `fixed` settles it.",
@@ -64,7 +64,7 @@ class FinishBody(BaseModel):
         return self
 
 
-class WishBody(BaseModel):
+class WishBody(Body):
     site_id: Id = Field(examples=["brunner-home"])
     words: Words = Field(description="What it is about; goes into the timeline.", examples=["Asks about the invoice"])
     urgent: bool = Field(False, description="At any hour: whoever is on call rings.")
@@ -73,11 +73,11 @@ class WishBody(BaseModel):
         examples=["2026-11-30T13:00:00Z"])
 
 
-class AttemptBody(BaseModel):
+class AttemptBody(Body):
     person: str = Field("", max_length=200, description="Whom, by name.", examples=["Alice Keller"])
 
 
-class CancelBody(BaseModel):
+class CancelBody(Body):
     why: Words = Field(examples=["A child pressed the button"])
 
 
@@ -115,8 +115,8 @@ def open_callback(by: By, body: WishBody) -> models.Callback:
 
 @router.get("/queue", summary="Who is rung next")
 def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> models.QueuePage:
-    """Open callbacks in the order of the desk: calls for help, then by the promised time; among equals those who depend
-    on power, then other needs. Whose own time is still to come is last."""
+    """Open callbacks in the order of the desk: calls for help, then by the promised time; among those who were told the
+    same minute those who depend on power, then other needs. Whose own time is still to come is last."""
     with gw.store.read() as session:
         rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
         sites = {row[0].site_id for row in rows.values()}

@@ -53,6 +53,12 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
+class Body(BaseModel):
+    """What a program gives us: a field that we do not know is refused, for it may be a misspelt one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Visit(ApiModel):
     """One trip of a technician."""
 

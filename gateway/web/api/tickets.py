@@ -28,7 +28,7 @@ from gateway.tickets.actions import (
 from gateway.tickets.sla.clock import used
 from gateway.tickets.sla.policy import SlaPolicies, SlaPolicy
 from gateway.web.api import filters, models
-from gateway.web.api.models import GivenTime, Id, Line, Words
+from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import By, Gw, Now, or_404
 from gateway.web.problems import responses
@@ -36,7 +36,7 @@ from gateway.web.problems import responses
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
 
-class ReportBody(BaseModel):
+class ReportBody(Body):
     site_id: Id = Field(examples=["lindenweg-4"])
     device_id: Id | None = Field(None, description="null: it is no device's, or nobody knows which.")
     cause: Line = Field(description="What is wrong, in the words of whoever says so. Customer and provider read them.",

@@ -32,6 +32,12 @@ def test_among_equals_those_who_depend_on_power_and_then_other_needs() -> None:
                  ) == ["power", "hearing", "all"]
 
 
+def test_who_was_told_the_same_minute_is_an_equal() -> None:
+    power = waiting("power", 10, Need.POWER_DEPENDENT)
+    power.callback.promised_by += MINUTE - 1
+    assert order(waiting("first", 10), power, waiting("next", 11, Need.POWER_DEPENDENT)) == ["power", "first", "next"]
+
+
 def test_whose_time_is_still_to_come_is_last_and_so_is_whom_somebody_speaks_with() -> None:
     assert order(waiting("slot", 5, ring_from=1), waiting("talking", -10, state=CallbackState.CONNECTED),
                  waiting("now", 60)) == ["now", "slot", "talking"]

@@ -25,7 +25,7 @@ from gateway.notifications.catalogues import catalogues
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.stored_facts import keys_of
-from gateway.notifications.topics import TOPICS, Priority, Topic, TopicName, Urgency, never
+from gateway.notifications.topics import TOPICS, Priority, Topic, TopicName, Urgency, before_equals, never
 from gateway.notifications.undelivered.plan import undeliverable
 from tests import ROOT
 
@@ -174,12 +174,17 @@ def test_never_is_never() -> None:
     (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "critical"}, Priority.CRITICAL),
     (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "major"}, Priority.ORDINARY),
     (TopicName.OUTAGE, SubjectKind.OUTAGE, {}, Priority.ORDINARY),
-    (TopicName.OUTAGE, SubjectKind.OUTAGE, {"needs": True}, Priority.CRITICAL),
-    (TopicName.FAULT_FOUND, SubjectKind.TICKET, {"severity": "critical", "needs": True}, Priority.WAITED_FOR),
-    (TopicName.PLEASE_LOOK, SubjectKind.TICKET, {"needs": True}, Priority.WAITED_FOR),
 ])
 def test_what_leaves_first(topic: TopicName, subject: SubjectKind, more: dict[str, Any], priority: Priority) -> None:
     assert TOPICS[topic].priority(subject, **more) == priority
+
+
+@pytest.mark.parametrize(("was", "becomes"), [
+    (Priority.CALL_FOR_HELP, Priority.CALL_FOR_HELP), (Priority.WAITED_FOR, Priority.WAITED_FOR),
+    (Priority.CRITICAL, Priority.WAITED_FOR), (Priority.ORDINARY, Priority.CRITICAL)])
+def test_a_home_that_comes_first_comes_before_its_equals_and_never_before_a_call_for_help(was: Priority,
+                                                                                          becomes: Priority) -> None:
+    assert before_equals(was) is becomes
 
 
 def test_a_message_about_a_call_for_help_that_did_not_arrive_comes_first_too() -> None:

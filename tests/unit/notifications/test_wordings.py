@@ -24,6 +24,7 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.format_values import price
+from gateway.notifications.messages import capitalized
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.stored_facts import Payer
 from gateway.notifications.template_values import payer_in_short, payer_sentences, skill_name
@@ -57,8 +58,8 @@ TELEPHONE_ONLY: dict[str, Any] = DESK | {
     "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
     "telephones": "Erna Arber +41 44 668 18 01", "telephone_only": True, "why": Reason(ReasonKind.TELEPHONE_ONLY)}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
-
-PROMISED: dict[str, Any] = CALL | {"device": "Help button", "callback_by": NOW + HOUR}
+PROMISED: dict[str, Any] = CALL | {"tries": 0, "callback_by": NOW + HOUR, "device": "Help button"}
+SLOT: dict[str, Any] = {"ring_from": NOW + HOUR, "callback_by": NOW + 2 * HOUR}
 
 
 class Needs(str):
@@ -130,8 +131,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.UNDELIVERABLE: {
         "nothing but a telephone": TELEPHONE_ONLY,
         "nothing but a telephone, of a call": TELEPHONE_ONLY | {
-            "told_topic": "callback promised", "is_call": True, "number": "C-7F4QK2M9", "device": "Help button",
-            "callback_by": NOW + HOUR},
+            "told_topic": "could not be reached by telephone", "is_call": True, "number": "C-7F4QK2M9",
+            "device": "Help button"},
         "no contact works": TELEPHONE_ONLY | {"telephone_only": False, "why": Reason(ReasonKind.CONTACTS_STOPPED)}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
@@ -173,6 +174,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
                       for what, who in (
         ("a contract", [CONTRACT]), ("the warranty", [WARRANTY]), ("nobody has said", [UNKNOWN]), ("agreed", [AGREED]),
         ("danger", [DANGER]), ("two devices", [AGREED, CONTRACT]))},
+    TopicName.STILL_LOOKING: {
+        "reported": SAID | {"next_word": NOW + HOUR, "open_offers": 2},
+        "reported, and it waits": SAID | {"next_word": NOW + HOUR, "held_until": NOW + DAY}},
     TopicName.TECHNICIAN_ASSIGNED: {
         "agreed": {"payers": Paying(AGREED), "hear_by": None}, "reported": SAID,
         "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
@@ -202,16 +206,14 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.BUTTON_DEAD: {"with a number": HELPS, "without one": HELPS | {"ring": "", "phone": ""}},
     TopicName.BUTTON_WORKS: {"works again": HELPS},
     TopicName.CALLBACK_SCHEDULED: {
-        "pressed": PROMISED, "asked for": PROMISED | {"presses": 0, "device": ""},
-        "a time that suits": PROMISED | {"presses": 0, "device": "", "ring_from": NOW + DAY,
-                                         "callback_by": NOW + DAY + HOUR},
-        "a call for help": PROMISED | {"emergency": True, "emergency_number": "112", "device": "Emergency button"}},
+        "a press": PROMISED, "somebody else asked": PROMISED | {"presses": 0}, "at a time that suits": PROMISED | SLOT,
+        "a call for help": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller"}},
     TopicName.CALLBACK_LATE: {
-        "pressed": PROMISED | {"missed_by": NOW}, "a call for help": PROMISED | {
-            "missed_by": NOW, "emergency": True, "emergency_number": "112", "device": "Emergency button"}},
+        "we have not called": PROMISED | {"missed_by": NOW - HOUR},
+        "a call for help": PROMISED | HELP | {"missed_by": NOW - HOUR, "for_customer": True, "reader": "Alice Keller"}},
     TopicName.CALLBACK_TRIED: {
-        "pressed": PROMISED | {"ring_from": NOW + 20 * MINUTE},
-        "we ring of our own accord": PROMISED | {"ring_from": NOW + 20 * MINUTE, "is_check": True}},
+        "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
+        "no telephone": PROMISED | SLOT | {"phone": ""}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }
@@ -255,6 +257,13 @@ def test_every_variant_fits_one_sms(topic: TopicName) -> None:
     for line in wording(topic).splitlines():
         if line.startswith("SMS: "):
             assert len(line.removeprefix("SMS: ").removesuffix(VISIT.link).strip()) <= 160, line
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("heating: said to be done", "Heating: said to be done"), ("iPump: it works", "iPump: it works"), ("", ""),
+    ("Wärmepumpe: behoben", "Wärmepumpe: behoben"), ("80 % of it", "80 % of it")])
+def test_a_sentence_begins_with_a_capital_and_a_name_stays_as_it_is_written(text: str, said: str) -> None:
+    assert capitalized(text) == said
 
 
 if __name__ == "__main__":

@@ -33,6 +33,27 @@ def test_a_slot_is_one_of_those_that_are_listed(there: WebStory, agent: httpx.Cl
     assert said.startswith("That time is past. The next time at which somebody is at the desk: 20")
 
 
+def test_another_slot_at_once_moves_the_call(there: WebStory, agent: httpx.Client) -> None:
+    first, second, third = (one["ring_from"] for one in agent.get("callbacks/slots?days=1").json()["items"][:3])
+    for wanted in (first, second, third):
+        moved = agent.post("callbacks", json=WISH | {"ring_from": wanted, "words": f"at {wanted}"})
+        assert (moved.status_code, moved.json()["ring_from"]) == (201, wanted)
+    assert len(there.callbacks) == 1
+
+
+@pytest.mark.parametrize(("wrong", "field", "says"), [
+    ({"ring_from": "tomorrow"}, "body.ring_from", "'tomorrow' is no time; write e.g. 2026-11-22T14:25:06Z"),
+    ({"ring_from": "2027-02-29T10:00:00Z"}, "body.ring_from", "write e.g. 2026-11-22T14:25:06Z"),
+    ({"ring_from": "2026-11-24T10:00:00"}, "body.ring_from", "has no UTC offset; write e.g."),
+    ({"ring_form": "2026-11-24T10:00:00Z"}, "body.ring_form", "Extra inputs are not permitted"),
+])
+def test_a_wish_that_cannot_be_read_calls_nobody_at_any_other_time(
+        there: WebStory, agent: httpx.Client, wrong: dict[str, Any], field: str, says: str) -> None:
+    [found] = is_problem(agent.post("callbacks", json=WISH | wrong), 422)["errors"]
+    assert (found["field"], says in found["detail"]) == (field, True), found
+    assert there.callbacks == []
+
+
 def test_somebody_has_to_come_and_the_call_opens_the_ticket(there: WebStory, agent: httpx.Client) -> None:
     callback = there.call_for_help()
     agent.post(f"callbacks/{callback.id}/connect")

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gateway.config.field_types import Day, Locale, TimeOfDay, TimeZone
 from gateway.model import ApiKey, ApiRole, Need, PersonRole
 from gateway.model import Contact as ContactRow
 from gateway.store.views import households as views
 from gateway.tickets.households import people
-from gateway.web.api.models import ApiModel, Id, Line, Time
+from gateway.web.api.models import ApiModel, Body, Id, Line, Time
 
 HIDDEN = "…"  # what stands for an address that the key may not see
 Note = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00]*$")]
@@ -93,10 +93,6 @@ class Site(ApiModel):
 class SitePage(ApiModel):
     items: list[Site]
     next: str | None
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class NeedsBody(Body):

@@ -84,7 +84,7 @@ def test_somebody_who_does_not_answer_is_rung_five_times_and_told_each_time(stor
     assert (over.state, over.attempts, over.closed_at) == ("expired", 5, story.now)
     assert topics(story) == ["callback_scheduled", *["callback_tried"] * 4, "callback_expired"]
     told = [message.text for message in story.messages if message.to == "alice@example.com"]
-    assert "We try again today 13:15–13:45." in told[1]
+    assert "We will try again today 13:15–13:45." in told[1]
     assert "We rang you 5 times and did not reach you." in told[-1]
     assert {promise.state for promise in story.all(Promise)} == {"kept"}
     story.press("alice-button", "p2")
@@ -174,7 +174,7 @@ def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
     callback = story.one(Callback)
     assert (callback.ring_from, callback.promised_by, callback.presses) == (at, at + HOUR, 0)
     [told] = story.messages
-    assert told.subject == f"We call you tomorrow 14:00–15:00 ({callback.id})"
+    assert told.subject == f"We will call you tomorrow 14:00–15:00 ({callback.id})"
     assert "You pressed" not in told.text
     [promise] = story.all(Promise)
     assert (promise.from_at, promise.due_at) == (at, at + HOUR)

@@ -376,7 +376,7 @@ def test_a_press_where_nobody_lives_shows_no_number_of_those_before(both_stores:
         known = api.get(f"/api/v1/callbacks/{there.one(Callback).id}/context").json()
     assert known["ring"] == []
     assert known["next"]["reason"] == next_act
-    assert "empty" in [one["reason"] for one in known["ask_first"]]
+    assert "moved_out" in [one["reason"] for one in known["ask_first"]]
 
 
 def test_nobody_is_to_be_rung_where_nobody_lives(story: Story) -> None:

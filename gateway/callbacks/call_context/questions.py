@@ -18,10 +18,10 @@ class Ask(StrEnum):
 
     HELP = "help"
     """Whether they need help at once."""
+    MOVED_OUT = "moved_out"
+    """Whoever lived there has left since: nobody knows who pressed."""
     GHOST = "ghost"
     """Perhaps nobody pressed: they are rung all the same."""
-    EMPTY = "empty"
-    """The household has moved out: who pressed is not known."""
     TEST = "test"
     """Whether it was the test that was asked for."""
     SORRY_LATE = "sorry_late"
@@ -92,8 +92,8 @@ def _questions(facts: CallFacts, now: Instant) -> Iterator[Question]:
     needs = {need for person in facts.people for need in person.needs}
     if callback.emergency:
         yield Question(Ask.HELP, {})
-    if had_left(callback, facts.site):
-        yield Question(Ask.EMPTY, {"when": facts.site.household_left_at})
+    if facts.site.household_left_at is not None or facts.site.customer_id != callback.customer_id:
+        yield Question(Ask.MOVED_OUT, {})
     if facts.suspicion is not None:
         yield Question(Ask.GHOST, {"suspicion": facts.suspicion})
     if facts.test_asked_at is not None and facts.test_asked_at > now - DAY:

@@ -172,7 +172,7 @@ def _add_needy(session: Session, context: OutageContext, new_members: Sequence[t
         numbers = home.telephones
         context.needy[site] = NeedyHome(
             needs.get(site, frozenset()), devices[site], [one for one in home.people if one.role is PersonRole.HELPER],
-            numbers[0].number if numbers else "", check,
+            numbers[0].shown if numbers else "", check,
             check is not None and (check.id, TopicName.BUTTON_DEAD) in told,
             check is not None and (check.id, TopicName.BUTTON_WORKS) in told)
 

@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
+from gateway.notifications.messages import in_danger
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.pages import FollowedOutage, FollowedTicket
@@ -36,6 +38,8 @@ class _OutageReader(NamedTuple):
     words: Catalogue
     say: TimeFormat
     can_press: bool  # there is a button that works, as far as we know
+    button_dead: bool  # an emergency button there does not, as far as we know
+    country: str  # of a site that does not say its own
 
     @property
     def over(self) -> bool:
@@ -47,11 +51,13 @@ class _OutageReader(NamedTuple):
         return not self.over and self.own in ("dark", "near")
 
 
-def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, can_press: bool, ticket_page: str = ""
-                        ) -> FollowPage:
-    """The page for one customer at `say.now`. `can_press`: a button there works, as far as we know; `ticket_page`: the
-    address of their own ticket's page, "" for none."""
-    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say, can_press)
+def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, country: str, can_press: bool,
+                        button_dead: bool, ticket_page: str = "") -> FollowPage:
+    """The page for one customer at `say.now`. `country`: of sites that do not say theirs; `can_press`: a button there
+    works, as far as we know; `button_dead`: an emergency button there does not; `ticket_page`: the address of their own
+    ticket's page, "" for none."""
+    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say, can_press, button_dead,
+                           country)
     outage = facts.outage
     if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
@@ -216,7 +222,10 @@ def _advice(reader: _OutageReader) -> Card | None:
         return None
     nothing = ["page.can_nothing"] if reader.waits and reader.own == "dark" else []
     press = ["page.can_press"] if reader.can_press else []  # a button in a dark home is dead with its hub
-    return Card(words("page.you_can"), lines=[words(key) for key in (*nothing, *press, "page.can_call")])
+    danger = in_danger(emergency_number(reader.facts.site.country or reader.country), words)
+    dead = ["page.button_dead"] if reader.button_dead else []
+    return Card(words("page.you_can"),
+                lines=[*(words(key) for key in (*nothing, *press, *dead)), danger, words("page.can_call")])
 
 
 def _past(reader: _OutageReader) -> list[PastEvent]:

@@ -181,7 +181,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
         made = find_key(session, plain)
         assert made is not None
         write_command(session, "create_key", ("key", made.id), now())
-    err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
+    err.print(f"{role} key for {escape(name)}; only its hash is kept, so copy it now:")
     print(plain)
 
 

@@ -45,7 +45,7 @@ def test_what_is_refused_or_fails_leaves_neither_the_act_nor_a_line(there: WebSt
 def test_nobody_changes_or_deletes_a_line_before_it_is_a_year_old(there: WebStory) -> None:
     there.user()
     for statement in ("UPDATE audit SET account = ''", "DELETE FROM audit"):
-        with pytest.raises(DBAPIError, match="audit log is (never changed|kept for a year)"), \
+        with pytest.raises(DBAPIError, match=r"audit log is (never changed|kept for a year)"), \
                 there.gw.store.engine.begin() as connection:
             connection.execute(text(statement))
     there.add(Audit(at=there.now - 800 * DAY, actor=ActorKind.OPERATOR, action="import_fleet"))

@@ -114,7 +114,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
-    (User, "created_at"), (User, "disabled_at"), (User, "code_step"), (RecoveryCode, "used_at"), (Audit, "at"),
+    (User, "created_at"), (User, "disabled_at"), (RecoveryCode, "used_at"), (Audit, "at"),
     (WebSession, "created_at"), (WebSession, "seen_at"), (WebSession, "proved_at"), (WebSession, "ends_at"),
     (WebSession, "revoked_at"),  # at worst somebody signs in once more
     (Person, "left_at"), (PersonSite, "left_at"),

@@ -1,6 +1,17 @@
 """The data model: every table of the gateway."""
 
-from gateway.model.access import ApiKey, Audit, Credential, Link, PinTries, RecoveryCode, User, WebSession
+from gateway.model.access import (
+    ApiKey,
+    Audit,
+    Credential,
+    Link,
+    OpenPage,
+    PinTries,
+    RecoveryCode,
+    SentForm,
+    User,
+    WebSession,
+)
 from gateway.model.devices import (
     ButtonTest,
     Command,
@@ -128,10 +139,10 @@ __all__ = [
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
     "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
-    "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
+    "OpenPage", "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-    "Severity", "Site",
+    "SentForm", "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

@@ -1,5 +1,5 @@
-"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, and the
-devices' logins at the broker."""
+"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, the
+devices' logins at the broker, and who has which page open."""
 
 from typing import Any
 
@@ -94,6 +94,26 @@ class Audit(Row, table=True):
     object_id: str = ""
     before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # column → value
     after: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class SentForm(Row, table=True):
+    """A form that was sent and has done what it should: sent once more, as by a double click, it does nothing."""
+
+    __tablename__ = "sent_form"
+    key: str = Field(primary_key=True)  # the random one that the page has put into it
+    account: str  # the user's id
+    at: Instant = Field(sa_type=BigInteger, index=True)
+
+
+class OpenPage(Row, table=True):
+    """That somebody has a page about this open, whichever process serves it."""
+
+    __tablename__ = "open_page"
+    subject_id: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)  # the user's id
+    name: str
+    typing: bool = False
+    at: Instant = Field(sa_type=BigInteger, index=True)  # when their browser last said so
 
 
 class ApiKey(Row, table=True):

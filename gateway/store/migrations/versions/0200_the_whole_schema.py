@@ -175,6 +175,15 @@ def upgrade() -> None:
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
+    op.create_table('open_page',
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('typing', sa.Boolean(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('subject_id', 'account')
+    )
+    op.create_index(op.f('ix_open_page_at'), 'open_page', ['at'], unique=False)
     op.create_table('press',
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('press_id', sa.String(), nullable=False),
@@ -252,6 +261,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('sent_form',
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('key')
+    )
+    op.create_index(op.f('ix_sent_form_at'), 'sent_form', ['at'], unique=False)
     op.create_table('sla_policy_version',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('content', sa.JSON(), nullable=False),

@@ -80,8 +80,9 @@ class Audit(Row, table=True):
     """Who did what, where from, and how it was before and after; ids and states, no personal text. Never changed: the
     database refuses it."""
 
-    __table_args__ = (Index("audit_object", "object_id", "id"), Index("audit_by", "account", "id"),
-                      Index("audit_at", "at"))
+    __table_args__ = (Index("audit_at", "at", "id"), Index("audit_object", "object_id", "at", "id"),
+                      Index("audit_by", "account", "at", "id"), Index("audit_action", "action", "at", "id"),
+                      Index("audit_outcome", "outcome", "at", "id"))
     id: int | None = Field(default=None, sa_column=numbered())
     at: Instant = Field(sa_type=BigInteger)
     actor: ActorKind = Field(sa_type=stored(ActorKind))

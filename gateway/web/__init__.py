@@ -11,6 +11,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
 from gateway.web import api, console, openapi, problems, public
+from gateway.web.console import limits
 from gateway.web.console.live import ConsoleLive
 from gateway.web.console.ticket_rows import row_html
 from gateway.web.feed import ChangeFeed
@@ -45,6 +46,7 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)
+    limits.install(app)
     if hasattr(app.state, "feed"):
         app.state.feed.end()
     app.state.feed = ChangeFeed(gw.store)

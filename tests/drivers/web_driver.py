@@ -167,6 +167,12 @@ def read(answer: httpx.Response, status: int = 200) -> str:
     return " ".join(unescape(visible).split())
 
 
+def hidden_fields(page: httpx.Response) -> dict[str, str]:
+    """What a page's forms send along unseen."""
+    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+    return {name: unescape(value) for name, value in found}
+
+
 def without_ids(text: str) -> str:
     """Without numbers like T-4F7QK2M9 and the signature of a link behind one: any short word can be in them by chance.
     """

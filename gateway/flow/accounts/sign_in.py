@@ -6,7 +6,7 @@ from sqlmodel import Session
 
 from gateway.access.audit import denial_of
 from gateway.access.sessions import SessionEnd, session_end
-from gateway.flow.accounts.audit import actor_of, write_act
+from gateway.flow.accounts.audit import actor_of, write_act, write_denial
 from gateway.flow.accounts.one_time_codes import decrypt, hash_recovery_code, step_of
 from gateway.flow.accounts.passwords import fits, hash_password, is_outdated
 from gateway.flow.gateway import Gateway
@@ -39,6 +39,11 @@ class HasToWait(NotSignedIn):
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
         self.seconds = seconds
+
+    @property
+    def sentence(self) -> str:
+        wait = f"{self.seconds} seconds" if self.seconds > 1 else "a second"
+        return f"Too many tries. Please wait {wait}, then try again."
 
 
 class SignedIn(NamedTuple):
@@ -130,6 +135,24 @@ def proves_password(gw: Gateway, user: User, password: str, now: Instant) -> boo
     with gw.store.write() as session:
         users.forget_tries(session, user.id)
     return True
+
+
+def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now: Instant) -> None:
+    """They give their password or a code again, for what cannot be undone. Raises HasToWait, NotSignedIn."""
+    with gw.store.write() as session:
+        if not users.take_try(session, user.id, now):
+            raise HasToWait(_seconds(session.get_one(User, user.id), now))
+    good = fits(user.password, given)
+    if not good and user.code_secret is not None:
+        with gw.store.write() as session:
+            good = uses_code(gw, session, user, given, now)
+    if not good:
+        write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
+        raise NotSignedIn
+    with gw.store.write() as session:
+        users.forget_tries(session, user.id)
+        sessions.prove(session, row, now)
+        write_act(session, "prove", ("user", user.id), Plan(), who, now)
 
 
 def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:

@@ -90,6 +90,19 @@ def reset_user(session: Session, user_id: str, who: Actor, now: Instant) -> User
     return user
 
 
+def end_sessions(session: Session, user_id: str, session_id: str, who: Actor, now: Instant) -> User:
+    """One of theirs, or ("") all. Raises NoSuch."""
+    user = _user(session, user_id)
+    if not session_id:
+        sessions.end_all(session, user_id, now)
+    elif session_id in {one.id for one in sessions.open_of(session, user_id, now)}:
+        sessions.end(session, session_id, now)
+    else:
+        raise NoSuch("there is no such session")
+    _write(session, "end_session", user, who, now)
+    return user
+
+
 def welcome(settings: Settings, session: Session, user_id: str, now: Instant) -> str:
     """The address where a user sets their password, once; earlier ones no longer work."""
     users.revoke_welcomes(session, user_id, now)

@@ -1,12 +1,12 @@
 """The audit log: append-only by the database's own rules, read by who, what and when."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, inspect, text
 from sqlmodel import Session, col, select
 
-from gateway.model import DAY, Audit, Instant
+from gateway.model import DAY, ApiKey, Audit, Instant, User
 from gateway.store.views.pagination import Order, Page, page
 
 KEPT = 730 * DAY
@@ -50,7 +50,23 @@ def protect(connection: Connection) -> None:
 def lines(session: Session, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
     """The newest first. `wanted`: account, object, action, outcome, since, until."""
     query = select(Audit).where(*(_FILTERS[name](value) for name, value in wanted.items()))
-    return page(session, query, Order((Audit.id,)), cursor, limit)
+    return page(session, query, Order((Audit.at, Audit.id)), cursor, limit)
+
+
+def actions(session: Session) -> list[str]:
+    """Each kind of thing that was ever done, by name. From one to the next by the index: the log itself is long."""
+    found = session.connection().execute(text(
+        "WITH RECURSIVE one(action) AS (SELECT min(action) FROM audit UNION ALL "
+        "SELECT (SELECT min(action) FROM audit WHERE action > one.action) FROM one WHERE one.action IS NOT NULL) "
+        "SELECT action FROM one WHERE action IS NOT NULL"))
+    return list(found.scalars())
+
+
+def names(session: Session, accounts: Iterable[str]) -> dict[str, str]:
+    """Id → how the user or key is called."""
+    ids = set(accounts)
+    found = {row.id: row.name for row in session.exec(select(User).where(col(User.id).in_(ids)))}
+    return found | {row.id: f"key “{row.name}”" for row in session.exec(select(ApiKey).where(col(ApiKey.id).in_(ids)))}
 
 
 def forget_old(session: Session, now: Instant) -> None:

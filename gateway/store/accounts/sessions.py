@@ -3,11 +3,12 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, delete, select
 
-from gateway.access.sessions import FOR_CODE, LONGEST
+from gateway.access.sessions import FOR_CODE, IDLE, LONGEST
 from gateway.model import DAY, MINUTE, Instant, User, WebSession
 
 _SEEN_EVERY = MINUTE  # how exactly it is written down when somebody was last there
@@ -64,6 +65,21 @@ def open_of(session: Session, user_id: str, now: Instant) -> Sequence[WebSession
     return session.exec(select(WebSession).where(
         WebSession.user_id == user_id, col(WebSession.revoked_at).is_(None), WebSession.ends_at > now)
         .order_by(col(WebSession.created_at).desc())).all()
+
+
+class Seen(NamedTuple):
+    """Where somebody is signed in."""
+
+    open: int
+    last: Instant
+
+
+def open_by_user(session: Session, now: Instant) -> dict[str, Seen]:
+    """User → how many browsers they are signed in at, and when they last did something there."""
+    query = select(WebSession.user_id, func.count(), func.max(col(WebSession.seen_at))).where(
+        col(WebSession.revoked_at).is_(None), WebSession.ends_at > now, WebSession.seen_at > now - IDLE,
+        col(WebSession.waits_for_code).is_(False)).group_by(WebSession.user_id)
+    return {user_id: Seen(count, last) for user_id, count, last in session.exec(query)}
 
 
 def forget_old(session: Session, now: Instant) -> None:

@@ -2,14 +2,15 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, drafts, now, sign_in, tickets, tickets_bulk, tickets_merge
+from gateway.web.console import account, audit, drafts, now, prove, sign_in, tickets, tickets_bulk, tickets_merge, users
 
 router = APIRouter(include_in_schema=False)
 # before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge):
+for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge, prove, audit, users):
     router.include_router(part.router)
 
 
 def install(app: FastAPI) -> None:
     """Makes `app` ask who comes without a session, or with a form of another one."""
     sign_in.install(app)
+    prove.install(app)

@@ -14,12 +14,12 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant, Role
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.web.console.session import TOKEN, User
+from gateway.web.console.session import PROOF, TOKEN, User
 from gateway.web.pages.templates import Renderer
 
 WORDS = catalogue_for("en")
 KEPT = "kept"  # the form's field with what was written before signing in
-NOT_KEPT = (TOKEN, "password", "code", KEPT)
+NOT_KEPT = (TOKEN, "password", "code", PROOF, KEPT)
 _ENDED = {
     SessionEnd.IDLE: "You were away for a while, so you were signed out.",
     SessionEnd.OVER: "You signed in long ago, so please sign in again.",

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.access.rights import Right
 from gateway.access.sessions import LONGEST, SessionEnd, has_to_prove
+from gateway.flow.accounts import sign_in
 from gateway.flow.accounts.audit import actor_of
 from gateway.flow.accounts.sign_in import SignedIn, who_is
 from gateway.flow.gateway import Gateway
@@ -19,6 +20,7 @@ from gateway.web.dependencies import Caller, Gw, Now, asked_for
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 TOKEN = "csrf"  # the form's field
+PROOF = "proof"  # the one with the password or code, given again
 
 
 class SignInNeeded(Exception):
@@ -30,7 +32,11 @@ class SignInNeeded(Exception):
 
 
 class ProofNeeded(Exception):
-    """For this they prove once more who they are."""
+    """For this they prove once more who they are. `wrong`: why what they gave did not do."""
+
+    def __init__(self, user: "User", wrong: str = "") -> None:
+        super().__init__(wrong)
+        self.user, self.wrong = user, wrong
 
 
 class StaleForm(Exception):
@@ -107,7 +113,16 @@ class NeedsUser:
             given = request.state.form.get(TOKEN)
             if not isinstance(given, str) or not hmac.compare_digest(given.encode(), user.csrf.encode()):
                 raise StaleForm
+        if self._proof and user.has_to_prove:
+            await run_in_threadpool(self._check_proof, request, user)
         return user
+
+    def _check_proof(self, request: Request, user: User) -> None:
+        """A form may bring it along, so that it goes on at once."""
+        given = request.state.form.get(PROOF) if request.method not in SAFE else None
+        if not isinstance(given, str) or not given:
+            raise ProofNeeded(user)
+        prove(user, given)
 
     def _user(self, request: Request, gw: Gateway, now: Instant) -> User:
         found = who_is(gw, token_of(request, gw), now, self._does_something)
@@ -115,9 +130,17 @@ class NeedsUser:
             raise SignInNeeded(found)
         user = User(gw, found, address_of(request), now)
         user.need(self.right, *asked_for(request))
-        if self._proof and user.has_to_prove:
-            raise ProofNeeded
         return user
+
+
+def prove(user: User, given: str) -> None:
+    """Raises ProofNeeded again when it is not right."""
+    try:
+        sign_in.prove(user.gw, user.row, user.session, given, user.who, user.now)
+    except sign_in.HasToWait as waits:
+        raise ProofNeeded(user, waits.sentence) from None
+    except sign_in.NotSignedIn:
+        raise ProofNeeded(user, "That is neither your password nor a code that works now.") from None
 
 
 def needs(right: Right, **how: bool) -> Any:

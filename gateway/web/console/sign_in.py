@@ -64,11 +64,11 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
     check_origin(request, gw)
     wait = limits.seconds_to_wait(request.app, address_of(request), given.email)
     if wait:
-        return _sign_in_page(request, 429, given, _wait(wait))
+        return _sign_in_page(request, 429, given, HasToWait(wait).sentence)
     try:
         done = sign_in.give_password(gw, given.email, given.password, _visitor(request), now)
     except HasToWait as waits:
-        return _sign_in_page(request, 429, given, _wait(waits.seconds))
+        return _sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
         limits.count_wrong(request.app, address_of(request), given.email)
         return _sign_in_page(request, 401, given, "This address and this password do not belong together.")
@@ -85,7 +85,7 @@ def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form(
     try:
         done = sign_in.give_code(gw, token_of(request, gw), given.code, _visitor(request), now)
     except HasToWait as waits:
-        wrong, status = _wait(waits.seconds), 429
+        wrong, status = waits.sentence, 429
     except NotSignedIn:
         wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
     else:
@@ -157,10 +157,6 @@ def _visitor(request: Request) -> Visitor:
 
 def _ours(path: str) -> str:
     return path if is_ours(path) else START
-
-
-def _wait(seconds: int) -> str:
-    return f"Too many tries. Please wait {f'{seconds} seconds' if seconds > 1 else 'a second'}, then try again."
 
 
 async def _sign_in_needed(request: Request, error: Exception) -> Response:

@@ -1,7 +1,6 @@
 """Signing in: password, second factor, the first account, and what wrong ones cost."""
 
 import re
-from html import unescape
 
 import httpx
 import pyotp
@@ -10,7 +9,7 @@ import pytest
 from gateway.access.sessions import IDLE, LONGEST
 from gateway.flow.accounts import users
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Audit, AuditOutcome, User, WebSession
-from tests.drivers.web_driver import PASSWORD, Console, WebStory, read
+from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
 
 
 def set_up_second_factor(browser: Console, there: WebStory) -> tuple[str, list[str]]:
@@ -21,11 +20,6 @@ def set_up_second_factor(browser: Console, there: WebStory) -> tuple[str, list[s
     code = pyotp.TOTP(secret[1]).at(there.now // SECOND)
     done = browser.post("/console/account/second-factor", secret=secret[1], code=code)
     return secret[1], re.findall(r"<code>(\w{5}-\w{5})</code>", done.text)
-
-
-def hidden_fields(page: httpx.Response) -> dict[str, str]:
-    found = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)
-    return {name: unescape(value) for name, value in found}
 
 
 def test_who_comes_without_a_session_signs_in_and_goes_on_where_they_were(there: WebStory) -> None:

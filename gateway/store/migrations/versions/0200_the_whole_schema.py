@@ -44,9 +44,11 @@ def upgrade() -> None:
         sa.Column('after', sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
-    op.create_index('audit_at', 'audit', ['at'], unique=False)
-    op.create_index('audit_by', 'audit', ['account', 'id'], unique=False)
-    op.create_index('audit_object', 'audit', ['object_id', 'id'], unique=False)
+    op.create_index('audit_action', 'audit', ['action', 'at', 'id'], unique=False)
+    op.create_index('audit_at', 'audit', ['at', 'id'], unique=False)
+    op.create_index('audit_by', 'audit', ['account', 'at', 'id'], unique=False)
+    op.create_index('audit_object', 'audit', ['object_id', 'at', 'id'], unique=False)
+    op.create_index('audit_outcome', 'audit', ['outcome', 'at', 'id'], unique=False)
     op.create_table('changed_row',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('transaction', sa.BigInteger(), nullable=False),

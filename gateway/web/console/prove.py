@@ -1,0 +1,41 @@
+"""Proving again who one is, for what cannot be undone; then it goes on with what was asked for."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi.responses import Response
+
+from gateway.access.rights import Right
+from gateway.web.console.pages import go_on, is_ours, keep, kept, page
+from gateway.web.console.session import SAFE, ProofNeeded, User, needs, prove
+
+router = APIRouter()
+_PATH, _START = "/console/prove", "/console"
+
+
+@router.post(_PATH)
+def do_prove(request: Request, user: Annotated[User, needs(Right.OWN_ACCOUNT)], proof: Annotated[str, Form()] = "",
+             next: Annotated[str, Form()] = _START) -> Response:
+    """For a page, or a file; a form brings the proof along itself."""
+    onwards = next if is_ours(next) else _START
+    try:
+        prove(user, proof)
+    except ProofNeeded as needed:
+        return _page(request, needed, onwards)
+    return go_on(onwards)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(ProofNeeded, _proof_needed)
+
+
+async def _proof_needed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProofNeeded)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return _page(request, error, request.url.path + query)
+
+
+def _page(request: Request, needed: ProofNeeded, onwards: str) -> Response:
+    written = None if request.method in SAFE or request.url.path == _PATH else kept(keep(request))
+    return page(request, needed.user, "prove.html", 401, wrong=needed.wrong, next=onwards,
+                action=_PATH if written is None else request.url.path, fields=written["fields"] if written else [])

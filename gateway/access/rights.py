@@ -81,12 +81,19 @@ NEEDED: dict[type[Act], Right] = {
 """What each act takes of whoever signs in; a customer, a provider and a technician act by their signed links."""
 
 
+OWN_ACTS: frozenset[type[Act]] = frozenset((
+    actions.AcceptOffer, actions.DeclineOffer, actions.Depart, actions.Arrive, actions.Finish, actions.ReportDelay,
+    actions.ReportOverrun, actions.ProposeWindow, actions.HandBack, actions.LogCall))
+"""What a local firm's people do with an offer or a visit of theirs, as by its signed page."""
+
+
 def may(role: Role, right: Right) -> bool:
     return right in RIGHTS[role]
 
 
-def may_act(role: Role, given: type[Act]) -> bool:
-    return may(role, NEEDED[given])
+def may_act(role: Role, given: type[Act], theirs: bool = False) -> bool:
+    """`theirs`: it is done to an offer or a visit of their own firm."""
+    return may(role, NEEDED[given]) or (theirs and given in OWN_ACTS and may(role, Right.OWN_WORK))
 
 
 def may_act_on(role: Role, count: int) -> bool:

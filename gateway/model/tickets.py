@@ -236,6 +236,7 @@ class Visit(Row, table=True):
 
     __table_args__ = (  # what a provider has to do today, and who is out now: asked whenever providers are ranked
         Index("visit_day", "window_from", "provider_id", "state"),
+        Index("visit_of_provider", "provider_id", "done_at", "id"),
         Index("visit_out", "state", "provider_id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
@@ -246,7 +247,7 @@ class Visit(Row, table=True):
     id: str = Field(primary_key=True)
     job_id: str = Field(foreign_key="job.id", index=True)
     ticket_id: str = Field(foreign_key="ticket.id", index=True)  # whose number its messages name; the job has them all
-    provider_id: str = Field(foreign_key="provider.id", index=True)
+    provider_id: str = Field(foreign_key="provider.id")
     offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
     technician: str = ""  # name as the customer will read it
     call_pin: str | None = None  # with it the bridge connects the technician with the customer

@@ -1,17 +1,18 @@
 """Dependencies of the routes: the Gateway, the time, and the caller with the right that the route needs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 from fastapi import Depends, HTTPException, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.access.audit import Target, action_name, target_of
-from gateway.access.rights import NEEDED, Right, may
+from gateway.access.rights import NEEDED, Right, may, may_act
 from gateway.flow.accounts.audit import NOTHING, write_denial
 from gateway.flow.act import FilledForm, act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, ApiKey, Instant, Role
 from gateway.store.accounts.api_keys import find_key
+from gateway.store.views.console import own_work
 from gateway.tickets.actions import Act
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="ApiKey", bearerFormat="psg_…",
@@ -46,12 +47,33 @@ class Caller:
     """Who calls, with which role, and when; call it with the act to apply. Raises 403 for one that their role may not
     do, Refused, NoSuch and Stale."""
 
-    def __init__(self, gw: Gateway, who: Actor, role: Role, now: Instant) -> None:
+    def __init__(self, gw: Gateway, who: Actor, role: Role, now: Instant, firm: str | None = None) -> None:
         self.gw, self.who, self.role, self.now = gw, who, role, now
+        self.firm = firm  # id of the provider whose people they are
 
     def __call__(self, given: Act, form: FilledForm | None = None) -> None:
-        self.need(NEEDED[type(given)], action_name(given), target_of(given))
+        self._need_act(given)
         act(self.gw, given, self.who, self.now, form)
+
+    def _need_act(self, given: Act) -> None:
+        """Raises 403; 404 for what is another firm's: nobody learns whether it is there."""
+        kind = type(given)
+        if may_act(self.role, kind, self._is_theirs(given)):
+            return
+        if may_act(self.role, kind, theirs=True):
+            self.deny_other(action_name(given), target_of(given))
+        self.need(NEEDED[kind], action_name(given), target_of(given))
+
+    def _is_theirs(self, given: Act) -> bool:
+        if self.firm is None:
+            return False
+        with self.gw.store.read() as session:
+            return own_work.is_theirs(session, self.firm, given)
+
+    def deny_other(self, action: str, target: Target) -> NoReturn:
+        """Raises 404, and writes down that they tried."""
+        write_denial(self.gw, action, self.who, self.now, target)
+        raise HTTPException(404, f"There is no such {target[0]}.")
 
     def may(self, right: Right) -> bool:
         return may(self.role, right)

@@ -2,11 +2,23 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, audit, drafts, now, prove, sign_in, tickets, tickets_bulk, tickets_merge, users
+from gateway.web.console import (
+    account,
+    audit,
+    drafts,
+    now,
+    prove,
+    sign_in,
+    tickets,
+    tickets_bulk,
+    tickets_merge,
+    users,
+    work,
+)
 
 router = APIRouter(include_in_schema=False)
 # before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge, prove, audit, users):
+for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge, prove, audit, users, work):
     router.include_router(part.router)
 
 

@@ -37,7 +37,7 @@ def page(request: Request, user: User, template: str, status: int = 200, **facts
     """A screen with its frame: where one can go, who is signed in."""
     renderer: Renderer = request.app.state.renderer
     return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
-                         places=places(user), say=time_format(user.gw, user.now), alone=False, **facts)
+                         places=places(user), home=home_of(user.role), alone=False, **{"say": time_format(user.gw, user.now)} | facts)
 
 
 class Viewer(NamedTuple):
@@ -74,6 +74,11 @@ def refused_page(request: Request, status: int, said: str) -> HTMLResponse:
 def places(user: User) -> list[tuple[str, str, str]]:
     """(path, name, key) of each screen that this role may see."""
     return [(path, name, key) for path, name, key, right in _PLACES if user.may(right)]
+
+
+def home_of(role: Role) -> str:
+    """Where somebody of this role begins."""
+    return next(path for path, *_, right in _PLACES if may(role, right))
 
 
 _PLACES = (

@@ -48,7 +48,7 @@ class User(Caller):
 
     def __init__(self, gw: Gateway, signed_in: SignedIn, address: str, now: Instant) -> None:
         row = signed_in.user
-        super().__init__(gw, actor_of(row, address), row.role, now)
+        super().__init__(gw, actor_of(row, address), row.role, now, row.provider_id)
         self.session, self.row = signed_in.session, row
 
     @property

@@ -14,7 +14,7 @@ from gateway.flow.accounts.users import NewAccount
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.web.console import limits
-from gateway.web.console.pages import bare_page, ended_sentence, go_on, is_ours, keep, kept, refused_page
+from gateway.web.console.pages import bare_page, ended_sentence, go_on, home_of, is_ours, keep, kept, refused_page
 from gateway.web.console.session import (
     SAFE,
     SignInNeeded,
@@ -140,7 +140,10 @@ def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, no
         answer: Response = bare_page(request, "go_on.html", kept=found,
                                      csrf=User(gw, signed_in, address_of(request), now).csrf)
     else:
-        answer = go_on(_ours(path))
+        onwards = _ours(path)
+        if onwards == START and isinstance(signed_in, SignedIn):
+            onwards = home_of(signed_in.user.role)
+        answer = go_on(onwards)
     set_cookie(answer, gw, done.token)
     return answer
 

@@ -1,6 +1,6 @@
 """The provider's page: accept or decline one job."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
@@ -13,6 +13,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, Instant, Job, LinkPurpose, Offer, OfferState
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
@@ -63,7 +64,7 @@ def offer(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[OfferForm, Form()]) -> Response:
     view = _offer_view(gw, token, now)
     try:
-        act(gw, _act(given, view, now), Actor(ActorKind.PROVIDER, view.job.provider.name), now)
+        act(gw, offer_act(given, view, now), Actor(ActorKind.PROVIDER, view.job.provider.name), now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, 422, str(unusable))
     except Refused as refused:
@@ -79,21 +80,26 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[OfferF
 
 def _offer_view(gw: Gateway, token: str, now: Instant) -> OfferView:
     with gw.store.read() as session:
-        return _load(session, open_link(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id, now)
+        offer_id = open_link(session, gw.settings, LinkPurpose.OFFER, token, now).subject_id
+        view = load_offer(session, session.get(Offer, offer_id), now)
+    if view is None:
+        raise LinkInvalid
+    return view
 
 
-def _load(session: Session, offer_id: str, now: Instant) -> OfferView:
-    row = session.get(Offer, offer_id)
+def load_offer(session: Session, row: Offer | None, now: Instant) -> OfferView | None:
+    """None when it is about nothing any more."""
     job = pages.job(session, row) if row else None
     if row is None or job is None:
-        raise LinkInvalid
+        return None
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
     comes = session.get_one(Job, row.job_id).provider_id
     taken = row.state is OfferState.WITHDRAWN and comes not in (None, row.provider_id)
     return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None, taken)
 
 
-def _act(given: OfferForm, view: OfferView, now: Instant) -> Act:
+def offer_act(given: OfferForm, view: OfferView, now: Instant) -> Act:
+    """What the form asks for. Raises InvalidInput."""
     if given.act == "decline":
         reason = catalogue_for("en")(f"page.reason.{given.reason}") if given.reason in REASONS else ""
         said = given.words.strip()[:SENTENCE]
@@ -118,17 +124,23 @@ def _window(given: OfferForm, zone: str) -> arrival_windows.Window:
 def _page(gw: Gateway, render: Renderer, view: OfferView, now: Instant, status: int = 200, note: str = "",
           far: OfferForm | None = None) -> Response:
     """`far`: what was filled in, when its window is so far away that we ask back."""
-    job, words = view.job, catalogue_for(view.job.provider.locale)
+    words = catalogue_for(view.job.provider.locale)
+    return render.page("offer.html", words, status, note=words(note) if note else "", far=far, now=now,
+                       visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "",
+                       **offer_content(gw, view, words, now))
+
+
+def offer_content(gw: Gateway, view: OfferView, words: Catalogue, now: Instant) -> dict[str, Any]:
+    """What a provider may know before it has accepted, and what it can answer."""
+    job = view.job
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
     night = (job.customer.quiet_from, job.customer.quiet_until)
-    is_open = view.offer.state == OfferState.PENDING and view.offer.expires_at > now
-    return render.page(
-        "offer.html", words, status, note=words(note) if note else "", view=view, job=job, say=say, is_open=is_open,
-        cause=cause_of(job, words), reasons=REASONS, now=now,
-        why=alarm_details.evidence_rows(job.alarm, profile, words, say),
-        payers=payer_lines(job, words), also=also_said(job.reports, cause_of(job, words), words),
-        far=far, windows=arrival_windows.proposed_windows(
+    return {
+        "view": view, "job": job, "say": say, "reasons": REASONS, "cause": cause_of(job, words),
+        "is_open": view.offer.state == OfferState.PENDING and view.offer.expires_at > now,
+        "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
+        "payers": payer_lines(job, words), "also": also_said(job.reports, cause_of(job, words), words),
+        "windows": arrival_windows.proposed_windows(
             now, gw.settings.service.arrival_hours, opening_calendar(job.provider), job.site.timezone, night,
-            job.ticket.severity in URGENT),
-        visit=address(render, LinkPurpose.VISIT, view.visit_link) if view.visit_link else "")
+            job.ticket.severity in URGENT)}

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
+from sqlmodel import Session
 
 from gateway.calendars import arrival_windows
 from gateway.callbacks.numbers.telephones import Telephone
@@ -36,6 +37,7 @@ from gateway.model import (
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import refusal_sentence
@@ -120,13 +122,12 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
     try:
-        act(gw, _act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now)
+        act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now)
     except InvalidInput as unusable:
         return _page(gw, render, view, now, status=422, note=str(unusable), given=given)
     except Refused as refused:
         view = _visit_view(gw, token, now)
-        said = catalogue_for(view.job.provider.locale)
-        why = refusal_sentence(refused, said) if refused.reason in SAID else said("page.not_possible")
+        why = refused_sentence(refused, catalogue_for(view.job.provider.locale))
         return _page(gw, render, view, now, status=409, note=why, given=given)
     except (NoSuch, Conflict):
         return _page(gw, render, _visit_view(gw, token, now), now, status=409, note="page.not_possible", given=given)
@@ -135,26 +136,43 @@ def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm
 
 def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
-        row = session.get(Visit, open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id)
-        job = pages.job(session, row) if row else None
-        if row is None or job is None:
-            raise LinkInvalid
-        return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
-                         pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                         pages.is_answer_needed(session, row))
+        visit_id = open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id
+        view = load_visit(session, session.get(Visit, visit_id))
+    if view is None:
+        raise LinkInvalid
+    return view
+
+
+def load_visit(session: Session, row: Visit | None) -> VisitView | None:
+    """None when it is about nothing any more."""
+    job = pages.job(session, row) if row else None
+    if row is None or job is None:
+        return None
+    return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
+                     pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
+                     pages.is_answer_needed(session, row))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
     """In the answer to this tap only: a page that is loaded again has no number in it."""
+    numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, _name(view)), now)
+    if not numbers:
+        return _page(gw, render, view, now, status=409, note="page.not_possible")
+    return _page(gw, render, view, now, numbers=numbers)
+
+
+def look_at_numbers(gw: Gateway, view: VisitView, who: Actor, now: Instant) -> Sequence[Telephone]:
+    """Whom they may ring themselves, once they have set out; that they looked is written down. Else nobody."""
     call = view.call
     if call is None or gw.settings.service.call_template or not is_under_way(view.visit):
-        return _page(gw, render, view, now, status=409, note="page.not_possible")
+        return ()
     with gw.store.write() as session:
-        write_look(session, call.ticket, call.telephones, Actor(ActorKind.TECHNICIAN, _name(view)), now)
-    return _page(gw, render, view, now, numbers=call.telephones)
+        write_look(session, call.ticket, call.telephones, who, now)
+    return call.telephones
 
 
-def _act(given: VisitForm, view: VisitView) -> Act:
+def visit_act(given: VisitForm, view: VisitView) -> Act:
+    """What the form asks for. Raises InvalidInput."""
     visit_id, zone = view.visit.id, view.job.site.timezone
     minutes = min(int(given.minutes), LONGEST) if given.minutes.isdecimal() else 0
     match given.act:
@@ -205,20 +223,32 @@ def _name(view: VisitView) -> str:
 
 def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
-    job, words = view.job, catalogue_for(view.job.provider.locale)
+    words = catalogue_for(view.job.provider.locale)
+    return render.page("visit.html", words, status, note=words(note) if words.has(note) else note,
+                       given=given or VisitForm(), **visit_content(gw, view, words, now, numbers))
+
+
+def refused_sentence(refused: Refused, words: Catalogue) -> str:
+    """For whoever goes there: what they can do about it, where they can."""
+    return refusal_sentence(refused, words) if refused.reason in SAID else words("page.not_possible")
+
+
+def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, numbers: Sequence[Telephone] = ()
+                  ) -> dict[str, Any]:
+    """What whoever has accepted may know, and what they can do next."""
+    job = view.job
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
-    return render.page(
-        "visit.html", words, status, note=words(note) if words.has(note) else note, view=view, visit=view.visit,
-        name=_name(view),
-        job=job, say=say, cause=cause_of(job, words),
-        why=alarm_details.evidence_rows(job.alarm, profile, words, say),
-        measured=alarm_details.signal_details(view.readings, job.alarm, profile, words), map=map_address(job.site),
-        payers=payer_lines(job, words), also=also_said(job.reports, cause_of(job, words), words),
-        calling=_calling(view, gw.settings.service.call_template, now, numbers),
-        minutes=MINUTES, more_minutes=MORE_MINUTES, outcomes=OUTCOMES, given=given or VisitForm(),
-        nobody_there_from=nobody_there_from(view.visit), is_early=is_early(view.visit, view.visit.eta or now),
-        tomorrow=local(now + DAY, job.site.timezone).date().isoformat())
+    return {
+        "view": view, "visit": view.visit, "name": _name(view), "job": job, "say": say, "cause": cause_of(job, words),
+        "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
+        "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
+        "map": map_address(job.site), "payers": payer_lines(job, words),
+        "also": also_said(job.reports, cause_of(job, words), words),
+        "calling": _calling(view, gw.settings.service.call_template, now, numbers),
+        "minutes": MINUTES, "more_minutes": MORE_MINUTES, "outcomes": OUTCOMES,
+        "nobody_there_from": nobody_there_from(view.visit), "is_early": is_early(view.visit, view.visit.eta or now),
+        "tomorrow": local(now + DAY, job.site.timezone).date().isoformat()}
 
 
 def _calling(view: VisitView, template: str, now: Instant, numbers: Sequence[Telephone]) -> Calling | None:

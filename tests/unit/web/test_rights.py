@@ -7,10 +7,22 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from gateway.access.rights import NEEDED, RIGHTS, Right
+from gateway.access.rights import NEEDED, RIGHTS, Right, may_act
 from gateway.model import Audit, AuditOutcome, Role
 from gateway.store import Store
-from gateway.tickets.actions import Act
+from gateway.tickets.actions import (
+    AcceptOffer,
+    Act,
+    Arrive,
+    DeclineOffer,
+    Depart,
+    Finish,
+    HandBack,
+    LogCall,
+    ProposeWindow,
+    ReportDelay,
+    ReportOverrun,
+)
 from gateway.web import build_app
 from tests import ROOT
 from tests.drivers.web_driver import WebStory, console_story
@@ -71,6 +83,18 @@ def test_each_right_is_somebodys_and_each_role_has_some() -> None:
     assert {right for rights in RIGHTS.values() for right in rights} == set(Right)
     assert set(RIGHTS) == set(Role)
     assert all(RIGHTS.values())
+
+
+OF_A_FIRM = {AcceptOffer, DeclineOffer, Depart, Arrive, Finish, ReportDelay, ReportOverrun, ProposeWindow, HandBack,
+             LogCall}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_firms_people_do_what_its_pages_let_them_do_with_their_own_and_nothing_else(role: Role) -> None:
+    for kind, right in NEEDED.items():
+        by_right = right in RIGHTS[role]
+        assert may_act(role, kind) is by_right, kind
+        assert may_act(role, kind, theirs=True) is (by_right or (role is Role.PROVIDER and kind in OF_A_FIRM)), kind
 
 
 @pytest.mark.parametrize("role", list(Role))

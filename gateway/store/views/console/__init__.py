@@ -1,0 +1,1 @@
+"""Queries for screens of the console."""

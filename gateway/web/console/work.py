@@ -1,0 +1,180 @@
+"""A local firm's own work: what it is asked, whom it visits, and what it did; nothing of any other firm."""
+
+from typing import Annotated, NamedTuple, NoReturn
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import Response
+
+from gateway.access.rights import Right
+from gateway.model import Provider
+from gateway.model.plan import NoSuch, Refused
+from gateway.model.reasons import RefusedReason
+from gateway.notifications.format_times import TimeFormat
+from gateway.store import Conflict
+from gateway.store.views.console import own_work
+from gateway.store.views.console.own_work import OwnOffer, OwnVisit
+from gateway.store.views.pagination import BadCursor
+from gateway.web.console.pages import WORDS, go_on, page
+from gateway.web.console.session import User, needs
+from gateway.web.dependencies import or_404
+from gateway.web.pages.links import InvalidInput
+from gateway.web.pages.offer import OfferForm, OfferView, load_offer, offer_act, offer_content
+from gateway.web.pages.visit import (
+    VisitForm,
+    VisitView,
+    load_visit,
+    look_at_numbers,
+    refused_sentence,
+    visit_act,
+    visit_content,
+)
+
+router = APIRouter()
+PATH = "/console/work"
+Works = Annotated[User, needs(Right.OWN_WORK)]
+OVER = 30  # visits that are over, on a page
+
+
+class Job(NamedTuple):
+    """An offer or a visit in a list. Times are the home's."""
+
+    id: str
+    number: str
+    severity: str
+    cause: str
+    device: str
+    place: str
+    own: OwnOffer | OwnVisit
+    say: TimeFormat
+
+
+@router.get(PATH)
+def show_work(request: Request, user: Works, cursor: str = "") -> Response:
+    firm = _firm(user)
+    with user.gw.store.read() as session:
+        offers = own_work.open_offers(session, firm, user.now)
+        ahead = own_work.visits_ahead(session, firm, user.now)
+        try:
+            over = own_work.visits_over(session, firm, cursor or None, OVER, user.now)
+        except BadCursor:
+            raise HTTPException(422, "This page of the list does not exist; go to its first one") from None
+        name = session.get_one(Provider, firm).name
+    return page(request, user, "work.html", firm=name, offers=[_offer(one, user) for one in offers],
+                ahead=[_visit(one, user) for one in ahead], over=[_visit(one, user) for one in over.rows],
+                next=over.next, later=bool(cursor))
+
+
+@router.get(f"{PATH}/offers/{{offer_id}}")
+def show_offer(request: Request, user: Works, offer_id: str) -> Response:
+    return _offer_page(request, user, _offer_view(user, offer_id, "show_offer"))
+
+
+@router.post(f"{PATH}/offers/{{offer_id}}")
+def answer_offer(request: Request, user: Works, offer_id: str, given: Annotated[OfferForm, Form()]) -> Response:
+    view = _offer_view(user, offer_id, "answer_offer")
+    try:
+        user(offer_act(given, view, user.now))
+    except InvalidInput as unusable:
+        return _offer_page(request, user, view, 422, WORDS(str(unusable)))
+    except Refused as refused:
+        far = given if refused.reason is RefusedReason.WINDOW_FAR_AWAY else None
+        note = WORDS("page.window_far" if far else "page.not_possible")
+        return _offer_page(request, user, _offer_view(user, offer_id, "answer_offer"), 409, note, far)
+    except (NoSuch, Conflict):
+        return _offer_page(request, user, _offer_view(user, offer_id, "answer_offer"), 409, WORDS("page.not_possible"))
+    visit_id = _visit_of(user, offer_id)
+    return go_on(f"{PATH}/visits/{visit_id}" if visit_id else f"{PATH}/offers/{offer_id}")
+
+
+@router.get(f"{PATH}/visits/{{visit_id}}")
+def show_visit(request: Request, user: Works, visit_id: str) -> Response:
+    return _visit_page(request, user, _visit_view(user, visit_id, "show_visit"))
+
+
+@router.post(f"{PATH}/visits/{{visit_id}}")
+def go_visit(request: Request, user: Works, visit_id: str, given: Annotated[VisitForm, Form()]) -> Response:
+    """On the way, there, done, or what comes in between."""
+    view = _visit_view(user, visit_id, "go_visit")
+    if given.act == "show_number":
+        return _show_number(request, user, view)
+    try:
+        user(visit_act(given, view))
+    except InvalidInput as unusable:
+        return _visit_page(request, user, view, given, 422, WORDS(str(unusable)))
+    except Refused as refused:
+        return _visit_page(request, user, _visit_view(user, visit_id, "go_visit"), given, 409,
+                           refused_sentence(refused, WORDS))
+    except (NoSuch, Conflict):
+        return _visit_page(request, user, _visit_view(user, visit_id, "go_visit"), given, 409,
+                           WORDS("page.not_possible"))
+    return go_on(f"{PATH}/visits/{visit_id}")
+
+
+def _firm(user: User) -> str:
+    found: str = or_404(user.firm, "firm")
+    return found
+
+
+def _offer_view(user: User, offer_id: str, action: str) -> OfferView:
+    with user.gw.store.read() as session:
+        row = own_work.offer_of(session, _firm(user), offer_id)
+        view = load_offer(session, row, user.now)
+    return view or _not_theirs(user, action, "offer", offer_id)
+
+
+def _visit_view(user: User, visit_id: str, action: str) -> VisitView:
+    with user.gw.store.read() as session:
+        row = own_work.visit_of(session, _firm(user), visit_id, user.now)
+        view = load_visit(session, row)
+    return view or _not_theirs(user, action, "visit", visit_id)
+
+
+def _not_theirs(user: User, action: str, kind: str, row_id: str) -> NoReturn:
+    user.deny_other(action, (kind, row_id[:80]))
+
+
+def _visit_of(user: User, offer_id: str) -> str | None:
+    with user.gw.store.read() as session:
+        return own_work.visit_from(session, _firm(user), offer_id, user.now)
+
+
+def _show_number(request: Request, user: User, view: VisitView) -> Response:
+    """In this answer only: a page that is loaded again has no number in it."""
+    numbers = look_at_numbers(user.gw, view, user.who, user.now)
+    if not numbers:
+        return _visit_page(request, user, view, status=409, note=WORDS("page.not_possible"))
+    return page(request, user, "work_visit.html", note="", given=VisitForm(),
+                **visit_content(user.gw, view, WORDS, user.now, numbers))
+
+
+def _offer_page(request: Request, user: User, view: OfferView, status: int = 200, note: str = "",
+                far: OfferForm | None = None) -> Response:
+    visit_id = _visit_of(user, view.offer.id) if view.visit_link else None
+    return page(request, user, "work_offer.html", status, note=note, far=far, visit_id=visit_id,
+                **offer_content(user.gw, view, WORDS, user.now))
+
+
+def _visit_page(request: Request, user: User, view: VisitView, given: VisitForm | None = None, status: int = 200,
+                note: str = "") -> Response:
+    return page(request, user, "work_visit.html", status, note=note, given=given or VisitForm(),
+                **visit_content(user.gw, view, WORDS, user.now))
+
+
+def _offer(one: OwnOffer, user: User) -> Job:
+    site = one.site
+    return Job(one.offer.id, one.ticket.id, one.ticket.severity, _cause(one), one.device.name if one.device else "",
+               f"{site.postcode} {site.town}".strip(), one, TimeFormat(WORDS, site.timezone, user.now))
+
+
+def _visit(one: OwnVisit, user: User) -> Job:
+    site = one.site
+    zone = site.timezone if site is not None else user.gw.settings.service.callback_timezone
+    return Job(one.visit.id, one.ticket.id, one.ticket.severity, _cause(one) if site is not None else "",
+               one.device.name if one.device else "", site.address if site is not None else "", one,
+               TimeFormat(WORDS, zone, user.now))
+
+
+def _cause(one: OwnOffer | OwnVisit) -> str:
+    if one.outage is not None:
+        return WORDS("message.outage.cause", area=one.outage.name)
+    return one.cause.get(WORDS.locale) or one.ticket.cause

@@ -56,7 +56,6 @@ class ConsoleTicket(NamedTuple):
     desk: DeskFacts
     customer: Customer
     providers: dict[str, Provider]  # all of them by name, removed ones too
-    merged: list[Ticket]  # that this one carries on
     callbacks: list[Callback]  # open ones of the home
     around: Around | None  # None: it has no device
 
@@ -70,7 +69,6 @@ def load(session: Session, ticket_id: str, now: Instant) -> ConsoleTicket | None
     return ConsoleTicket(
         story, _desk_facts(session, story, callbacks, now), session.get_one(Customer, story.ticket.customer_id),
         {one.id: one for one in session.exec(select(Provider).order_by(Provider.name))},
-        list(session.exec(select(Ticket).where(Ticket.merged_into == ticket_id).order_by(col(Ticket.opened_at)))),
         callbacks, _around(session, story, now))
 
 
@@ -135,6 +133,8 @@ def _stands(session: Session, story: TicketFacts) -> TicketNow:
         beside=list(session.exec(select(Ticket).where(
             Ticket.site_id == ticket.site_id, col(Ticket.closed_at).is_(None), Ticket.id != ticket.id)
             .order_by(col(Ticket.opened_at), Ticket.id))),
+        merged=list(session.exec(select(Ticket).where(Ticket.merged_into == ticket.id).order_by(
+            col(Ticket.opened_at), Ticket.id))),
         survivor=None if ticket.merged_into is None else session.get(Ticket, ticket.merged_into))
 
 

@@ -51,6 +51,7 @@ class TicketNow:
     due: Sequence[Due] = ()  # deadlines that run, of the ticket, its jobs, offers and visits
     beside: Sequence[Ticket] = field(default=())  # other open tickets of the same home
     survivor: Ticket | None = None  # that carries it on
+    merged: Sequence[Ticket] = ()  # that it carries on
 
     @property
     def unfinished(self) -> list[Job]:
@@ -93,6 +94,8 @@ def possible_acts(facts: TicketNow, now: Instant) -> list[Possible]:
         found += [Possible(act, Subject(SubjectKind.OFFER, offer.id)) for act in _on_offer(offer, now)]
     for visit in facts.visits:
         found += [Possible(act, Subject(SubjectKind.VISIT, visit.id)) for act in _on_visit(visit)]
+    if ticket.state in UNSETTLED:
+        found += [Possible(actions.UnmergeTicket, Subject(SubjectKind.TICKET, one.id)) for one in facts.merged]
     found += [Possible(actions.AcknowledgeAlarm, Subject(SubjectKind.ALARM, alarm.id)) for alarm in facts.alarms
               if alarm.closed_at is None and alarm.acknowledged_at is None]
     return found

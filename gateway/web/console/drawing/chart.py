@@ -1,7 +1,8 @@
-"""Draws one signal around a fault: its course, the threshold, when alarms and outages held, hours in the site's zone."""
+"""Draws one signal around a fault, with thresholds, alarms and outages, in the time of the site."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 from typing import NamedTuple
 
@@ -160,7 +161,7 @@ def _thresholds(thresholds: Iterable[Threshold], scale: _Scale) -> Iterator[Mark
 
 def _line(course: Sequence[tuple[Instant, float]], scale: _Scale) -> Iterator[Markup]:
     """Broken where nothing was heard for long; a reading alone is a dot."""
-    apart = sorted(later - earlier for (earlier, _), (later, _) in zip(course, course[1:], strict=False))
+    apart = sorted(later - earlier for (earlier, _), (later, _) in pairwise(course))
     usual = max(apart[len(apart) // 2], (scale.until - scale.since) // _PLOT_W)
     piece: list[tuple[Instant, float]] = []
     for at, value in [*course, (scale.until + DAY * 999, 0.0)]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gateway.explain import SubjectHistory, TicketFacts
+from gateway.explain import TicketFacts
 from gateway.model import (
     DAY,
     HOUR,
@@ -177,6 +177,6 @@ def _end(alarm: Alarm) -> Instant | None:
     return alarm.cleared_at or alarm.closed_at
 
 
-def names_in(history: SubjectHistory) -> dict[str, str]:
-    """Provider id → name, as an explanation holds them."""
-    return {key: name for key, name in history.names.items() if isinstance(key, str)}
+def provider_names(session: Session) -> dict[str, str]:
+    """Provider id → name."""
+    return dict(session.exec(select(Provider.id, Provider.name)).all())

@@ -179,11 +179,11 @@ def _price(facts: DeskFacts, now: Instant) -> NextAction | None:
 
 def _lapsing(facts: DeskFacts, now: Instant) -> NextAction | None:
     """One call may save a whole round; while several are asked the others may still say yes."""
-    pending = sorted(facts.now_is.pending, key=lambda offer: (offer.expires_at, offer.rank))
+    pending = [offer for offer in facts.now_is.pending if offer.expires_at > now]
     last = max((offer.expires_at for offer in pending), default=0)
-    if not pending or last <= now or last - now > LAPSES_SOON:
+    if not pending or last - now > LAPSES_SOON:
         return None
-    first = min(pending, key=lambda offer: (offer.rank, offer.id))
+    first = min(pending, key=lambda offer: (offer.rank, offer.wave, offer.id))
     return _suggest(facts, NextActionKind.RESCUE_OFFER, actions.AssignTo(
         facts.now_is.ticket.id, first.provider_id, "", now, now + 4 * HOUR), provider=first.provider_id,
         expires=last)

@@ -13,7 +13,7 @@ from gateway.flow.act import FilledForm
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant, Role, Ticket
 from gateway.model.plan import NoSuch, Refused
-from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.views import console_ticket
@@ -116,7 +116,7 @@ def preview_merge(request: Request, user: Merger, ticket_id: str, other: str = "
     say = _say(facts, user.now)
     sides = [ticket_page(one, user.gw.settings, _profile(user.gw, one), user.role, say) for one in pair]
     return page(request, user, "ticket_merge.html", ticket=facts.story.ticket, candidates=candidates, sides=sides,
-                say=say, version=sides[0].version, key=form_key(str(user.now), [("merge", user.session.id)])[:16],
+                at_site=say, version=sides[0].version, key=form_key(str(user.now), [("merge", user.session.id)])[:16],
                 act=name_of(MergeTickets))
 
 
@@ -140,7 +140,7 @@ def _clash(request: Request, user: User, ticket_id: str, show: str, typed: Typed
     if not possible and words:  # what they have typed goes on as a note
         note = "; ".join(value for name, value in typed.fields.items() if value and name in ("note", "why"))
         typed = Typed(name_of(AddNote), ticket_id, {"note": note}) if note else typed
-    by = next((line.who for line in shown.timeline if line.kind == "people"), "")
+    by = capital(next((line.who for line in shown.timeline if line.kind == "people"), "somebody"))
     was = [] if base is None else version_words(base, facts, say)
     is_now = [] if now_version is None else version_words(now_version, facts, say)
     clash = Clash(was, is_now, by, spec.title, words, possible)

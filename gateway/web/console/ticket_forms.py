@@ -104,7 +104,7 @@ class FormSpec(NamedTuple):
     """How one act is offered."""
 
     title: str
-    group: str  # of the page: firms | visit | customer | ticket
+    group: str  # FIRMS, CUSTOMER, …
     make: Callable[[Given], Act]
     fields: Fields = lambda context: []
     tone: str = ""  # of its button: danger | ""
@@ -210,73 +210,73 @@ def _merge_fields(context: FormContext) -> list[Field]:
 
 
 _REASON = "Why it shall not count in their record"
-_VISIT, _FIRMS, _CUSTOMER, _TICKET = "visit", "firms", "customer", "ticket"
+FIRMS, CUSTOMER, TICKET, VISIT, NOTES = "firms", "customer", "ticket", "visit", "notes"  # groups of the page
 
 FORMS: dict[type[Act], FormSpec] = {
-    actions.AssignTo: FormSpec("Assign", _FIRMS, _assign, lambda context: [
+    actions.AssignTo: FormSpec("Assign", FIRMS, _assign, lambda context: [
         *_firm(asked_too=True)(context), *_technician(context), *_window(context)],
         hint="They have said yes on the telephone. They get the link to the visit, the customer the window."),
-    actions.OfferTo: FormSpec("Ask a firm", _FIRMS, lambda given: actions.OfferTo(
+    actions.OfferTo: FormSpec("Ask a firm", FIRMS, lambda given: actions.OfferTo(
         given.target, given.needed("provider_id", "Firm")), _firm(asked_too=False),
         hint="Out of turn; who is being asked now hears that it is not needed any more."),
-    actions.AskAgain: FormSpec("Ask again", _FIRMS, lambda given: actions.AskAgain(given.target),
+    actions.AskAgain: FormSpec("Ask again", FIRMS, lambda given: actions.AskAgain(given.target),
                                hint="Firms are ranked anew, also those that declined. What was on hold goes on."),
-    actions.AcceptOffer: FormSpec("They say yes", _FIRMS, _accept, lambda context: [
+    actions.AcceptOffer: FormSpec("They say yes", FIRMS, _accept, lambda context: [
         *_technician(context), *_window(context)]),
-    actions.DeclineOffer: FormSpec("They say no", _FIRMS, lambda given: actions.DeclineOffer(
+    actions.DeclineOffer: FormSpec("They say no", FIRMS, lambda given: actions.DeclineOffer(
         given.target, given.text("why")), lambda context: [_note("Why", "why", required=False)]),
-    actions.LeaveOutOffer: FormSpec("Leave out of their record", _FIRMS, lambda given: actions.LeaveOutOffer(
+    actions.LeaveOutOffer: FormSpec("Leave out of their record", FIRMS, lambda given: actions.LeaveOutOffer(
         given.target, given.needed("why", "Why")), lambda context: [_note(_REASON, "why")], appends=True),
-    actions.Depart: FormSpec("They set out", _VISIT, lambda given: actions.Depart(
+    actions.Depart: FormSpec("They set out", VISIT, lambda given: actions.Depart(
         given.target, given.minutes("minutes", "Minutes") if given.text("minutes") else None),
         lambda context: [Field("minutes", "There in minutes", "number", hint="Empty: they have not said")]),
-    actions.Arrive: FormSpec("They are there", _VISIT, lambda given: actions.Arrive(given.target)),
-    actions.ReportDelay: FormSpec("They are late", _VISIT, lambda given: actions.ReportDelay(
+    actions.Arrive: FormSpec("They are there", VISIT, lambda given: actions.Arrive(given.target)),
+    actions.ReportDelay: FormSpec("They are late", VISIT, lambda given: actions.ReportDelay(
         given.target, given.minutes("minutes", "Minutes")),
         lambda context: [Field("minutes", "There in minutes", "number", "30", required=True)]),
-    actions.ReportOverrun: FormSpec("It takes longer", _VISIT, lambda given: actions.ReportOverrun(
+    actions.ReportOverrun: FormSpec("It takes longer", VISIT, lambda given: actions.ReportOverrun(
         given.target, given.minutes("minutes", "Minutes")),
         lambda context: [Field("minutes", "Minutes more", "number", "60", required=True)]),
-    actions.ProposeWindow: FormSpec("Another time", _VISIT, lambda given: actions.ProposeWindow(
+    actions.ProposeWindow: FormSpec("Another time", VISIT, lambda given: actions.ProposeWindow(
         given.target, given.time("window_from", "From"), given.time("window_until", "Until")), _window,
         hint="The customer hears it at once."),
-    actions.Finish: FormSpec("They are done", _VISIT, _finish, _finish_fields),
-    actions.LogCall: FormSpec("Nobody opens, nobody answers", _VISIT, lambda given: actions.LogCall(given.target)),
-    actions.HandBack: FormSpec("They cannot come", _VISIT, lambda given: actions.HandBack(
+    actions.Finish: FormSpec("They are done", VISIT, _finish, _finish_fields),
+    actions.LogCall: FormSpec("Nobody opens, nobody answers", VISIT, lambda given: actions.LogCall(given.target)),
+    actions.HandBack: FormSpec("They cannot come", VISIT, lambda given: actions.HandBack(
         given.target, given.text("why")), lambda context: [_note("Why", "why", required=False)], tone="danger",
         hint="The customer hears it at once, and others are asked."),
-    actions.LeaveOutVisit: FormSpec("Leave out of their record", _VISIT, lambda given: actions.LeaveOutVisit(
+    actions.LeaveOutVisit: FormSpec("Leave out of their record", VISIT, lambda given: actions.LeaveOutVisit(
         given.target, given.needed("why", "Why")), lambda context: [_note(_REASON, "why")], appends=True),
-    actions.AgreeToPrice: FormSpec("They agree to the price", _CUSTOMER,
+    actions.AgreeToPrice: FormSpec("They agree to the price", CUSTOMER,
                                    lambda given: actions.AgreeToPrice(given.target)),
-    actions.DeclinePrice: FormSpec("They decline the price", _CUSTOMER,
+    actions.DeclinePrice: FormSpec("They decline the price", CUSTOMER,
                                    lambda given: actions.DeclinePrice(given.target), tone="danger",
                                    hint="The ticket is cancelled; the customer reads that nobody comes."),
-    actions.KeepVisit: FormSpec("Somebody shall come anyway", _CUSTOMER, lambda given: actions.KeepVisit(given.target)),
-    actions.DropVisit: FormSpec("Nobody needs to come", _CUSTOMER, lambda given: actions.DropVisit(given.target)),
-    actions.AllowEarly: FormSpec("Earlier is fine", _CUSTOMER, lambda given: actions.AllowEarly(given.target)),
-    actions.ReportMissed: FormSpec("They say that nobody came", _CUSTOMER,
+    actions.KeepVisit: FormSpec("Somebody shall come anyway", CUSTOMER, lambda given: actions.KeepVisit(given.target)),
+    actions.DropVisit: FormSpec("Nobody needs to come", CUSTOMER, lambda given: actions.DropVisit(given.target)),
+    actions.AllowEarly: FormSpec("Earlier is fine", CUSTOMER, lambda given: actions.AllowEarly(given.target)),
+    actions.ReportMissed: FormSpec("They say that nobody came", CUSTOMER,
                                    lambda given: actions.ReportMissed(given.target)),
-    actions.ContestNoAccess: FormSpec("They say that they were there", _CUSTOMER,
+    actions.ContestNoAccess: FormSpec("They say that they were there", CUSTOMER,
                                       lambda given: actions.ContestNoAccess(given.target)),
-    actions.OpenCallback: FormSpec("Have them rung", _CUSTOMER, lambda given: actions.OpenCallback(
+    actions.OpenCallback: FormSpec("Have them rung", CUSTOMER, lambda given: actions.OpenCallback(
         given.target, given.needed("words", "About what"), bool(given.text("urgent"))),
         lambda context: [_note("About what", "words", hint="The customer may read it on their page"),
                          Field("urgent", "It is urgent", "tick")], appends=True),
-    actions.AcknowledgePage: FormSpec("I see to it", _TICKET, lambda given: actions.AcknowledgePage(
+    actions.AcknowledgePage: FormSpec("I see to it", TICKET, lambda given: actions.AcknowledgePage(
         Subject(SubjectKind.TICKET, given.target)), hint="Nobody else is paged for four hours.", appends=True),
-    actions.AcknowledgeAlarm: FormSpec("Acknowledge", _TICKET, lambda given: actions.AcknowledgeAlarm(given.target),
+    actions.AcknowledgeAlarm: FormSpec("Acknowledge", TICKET, lambda given: actions.AcknowledgeAlarm(given.target),
                                        appends=True),
-    actions.AddNote: FormSpec("Add a note", "note", lambda given: actions.AddNote(
+    actions.AddNote: FormSpec("Add a note", NOTES, lambda given: actions.AddNote(
         given.target, given.needed("note", "Note")), lambda context: [_note("Note")], appends=True),
-    actions.HoldTicket: FormSpec("Put on hold", _TICKET, _hold, _hold_fields,
+    actions.HoldTicket: FormSpec("Put on hold", TICKET, _hold, _hold_fields,
                                  hint="Whoever was to come need not; they and the customer hear it at once."),
-    actions.ResolveTicket: FormSpec("Resolve", _TICKET, lambda given: actions.ResolveTicket(
+    actions.ResolveTicket: FormSpec("Resolve", TICKET, lambda given: actions.ResolveTicket(
         given.target, given.needed("note", "How it was settled")),
         lambda context: [_note("How it was settled", hint="The customer reads that it is done")]),
-    actions.MergeTickets: FormSpec("Merge", _TICKET, _merge, _merge_fields),
-    actions.UnmergeTicket: FormSpec("Separate again", _TICKET, lambda given: actions.UnmergeTicket(given.target)),
-    actions.CancelTicket: FormSpec("Cancel", _TICKET, lambda given: actions.CancelTicket(
+    actions.MergeTickets: FormSpec("Merge", TICKET, _merge, _merge_fields),
+    actions.UnmergeTicket: FormSpec("Separate again", TICKET, lambda given: actions.UnmergeTicket(given.target)),
+    actions.CancelTicket: FormSpec("Cancel", TICKET, lambda given: actions.CancelTicket(
         given.target, given.needed("why", "Why")), lambda context: [_note("Why nobody needs to come", "why")],
         tone="danger"),
 }

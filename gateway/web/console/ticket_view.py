@@ -53,10 +53,21 @@ from gateway.tickets.desk.ticket_version import TicketVersion, version_of
 from gateway.tickets.lifecycle import DUTIES
 from gateway.tickets.sla.clock import used
 from gateway.web.console.drawing.chart import ChartFacts, Span, Threshold, draw
-from gateway.web.console.ticket_forms import FORMS, Field, FormContext, name_of, values_of
+from gateway.web.console.ticket_forms import (
+    CUSTOMER,
+    FIRMS,
+    FORMS,
+    NOTES,
+    TICKET,
+    Field,
+    FormContext,
+    name_of,
+    values_of,
+)
 from gateway.web.pages.alarm_details import evidence_rows, spaced
 from gateway.web.pages.maps import map_address
 
+_AFTER_A_CALL = (actions.AssignTo, actions.ReportDelay, actions.ReportOverrun)  # what they say there is written down
 LINES = 200  # of the timeline, the newest
 _NAMED = 5  # firms in one line
 _MESSAGES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
@@ -87,6 +98,8 @@ class Suggestion(NamedTuple):
 
     worded: WordedAction
     form: ActForm | None
+    at_once: bool  # one click does it: nothing has to be asked first
+    phone: str  # whom to ring first
 
 
 class MessageLine(NamedTuple):
@@ -255,18 +268,16 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         alarms=[AlarmLine(alarm, in_language(alarm.cause_texts, words), evidence_rows(alarm, profile, words, say),
                           next(iter(build.forms_of(alarm.id)), None)) for alarm in reversed(story.alarms)],
         offers=[*_offers(build)], visits=[_visit(visit, build) for visit in reversed(story.visits)], messages=messages,
-        forms=_grouped(own), note=next((form for form in own if form.group == "note"), None),
+        forms=_grouped(own), note=next((form for form in own if form.group == NOTES), None),
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
         merge=next((form for form in own if form.name == name_of(actions.MergeTickets)), None), names=build.names,
         bad=sum(one.row.state in ("failed", "unknown") for one in messages))
 
 
 def _grouped(forms: Iterable[ActForm]) -> dict[str, list[ActForm]]:
-    found: dict[str, list[ActForm]] = {}
-    for form in forms:
-        if form.group != "note" and form.name != name_of(actions.MergeTickets):
-            found.setdefault(form.group, []).append(form)
-    return found
+    """Each group has its list."""
+    shown = [form for form in forms if form.name != name_of(actions.MergeTickets)]
+    return {group: [form for form in shown if form.group == group] for group in (FIRMS, CUSTOMER, TICKET)}
 
 
 def cause_of(story: TicketFacts, words: Catalogue) -> str:
@@ -309,9 +320,11 @@ def _suggestion(build: _Builder) -> Suggestion | None:
     subject = next((subject for act, subject in build.possible if act is type(worded.act) and subject.id == target),
                    None)
     if subject is None:
-        return Suggestion(worded, None)
+        return Suggestion(worded, None, at_once=False, phone="")
     form = build.form(type(worded.act), subject, values_of(worded.act, build.say.zone))
-    return Suggestion(worded, form._replace(title=form.title, wrong=""))
+    at_once = not isinstance(worded.act, _AFTER_A_CALL) and all(one.value or not one.required for one in form.fields)
+    return Suggestion(worded, form, at_once, build.phones.get(found.parameters.get("provider", ""), "")
+                      if isinstance(worded.act, _AFTER_A_CALL) else "")
 
 
 def _target(act: Act) -> str:

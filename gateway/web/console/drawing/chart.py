@@ -62,7 +62,7 @@ def draw(facts: ChartFacts) -> Markup | None:
     axis = _axis(min(values), max(values))
     scale = _Scale(facts.since, facts.until, axis[0], axis[-1])
     parts = [*_value_axis(axis, facts.unit, scale), *_time_axis(facts, scale), *_spans(facts, scale),
-             *_thresholds(facts.thresholds, scale), *_line(_thinned(course, scale), scale)]
+             *_thresholds(facts.thresholds, course, scale), *_line(_thinned(course, scale), scale)]
     return Markup('<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {} {}" role="img" '
                   'aria-label="{}">{}</svg>').format(WIDTH, HEIGHT, facts.title, Markup("").join(parts))
 
@@ -150,13 +150,17 @@ def _spans(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
                 span.kind, max(left, _LEFT) + 3, _TOP - 17 + row * 13, span.name)
 
 
-def _thresholds(thresholds: Iterable[Threshold], scale: _Scale) -> Iterator[Markup]:
+def _thresholds(thresholds: Iterable[Threshold], course: Sequence[tuple[Instant, float]], scale: _Scale
+                ) -> Iterator[Markup]:
+    """Each is named at the end where the course is farther away from it."""
     for one in thresholds:
+        at_left = abs(course[0][1] - one.value) > abs(course[-1][1] - one.value)
         y = scale.y(one.value)
         yield Markup('<line class="threshold" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
             _LEFT, WIDTH - _RIGHT, y=y)
-        yield Markup('<text class="name threshold" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
-            WIDTH - _RIGHT - 4, y - 5 if y > _TOP + 16 else y + 14, one.name)
+        yield Markup('<text class="name threshold" x="{}" y="{:.1f}" text-anchor="{}">{}</text>').format(
+            _LEFT + 6 if at_left else WIDTH - _RIGHT - 4, y - 5 if y > _TOP + 16 else y + 14,
+            "start" if at_left else "end", one.name)
 
 
 def _line(course: Sequence[tuple[Instant, float]], scale: _Scale) -> Iterator[Markup]:

@@ -96,6 +96,7 @@ def welcome(settings: Settings, session: Session, user_id: str, now: Instant) ->
     link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user_id,
                 created_at=now, expires_at=now + WELCOME_FOR)
     session.add(link)
+    session.flush()
     return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), LinkPurpose.WELCOME, link.id)
 
 

@@ -121,13 +121,13 @@ def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[
     return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
 
 
-@router.get("/enter/{token}")
+@router.get("/e/{token}")
 def show_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
     """Asks first: programs that look at every link must not use it up, or be signed in."""
     return bare_page(request, "enter.html", name=_who_enters(gw, token, now).name)
 
 
-@router.post("/enter/{token}")
+@router.post("/e/{token}")
 def do_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
     check_origin(request, gw)
     user = _who_enters(gw, token, now)

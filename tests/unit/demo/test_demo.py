@@ -244,7 +244,7 @@ def test_on_a_pipe_each_line_is_printed_once_and_whole() -> None:
 
 TOKEN = "L-3QM3BQ89.ZXuV-F3t59CMG1zV2dG9WXmclfs"
 LINKS = {"customer": f"http://127.0.0.1:49999/f/{TOKEN}", "technician": f"http://127.0.0.1:49999/v/{TOKEN}"}
-CONSOLE = f"http://127.0.0.1:49999/enter/{TOKEN}"
+CONSOLE = f"http://127.0.0.1:49999/e/{TOKEN}"
 KEY = "psg_FwJT3pLfPesAIjj_ZM_8PUig13nNZdWXxlamb5yIIhc"
 
 

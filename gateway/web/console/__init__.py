@@ -2,10 +2,21 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, now, presence, sign_in, ticket
+from gateway.web.console import (
+    account,
+    drafts,
+    now,
+    presence,
+    sign_in,
+    ticket,
+    tickets,
+    tickets_bulk,
+    tickets_merge,
+)
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, account, now, presence, ticket):
+# the page of one ticket last: /console/tickets/merge is none
+for part in (sign_in, account, now, drafts, presence, tickets, tickets_bulk, tickets_merge, ticket):
     router.include_router(part.router)
 
 

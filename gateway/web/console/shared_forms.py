@@ -1,24 +1,25 @@
-"""Forms on a page that is rendered once for all who see the same: what is each one's own is filled in as it is sent."""
+"""Forms on a page that is rendered once for all who see the same: what is each one's own is put in as it is sent."""
 
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
 
-from gateway.web.console.session import User
-
-TOKEN_PLACE = secrets.token_hex(16)  # stands for the proof that a form is ours: nobody can write it into a note
-KEY_PLACE = secrets.token_hex(16)  # stands for the page's random key: see `form_key`
+_TOKEN, _KEY = 'name="csrf" value=""', 'name="key" value=""'  # as templates write them; a person's quotes are escaped
 
 
-def fill_in(html: str, user: User) -> str:
-    return html.replace(TOKEN_PLACE, user.csrf).replace(KEY_PLACE, secrets.token_hex(8))
+def fill_in(html: str, csrf: str) -> str:
+    """For one user: the proof that the forms are ours, and a key of this page."""
+    return html.replace(_TOKEN, f'name="csrf" value="{csrf}"').replace(_KEY, f'name="key" value="{new_key()}"')
 
 
-async def filled_in(events: AsyncIterator[bytes], user: User) -> AsyncIterator[bytes]:
-    """The events of a live page as this user gets them."""
-    async for event in events:
-        yield event.replace(TOKEN_PLACE.encode(), user.csrf.encode()).replace(
-            KEY_PLACE.encode(), secrets.token_hex(8).encode()) if TOKEN_PLACE.encode() in event else event
+async def with_keys(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The events of a live page, each with a key of its own; the token is put in where they are read."""
+    async for part in parts:
+        yield part.replace(_KEY.encode(), f'name="key" value="{new_key()}"'.encode())
+
+
+def new_key() -> str:
+    return secrets.token_hex(8)
 
 
 def form_key(page_key: str, fields: Iterable[tuple[str, str]]) -> str:

@@ -18,17 +18,17 @@ from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.views import console_ticket
 from gateway.store.views.console_ticket import ConsoleTicket
-from gateway.tickets.actions import AddNote, MergeTickets, OpenCallback
-from gateway.tickets.desk.possible_acts import mergeable_into
+from gateway.tickets.actions import AddNote, OpenCallback
 from gateway.tickets.desk.ticket_version import Stale, TicketVersion, read_version
-from gateway.web.console.pages import WORDS, go_on, page
+from gateway.web.console.live import follow_main
+from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
 from gateway.web.console.presence import others_at
 from gateway.web.console.session import TOKEN, User, needs
-from gateway.web.console.shared_forms import KEY_PLACE, TOKEN_PLACE, fill_in, filled_in, form_key
+from gateway.web.console.shared_forms import fill_in, form_key, with_keys
 from gateway.web.console.ticket_forms import BY_NAME, FORMS, Given, Unusable, name_of
 from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, version_words
 from gateway.web.dependencies import or_404
-from gateway.web.live import LivePages, View
+from gateway.web.live import View
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter()
@@ -37,7 +37,6 @@ _HIDDEN = (TOKEN, "act", "target", "version", "key")
 Reader = Annotated[User, needs(Right.READ)]
 Follower = Annotated[User, needs(Right.READ, does_something=False)]
 Worker = Annotated[User, needs(Right.WORK_TICKETS)]
-Merger = Annotated[User, needs(Right.MERGE)]
 
 
 class Clash(NamedTuple):
@@ -60,14 +59,19 @@ def show_ticket(request: Request, user: Reader, ticket_id: str, show: str = "") 
 async def ticket_stream(request: Request, user: Follower, ticket_id: str, show: str = "", version: str = ""
                         ) -> StreamingResponse:
     """The page's content whenever it has changed; rendered once for all of a role."""
-    live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    chosen, render = _chosen(show), request.app.state.renderer
-    events = await live.follow(
-        f"console/tickets/{ticket_id}?{chosen}/{user.role}",
-        lambda: _view(user.gw, render, _load(user.gw, ticket_id, now()), user.role, chosen, now()), version)
-    return StreamingResponse(filled_in(events, user), headers={"x-accel-buffering": "no"},
-                             media_type="text/event-stream")
+    gw, role, chosen = user.gw, user.role, _chosen(show)
+
+    def load() -> View:
+        at = now()
+        view = _view(gw, request.app.state.renderer, _load(gw, ticket_id, at), role, chosen, at)
+        html = main_of(request, gw, Viewer(role, at), "ticket.html", ticket_id=ticket_id, live=view.html,
+                       version=view.version, shown=chosen, wrong="", clash=None, others=())
+        return view._replace(html=html)
+
+    answer = await follow_main(request, user, f"{_path(ticket_id, chosen)}/{role}", load, version)
+    answer.body_iterator = with_keys(answer.body_iterator)  # type: ignore[arg-type]
+    return answer
 
 
 @router.post(_PAGE)
@@ -99,33 +103,18 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
     except (NoSuch, Conflict):
         said = WORDS("page.not_possible")
         return _answer(request, user, ticket_id, show, 409, typed=Typed(name, target, typed.fields, said), wrong=said)
-    if isinstance(given, MergeTickets):
-        return go_on(f"/console/tickets/{given.into_id}")
     if isinstance(given, OpenCallback):
         return go_on(_path(ticket_id, show, "#rung"))
     return go_on(_path(ticket_id, show))
 
-
-@router.get(f"{_PAGE}/merge")
-def preview_merge(request: Request, user: Merger, ticket_id: str, other: str = "") -> Response:
-    """Both tickets side by side, and which number shall go on."""
-    facts = _load(user.gw, ticket_id, user.now)
-    candidates = mergeable_into(facts.desk.now_is)
-    with_it = next((one for one in candidates if one.id == other), None)
-    pair: list[ConsoleTicket] = [facts] + ([_load(user.gw, with_it.id, user.now)] if with_it is not None else [])
-    say = _say(facts, user.now)
-    sides = [ticket_page(one, user.gw.settings, _profile(user.gw, one), user.role, say) for one in pair]
-    return page(request, user, "ticket_merge.html", ticket=facts.story.ticket, candidates=candidates, sides=sides,
-                at_site=say, version=sides[0].version, key=form_key(str(user.now), [("merge", user.session.id)])[:16],
-                act=name_of(MergeTickets))
 
 
 def _answer(request: Request, user: User, ticket_id: str, show: str, status: int = 200, typed: Typed | None = None,
             wrong: str = "", clash: Clash | None = None) -> HTMLResponse:
     facts, chosen = _load(user.gw, ticket_id, user.now), _chosen(show)
     view = _view(user.gw, request.app.state.renderer, facts, user.role, chosen, user.now, typed)
-    return page(request, user, "ticket.html", status, live=fill_in(view.html, user), version=view.version,
-                ticket=facts.story.ticket, wrong=wrong, clash=clash, shown=chosen,
+    return page(request, user, "ticket.html", status, live=fill_in(view.html, user.csrf), version=view.version,
+                ticket_id=facts.story.ticket.id, wrong=wrong, clash=clash, shown=chosen,
                 others=others_at(user.gw, ticket_id, user.row.id, user.now))
 
 
@@ -162,7 +151,7 @@ def _view(gw: Gateway, render: Renderer, facts: ConsoleTicket, role: Role, chose
           typed: Typed | None = None) -> View:
     say = _say(facts, now)
     content = ticket_page(facts, gw.settings, _profile(gw, facts), role, say, chosen, typed)
-    html = render.text("console/ticket_live.html", WORDS, page=content, say=say, csrf=TOKEN_PLACE, key=KEY_PLACE,
+    html = render.text("console/ticket_live.html", WORDS, page=content, say=say, csrf="", key="",
                        filters=FILTERS, shown=chosen)
     return View(hashlib.sha256(html.encode()).hexdigest()[:16], html, _about(facts))
 

@@ -21,7 +21,6 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.store.views.console_ticket import ConsoleTicket
 from gateway.tickets import actions
 from gateway.tickets.actions import Act
-from gateway.tickets.desk.possible_acts import mergeable_into
 
 NAME, NOTE = 80, 2000  # characters kept
 HALF = 30 * MINUTE
@@ -170,14 +169,6 @@ def _finish(given: Given) -> Act:
                           _one_of(IncompleteReason, outcome, "How it went"), parts, expected)
 
 
-def _merge(given: Given) -> Act:
-    """Whichever number is chosen goes on; the other one leads there."""
-    other, survivor = given.needed("other", "Ticket"), given.text("survivor") or given.page
-    if survivor not in (given.page, other) or other == given.page:
-        raise Unusable("Choose which of the two numbers goes on.")
-    return actions.MergeTickets(given.page if survivor == other else other, survivor)
-
-
 def _one_of(members: Any, value: str, label: str) -> Any:
     if value not in tuple(members):
         raise Unusable(f"{label}: please choose.")
@@ -202,11 +193,6 @@ def _finish_fields(context: FormContext) -> list[Field]:
             _note("What was done, or why not"),
             Field("parts", "Parts that are missing", hint="With commas in between"),
             Field("expected_at", "Expected", "datetime-local", hint="When the parts are there, or it can go on")]
-
-
-def _merge_fields(context: FormContext) -> list[Field]:
-    return [Field("other", "With", "select", options=[
-        (one.id, f"{one.id}: {one.cause}") for one in mergeable_into(context.facts.desk.now_is)], required=True)]
 
 
 _REASON = "Why it shall not count in their record"
@@ -274,7 +260,6 @@ FORMS: dict[type[Act], FormSpec] = {
     actions.ResolveTicket: FormSpec("Resolve", TICKET, lambda given: actions.ResolveTicket(
         given.target, given.needed("note", "How it was settled")),
         lambda context: [_note("How it was settled", hint="The customer reads that it is done")]),
-    actions.MergeTickets: FormSpec("Merge", TICKET, _merge, _merge_fields),
     actions.UnmergeTicket: FormSpec("Separate again", TICKET, lambda given: actions.UnmergeTicket(given.target)),
     actions.CancelTicket: FormSpec("Cancel", TICKET, lambda given: actions.CancelTicket(
         given.target, given.needed("why", "Why")), lambda context: [_note("Why nobody needs to come", "why")],

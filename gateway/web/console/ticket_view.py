@@ -48,7 +48,7 @@ from gateway.store.views.console_ticket import ConsoleTicket
 from gateway.tickets import actions
 from gateway.tickets.actions import Act
 from gateway.tickets.desk.next_action import next_action
-from gateway.tickets.desk.possible_acts import possible_acts
+from gateway.tickets.desk.possible_acts import mergeable_into, possible_acts
 from gateway.tickets.desk.ticket_version import TicketVersion, version_of
 from gateway.tickets.lifecycle import DUTIES
 from gateway.tickets.sla.clock import used
@@ -189,14 +189,14 @@ class TicketPage:
     forms: Mapping[str, Sequence[ActForm]]  # group → what can be done with the ticket itself
     note: ActForm | None
     unmerge: Mapping[str, ActForm]  # ticket id → form that separates it again
-    merge: ActForm | None
+    merge: Sequence[Ticket]  # others of the home that it may be carried on with; none for a role that may not
     names: Mapping[str, str]  # provider id → name
     bad: int = 0  # messages that did not arrive
 
     @property
     def all_forms(self) -> list[ActForm]:
         """Each once, wherever it stands on the page."""
-        alone = [self.note, *(alarm.form for alarm in self.alarms), *self.unmerge.values(), self.merge]
+        alone = [self.note, *(alarm.form for alarm in self.alarms), *self.unmerge.values()]
         return [form for forms in (*self.forms.values(), *(offer.forms for offer in self.offers),
                                    *(visit.forms for visit in self.visits)) for form in forms] + [
             form for form in alone if form is not None]
@@ -225,7 +225,7 @@ class _Builder:
         self.possible = [(one.act, one.subject) for one in possible_acts(facts.desk.now_is, say.now)]
         if ticket.closed_at is None and ticket.outage_id is None:
             self.possible.append((actions.OpenCallback, Subject(SubjectKind.TICKET, ticket.site_id)))
-        self.possible = [one for one in self.possible if may_act(role, one[0])]
+        self.possible = [one for one in self.possible if one[0] in FORMS and may_act(role, one[0])]
 
     def form(self, act: type[Act], subject: Subject, begin: Mapping[str, str] | None = None) -> ActForm:
         spec, name = FORMS[act], name_of(act)
@@ -270,13 +270,13 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         offers=[*_offers(build)], visits=[_visit(visit, build) for visit in reversed(story.visits)], messages=messages,
         forms=_grouped(own), note=next((form for form in own if form.group == NOTES), None),
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
-        merge=next((form for form in own if form.name == name_of(actions.MergeTickets)), None), names=build.names,
+        merge=mergeable_into(now_is) if may_act(role, actions.MergeTickets) else [], names=build.names,
         bad=sum(one.row.state in ("failed", "unknown") for one in messages))
 
 
 def _grouped(forms: Iterable[ActForm]) -> dict[str, list[ActForm]]:
     """Each group has its list."""
-    shown = [form for form in forms if form.name != name_of(actions.MergeTickets)]
+    shown = list(forms)
     return {group: [form for form in shown if form.group == group] for group in (FIRMS, CUSTOMER, TICKET)}
 
 

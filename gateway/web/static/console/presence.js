@@ -1,31 +1,40 @@
-"use strict";
 // Says every few seconds that this page is open, and whether somebody types in it; shows who else does.
-(() => {
-  const place = document.getElementById("presence");
-  if (!place) return;
-  const BEAT = 15000;
-  let typedAt = 0;
-  const root = document.body.dataset.root || "";
-  const facts = (more) => new URLSearchParams({csrf: document.body.dataset.csrf, subject: place.dataset.subject,
-    typing: String(Date.now() - typedAt < BEAT), ...more});
-  const beat = async () => {
-    if (document.hidden) return;
-    try {
-      const answer = await fetch(`${root}/console/presence`, {method: "POST", body: facts({})});
-      if (answer.status === 200) {
-        const html = (await answer.text()).trim();
-        if (html !== place.dataset.shown) { place.innerHTML = html; place.dataset.shown = html; }
-      }
-    } catch { /* the next beat tells */ }
-  };
-  document.addEventListener("input", (event) => {
-    if (!event.target.closest("main form")) return;
-    const first = Date.now() - typedAt >= BEAT;
+"use strict";
+(function () {
+  if (!window.fetch) return;
+  var BEAT = 15000, typedAt = 0, subject = "";
+
+  function facts(more) {
+    return new URLSearchParams(Object.assign({csrf: document.body.dataset.csrf, subject: subject,
+      typing: String(Date.now() - typedAt < BEAT)}, more));
+  }
+
+  function leave() {
+    if (subject) navigator.sendBeacon(document.body.dataset.root + "/console/presence", facts({left: "true"}));
+    subject = "";
+  }
+
+  function beat() {
+    var place = document.getElementById("presence");
+    if (subject && (!place || place.dataset.subject !== subject)) leave();
+    if (!place || document.hidden) return;
+    subject = place.dataset.subject;
+    fetch(document.body.dataset.root + "/console/presence", {method: "post", body: facts({})}).then(function (answer) {
+      return answer.status === 200 ? answer.text() : null;
+    }).then(function (html) {
+      if (html !== null && html.trim() !== place.innerHTML.trim()) place.innerHTML = html;
+    }).catch(function () { /* the next beat tells */ });
+  }
+
+  document.addEventListener("input", function (event) {
+    if (!event.target.closest("#main form")) return;
+    var first = Date.now() - typedAt >= BEAT;
     typedAt = Date.now();
     if (first) beat();
   });
   document.addEventListener("visibilitychange", beat);
-  addEventListener("pagehide", () => navigator.sendBeacon(`${root}/console/presence`, facts({left: "true"})));
+  document.addEventListener("desk:shown", function () { typedAt = 0; beat(); });
+  window.addEventListener("pagehide", leave);
   setInterval(beat, BEAT);
   beat();
 })();

@@ -44,7 +44,7 @@ var desk = {};
   // left alone, and so are menus that are open.
   desk.morph = function (old, fresh) {
     if (isOwn(old)) return;
-    if (old.isEqualNode(fresh) && !old.querySelector("input, textarea, select")) return;
+    if (old.isEqualNode(fresh) && !old.matches("input, textarea, select") && !old.querySelector("input, textarea, select")) return;
     attributes(old, fresh);
     if (old.matches("textarea")) {
       if (!touched.has(old)) old.value = fresh.value;
@@ -77,6 +77,7 @@ var desk = {};
     var byId = {}, at = old.firstChild;
     Array.from(old.children).forEach(function (one) { if (one.id) byId[one.id] = one; });
     Array.from(fresh.childNodes).forEach(function (wanted) {
+      while (at && isOwn(at) && at.id !== wanted.id) at = at.nextSibling;
       var same = wanted.id ? byId[wanted.id] : null;
       if (!same && at && !(at.id && fresh.querySelector("#" + CSS.escape(at.id))) && at.nodeName === wanted.nodeName && !wanted.id)
         same = at;

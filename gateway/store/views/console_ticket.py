@@ -34,7 +34,7 @@ from gateway.model import (
 )
 from gateway.model.notifications import Notification
 from gateway.store.views.explain import ticket_facts
-from gateway.tickets.desk.next_action import CONTACTS_WITHIN, TRUST_LOST_FOR, CustomerFacts, DeskFacts
+from gateway.tickets.desk.next_action import CONTACTS_WITHIN, CustomerFacts, DeskFacts
 from gateway.tickets.desk.possible_acts import TicketNow
 
 BEFORE_FAULT, AFTER_FAULT, LONGEST_CHART = 2 * HOUR, 30 * MINUTE, DAY
@@ -88,9 +88,11 @@ def customer_facts(session: Session, customer_id: str, now: Instant) -> Customer
         select(Site.id).where(Site.customer_id == customer_id).order_by(Site.id).limit(1)))
     if not sites:
         return None
-    promises: Iterable[Promise] = session.exec(select(Promise).where(
-        Promise.recipient_id == customer_id, col(Promise.due_at) > now - TRUST_LOST_FOR - DAY,
-        col(Promise.due_at) <= now)) if tickets else []
+    calls = session.exec(select(Callback.id).where(
+        Callback.customer_id == customer_id, col(Callback.requested_at) > now - CONTACTS_WITHIN))
+    jobs = session.exec(select(JobTicket.job_id).where(col(JobTicket.ticket_id).in_([one.id for one in tickets])))
+    promises = session.exec(select(Promise).where(
+        col(Promise.subject_id).in_([*calls, *jobs, *(one.id for one in tickets)])))
     told = session.exec(select(func.max(Notification.done_at)).where(
         Notification.recipient_kind == RecipientKind.CUSTOMER, Notification.recipient_id == customer_id,
         Notification.state == NotificationState.SENT, col(Notification.subject_id).in_([one.id for one in tickets]))

@@ -26,7 +26,7 @@ from gateway.web.console.presence import others_at
 from gateway.web.console.session import TOKEN, User, needs
 from gateway.web.console.shared_forms import fill_in, form_key, with_keys
 from gateway.web.console.ticket_forms import BY_NAME, FORMS, Given, Unusable, name_of
-from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, version_words
+from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, typed_words, version_words
 from gateway.web.dependencies import or_404
 from gateway.web.live import View
 from gateway.web.pages.templates import Renderer
@@ -125,7 +125,7 @@ def _clash(request: Request, user: User, ticket_id: str, show: str, typed: Typed
     shown = ticket_page(facts, user.gw.settings, _profile(user.gw, facts), user.role, say, typed=typed)
     now_version = read_version(shown.version)
     possible = any((form.name, form.target) == (typed.name, typed.target) for form in shown.all_forms)
-    words = [(name.replace("_", " ").capitalize(), value) for name, value in typed.fields.items() if value]
+    words = typed_words(typed, facts, user.gw.settings, user.role, say)
     if not possible and words:  # what they have typed goes on as a note
         note = "; ".join(value for name, value in typed.fields.items() if value and name in ("note", "why"))
         typed = Typed(name_of(AddNote), ticket_id, {"note": note}) if note else typed

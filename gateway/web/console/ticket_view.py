@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from gateway.access.rights import may_act
+from gateway.calendars.arrival_windows import parse_local
 from gateway.config.settings import Settings
 from gateway.devices.profiles import Profile
 from gateway.explain.facts import TicketFacts
@@ -54,6 +56,7 @@ from gateway.tickets.lifecycle import DUTIES
 from gateway.tickets.sla.clock import used
 from gateway.web.console.drawing.chart import ChartFacts, Span, Threshold, draw
 from gateway.web.console.ticket_forms import (
+    BY_NAME,
     CUSTOMER,
     FIRMS,
     FORMS,
@@ -71,8 +74,11 @@ _AFTER_A_CALL = (actions.AssignTo, actions.ReportDelay, actions.ReportOverrun)  
 LINES = 200  # of the timeline, the newest
 _NAMED = 5  # firms in one line
 _MESSAGES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
+_RESPONSIBLE = {
+    Responsible.DISPATCHER: "A dispatcher", Responsible.GATEWAY: "The gateway", Responsible.PROVIDER: "The firm",
+    Responsible.TECHNICIAN: "The technician", Responsible.CUSTOMER: "The customer"}
 FILTERS: Mapping[str, str] = {"": "All", "people": "People", "notes": "Notes", "messages": "Messages",
-                              "gateway": "Devices and gateway"}
+                              "gateway": "Automatic"}
 
 
 class ActForm(NamedTuple):
@@ -307,7 +313,7 @@ def _who(responsible: Responsible | None, build: _Builder) -> str:
     seen_to = next((page.acknowledged_by for page in now_is.pages if page.state is PageState.ACKNOWLEDGED), None)
     if responsible is Responsible.DISPATCHER and seen_to:
         return seen_to
-    return capital(build.words(f"page.dispatch.responsible.{responsible}"))
+    return _RESPONSIBLE[responsible]
 
 
 def _suggestion(build: _Builder) -> Suggestion | None:
@@ -506,6 +512,21 @@ def _thresholds(alarms: Iterable[Alarm], signal: str, unit: str, words: Catalogu
                 seen.add((sign, limit))
                 said = f"{sign} {number(float(limit), words.locale)} {unit}".strip()
                 yield Threshold(float(limit), f"Alarm {said}")
+
+
+def typed_words(typed: Typed, facts: ConsoleTicket, settings: Settings, role: Role, say: TimeFormat
+                ) -> list[tuple[str, str]]:
+    """What somebody has typed into a form, by the names of its fields."""
+    form = _Builder(facts, settings, None, role, say, typed).form(
+        BY_NAME[typed.name], Subject(SubjectKind.TICKET, typed.target))
+    found = []
+    for one in form.fields:
+        value = dict(one.options).get(one.value, one.value)
+        if one.kind == "datetime-local" and value:
+            with suppress(ValueError, OverflowError):
+                value = say.when(parse_local(value, say.zone))
+        found.append((one.label, value))
+    return [pair for pair in found if pair[1]]
 
 
 def version_words(version: TicketVersion, facts: ConsoleTicket, say: TimeFormat) -> list[tuple[str, str]]:

@@ -7,8 +7,10 @@ from gateway.web.console import (
     audit,
     drafts,
     now,
+    presence,
     prove,
     sign_in,
+    ticket,
     tickets,
     tickets_bulk,
     tickets_merge,
@@ -17,8 +19,9 @@ from gateway.web.console import (
 )
 
 router = APIRouter(include_in_schema=False)
-# before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge, prove, audit, users, work):
+# the page of one ticket last: /console/tickets/merge is none
+for part in (sign_in, account, now, drafts, presence, prove, tickets, tickets_bulk, tickets_merge, ticket, audit, users,
+             work):
     router.include_router(part.router)
 
 

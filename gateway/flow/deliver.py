@@ -50,7 +50,7 @@ from gateway.notifications.decide import (
     tries_made,
 )
 from gateway.notifications.lifecycle import Action, move
-from gateway.notifications.messages import MessageRenderer
+from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
@@ -75,6 +75,8 @@ KEPT_FREE = {Priority.WAITED_FOR: 4, Priority.CRITICAL: 8, Priority.ORDINARY: 8}
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
 ENOUGH_S = 30.0  # then the caller gets to look at the clock
+
+_HOUSEHOLD = (RecipientKind.CUSTOMER, RecipientKind.PERSON)
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
@@ -101,6 +103,7 @@ class StartedAttempt(NamedTuple):
 class FinishedAttempt(NamedTuple):
     outcome: Outcome
     at: Instant
+    said: str = ""  # to a household, in what words
 
 
 @dataclass
@@ -312,6 +315,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome
+    said = ""
     try:
         settings = gw.settings
         service = settings.service
@@ -326,6 +330,8 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
+        if row.recipient_kind in _HOUSEHOLD:
+            said = _kept(message, gw.channels[contact.channel], facts.link)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -334,7 +340,13 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND))
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said)
+
+
+def _kept(message: Message, channel: Channel, link: str) -> str:
+    """What whoever asks is told that they read. The link in it is theirs alone: it is kept nowhere."""
+    text = message.short if channel.form == "short" else f"{message.subject}\n\n{message.long_text}"
+    return text.replace(link, "…") if link else text
 
 
 def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAttempt]]) -> None:
@@ -413,6 +425,7 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     context, outcome = hand_over.context, done.outcome
     copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
+    attempt.said = done.said
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)

@@ -44,6 +44,9 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
+        sessions.forget_old(session, now)
+        open_pages.forget_old(session, now)
+        desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 
 

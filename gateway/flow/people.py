@@ -9,19 +9,33 @@ from gateway.access.audit import Target
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, Contact, Customer, Instant, Person, Site, person
+from gateway.model import (
+    Actor,
+    Contact,
+    Customer,
+    EntryKind,
+    Instant,
+    Person,
+    RecipientKind,
+    Site,
+    Subject,
+    SubjectKind,
+    person,
+)
 from gateway.model.plan import Draft, NoSuch, R, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import apply, households
 from gateway.store.fleet import contact_id
 from gateway.tickets.actions import LeaveSite
 from gateway.tickets.households.people import (
+    TAKEN_BACK,
     GivenPerson,
     plan_add,
     plan_add_contact,
     plan_change,
     plan_remove_contact,
 )
+from gateway.tickets.new_rows import entry
 from gateway.tickets.sla.follow import complete
 
 
@@ -82,6 +96,48 @@ def remove_contact(gw: Gateway, person_id: str, key: str, who: Actor, now: Insta
     """Raises NoSuch, also for a contact of somebody else."""
     _in_one(gw, "remove_contact", ("person", person_id), lambda session, draft: plan_remove_contact(
         _find(session, Person, person_id), _contacts(session, draft, person_id), key, draft, who, now), who, now)
+
+
+def stop_contact(gw: Gateway, key: str, who: Actor, now: Instant) -> None:
+    """Nothing is sent there any more. Raises NoSuch, also for one of ours or a provider's."""
+    contact = _contact(gw, key)
+    if contact.owner_kind is RecipientKind.PERSON:
+        remove_contact(gw, contact.owner_id, key, who, now)
+        return
+
+    def write(session: Session, draft: Draft) -> None:
+        row = draft.copy(_find(session, Contact, key))
+        if row.stopped_at is None:
+            row.stopped_at, row.stopped_why = now, TAKEN_BACK
+            draft.add(entry(Subject(SubjectKind.CUSTOMER, row.owner_id), now, EntryKind.CONTACT_REMOVED, who=who,
+                            channel=row.channel))
+
+    _in_one(gw, "remove_contact", ("customer", contact.owner_id), write, who, now)
+
+
+def restart_contact(gw: Gateway, key: str, who: Actor, now: Instant) -> None:
+    """It is used again. Raises NoSuch as `stop_contact`, and Refused when they have left."""
+    contact = _contact(gw, key)
+    if contact.owner_kind is RecipientKind.PERSON:
+        add_contact(gw, contact.owner_id, contact.channel, contact.address, who, now)
+        return
+
+    def write(session: Session, draft: Draft) -> None:
+        row = draft.copy(_find(session, Contact, key))
+        if row.stopped_at is not None:
+            row.stopped_at, row.stopped_why = None, None
+            draft.add(entry(Subject(SubjectKind.CUSTOMER, row.owner_id), now, EntryKind.CONTACT_ADDED, who=who,
+                            channel=row.channel))
+
+    _in_one(gw, "add_contact", ("customer", contact.owner_id), write, who, now)
+
+
+def _contact(gw: Gateway, key: str) -> Contact:
+    with gw.store.read() as session:
+        row = _find(session, Contact, key)
+    if row.owner_kind not in (RecipientKind.PERSON, RecipientKind.CUSTOMER):
+        raise NoSuch(f"there is no contact {key} of a household")
+    return row
 
 
 def add_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], who: Actor, now: Instant) -> None:

@@ -18,6 +18,7 @@ from gateway.callbacks.numbers.visit_calls import (
     named_by,
     seconds_locked,
 )
+from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, ActorKind, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
@@ -26,6 +27,7 @@ from gateway.notifications.template_values import Signature
 from gateway.store import apply
 from gateway.store.views import telephones
 from gateway.store.views.call_context import call_facts
+from gateway.tickets.new_rows import subject_of
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +54,9 @@ def write_look(session: Session, about: Ticket | Callback | Subject, seen: Seque
     before = telephones.last_look(session, about.id, who)
     if seen and not (before is not None and is_same_look(before, seen, now)):
         apply(session, Plan([looked_at(about, seen, EntryKind.NUMBER_SEEN, who, now)]))
+        if who.account:
+            subject = subject_of(about)
+            write_act(session, "see_numbers", (subject.kind, subject.id), Plan(), who, now)
 
 
 def call_to_make(gw: Gateway, callback_id: str, words: Catalogue, who: Actor, now: Instant

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, BigInteger, Column, Index, SmallInteger, text
+from sqlalchemy import JSON, BigInteger, Column, Index, SmallInteger, Text, text
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -119,6 +119,8 @@ class Attempt(Row, table=True):
     why: str | None = None  # for operators, in English or as the other side said it
     kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
+    # the words, as they were handed over to a household, without the link in them
+    said: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
 _STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
@@ -132,6 +134,7 @@ class Promise(Row, table=True):
         Index("promise_open", "subject_id", "kind", "recipient_id", unique=True, sqlite_where=_STILL_OPEN,
               postgresql_where=_STILL_OPEN),
         Index("promise_due", "due_at", "subject_id", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
+        Index("promise_to", "recipient_id", "made_at"),
         Index("promise_watch", "watch_at", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
     )
     id: str = Field(primary_key=True)

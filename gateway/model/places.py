@@ -35,6 +35,7 @@ class Area(Row, table=True):
 class Customer(Row, table=True):
     """A household or firm with a contract: name, language and quiet hours."""
 
+    __table_args__ = (Index("customer_by_name", "name", "id"),)
     id: str = Field(primary_key=True)
     name: str
     locale: str = "en"  # en | de

@@ -784,6 +784,8 @@ class SubjectKind(StrEnum):
     """What one trip can settle."""
     PERSON = "person"
     """Somebody of a household."""
+    CUSTOMER = "customer"
+    """A household."""
 
 
 class EnumColumn(TypeDecorator[Any]):

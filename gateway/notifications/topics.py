@@ -129,6 +129,8 @@ class TopicName(StrEnum):
     """That is over."""
     RULE_BROKEN = "rule_broken"
     """A rule of a profile could not be evaluated."""
+    PAGE_LINK = "page_link"
+    """On the telephone with us: the link to their page."""
     TEST = "test"
     """Sent by hand, to see whether a contact can be reached."""
 
@@ -717,6 +719,10 @@ _ALL = (
         facts=stored_facts.BrokenRuleFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
+    Topic(  # they wait for it on the telephone: no quiet hours
+        name=TopicName.PAGE_LINK, audience=_CUSTOMER, subjects=_TICKET | _CALLBACK | _OUTAGE,
+        facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
+        obsolete_when=never, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

@@ -177,6 +177,11 @@ def numbers_of_person(who: Person, contacts: Iterable[Contact]) -> list[Telephon
     return numbers_of(who.name, "", contacts, who)
 
 
+def numbers_of_household(whose: Customer, contacts: Iterable[Contact]) -> list[Telephone]:
+    """Its own, at which nobody in particular answers."""
+    return numbers_of(whose.name, "", contacts)
+
+
 def sites_of(session: Session, customer_id: str) -> list[str]:
     """Ids of the sites that are theirs."""
     return list(session.exec(select(Site.id).where(Site.customer_id == customer_id).order_by(col(Site.id))))

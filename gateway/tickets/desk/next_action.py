@@ -140,7 +140,7 @@ def customer_at_risk(facts: CustomerFacts, now: Instant) -> NextAction | None:
     """For somebody who has reason to be angry: a promise was broken, they ask again and again, or they hear nothing."""
     if facts.callback_open:
         return None
-    subject = Subject(SubjectKind.PERSON, facts.customer_id)
+    subject = Subject(SubjectKind.CUSTOMER, facts.customer_id)
 
     def ring(kind: NextActionKind, **parameters: Any) -> NextAction:
         return NextAction(kind, parameters, _ring(facts.site_id), subject)

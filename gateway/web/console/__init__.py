@@ -5,6 +5,8 @@ from fastapi import APIRouter, FastAPI
 from gateway.web.console import (
     account,
     audit,
+    customer_acts,
+    customers,
     drafts,
     now,
     presence,
@@ -21,7 +23,7 @@ from gateway.web.console import (
 router = APIRouter(include_in_schema=False)
 # the page of one ticket last: /console/tickets/merge is none
 for part in (sign_in, account, now, drafts, presence, prove, tickets, tickets_bulk, tickets_merge, ticket, audit, users,
-             work):
+             work, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -214,6 +214,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.CALLBACK_TRIED: {
         "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
         "no telephone": PROMISED | SLOT | {"phone": ""}},
+    TopicName.PAGE_LINK: {"a ticket": {"hear_by": None}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -95,6 +95,7 @@ def upgrade() -> None:
         sa.Column('quiet_until', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_index('customer_by_name', 'customer', ['name', 'id'], unique=False)
     op.create_table('dead_letter',
         sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
         sa.Column('received_at', sa.BigInteger(), nullable=False),
@@ -232,6 +233,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
     op.create_index('promise_due', 'promise', ['due_at', 'subject_id'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_open', 'promise', ['subject_id', 'kind', 'recipient_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
+    op.create_index('promise_to', 'promise', ['recipient_id', 'made_at'], unique=False)
     op.create_index('promise_watch', 'promise', ['watch_at'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_table('provider',
         sa.Column('id', sa.String(), nullable=False),
@@ -328,6 +330,7 @@ def upgrade() -> None:
         sa.Column('why', sa.String(), nullable=True),
         sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
+        sa.Column('said', sa.Text(), server_default='', nullable=False),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )

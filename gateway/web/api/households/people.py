@@ -164,7 +164,7 @@ def _checked(gw: Gateway, session: Session, contacts: list[ContactBody], site_id
     wrong, good = [], []
     for index, contact in enumerate(contacts):
         try:
-            good.append(_check(gw, contact, country or gw.settings.service.country))
+            good.append(check_contact(gw, contact, country or gw.settings.service.country))
         except ValueError as error:
             field, what = error.args
             wrong.append(((*(("contacts", index) if several else ()), field), what))
@@ -172,8 +172,8 @@ def _checked(gw: Gateway, session: Session, contacts: list[ContactBody], site_id
     return good
 
 
-def _check(gw: Gateway, contact: ContactBody, country: str) -> ContactBody:
-    """Raises ValueError(field, what was expected)."""
+def check_contact(gw: Gateway, contact: ContactBody, country: str) -> ContactBody:
+    """With its number as E.164. Raises ValueError(field, what was expected)."""
     channel, address = contact.channel, contact.address
     if channel not in {*gw.channels, PHONE}:
         raise ValueError("channel", f"{channel!r} — expected one of {', '.join(sorted({*gw.channels, PHONE}))}")

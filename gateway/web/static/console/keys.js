@@ -19,7 +19,7 @@
       if (focus && focus.matches("tr[data-href]")) desk.go(focus.dataset.href, {push: true});
       return;
     }
-    var acts = after === "g" ? goes(key.key) : known[key.key];
+    var acts = after === "g" ? goes(key.key) : known[key.key] || own(key.key);
     forget();
     if (!acts) return;
     key.preventDefault();
@@ -48,6 +48,11 @@
   function goes(letter) {
     var link = document.querySelector("#screens a[data-key='" + CSS.escape(letter) + "']");
     return link && function () { link.click(); };
+  }
+
+  function own(letter) {
+    var button = /^[a-z]$/.test(letter) && document.querySelector("#main [data-key='" + letter + "']:not(:disabled)");
+    return button && function () { button.click(); };
   }
 
   function focusOn(id) {

@@ -1,0 +1,135 @@
+"""Customers: the list by name, and one page of each on which everything is that they have told us once."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+from sqlmodel import Session
+
+from gateway.access.rights import Right, may_act
+from gateway.calendars import arrival_windows
+from gateway.config.phone_numbers import PHONE
+from gateway.explain.next_actions import WordedAction, word_action
+from gateway.flow.telephones import write_look
+from gateway.model import HOUR, Customer, Severity, Subject, SubjectKind, round_up
+from gateway.notifications.catalogues import catalogue_for
+from gateway.store import households
+from gateway.store.views import console_ticket
+from gateway.store.views.console import customer_page
+from gateway.store.views.console.customer_page import KnownCustomer
+from gateway.store.views.pagination import BadCursor
+from gateway.tickets.actions import OpenCallback, OpenTicket
+from gateway.tickets.desk.next_action import customer_at_risk
+from gateway.tickets.households.people import subject_of_person
+from gateway.web.console import customer_view
+from gateway.web.console.pages import WORDS, go_on, page, time_format
+from gateway.web.console.session import User, needs
+from gateway.web.dependencies import or_404
+
+router = APIRouter()
+PATH = "/console/customers"
+Reads = Annotated[User, needs(Right.READ)]
+PAGE, MESSAGES, NAME = 50, 40, 80
+
+
+class Typed(NamedTuple):
+    """A form that could not be done, and is shown again with what was typed."""
+
+    form: str = ""  # its id
+    fields: Mapping[str, str] = {}
+    wrong: str = ""
+
+    def value(self, form: str, name: str, otherwise: Any = "") -> Any:
+        return self.fields.get(name, "") if form == self.form else otherwise
+
+
+NOTHING_TYPED = Typed()
+
+
+@router.get(PATH)
+def show_customers(request: Request, user: Reads, begins: str = "", cursor: str = "") -> Response:
+    begins = begins.strip()[:NAME].replace("\0", "")
+    with user.gw.store.read() as session:
+        try:
+            found = customer_page.in_list(session, begins, cursor or None, PAGE, user.now)
+        except BadCursor:
+            raise HTTPException(422, "This page of the list does not exist; go to its first one") from None
+    further = {"begins": begins, "cursor": found.next}
+    return page(request, user, "customers.html", rows=found.rows, begins=begins, later=bool(cursor),
+                next=f"{PATH}?{urlencode({name: value for name, value in further.items() if value})}"
+                if found.next else "")
+
+
+@router.get(f"{PATH}/{{customer_id}}")
+def show_customer(request: Request, user: Reads, customer_id: str, reach: bool = False, older: str = "",
+                  sent: bool = False) -> Response:
+    """`reach`: with how each of them is reached, which is written down; `older`: messages before that cursor."""
+    return customer_answer(request, user, customer_id, reach, older, sent=sent)
+
+
+@router.get("/console/sites/{site_id}")
+def show_site(user: Reads, site_id: str) -> Response:
+    """A part of its household's page."""
+    with user.gw.store.read() as session:
+        customer_id = or_404(customer_page.customer_of_site(session, site_id), "site")
+    return go_on(f"{PATH}/{customer_id}#site-{site_id}")
+
+
+@router.get("/console/devices/{device_id}")
+def show_device(user: Reads, device_id: str) -> Response:
+    """A part of the page of the household where it is."""
+    with user.gw.store.read() as session:
+        customer_id = or_404(customer_page.customer_of_device(session, device_id), "device")
+    return go_on(f"{PATH}/{customer_id}#device-{device_id}")
+
+
+def customer_answer(request: Request, user: User, customer_id: str, reach: bool = False, older: str = "",
+                    status: int = 200, typed: Typed = NOTHING_TYPED, sent: bool = False) -> Response:
+    gw, shows = user.gw, reach and user.may(Right.READ_PHONES)
+    say = time_format(gw, user.now)
+    with gw.store.read() as session:
+        try:
+            known: KnownCustomer = or_404(customer_page.load(session, customer_id, older or None, MESSAGES), "customer")
+        except BadCursor:
+            raise HTTPException(422, "These messages do not exist; go to the newest") from None
+        pages = customer_page.own_pages(session, customer_id)
+        firms = console_ticket.provider_names(session)
+        suggestion = _suggestion(session, user, known.customer)
+        of_firms = customer_page.skills(session)
+    if shows:
+        _write_looks(user, known)
+    skills = sorted({*of_firms, *(skill for profile in gw.profiles.values() for skill in profile.skills)} - {""})
+    zone = gw.settings.service.callback_timezone
+    sendable = [one for one in (*known.contacts, *(contact for who in known.people for contact in who.contacts
+                                                   if who.person.role in customer_view.TOLD))
+                if one.channel in gw.channels and one.stopped_at is None]
+    return page(
+        request, user, "customer.html", status, page=customer_view.customer_page(known, gw.profiles, shows, say),
+        reach=shows, older=older, sent=sent, pages=pages, firms=firms, suggestion=suggestion, typed=typed, sendable=bool(sendable),
+        skills=[(one, one.capitalize()) for one in skills], severities=[(one, one.capitalize()) for one in Severity],
+        roles=customer_view.ROLES, needs=customer_view.needs_offered(WORDS),
+        channels=[(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
+        may_edit=user.may(Right.EDIT_HOUSEHOLDS), may_report=may_act(user.role, OpenTicket),
+        may_ring=may_act(user.role, OpenCallback), may_send=user.may(Right.WORK_TICKETS),
+        may_see=user.may(Right.READ_PHONES), ring_from=arrival_windows.written_local(round_up(user.now, HOUR), zone))
+
+
+def _suggestion(session: Session, user: User, customer: Customer) -> WordedAction | None:
+    """For a customer at risk."""
+    facts = console_ticket.customer_facts(session, customer.id, user.now)
+    found = None if facts is None else customer_at_risk(facts, user.now)
+    return None if found is None else word_action(found, {}, time_format(user.gw, user.now),
+                                                  catalogue_for(customer.locale))
+
+
+def _write_looks(user: User, known: KnownCustomer) -> None:
+    """Whose numbers they see, in the timeline of each."""
+    with user.gw.store.write() as session:
+        own = [one for one in known.contacts if one.stopped_at is None]
+        about = Subject(SubjectKind.CUSTOMER, known.customer.id)
+        write_look(session, about, households.numbers_of_household(known.customer, own), user.who, user.now)
+        for one in known.people:
+            write_look(session, subject_of_person(one.person.id),
+                       households.numbers_of_person(one.person, one.contacts), user.who, user.now)

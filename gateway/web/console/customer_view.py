@@ -10,6 +10,7 @@ from gateway.devices.profiles import Profile
 from gateway.explain.notifications import OUTCOMES
 from gateway.model import (
     RESIDENTS,
+    SECOND,
     Alarm,
     Attempt,
     AttemptOutcome,
@@ -287,7 +288,7 @@ def _try(row: Notification, one: Attempt, known: KnownCustomer, people: Mapping[
     end = one.finished_at if one.finished_at is not None else one.started_at
     why = one.why or ("" if one.outcome is AttemptOutcome.SENT else OUTCOMES.get(one.outcome, ""))
     return TryLine(one, _TRY_CHIP[one.outcome], owner.name if owner is not None else known.customer.name,
-                   CHANNELS.get(one.channel, one.channel), say.duration(max(0, end - row.created_at)), why,
+                   CHANNELS.get(one.channel, one.channel), say.duration(max(SECOND, (end - row.created_at) // SECOND * SECOND)), why,
                    (owner.locale if owner is not None else None) or known.customer.locale)
 
 

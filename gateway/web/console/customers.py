@@ -107,7 +107,8 @@ def customer_answer(request: Request, user: User, customer_id: str, reach: bool 
                 if one.channel in gw.channels and one.stopped_at is None]
     return page(
         request, user, "customer.html", status, page=customer_view.customer_page(known, gw.profiles, shows, say),
-        reach=shows, older=older, sent=sent, pages=pages, firms=firms, suggestion=suggestion, typed=typed, sendable=bool(sendable),
+        reach=shows, older=older, sent=sent, pages=pages, firms=firms, suggestion=suggestion, typed=typed,
+        sendable=bool(sendable),
         skills=[(one, one.capitalize()) for one in skills], severities=[(one, one.capitalize()) for one in Severity],
         roles=customer_view.ROLES, needs=customer_view.needs_offered(WORDS),
         channels=[(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],

@@ -9,8 +9,10 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
 
 from gateway.store import DatabaseUnavailable, Store
+from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
@@ -39,7 +41,16 @@ def upgrade(store: Store) -> list[str]:
         config = _config()
         config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
         command.upgrade(config, "head")
+        _fill_search(connection)
     return applied
+
+
+def _fill_search(connection: Connection) -> None:
+    """A database from before there was a search: everybody in it shall be found."""
+    with Session(connection) as session:
+        if search_index.is_empty(session):
+            search_index.rebuild(session)
+        session.commit()  # hands it to the transaction of the connection
 
 
 def _config() -> Config:

@@ -102,6 +102,8 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
         _leaves(person, home, work, who, now)
     site = work.draft.copy(work.site)
     site.household_left_at, site.access = now, ""
+    if site.name == work.customer.name:  # a site without a street is named after who lives there
+        site.name = site.address or site.id
     work.site = site
     for one in home.links:
         one.revoked_at = now

@@ -167,7 +167,7 @@ class SearchEntry(Row, table=True):
 
 
 class SearchTerm(Row, table=True):
-    """A word, or a telephone number backwards, by which an entry is found: as gateway/store/search/terms.py makes it."""
+    """A word, or a telephone number backwards, by which an entry is found: see gateway/store/search/terms.py."""
 
     __tablename__ = "search_term"
     # SQLite would keep each row twice: in the table, and once more in the key's index

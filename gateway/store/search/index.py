@@ -104,14 +104,30 @@ _DELETE = delete(SearchTerm).where(
 
 
 def _entries(session: Session, owner: Any, ids: list[str]) -> dict[str, int]:
-    return {key: entry_id for key, entry_id in session.connection().execute(
-        select(owner, col(SearchEntry.id)).where(owner.in_(ids)).order_by(col(SearchEntry.id)).with_for_update())}
+    rows = session.connection().execute(
+        select(owner, col(SearchEntry.id)).where(owner.in_(ids)).order_by(col(SearchEntry.id)).with_for_update())
+    return {row[0]: row[1] for row in rows}
+
+
+def household_terms(customer_id: str, name: str) -> set[str]:
+    """By which a customer is found."""
+    return terms_of(customer_id, name)
+
+
+def place_terms(site_id: str, name: str, street: str, postcode: str, town: str) -> set[str]:
+    """By which a site is found."""
+    return terms_of(site_id, postcode, town) | terms_of_street(street) | terms_of_street(name)
+
+
+def device_terms(device_id: str, key: str, name: str) -> set[str]:
+    """By which a device is found."""
+    return terms_of(device_id, name, *key.partition(":")[::2])
 
 
 def _household_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
     """Id, name and numbers of the customer, and of everybody who has not left."""
     connection = session.connection()
-    found = {key: terms_of(key, name) for key, name in connection.execute(
+    found = {key: household_terms(key, name) for key, name in connection.execute(
         select(col(Customer.id), col(Customer.name)).where(col(Customer.id).in_(ids)))}
     household_of = {}
     for key, household, name in connection.execute(
@@ -139,16 +155,13 @@ def _site_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
     """The place; whose it is and who is there, while anybody lives there; the devices in use."""
     connection = session.connection()
     found: dict[str, set[Term]] = {}
-    for site, street, household_id, household, nobody in connection.execute(
-            select(col(Site.id), col(Site.street), col(Customer.id), col(Customer.name),
-                   col(Site.household_left_at).is_not(None)).join(Customer, col(Customer.id) == col(Site.customer_id))
-            .where(col(Site.id).in_(ids))):
-        found[site] = {(SearchField.PLACE, term) for term in terms_of(site) | terms_of_street(street)}
+    for site, name, street, postcode, town, household_id, household, nobody in connection.execute(
+            select(col(Site.id), col(Site.name), col(Site.street), col(Site.postcode), col(Site.town),
+                   col(Customer.id), col(Customer.name), col(Site.household_left_at).is_not(None))
+            .join(Customer, col(Customer.id) == col(Site.customer_id)).where(col(Site.id).in_(ids))):
+        found[site] = {(SearchField.PLACE, term) for term in place_terms(site, name, street, postcode, town)}
         if not nobody:
-            found[site] |= {(SearchField.RESIDENT, term) for term in terms_of(household_id, household)}
-    for site, name, postcode, town in connection.execute(select(
-            col(Site.id), col(Site.name), col(Site.postcode), col(Site.town)).where(col(Site.id).in_(ids))):
-        found[site] |= {(SearchField.PLACE, term) for term in terms_of_street(name) | terms_of(postcode, town)}
+            found[site] |= {(SearchField.RESIDENT, term) for term in household_terms(household_id, household)}
     for site, name in connection.execute(
             select(col(PersonSite.site_id), col(Person.name)).join(Person, col(Person.id) == col(PersonSite.person_id))
             .join(Site, (col(Site.id) == col(PersonSite.site_id)) & (col(Site.customer_id) == col(Person.customer_id)))
@@ -158,7 +171,7 @@ def _site_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
     for site, device, key, name in connection.execute(
             select(col(Device.site_id), col(Device.id), col(Device.key), col(Device.name)).where(
                 col(Device.site_id).in_(ids), col(Device.retired_at).is_(None))):
-        found[site] |= {(SearchField.DEVICE, term) for term in terms_of(device, name, *key.partition(":")[::2])}
+        found[site] |= {(SearchField.DEVICE, term) for term in device_terms(device, key, name)}
     return found
 
 

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.config.phone_numbers import to_e164
@@ -22,7 +23,8 @@ _UMLAUT = re.compile(r"(?<=[aou])e+")  # ae, oe, ue: how ä, ö, ü are written 
 _APOSTROPHES = re.compile(r"['’‘`´ʼ]")
 _WORD = re.compile(r"[^\W_]+")
 _STREET = ("strasse", "str")
-_PHONE = re.compile(r"(?<!\w)[+(]?\d[\d\s()./+\u2010-\u2015-]*\d(?!\w)")
+_PHONE = re.compile(r"(?<!\w)(?<!\w-)[+(]?\d[\d\s()./+\u2010-\u2015-]*\d(?!\w)")
+_LABEL = re.compile(r"(?i)^\s*tel[:.]\s*")
 _TRUNK = re.compile(r"\(\s*0\s*\)")  # +41 (0)44 …
 
 
@@ -102,18 +104,20 @@ def words_wanted(text: str) -> tuple[Word, ...]:
 def phone_wanted(text: str, country: str = "") -> PhoneWanted | None:
     """The telephone number that was typed, in any form that people write; `country`: of numbers without an
     international prefix. Four digits at its end are enough."""
-    text = "".join(_digit(one) for one in unicodedata.normalize("NFKC", text[:LONGEST_TEXT]))
+    text = _LABEL.sub("", "".join(_digit(one) for one in unicodedata.normalize("NFKC", text[:LONGEST_TEXT])))
     found = max(_PHONE.finditer(text), key=lambda one: len(re.sub(r"\D", "", one[0])), default=None)
     if found is None:
         return None
     typed = _TRUNK.sub("", found[0])
     digits = re.sub(r"\D", "", typed)
     whole = _e164(typed, digits, country)
-    ends = dict.fromkeys(one for one in (whole and whole[1:], digits, digits.removeprefix("00"),
-                                         digits.removeprefix("0")) if one and len(one) >= SHORTEST_SUFFIX)
-    if not ends:
+    if len(digits) < SHORTEST_SUFFIX:
         return None
-    terms = [PHONE_MARK + one[::-1] for one in ends]
+    ends = [whole[1:]] if whole is not None else []
+    ends.append(digits)
+    if len(digits) >= WHOLE_NUMBER:  # the zeros before a country and before an area are not kept
+        ends += [digits.removeprefix("00"), digits.removeprefix("0")]
+    terms = [PHONE_MARK + one[::-1] for one in dict.fromkeys(ends)]
     return PhoneWanted(Word(terms[0], tuple(_prefix(one) for one in terms)),
                        words_wanted(f"{text[:found.start()]} {text[found.end():]}"), whole)
 
@@ -143,8 +147,7 @@ def numbers_wanted(text: str) -> list[NumberRange]:
     text = unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).upper()
     found: dict[NumberRange, None] = {}
     for chunk in (text, *text.split()[:MOST_WORDS]):
-        compact = re.sub(r"[\W_]", "", chunk)
-        if (whole := _NUMBER.fullmatch(compact)) and (body := _body(whole[2])):
+        if (whole := _NUMBER.fullmatch(_compact(chunk))) and (body := _body(whole[2])):
             for kind in whole[1] or NUMBERED:
                 found[NumberRange(kind, f"{kind}-{body}", f"{kind}-{body}")] = None
         elif (begun := _BEGUN.fullmatch(chunk.strip(" \t#.,;:"))) and (body := _body(begun[2])):
@@ -154,7 +157,11 @@ def numbers_wanted(text: str) -> list[NumberRange]:
 
 def is_one_number(text: str) -> bool:
     """Whether nothing but one complete number was typed."""
-    return _NUMBER.fullmatch(re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).upper())) is not None
+    return _NUMBER.fullmatch(_compact(unicodedata.normalize("NFKC", text[:LONGEST_TEXT]).upper())) is not None
+
+
+def _compact(text: str) -> str:
+    return re.sub(r"[\W_]", "", text)
 
 
 def _body(text: str) -> str:
@@ -192,7 +199,7 @@ def _whole_streets(words: Iterable[str]) -> Iterator[str]:
 
 def _house_numbers(words: list[str]) -> set[str]:
     """`12`, `a` → `12a`"""
-    return {number + letter for number, letter in zip(words, words[1:], strict=False) if _belongs(number, letter)}
+    return {number + letter for number, letter in pairwise(words) if _belongs(number, letter)}
 
 
 def _whole_numbers(words: Iterable[str]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gateway.web.api import (
     outages,
     promises,
     providers,
+    search,
     tickets,
 )
 from gateway.web.api.calls import bridge, context
@@ -26,6 +27,7 @@ TAGS = [
     {"name": "outages", "description": "Homes of one area dark together, and planned work."},
     {"name": "callbacks", "description": "People who pressed a button and wait for a call."},
     {"name": "households", "description": "Customers, their sites and people, and how each is reached."},
+    {"name": "search", "description": "Anything, by what people say."},
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
@@ -37,7 +39,7 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people):
+             outages, maintenance, customers, sites, people, search):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

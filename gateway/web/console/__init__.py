@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, now, sign_in
+from gateway.web.console import account, now, search, sign_in
 
 router = APIRouter(include_in_schema=False)
-for part in (sign_in, account, now):
+for part in (sign_in, account, now, search):
     router.include_router(part.router)
 
 

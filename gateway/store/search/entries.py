@@ -10,8 +10,8 @@ from sqlmodel import Session, col
 from gateway.model import SearchEntry, SearchField, SearchTerm
 from gateway.store.search.terms import Range, Word
 
-MOST = 60  # entries looked at; those with the rarest word, exact before begun
-_SCANNED = 3000  # terms of the rarest word; who types two words that everybody has is asked for a third
+MOST = 40  # entries looked at; those with the rarest word, exact before begun
+_SCANNED = 2000  # terms of the rarest word; who types two words that everybody has is asked for a third
 _COUNTED = 500  # terms of a word, to see which is the rarest
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.config.phone_numbers import for_people
+from gateway.model import Subject
 
 
 class Hit(NamedTuple):
     """One thing that was found, with one line about it."""
 
-    kind: str  # ticket, callback, outage, customer, person, site or device
     id: str
     title: str
     context: str = ""
@@ -39,7 +39,7 @@ class Caller(NamedTuple):
 class Found:
     """What was found, in groups; the best of each group first."""
 
-    jump: Hit | None = None  # nothing but its number was typed
+    jump: Subject | None = None  # the ticket, callback or outage of which nothing but the number was typed
     tickets: list[Hit] = field(default_factory=list)
     callbacks: list[Hit] = field(default_factory=list)
     outages: list[Hit] = field(default_factory=list)

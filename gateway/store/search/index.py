@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, insert, select
+from sqlalchemy import bindparam, column, delete, exists, insert, select, table
 from sqlmodel import Session, SQLModel, col
 
 from gateway.config.phone_numbers import PHONE_CHANNELS
@@ -17,14 +17,21 @@ from gateway.model import (
     RecipientKind,
     SearchEntry,
     SearchField,
-    SearchTerm,
     Site,
 )
 from gateway.model.plan import Plan
 from gateway.store.chunks import chunks
 from gateway.store.search.terms import phone_terms, terms_of, terms_of_street
 
-Term = tuple[SearchField, str]
+Term = tuple[str, str]
+"""(value of a SearchField, term)."""
+_HOUSEHOLD, _PLACE, _RESIDENT, _DEVICE = (one.value for one in SearchField)
+# as the database has it, without the types of the model: 100,000 households have three million terms
+_TERMS = table("search_term", column("field"), column("term"), column("entry_id"))
+_STORED = select(_TERMS.c.entry_id, _TERMS.c.field, _TERMS.c.term).where(
+    _TERMS.c.entry_id.in_(bindparam("entries", expanding=True)))
+_DELETE = delete(_TERMS).where(_TERMS.c.field == bindparam("of"), _TERMS.c.term == bindparam("gone"),
+                               _TERMS.c.entry_id == bindparam("entry"))
 _INDEXED = (Customer, Person, PersonSite, Site, Contact, Device)
 _HOUSEHOLDS = (RecipientKind.CUSTOMER, RecipientKind.PERSON)
 
@@ -84,9 +91,7 @@ def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> None
         connection.execute(insert(SearchEntry), [{"customer_id": None, "site_id": None, owner.key: one} for one in new])
         entries = _entries(session, owner, ids)
     stored: defaultdict[int, set[Term]] = defaultdict(set)
-    for entry_id, kind, term in connection.execute(select(
-            col(SearchTerm.entry_id), col(SearchTerm.field), col(SearchTerm.term)).where(
-            col(SearchTerm.entry_id).in_(list(entries.values())))):
+    for entry_id, kind, term in connection.execute(_STORED, {"entries": list(entries.values())}):
         stored[entry_id].add((kind, term))
     gone = [{"of": kind, "gone": term, "entry": entry_id} for one, entry_id in entries.items()
             for kind, term in sorted(stored[entry_id] - wanted.get(one, set()))]
@@ -95,12 +100,7 @@ def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> None
     added = [{"field": kind, "term": term, "entry_id": entries[one]}
              for one, terms in wanted.items() for kind, term in sorted(terms - stored[entries[one]])]
     if added:
-        connection.execute(insert(SearchTerm), added)
-
-
-_DELETE = delete(SearchTerm).where(
-    col(SearchTerm.field) == bindparam("of"), col(SearchTerm.term) == bindparam("gone"),
-    col(SearchTerm.entry_id) == bindparam("entry"))
+        connection.execute(insert(_TERMS), added)
 
 
 def _entries(session: Session, owner: Any, ids: list[str]) -> dict[str, int]:
@@ -140,7 +140,7 @@ def _household_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
             household = owner if kind == RecipientKind.CUSTOMER else household_of.get(owner, "")
             if household in found:
                 found[household] |= phone_terms([number])
-    return {key: {(SearchField.HOUSEHOLD, term) for term in terms} for key, terms in found.items()}
+    return {key: {(_HOUSEHOLD, term) for term in terms} for key, terms in found.items()}
 
 
 def numbers_of(owners: Collection[str]) -> Any:
@@ -159,19 +159,19 @@ def _site_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
             select(col(Site.id), col(Site.name), col(Site.street), col(Site.postcode), col(Site.town),
                    col(Customer.id), col(Customer.name), col(Site.household_left_at).is_not(None))
             .join(Customer, col(Customer.id) == col(Site.customer_id)).where(col(Site.id).in_(ids))):
-        found[site] = {(SearchField.PLACE, term) for term in place_terms(site, name, street, postcode, town)}
+        found[site] = {(_PLACE, term) for term in place_terms(site, name, street, postcode, town)}
         if not nobody:
-            found[site] |= {(SearchField.RESIDENT, term) for term in household_terms(household_id, household)}
+            found[site] |= {(_RESIDENT, term) for term in household_terms(household_id, household)}
     for site, name in connection.execute(
             select(col(PersonSite.site_id), col(Person.name)).join(Person, col(Person.id) == col(PersonSite.person_id))
             .join(Site, (col(Site.id) == col(PersonSite.site_id)) & (col(Site.customer_id) == col(Person.customer_id)))
             .where(col(PersonSite.site_id).in_(ids), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None),
                    col(Site.household_left_at).is_(None))):
-        found[site] |= {(SearchField.RESIDENT, term) for term in terms_of(name)}
+        found[site] |= {(_RESIDENT, term) for term in terms_of(name)}
     for site, device, key, name in connection.execute(
             select(col(Device.site_id), col(Device.id), col(Device.key), col(Device.name)).where(
                 col(Device.site_id).in_(ids), col(Device.retired_at).is_(None))):
-        found[site] |= {(SearchField.DEVICE, term) for term in device_terms(device, key, name)}
+        found[site] |= {(_DEVICE, term) for term in device_terms(device, key, name)}
     return found
 
 
@@ -196,5 +196,5 @@ def _sites_of(session: Session, customers: Collection[str]) -> set[str]:
 def snapshot(session: Session) -> Iterator[tuple[str | None, str | None, str, str]]:
     """(customer, site, field, term) of the whole index, in no order."""
     yield from session.connection().execute(select(
-        col(SearchEntry.customer_id), col(SearchEntry.site_id), col(SearchTerm.field), col(SearchTerm.term)).join(
-        SearchTerm, col(SearchTerm.entry_id) == col(SearchEntry.id)))
+        col(SearchEntry.customer_id), col(SearchEntry.site_id), _TERMS.c.field, _TERMS.c.term).join(
+        _TERMS, _TERMS.c.entry_id == col(SearchEntry.id)))

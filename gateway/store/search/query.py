@@ -19,6 +19,8 @@ from gateway.model import (
     SearchEntry,
     SearchField,
     Site,
+    Subject,
+    SubjectKind,
     Ticket,
     Visit,
 )
@@ -76,12 +78,13 @@ def _find_numbers(session: Session, text: str, found: Found) -> None:
     for one in numbers_wanted(text):
         wanted[one.kind].append(one)
     found.tickets = [_ticket(row) for row in _numbered(session, Ticket, wanted["T"])]
-    for kind, table in (("offer", Offer), ("visit", Visit)):
-        for row in _numbered(session, table, wanted[kind[0].upper()]):
-            found.tickets.append(_ticket(session.get_one(Ticket, row.ticket_id), f"{kind} {row.id}"))
+    for row in (*_numbered(session, Offer, wanted["O"]), *_numbered(session, Visit, wanted["V"])):
+        found.tickets.append(_ticket(session.get_one(Ticket, row.ticket_id), row.id))
     found.callbacks = [_callback(row) for row in _numbered(session, Callback, wanted["C"])]
     found.outages = [_outage(row) for row in _numbered(session, Outage, wanted["X"])]
-    everything = [*found.tickets, *found.callbacks, *found.outages]
+    everything = [Subject(kind, hit.id) for kind, hits in (
+        (SubjectKind.TICKET, found.tickets), (SubjectKind.CALLBACK, found.callbacks),
+        (SubjectKind.OUTAGE, found.outages)) for hit in hits]
     if len(everything) == 1 and is_one_number(text):
         found.jump = everything[0]
 
@@ -97,16 +100,16 @@ def _numbered(session: Session, table: Any, wanted: Sequence[NumberRange]) -> li
 
 
 def _ticket(row: Ticket, by: str = "") -> Hit:
-    return Hit("ticket", row.id, row.id, f"{by} · {row.cause}" if by else row.cause, row.customer_id, row.site_id,
+    return Hit(row.id, row.id, f"{by} · {row.cause}" if by else row.cause, row.customer_id, row.site_id,
                row.state, row.severity)
 
 
 def _callback(row: Callback) -> Hit:
-    return Hit("callback", row.id, row.id, "", row.customer_id, row.site_id, row.state)
+    return Hit(row.id, row.id, "", row.customer_id, row.site_id, row.state)
 
 
 def _outage(row: Outage) -> Hit:
-    return Hit("outage", row.id, row.name or row.id, f"{row.id} · {row.dark} of {row.homes} homes are dark",
+    return Hit(row.id, row.name or row.id, f"{row.id} · {row.dark} of {row.homes} homes are dark",
                state=row.state)
 
 
@@ -132,11 +135,11 @@ def _show_households(session: Session, ids: set[str], words: Sequence[Word], fou
         return
     for row in session.exec(select(Customer).where(col(Customer.id).in_(ids))):
         if grade := _grade(words, household_terms(row.id, row.name)):
-            found.customers.append(Hit("customer", row.id, row.name, customer_id=row.id, grade=grade))
+            found.customers.append(Hit(row.id, row.name, customer_id=row.id, grade=grade))
     for who in session.exec(select(Person).where(
             col(Person.customer_id).in_(ids), col(Person.left_at).is_(None)).limit(_ROWS)):
         if grade := _grade(words, terms_of(who.name)):
-            found.people.append(Hit("person", who.id, who.name, who.role, who.customer_id, grade=grade))
+            found.people.append(Hit(who.id, who.name, who.role, who.customer_id, grade=grade))
 
 
 def _show_homes(session: Session, ids: set[str], words: Sequence[Word], found: Found) -> None:
@@ -148,16 +151,26 @@ def _show_homes(session: Session, ids: set[str], words: Sequence[Word], found: F
     for site in sites.values():
         if grade := _grade(words, place_terms(site.id, site.name, site.street, site.postcode, site.town)):
             graded[site.id] = site, grade
-            found.sites.append(Hit("site", site.id, site.address or site.name, site.name if site.address else "",
+            found.sites.append(Hit(site.id, site.address or site.name, site.name if site.address else "",
                                    _who_lives_at(site), site.id, grade=grade))
-    for device in session.exec(select(Device).where(
-            col(Device.site_id).in_(ids), col(Device.retired_at).is_(None)).limit(_ROWS)):
-        if grade := _grade(words, device_terms(device.id, device.key, device.name)):
-            site = sites[device.site_id]
-            found.devices.append(Hit("device", device.id, device.name, f"{device.id} · {site.address or site.name}",
-                                     _who_lives_at(site), site.id, grade=grade))
+    _show_devices(session, sites, words, found)
     if len(words) > 1:
         _show_residents(session, graded, words, found)
+
+
+def _show_devices(session: Session, sites: dict[str, Site], words: Sequence[Word], found: Found) -> None:
+    """Of each home those that fit best: `alice pump` finds no other device of Alice's."""
+    rows = session.exec(select(Device).where(
+        col(Device.site_id).in_(sites), col(Device.retired_at).is_(None)).limit(_ROWS)).all()
+    grades = {row.id: _grade(words, device_terms(row.id, row.key, row.name)) for row in rows}
+    best: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        best[row.site_id] = max(best[row.site_id], grades[row.id])
+    for row in rows:
+        if 0 < grades[row.id] == best[row.site_id]:
+            site = sites[row.site_id]
+            found.devices.append(Hit(row.id, row.name, f"{row.id} · {site.address or site.name}",
+                                     _who_lives_at(site), site.id, grade=grades[row.id]))
 
 
 def _who_lives_at(site: Site) -> str | None:
@@ -173,13 +186,13 @@ def _show_residents(session: Session, graded: dict[str, tuple[Site, int]], words
     for row in session.exec(select(Customer).where(col(Customer.id).in_(at))):
         if (grade := _grade(words, household_terms(row.id, row.name))) and row.id not in known:
             site_id, more = at[row.id]
-            found.customers.append(Hit("customer", row.id, row.name, "", row.id, site_id, grade=grade + more))
+            found.customers.append(Hit(row.id, row.name, "", row.id, site_id, grade=grade + more))
     for who, site_id in session.exec(
             select(Person, PersonSite.site_id).join(PersonSite, col(PersonSite.person_id) == Person.id)
             .where(col(PersonSite.site_id).in_([site_id for site_id, _ in at.values()]),
                    col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None)).limit(_ROWS)):
         if who.customer_id in at and who.id not in known and (grade := _grade(words, terms_of(who.name))):
-            found.people.append(Hit("person", who.id, who.name, who.role, who.customer_id, site_id,
+            found.people.append(Hit(who.id, who.name, who.role, who.customer_id, site_id,
                                     grade=grade + at[who.customer_id][1]))
 
 

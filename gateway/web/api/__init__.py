@@ -13,11 +13,10 @@ from gateway.web.api import (
     outages,
     promises,
     providers,
-    search,
     tickets,
 )
 from gateway.web.api.calls import bridge, context
-from gateway.web.api.households import customers, people, sites
+from gateway.web.api.households import customers, people, search, sites
 from gateway.web.dependencies import READS
 from gateway.web.problems import responses
 

@@ -86,13 +86,14 @@ def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> None
     connection = session.connection()
     entries = _entries(session, owner, ids)  # locked before anything is read: who comes second reads what the first did
     wanted: dict[str, set[Term]] = wanted_of(session, ids)
+    stored: defaultdict[int, set[Term]] = defaultdict(set)
+    if entries:
+        for entry_id, kind, term in connection.execute(_STORED, {"entries": list(entries.values())}):
+            stored[entry_id].add((kind, term))
     new = [one for one in wanted if one not in entries]
     if new:
         connection.execute(insert(SearchEntry), [{"customer_id": None, "site_id": None, owner.key: one} for one in new])
         entries = _entries(session, owner, ids)
-    stored: defaultdict[int, set[Term]] = defaultdict(set)
-    for entry_id, kind, term in connection.execute(_STORED, {"entries": list(entries.values())}):
-        stored[entry_id].add((kind, term))
     gone = [{"of": kind, "gone": term, "entry": entry_id} for one, entry_id in entries.items()
             for kind, term in sorted(stored[entry_id] - wanted.get(one, set()))]
     if gone:

@@ -38,10 +38,11 @@ from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.flow import administer
+from gateway.flow.accounts.audit import NOTHING, write_command
 from gateway.model import Actor, ActorKind, Role, to_iso
 from gateway.monitoring import logs
 from gateway.store import Store
-from gateway.store.accounts.api_keys import all_keys, create_key, revoke_key
+from gateway.store.accounts.api_keys import all_keys, create_key, find_key, revoke_key
 from gateway.store.fleet import Count, providers_not_in
 from gateway.store.migrations import newest, upgrade
 from gateway.store.views import export_rows
@@ -153,6 +154,7 @@ def _save(store: Store, fleet: Fleet, policy: Policy, dry_run: bool) -> dict[str
         counts = administer.import_fleet(
             session, fleet, policy, Actor(ActorKind.OPERATOR), now(), lambda done: bar.update(
                 task, advance=done, visible=time.monotonic() - began > PATIENCE))
+        write_command(session, "import_fleet", NOTHING, now())
         if dry_run:
             session.rollback()
     return counts
@@ -176,7 +178,10 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
     """Make a key and print it: the only time that it can be read."""
     with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         plain = create_key(session, name, role, now())
-    err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
+        made = find_key(session, plain)
+        assert made is not None
+        write_command(session, "create_key", ("key", made.id), now())
+    err.print(f"{role} key for {escape(name)}; only its hash is kept, so copy it now:")
     print(plain)
 
 
@@ -197,6 +202,7 @@ def key_revoke(key_id: Annotated[str, typer.Argument(help="As `gateway key list`
     """End a key at once."""
     with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         revoke_key(session, key_id, now())
+        write_command(session, "revoke_key", ("key", key_id), now())
     out.print(f"{key_id} is revoked", highlight=False)
 
 
@@ -219,7 +225,7 @@ def run(role: Annotated[Literal["all", "ingest", "clock", "web"], typer.Option(h
         settings = settings_from(config)
         from gateway.app.main import run as work  # a second of imports that the other commands do not need
 
-        work(settings, role)
+        work(settings, role, lambda said: err.print(said, highlight=False, markup=False, soft_wrap=True))
 
 
 @app.command()

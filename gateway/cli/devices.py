@@ -32,6 +32,7 @@ from gateway.devices.dialects import chosen
 from gateway.devices.profiles import Profile as DeviceKind
 from gateway.devices.registration import BadDevice, DeviceChecks, DeviceRequest, read_cover
 from gateway.flow import administer
+from gateway.flow.accounts.audit import write_command
 from gateway.flow.administer import RetiredDevice
 from gateway.model import Actor, ActorKind, to_iso
 from gateway.model import Cover as CoverKind
@@ -95,6 +96,7 @@ def rotate(device_id: DeviceId, config: Config = None) -> None:
             secret, hashed = _new_secret()
             with store.write() as session:
                 administer.give_login(session, device_id, hashed, _device_checks(settings), now())
+                write_command(session, "rotate_secret", ("device", device_id), now())
             _show(device_id, secret)
             update_broker_files(store, settings)
 
@@ -106,6 +108,7 @@ def set_cover(device_id: DeviceId,
     """Say who pays from now on when somebody comes for a device, in place of what was said before."""
     with errors_as_messages(), open_store(settings_from(config)) as store, store.write() as session:
         administer.set_cover(session, device_id, read_cover(cover, covered_until, call_out_price))
+        write_command(session, "set_cover", ("device", device_id), now())
         err.print(f"{escape(device_id)}: {cover.replace('_', ' ')}"
                   + (f" up to {escape(covered_until)}" if covered_until else "")
                   + (f", then {escape(call_out_price)}" if covered_until and call_out_price else
@@ -124,6 +127,7 @@ def retire(device_id: DeviceId,
             with store.write() as session:
                 gone = administer.retire(session, device_id, policy_from(settings), cancel_tickets,
                                          Actor(ActorKind.OPERATOR), now())
+                write_command(session, "retire_device", ("device", device_id), now())
             _print_retired(device_id, gone)
             update_broker_files(store, settings)
 
@@ -164,6 +168,7 @@ def _claim_and_print(store: Store, settings: Settings, request: DeviceRequest, n
     secret, hashed = _new_secret()
     with store.write() as session:
         administer.claim(session, request, checks)
+        write_command(session, "claim_device", ("device", request.id), now())
         if login:
             administer.give_login(session, request.id, hashed, checks, now())
     err.print(f"{escape(request.id)} is a device now ({escape(request.key)}, profile {escape(request.profile)}, site "

@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from gateway.cli.common import Config, err, errors_as_messages, now, open_store, policy_from, settings_from
 from gateway.flow import administer
+from gateway.flow.accounts.audit import write_command
 from gateway.model import Actor, ActorKind
 
 app = typer.Typer(no_args_is_help=True, help="Local firms: remove.")
@@ -28,5 +29,6 @@ def remove(provider_id: Annotated[str, typer.Argument(help="Its id in the fleet 
         with open_store(settings) as store, store.write() as session:
             gone = administer.remove_provider(session, provider_id, policy_from(settings), hand_over,
                                               Actor(ActorKind.OPERATOR), now())
+            write_command(session, "remove_provider", ("provider", provider_id), now())
     err.print(f"{escape(gone.name)} is asked no longer: {gone.offers} offers taken back, {gone.visits} visits handed "
               "over")

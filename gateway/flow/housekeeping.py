@@ -8,6 +8,7 @@ from gateway.model import DAY, Instant
 from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
+from gateway.store.accounts import audit, sessions
 from gateway.store.views.unwatched import unwatched
 
 _log = logging.getLogger(__name__)
@@ -42,6 +43,8 @@ def forget(gw: Gateway, now: Instant) -> int:
     with gw.store.write() as session:
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
+        audit.forget_old(session, now)
+        sessions.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 
 

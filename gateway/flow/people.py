@@ -5,6 +5,8 @@ from typing import Any
 
 from sqlmodel import Session
 
+from gateway.access.audit import Target
+from gateway.flow.accounts.audit import write_act
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, Contact, Customer, Instant, Person, Site, person
@@ -23,9 +25,10 @@ from gateway.tickets.households.people import (
 from gateway.tickets.sla.follow import complete
 
 
-def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequence[str] | None, who: Actor,
-               now: Instant) -> str:
-    """The new person's id. Without `site_ids` they are at all sites of the household. Raises NoSuch."""
+def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequence[str] | None,
+               reached: Sequence[tuple[str, str]], who: Actor, now: Instant) -> str:
+    """The new person's id. Without `site_ids` they are at all sites of the household; `reached`: (channel, address), in
+    their order. Raises NoSuch."""
     person_id = gw.policy.new_id("H")
 
     def write(session: Session, draft: Draft) -> None:
@@ -34,17 +37,21 @@ def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequ
         for site in site_ids or ():
             if site not in sites:
                 raise NoSuch(f"customer {customer_id} has no site {site}")
-        plan_add(person_id, given, household, sites if site_ids is None else site_ids,
-                 households.next_position(session, customer_id), draft, who, now)
+        row = plan_add(person_id, given, household, sites if site_ids is None else list(dict.fromkeys(site_ids)),
+                       households.next_position(session, customer_id), draft, who, now)
+        contacts: list[Contact] = []
+        for channel, address in reached:
+            key = contact_id(person(person_id), channel, address)
+            contacts = plan_add_contact(row, contacts, key, channel, address, draft, who, now)
 
-    _in_one(gw, write, now)
+    _in_one(gw, "add_person", ("person", person_id), write, who, now)
     return person_id
 
 
 def change_person(gw: Gateway, person_id: str, given: GivenPerson, who: Actor, now: Instant) -> None:
     """Raises NoSuch, and Refused when they have left."""
-    _in_one(gw, lambda session, draft: plan_change(
-        draft.copy(_find(session, Person, person_id)), given, draft, who, now), now)
+    _in_one(gw, "change_person", ("person", person_id), lambda session, draft: plan_change(
+        draft.copy(_find(session, Person, person_id)), given, draft, who, now), who, now)
 
 
 def remove_person(gw: Gateway, person_id: str, who: Actor, now: Instant) -> None:
@@ -55,7 +62,8 @@ def remove_person(gw: Gateway, person_id: str, who: Actor, now: Instant) -> None
     for site in sites:
         act(gw, LeaveSite(site, person_id), who, now)
     if not sites:
-        _in_one(gw, lambda session, draft: _leave_nowhere(session, draft, person_id, now), now)
+        _in_one(gw, "remove_person", ("person", person_id),
+                lambda session, draft: _leave_nowhere(session, draft, person_id, now), who, now)
 
 
 def add_contact(gw: Gateway, person_id: str, channel: str, address: str, who: Actor, now: Instant) -> str:
@@ -66,17 +74,17 @@ def add_contact(gw: Gateway, person_id: str, channel: str, address: str, who: Ac
         row = draft.copy(_find(session, Person, person_id))
         plan_add_contact(row, _contacts(session, draft, person_id), key, channel, address, draft, who, now)
 
-    _in_one(gw, write, now)
+    _in_one(gw, "add_contact", ("person", person_id), write, who, now)
     return key
 
 
 def remove_contact(gw: Gateway, person_id: str, key: str, who: Actor, now: Instant) -> None:
     """Raises NoSuch, also for a contact of somebody else."""
-    _in_one(gw, lambda session, draft: plan_remove_contact(
-        _find(session, Person, person_id), _contacts(session, draft, person_id), key, draft, who, now), now)
+    _in_one(gw, "remove_contact", ("person", person_id), lambda session, draft: plan_remove_contact(
+        _find(session, Person, person_id), _contacts(session, draft, person_id), key, draft, who, now), who, now)
 
 
-def add_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], now: Instant) -> None:
+def add_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], who: Actor, now: Instant) -> None:
     """A household that is new here; the same again changes nothing. Raises Refused when another has that id."""
 
     def write(session: Session, draft: Draft) -> None:
@@ -86,26 +94,31 @@ def add_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], now: 
         elif any(getattr(known, name) != value for name, value in values.items()):
             raise Refused(RefusedReason.ID_TAKEN, id=customer_id)
 
-    _in_one(gw, write, now)
+    _in_one(gw, "add_customer", ("customer", customer_id), write, who, now)
 
 
-def change_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], now: Instant) -> None:
+def change_customer(gw: Gateway, customer_id: str, values: Mapping[str, Any], who: Actor, now: Instant) -> None:
     """Sets these columns. Raises NoSuch."""
-    _in_one(gw, lambda session, draft: _set(draft.copy(_find(session, Customer, customer_id)), values), now)
+    _in_one(gw, "change_customer", ("customer", customer_id),
+            lambda session, draft: _set(draft.copy(_find(session, Customer, customer_id)), values), who, now)
 
 
-def change_site(gw: Gateway, site_id: str, values: Mapping[str, Any], now: Instant) -> None:
+def change_site(gw: Gateway, site_id: str, values: Mapping[str, Any], who: Actor, now: Instant) -> None:
     """Sets these columns. Raises NoSuch."""
-    _in_one(gw, lambda session, draft: _set(draft.copy(_find(session, Site, site_id)), values), now)
+    _in_one(gw, "change_site", ("site", site_id),
+            lambda session, draft: _set(draft.copy(_find(session, Site, site_id)), values), who, now)
 
 
-def _in_one(gw: Gateway, write: Callable[[Session, Draft], None], now: Instant) -> None:
+def _in_one(gw: Gateway, action: str, target: Target, write: Callable[[Session, Draft], None], who: Actor, now: Instant
+            ) -> None:
     def once() -> None:
         with gw.store.write() as session:
             draft = Draft()
             write(session, draft)
             session.expunge_all()
-            apply(session, complete(draft, gw.policy, now))
+            plan = complete(draft, gw.policy, now)
+            apply(session, plan)
+            write_act(session, action, target, plan, who, now)
 
     retry_on_conflict(once)
 

@@ -14,6 +14,7 @@ from gateway.model import (
     Alarm,
     ApiKey,
     Attempt,
+    Audit,
     ButtonTest,
     Callback,
     Command,
@@ -45,13 +46,16 @@ from gateway.model import (
     Promise,
     Provider,
     Reading,
+    RecoveryCode,
     Route,
     Site,
     SlaClock,
     SlaPolicyVersion,
     Ticket,
     Unclaimed,
+    User,
     Visit,
+    WebSession,
 )
 from gateway.store.contexts import outage_scan
 
@@ -66,6 +70,7 @@ DEADLINES: tuple[_Column, ...] = (
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
+    (User, "blocked_until"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
            DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)
@@ -92,7 +97,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
-    (Site, "household_since"), (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
+    (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
+    (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
@@ -108,7 +114,10 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
-    (Site, "household_left_at"), (Person, "left_at"), (PersonSite, "left_at"),
+    (User, "created_at"), (User, "disabled_at"), (RecoveryCode, "used_at"), (Audit, "at"),
+    (WebSession, "created_at"), (WebSession, "seen_at"), (WebSession, "proved_at"), (WebSession, "ends_at"),
+    (WebSession, "revoked_at"),  # at worst somebody signs in once more
+    (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

@@ -27,3 +27,8 @@ def write_denial(gw: Gateway, action: str, who: Actor, now: Instant, target: Tar
     """Something that was not done, in a transaction of its own."""
     with gw.store.write() as session:
         session.add(denial_of(action, target, who, now, outcome))
+
+
+def write_command(session: Session, action: str, target: Target, now: Instant) -> None:
+    """Something that was done at the gateway's own command line."""
+    write_act(session, action, target, Plan(), Actor(ActorKind.OPERATOR), now)

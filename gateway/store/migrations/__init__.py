@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
 from gateway.store import DatabaseUnavailable, Store
+from gateway.store.accounts.audit import protect
 from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ def upgrade(store: Store) -> list[str]:
         config = _config()
         config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
         command.upgrade(config, "head")
+        protect(connection)
         _fill_search(connection)
     return applied
 

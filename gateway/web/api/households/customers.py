@@ -34,7 +34,7 @@ def add_customer(by: HouseholdEditor, body: NewCustomer) -> Customer:
     """It has no site yet: `POST /sites/{id}/household` says where it lives, `POST /people` who belongs to it."""
     quiet = body.quiet_hours or (None, None)
     people.add_customer(by.gw, body.id, {"name": body.name, "locale": body.locale, "timezone": body.timezone,
-                                         "quiet_from": quiet[0], "quiet_until": quiet[1]}, by.now)
+                                         "quiet_from": quiet[0], "quiet_until": quiet[1]}, by.who, by.now)
     return get_customer(by, body.id)
 
 
@@ -51,5 +51,5 @@ def patch_customer(by: HouseholdEditor, customer_id: Id, body: CustomerChange) -
     values = {name: given[name] for name in ("name", "locale") if given.get(name) is not None}
     if "quiet_hours" in given:
         values["quiet_from"], values["quiet_until"] = body.quiet_hours or (None, None)
-    people.change_customer(by.gw, customer_id, values, by.now)
+    people.change_customer(by.gw, customer_id, values, by.who, by.now)
     return get_customer(by, customer_id)

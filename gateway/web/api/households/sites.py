@@ -33,7 +33,7 @@ def get_site(by: Reader, site_id: Id) -> Site:
 @router.patch("/{site_id}", summary="Change how to get in", responses=responses(404))
 def patch_site(by: HouseholdEditor, site_id: Id, body: SiteChange) -> Site:
     """The technician of a visit reads it. The next import of a fleet file that names the site has the last word."""
-    change_site(by.gw, site_id, {"access": body.access}, by.now)
+    change_site(by.gw, site_id, {"access": body.access}, by.who, by.now)
     return get_site(by, site_id)
 
 

@@ -49,6 +49,8 @@ def upgrade(store: Store) -> list[str]:
 
 def _fill_search(connection: Connection) -> None:
     """A database from before there was a search: everybody in it shall be found."""
+    if newest() is None:  # the first migration is being written
+        return
     with Session(connection) as session:
         if search_index.is_empty(session):
             search_index.rebuild(session)

@@ -1,7 +1,7 @@
 """The search index is after any change what a rebuild would make of it, and no search reads a whole table."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -38,7 +38,7 @@ STREETS = ("Hauptstraße 5", "Lindenweg 12 a", "", "Karl-Marx-Str. 1")
 
 
 @pytest.fixture
-def town(both_stores: Store) -> Iterator[Story]:
+def town(both_stores: Store) -> Story:
     return begin(both_stores)
 
 
@@ -66,16 +66,18 @@ class Chance:
             return str(self.dice.choice(sorted(session.exec(select(table.id)))))
 
     def add_customer(self) -> None:
-        people.add_customer(self.town.gw, f"k-{self.count}", {"name": self.dice.choice(NAMES)}, self.town.now)
+        people.add_customer(self.town.gw, f"k-{self.count}", {"name": self.dice.choice(NAMES)}, GATEWAY,
+                            self.town.now)
 
     def rename_customer(self) -> None:
-        people.change_customer(self.town.gw, self.one(Customer), {"name": self.dice.choice(NAMES)}, self.town.now)
+        people.change_customer(self.town.gw, self.one(Customer), {"name": self.dice.choice(NAMES)}, GATEWAY,
+                            self.town.now)
 
     def given(self) -> GivenPerson:
         return GivenPerson(self.dice.choice(NAMES), self.dice.choice(list(PersonRole)))
 
     def add_person(self) -> None:
-        people.add_person(self.town.gw, self.one(Customer), self.given(), None, GATEWAY, self.town.now)
+        people.add_person(self.town.gw, self.one(Customer), self.given(), None, (), GATEWAY, self.town.now)
 
     def change_person(self) -> None:
         people.change_person(self.town.gw, self.a_person(), self.given(), GATEWAY, self.town.now)
@@ -107,7 +109,8 @@ class Chance:
                 col(Contact.channel) == "phone")), key=lambda one: one.id))
 
     def change_site(self) -> None:
-        people.change_site(self.town.gw, self.one(Site), {"street": self.dice.choice(STREETS)}, self.town.now)
+        people.change_site(self.town.gw, self.one(Site), {"street": self.dice.choice(STREETS)}, GATEWAY,
+                           self.town.now)
 
     def leave(self) -> None:
         self.town.act(LeaveSite(self.one(Site)), "agent")

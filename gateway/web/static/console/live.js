@@ -33,7 +33,7 @@
     document.addEventListener(name, function () { acted = Date.now(); }, true);
   });
   setInterval(function () {
-    var lost = address() && !document.hidden && Date.now() - heard > SILENT;
+    var lost = !!address() && !document.hidden && Date.now() - heard > SILENT;
     if (lost !== desk.offline()) offline(lost);
     if (!held()) release();
   }, 1000);

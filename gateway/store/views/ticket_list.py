@@ -42,7 +42,7 @@ AT_RISK = 30 * MINUTE  # an open promise is at risk when its time is as near as 
 NOBODY = "nobody"
 AREAS = 300  # that one can choose from
 _LAST = 2**62  # of what has no time
-_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")  # its index says so too
+_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 
 
 class States(StrEnum):
@@ -340,9 +340,9 @@ def _next_deadlines(session: Session, ticket_ids: Iterable[str], jobs: Mapping[s
     whose = dict(of_job)  # what may have a deadline → the job that it belongs to
     whose |= {job.visit_id: job.id for of in jobs.values() for job in of if job.visit_id is not None}
     for some in chunks(list(of_job)):
-        whose |= {offer_id: job_id for offer_id, job_id in session.execute(
-            select(col(Offer.id), col(Offer.job_id)).where(col(Offer.job_id).in_(some),
-                                                           col(Offer.closed_at).is_(None)))}
+        for offer_id, job_id in session.execute(select(col(Offer.id), col(Offer.job_id)).where(
+                col(Offer.job_id).in_(some), col(Offer.closed_at).is_(None))):
+            whose[offer_id] = job_id
     first: dict[str, Due] = {}
     for some in chunks([*ticket_ids, *whose]):
         for due in session.scalars(select(Due).where(col(Due.subject_id).in_(some), col(Due.at).is_not(None))):

@@ -168,7 +168,8 @@ def area_names(session: Session, chosen: str) -> list[tuple[str, str]]:
     above = select(col(Area.parent_id)).where(col(Area.parent_id).is_not(None))
     query = select(col(Area.id), col(Area.name)).where(or_(
         col(Area.id).in_(above), col(Area.parent_id).is_(None), col(Area.id) == chosen))
-    return [(one, name) for one, name in session.execute(query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS))]
+    query = query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS)
+    return [(one, name) for one, name in session.execute(query)]
 
 
 _FROM = (select(col(Ticket.id)).select_from(Ticket).join(Site, col(Site.id) == Ticket.site_id)

@@ -227,7 +227,7 @@ class LiveTickets:
     def _missed(self, stream: _Stream, since: Since) -> list[bytes]:
         """What has changed between the page that they see and now."""
         with self._gw.store.read() as session:
-            rows = changes.since(session, since.position, 2 * MANY)
+            rows = changes.since(session, since.position, 2 * MANY, 0 if self._gw.store.sqlite else changes.OUT_OF_TURN)
             of = None if rows is None or any(row.kind == "" for row in rows) else sorted(_tickets_of(rows))
             if of is None or len(of) > MANY:
                 return [event("refetch", event_id=str(changes.position(session)))]
@@ -301,8 +301,9 @@ def _name_of(is_new: bool, meets: bool) -> str:
 
 def _tickets_of(rows: Sequence[ChangedRow]) -> set[str]:
     """The tickets that these changes may show on."""
-    return {one for row in rows if row.kind not in _NOT_SHOWN
-            for one in (row.row_id if row.kind == Ticket.__tablename__ else "", row.subject_id or "") if one.startswith("T-")}
+    shown = [row for row in rows if row.kind not in _NOT_SHOWN]
+    found = {row.row_id for row in shown if row.kind == Ticket.__tablename__} | {row.subject_id or "" for row in shown}
+    return {one for one in found if one.startswith("T-")}
 
 
 async def _once(part: bytes) -> AsyncIterator[bytes]:

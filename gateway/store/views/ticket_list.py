@@ -221,7 +221,8 @@ def _in_state(state: States | TicketState, now: Instant) -> ColumnElement[bool]:
         case States.OVER:
             return over
         case States.ALL:
-            return or_(still_open, lately)
+            both = union_all(*(select(col(Ticket.id)).where(one) for one in (still_open, lately)))
+            return col(Ticket.id).in_(select(both.subquery("all").c.id))
     return and_(still_open if state in OPEN else over, col(Ticket.state) == state)
 
 
@@ -266,7 +267,7 @@ def _sorted(query: Query, sort: Sort) -> tuple[Query, tuple[Any, ...], bool]:
     oldest = (col(Ticket.opened_at), number)
     match sort:
         case Sort.NUMBER:
-            return query, (number,), False
+            return query, (number.concat(""),), False  # as such it would be walked through by, the closed ones too
         case Sort.AGE:
             return query, oldest, True
         case Sort.SEVERITY:

@@ -1,4 +1,4 @@
-"""Whoever looks at the list of tickets is sent each row that changes: at once, once rendered, and only of their list."""
+"""Whoever looks at the list of tickets is sent each row of theirs that changes: at once, and rendered once for all."""
 
 import re
 import threading

@@ -1,7 +1,7 @@
 """The list of tickets reads by its indexes, on both databases, whatever it is filtered and sorted by."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,10 +31,10 @@ FILTERS = (
 
 
 @pytest.fixture
-def town(both_stores: Store) -> Iterator[Store]:
+def town(both_stores: Store) -> Store:
     begin(both_stores)
     save_tickets(both_stores, 60, 30, NOON)
-    yield both_stores
+    return both_stores
 
 
 def statements(store: Store, does: Callable[[Session], object]) -> list[tuple[str, Any]]:

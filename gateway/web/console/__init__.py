@@ -23,8 +23,8 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # the page of one ticket last: /console/tickets/merge is none
-for part in (sign_in, account, now, search, drafts, presence, prove, tickets, tickets_bulk, tickets_merge, ticket, audit,
-             users, work, customers, customer_acts):
+for part in (sign_in, account, now, search, drafts, presence, prove, tickets, tickets_bulk, tickets_merge, ticket,
+             audit, users, work, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -11,7 +11,6 @@ from sqlmodel import Session
 from gateway.access.rights import Right
 from gateway.calendars import arrival_windows
 from gateway.flow import people
-from gateway.flow.page_link import send_page_link
 from gateway.model import (
     Contact,
     Customer,
@@ -97,7 +96,7 @@ def send_link(request: Request, user: Works, customer_id: str) -> Response:
         kind, _, subject_id = given("page").partition("/")
         if kind not in tuple(SubjectKind):
             raise Wrong("Choose which page it shall be.")
-        send_page_link(user.gw, customer_id, Subject(SubjectKind(kind), subject_id), user.who, user.now)
+        people.send_page_link(user.gw, customer_id, Subject(SubjectKind(kind), subject_id), user.who, user.now)
 
     return _do(request, user, customer_id, "send-page", act, "?sent=1#messages")
 

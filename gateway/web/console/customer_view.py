@@ -286,9 +286,10 @@ def _try(row: Notification, one: Attempt, known: KnownCustomer, people: Mapping[
     contact = known.reached.get(one.contact_id)
     owner = people.get(contact.owner_id) if contact is not None else None
     end = one.finished_at if one.finished_at is not None else one.started_at
+    delay = say.duration(max(SECOND, (end - row.created_at) // SECOND * SECOND))
     why = one.why or ("" if one.outcome is AttemptOutcome.SENT else OUTCOMES.get(one.outcome, ""))
     return TryLine(one, _TRY_CHIP[one.outcome], owner.name if owner is not None else known.customer.name,
-                   CHANNELS.get(one.channel, one.channel), say.duration(max(SECOND, (end - row.created_at) // SECOND * SECOND)), why,
+                   CHANNELS.get(one.channel, one.channel), delay, why,
                    (owner.locale if owner is not None else None) or known.customer.locale)
 
 

@@ -73,13 +73,13 @@ def _do(request: Request, user: User, customer_id: str, form: str, act: Callable
     on the page."""
     given = Filled(request)
     with user.gw.store.read() as session:
-        or_404(session.get(Customer, customer_id), "customer")
+        zone = or_404(session.get(Customer, customer_id), "customer").timezone
     try:
         act(given)
     except Wrong as wrong:
         return customer_answer(request, user, customer_id, status=422, typed=Typed(form, given.all, str(wrong)))
     except Refused as refused:
-        said = refusal_sentence(refused, WORDS, user.gw.settings.service.callback_timezone)
+        said = refusal_sentence(refused, WORDS, zone)
         return customer_answer(request, user, customer_id, status=409, typed=Typed(form, given.all, said))
     except Conflict:
         said = "Somebody else was first. This is how it is now."
@@ -125,16 +125,16 @@ def open_ticket(request: Request, user: Reports, customer_id: str) -> Response:
 def open_callback(request: Request, user: Reports, customer_id: str) -> Response:
     """Somebody is to ring them."""
     def act(given: Filled) -> None:
-        site_id = _site(user, customer_id, given("site_id")).id
+        site = _site(user, customer_id, given("site_id"))
         if not given.words("words"):
             raise Wrong("Say what the call is about.")
         ring_from = None
         if given("ring_from"):
             try:
-                ring_from = arrival_windows.parse_local(given("ring_from"), user.gw.settings.service.callback_timezone)
+                ring_from = arrival_windows.parse_local(given("ring_from"), _zone(user, customer_id))
             except (ValueError, OverflowError):
                 raise Wrong("Say from when, as a day and a time.") from None
-        user(OpenCallback(site_id, given.words("words"), given("urgent") == "true", ring_from))
+        user(OpenCallback(site.id, given.words("words"), given("urgent") == "true", ring_from))
 
     return _do(request, user, customer_id, "open-callback", act, "#callbacks")
 
@@ -237,6 +237,12 @@ def move(request: Request, user: Edits, customer_id: str, site_id: str) -> Respo
         user(MoveIn(site_id, newcomer) if newcomer else LeaveSite(site_id))
 
     return _do(request, user, customer_id, f"move-{site_id}", act, "#sites")
+
+
+def _zone(user: User, customer_id: str) -> str:
+    """In which the page shows and takes times: as they read them."""
+    with user.gw.store.read() as session:
+        return session.get_one(Customer, customer_id).timezone
 
 
 def _site(user: User, customer_id: str, site_id: str) -> Site:

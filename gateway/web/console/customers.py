@@ -15,6 +15,7 @@ from gateway.explain.next_actions import WordedAction, word_action
 from gateway.flow.telephones import write_look
 from gateway.model import HOUR, Customer, Severity, Subject, SubjectKind, round_up
 from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_times import TimeFormat
 from gateway.store import households
 from gateway.store.views import console_ticket
 from gateway.store.views.console import customer_page
@@ -24,7 +25,7 @@ from gateway.tickets.actions import OpenCallback, OpenTicket
 from gateway.tickets.desk.next_action import customer_at_risk
 from gateway.tickets.households.people import subject_of_person
 from gateway.web.console import customer_view
-from gateway.web.console.pages import WORDS, go_on, page, time_format
+from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 
@@ -88,7 +89,6 @@ def show_device(user: Reads, device_id: str) -> Response:
 def customer_answer(request: Request, user: User, customer_id: str, reach: bool = False, older: str = "",
                     status: int = 200, typed: Typed = NOTHING_TYPED, sent: bool = False) -> Response:
     gw, shows = user.gw, reach and user.may(Right.READ_PHONES)
-    say = time_format(gw, user.now)
     with gw.store.read() as session:
         try:
             known: KnownCustomer = or_404(customer_page.load(session, customer_id, older or None, MESSAGES), "customer")
@@ -96,12 +96,12 @@ def customer_answer(request: Request, user: User, customer_id: str, reach: bool 
             raise HTTPException(422, "These messages do not exist; go to the newest") from None
         pages = customer_page.own_pages(session, customer_id)
         firms = console_ticket.provider_names(session)
-        suggestion = _suggestion(session, user, known.customer)
+        say = TimeFormat(WORDS, known.customer.timezone, user.now)  # as they read them
+        suggestion = _suggestion(session, user, known.customer, say)
         of_firms = customer_page.skills(session)
     if shows:
         _write_looks(user, known)
     skills = sorted({*of_firms, *(skill for profile in gw.profiles.values() for skill in profile.skills)} - {""})
-    zone = gw.settings.service.callback_timezone
     sendable = [one for one in (*known.contacts, *(contact for who in known.people for contact in who.contacts
                                                    if who.person.role in customer_view.TOLD))
                 if one.channel in gw.channels and one.stopped_at is None]
@@ -114,15 +114,14 @@ def customer_answer(request: Request, user: User, customer_id: str, reach: bool 
         channels=[(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
         may_edit=user.may(Right.EDIT_HOUSEHOLDS), may_report=may_act(user.role, OpenTicket),
         may_ring=may_act(user.role, OpenCallback), may_send=user.may(Right.WORK_TICKETS),
-        may_see=user.may(Right.READ_PHONES), ring_from=arrival_windows.written_local(round_up(user.now, HOUR), zone))
+        may_see=user.may(Right.READ_PHONES), ring_from=arrival_windows.written_local(round_up(user.now, HOUR), say.zone), say=say)
 
 
-def _suggestion(session: Session, user: User, customer: Customer) -> WordedAction | None:
+def _suggestion(session: Session, user: User, customer: Customer, say: TimeFormat) -> WordedAction | None:
     """For a customer at risk."""
     facts = console_ticket.customer_facts(session, customer.id, user.now)
     found = None if facts is None else customer_at_risk(facts, user.now)
-    return None if found is None else word_action(found, {}, time_format(user.gw, user.now),
-                                                  catalogue_for(customer.locale))
+    return None if found is None else word_action(found, {}, say, catalogue_for(customer.locale))
 
 
 def _write_looks(user: User, known: KnownCustomer) -> None:

@@ -9,11 +9,10 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from gateway.access.rights import Right, may_act
-from gateway.calendars import arrival_windows
 from gateway.config.phone_numbers import PHONE
 from gateway.explain.next_actions import WordedAction, word_action
 from gateway.flow.telephones import write_look
-from gateway.model import HOUR, Customer, Severity, Subject, SubjectKind, round_up
+from gateway.model import Customer, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import households
@@ -114,7 +113,7 @@ def customer_answer(request: Request, user: User, customer_id: str, reach: bool 
         channels=[(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
         may_edit=user.may(Right.EDIT_HOUSEHOLDS), may_report=may_act(user.role, OpenTicket),
         may_ring=may_act(user.role, OpenCallback), may_send=user.may(Right.WORK_TICKETS),
-        may_see=user.may(Right.READ_PHONES), ring_from=arrival_windows.written_local(round_up(user.now, HOUR), say.zone), say=say)
+        may_see=user.may(Right.READ_PHONES), say=say)
 
 
 def _suggestion(session: Session, user: User, customer: Customer, say: TimeFormat) -> WordedAction | None:

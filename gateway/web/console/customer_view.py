@@ -143,6 +143,7 @@ class TryLine(NamedTuple):
 class MessageLine(NamedTuple):
     """A message, or that there was none, and why."""
 
+    id: str
     at: Instant
     what: str
     chip: ChipWords
@@ -270,7 +271,7 @@ def _messages(known: KnownCustomer, say: TimeFormat) -> Iterator[MessageLine]:
         if row.recipient_kind is RecipientKind.PERSON and row.recipient_id in people:
             whom = people[row.recipient_id].name
         yield MessageLine(
-            row.created_at, _topic(row.topic, words), _chip(row), why, row.subject_id,
+            row.id, row.created_at, _topic(row.topic, words), _chip(row), why, row.subject_id,
             _path(row.subject_kind, row.subject_id), read.whom if read is not None and read.whom else whom, tries,
             row.due_at if row.state is NotificationState.HELD else None, read.row.said if read is not None else "",
             read.language if read is not None else "")
@@ -306,7 +307,8 @@ def _held_back(known: KnownCustomer, say: TimeFormat) -> Iterator[MessageLine]:
                SuppressedBy.MAINTENANCE: "Explained by planned work, which was announced to them.",
                SuppressedBy.RULE: f"Explained by another fault of the same device: {by.id}."}[by.kind]
         cause = in_language(alarm.cause_texts, say.catalogue)
-        yield MessageLine(alarm.known_at or alarm.opened_at, f"{names.get(alarm.device_id, alarm.device_id)}: {cause}",
+        what = f"{names.get(alarm.device_id, alarm.device_id)}: {cause}"
+        yield MessageLine(alarm.id, alarm.known_at or alarm.opened_at, what,
                           _SUPPRESSED, why, alarm.id, "")
 
 

@@ -1,18 +1,20 @@
 """Customers: the list by name, and one page of each on which everything is that they have told us once."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from sqlmodel import Session
 
-from gateway.access.rights import Right, may_act
+from gateway.access.rights import Right, may, may_act
 from gateway.config.phone_numbers import PHONE
 from gateway.explain.next_actions import WordedAction, word_action
+from gateway.flow.gateway import Gateway
 from gateway.flow.telephones import write_look
-from gateway.model import Customer, Severity, Subject, SubjectKind
+from gateway.model import Customer, Instant, Role, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import households
@@ -24,9 +26,11 @@ from gateway.tickets.actions import OpenCallback, OpenTicket
 from gateway.tickets.desk.next_action import customer_at_risk
 from gateway.tickets.households.people import subject_of_person
 from gateway.web.console import customer_view
-from gateway.web.console.pages import WORDS, go_on, page
+from gateway.web.console.live import follow_main
+from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
+from gateway.web.live import View
 
 router = APIRouter()
 PATH = "/console/customers"
@@ -87,39 +91,71 @@ def show_device(user: Reads, device_id: str) -> Response:
 
 def customer_answer(request: Request, user: User, customer_id: str, reach: bool = False, older: str = "",
                     status: int = 200, typed: Typed = NOTHING_TYPED, sent: bool = False) -> Response:
+    """The page. It follows what happens, unless it shows what is one's own: numbers, older messages, what was typed."""
     gw, shows = user.gw, reach and user.may(Right.READ_PHONES)
+    facts = _facts(gw, user.role, customer_id, user.now, shows, older, typed)
+    if shows:
+        _write_looks(user, facts["page"].known)
+    version = "" if shows or older or typed.form else _view(request, gw, Viewer(user.role, user.now), facts).version
+    return page(request, user, "customer.html", status, **facts | {"sent": sent, "version": version})
+
+
+@router.get(f"{PATH}/{{customer_id}}/stream")
+async def stream_customer(request: Request, user: Annotated[User, needs(Right.READ, does_something=False)],
+                          customer_id: str, version: str = "") -> StreamingResponse:
+    """The page's content whenever it has changed; rendered once for all of a role."""
+    now: Callable[[], Instant] = request.app.state.now
+    gw, role = user.gw, user.role
+
+    def load() -> View:
+        at = now()
+        return _view(request, gw, Viewer(role, at), _facts(gw, role, customer_id, at))
+
+    return await follow_main(request, user, f"{PATH}/{customer_id}/{role}", load, version)
+
+
+def _view(request: Request, gw: Gateway, viewer: Viewer, facts: dict[str, Any]) -> View:
+    html = main_of(request, gw, viewer, "customer.html", **facts)
+    version = hashlib.sha256(html.encode()).hexdigest()[:16]
+    known: KnownCustomer = facts["page"].known
+    about = {known.customer.id, *(one.person.id for one in known.people), *(one.site.id for one in known.sites),
+             *(one.ticket.id for one in known.tickets), *(one.id for one in known.callbacks),
+             *(outage.id for outage, *_ in known.outages), *(one.visit.id for one in known.visits)}
+    return View(version, html.replace('data-version=""', f'data-version="{version}"', 1), frozenset(about))
+
+
+def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool = False, older: str = "",
+           typed: Typed = NOTHING_TYPED) -> dict[str, Any]:
+    """What the page shows to somebody of this role. `shows`: how they are reached."""
     with gw.store.read() as session:
         try:
             known: KnownCustomer = or_404(customer_page.load(session, customer_id, older or None, MESSAGES), "customer")
         except BadCursor:
             raise HTTPException(422, "These messages do not exist; go to the newest") from None
         pages = customer_page.own_pages(session, customer_id)
-        firms = console_ticket.provider_names(session)
-        say = TimeFormat(WORDS, known.customer.timezone, user.now)  # as they read them
-        suggestion = _suggestion(session, user, known.customer, say)
+        say = TimeFormat(WORDS, known.customer.timezone, now)  # as they read them
+        suggestion = _suggestion(session, known.customer, say)
         of_firms = customer_page.skills(session)
-    if shows:
-        _write_looks(user, known)
     skills = sorted({*of_firms, *(skill for profile in gw.profiles.values() for skill in profile.skills)} - {""})
-    sendable = [one for one in (*known.contacts, *(contact for who in known.people for contact in who.contacts
-                                                   if who.person.role in customer_view.TOLD))
-                if one.channel in gw.channels and one.stopped_at is None]
-    return page(
-        request, user, "customer.html", status, page=customer_view.customer_page(known, gw.profiles, shows, say),
-        reach=shows, older=older, sent=sent, pages=pages, firms=firms, suggestion=suggestion, typed=typed,
-        sendable=bool(sendable),
-        skills=[(one, one.capitalize()) for one in skills], severities=[(one, one.capitalize()) for one in Severity],
-        roles=customer_view.ROLES, needs=customer_view.needs_offered(WORDS),
-        channels=[(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
-        may_edit=user.may(Right.EDIT_HOUSEHOLDS), may_report=may_act(user.role, OpenTicket),
-        may_ring=may_act(user.role, OpenCallback), may_send=user.may(Right.WORK_TICKETS),
-        may_see=user.may(Right.READ_PHONES), say=say)
+    told = [*known.contacts, *(contact for who in known.people for contact in who.contacts
+                               if who.person.role in customer_view.TOLD)]
+    return {
+        "page": customer_view.customer_page(known, gw.profiles, shows, say), "say": say, "reach": shows, "older": older,
+        "pages": pages, "suggestion": suggestion, "typed": typed, "sent": False, "version": "",
+        "sendable": any(one.channel in gw.channels and one.stopped_at is None for one in told),
+        "skills": [(one, one.capitalize()) for one in skills],
+        "severities": [(one, one.capitalize()) for one in Severity], "roles": customer_view.ROLES,
+        "needs": customer_view.needs_offered(WORDS),
+        "channels": [(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
+        "may_edit": may(role, Right.EDIT_HOUSEHOLDS), "may_report": may_act(role, OpenTicket),
+        "may_ring": may_act(role, OpenCallback), "may_send": may(role, Right.WORK_TICKETS),
+        "may_see": may(role, Right.READ_PHONES)}
 
 
-def _suggestion(session: Session, user: User, customer: Customer, say: TimeFormat) -> WordedAction | None:
+def _suggestion(session: Session, customer: Customer, say: TimeFormat) -> WordedAction | None:
     """For a customer at risk."""
-    facts = console_ticket.customer_facts(session, customer.id, user.now)
-    found = None if facts is None else customer_at_risk(facts, user.now)
+    facts = console_ticket.customer_facts(session, customer.id, say.now)
+    found = None if facts is None else customer_at_risk(facts, say.now)
     return None if found is None else word_action(found, {}, say, catalogue_for(customer.locale))
 
 

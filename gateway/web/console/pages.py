@@ -55,7 +55,7 @@ def main_of(request: Request, gw: Gateway, viewer: Viewer, template: str, **fact
     """The <main> of a screen, for a stream that several read: without a token, which live.js puts into its forms."""
     renderer: Renderer = request.app.state.renderer
     return renderer.text(f"console/{template}", WORDS, user=viewer, csrf="", here="", places=(),
-                         say=time_format(gw, viewer.now), alone=True, **facts).strip()
+                         alone=True, **{"say": time_format(gw, viewer.now)} | facts).strip()
 
 
 def time_format(gw: Gateway, now: Instant) -> TimeFormat:

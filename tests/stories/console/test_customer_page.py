@@ -297,3 +297,20 @@ def test_a_site_and_a_device_are_parts_of_the_page(there: WebStory, path: str, l
     assert browser.web.get(f"{path}-not").status_code == 404
     assert f'id="{leads_to.partition("#")[2]}"' in browser.get(ALICE).text
     assert browser.web.get("/console/customers/nobody").status_code == 404
+
+
+def test_the_page_follows_what_happens_without_anybodys_token_or_number(there: WebStory) -> None:
+    ticket, browser = there.break_down(), there.console()
+    page = browser.get(ALICE).text
+    path = re.search(r'data-live="([^"]+)" data-version="([0-9a-f]{16})"', page)
+    assert path is not None
+    with browser.web.stream("GET", f"{path[1]}?version={path[2]}") as answer:
+        lines = answer.iter_lines()
+        assert next(lines).startswith(":")
+        there.accept()
+        said = next(line for line in lines if "Karin Kunz" in line)
+    assert ticket.id in said
+    assert browser.csrf not in said
+    assert "79 123 45 67" not in said
+    for own in (f"{ALICE}?reach=true", f"{ALICE}?older=x"):
+        assert "data-live" not in browser.web.get(own).text

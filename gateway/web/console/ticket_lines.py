@@ -279,10 +279,10 @@ def fault_chart(facts: ConsoleTicket, profile: Profile | None, words: Catalogue,
     if around is None or not around.readings:
         return None, ""
     courses: dict[str, list[tuple[Instant, float]]] = {}
-    for reading in around.readings:
-        for name, value in json.loads(reading.signals).items():
+    for at, signals in around.readings:
+        for name, value in json.loads(signals).items():
             if isinstance(value, int | float) and not isinstance(value, bool):
-                courses.setdefault(name, []).append((reading.at, value))
+                courses.setdefault(name, []).append((at, value))
     judged = [name for alarm in story.alarms for name in alarm.evidence.get("signals", {})]
     for name in dict.fromkeys((*judged, *sorted(courses))):
         course = courses.get(name, [])

@@ -7,6 +7,7 @@ from gateway.web.console import (
     drafts,
     now,
     presence,
+    search,
     sign_in,
     ticket,
     tickets,
@@ -16,7 +17,7 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # the page of one ticket last: /console/tickets/merge is none
-for part in (sign_in, account, now, drafts, presence, tickets, tickets_bulk, tickets_merge, ticket):
+for part in (sign_in, account, now, drafts, presence, search, tickets, tickets_bulk, tickets_merge, ticket):
     router.include_router(part.router)
 
 

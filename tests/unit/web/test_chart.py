@@ -51,7 +51,7 @@ def test_a_peak_of_one_second_is_still_seen_among_thousands() -> None:
     values = [(NOON + number * 1000, 40.0) for number in range(7000)]
     values[3333] = (values[3333][0], 90.0)
     svg = drawn(values)
-    assert min(numbers(svg)[1::2]) < 60  # of the picture's height: near its top
+    assert min(numbers(svg)[1::2]) < HEIGHT / 3  # near its top
     assert len(numbers(svg)) < 4000
 
 

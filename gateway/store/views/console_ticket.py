@@ -46,7 +46,7 @@ class Around(NamedTuple):
 
     since: Instant
     until: Instant
-    readings: list[Reading]  # oldest first
+    readings: list[tuple[Instant, str]]  # when, and its signals as JSON; oldest first
 
 
 class ConsoleTicket(NamedTuple):
@@ -169,7 +169,7 @@ def _around(session: Session, story: TicketFacts, now: Instant) -> Around | None
     over = max([_end(alarm) or now for alarm in story.alarms], default=story.ticket.closed_at or now)
     since = max(began - BEFORE_FAULT, story.site.household_since or 0)
     until = min(max(over, began) + AFTER_FAULT, now, began + LONGEST_CHART)
-    rows = session.exec(select(Reading).where(
+    rows = session.exec(select(Reading.at, Reading.signals).where(
         Reading.device_id == story.device.id, col(Reading.at) >= since, col(Reading.at) <= until)
         .order_by(col(Reading.at), col(Reading.seq)).limit(MOST_READINGS))
     return Around(since, until, list(rows))

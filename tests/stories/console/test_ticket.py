@@ -24,6 +24,7 @@ from gateway.model import (
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
 from gateway.tickets.actions import HoldTicket, OpenTicket
+from tests.drivers.at_once import at_once
 from tests.drivers.web_driver import Console, WebStory, is_problem, read
 
 OMAR = "agent Omar Weber"
@@ -213,6 +214,21 @@ def test_a_form_that_is_sent_twice_is_done_once(there: WebStory) -> None:
     assert page.send("add_note", note="Rang at one").status_code == 303  # of the same page, another note
     assert len(lines(there, ticket, EntryKind.NOTED)) == 2
     assert [page.send("cancel_ticket", why="sold").status_code for _ in range(2)] == [303, 303]
+
+
+def test_a_double_click_that_arrives_at_once_is_one_note(there: WebStory) -> None:
+    ticket = there.break_down()
+    first = Screen(there.console("dispatcher"), ticket)
+    cookies = first.browser.web.cookies
+    others = [there.client() for _ in range(3)]
+    fields = next(one for id_, one in first.forms().items() if id_.startswith("add_note")) | {"note": "Rang at noon"}
+    for web in others:
+        web.cookies.update(cookies)
+    answers = at_once(*(lambda web=web: web.post(first.path, data=fields).status_code for web in others))
+    assert answers == [303, 303, 303]
+    assert len(lines(there, ticket, EntryKind.NOTED)) == 1
+    for web in others:
+        web.close()
 
 
 def test_what_cannot_be_read_is_said_and_kept(there: WebStory) -> None:

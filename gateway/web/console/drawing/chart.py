@@ -11,14 +11,14 @@ from markupsafe import Markup
 from gateway.model import DAY, HOUR, MINUTE, Instant, local
 
 WIDTH, HEIGHT = 760, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 30, 34  # of the plot: axis values, spans' names, hours
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 34, 34  # of the plot: axis values, spans' names, hours
 _PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 _STEPS = (MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR,
           12 * HOUR, DAY)
 _TICKS = 7  # at most, on the time axis
 _GAP = 5  # times the usual distance of two readings: the line is broken, nothing is known in between
 _MOST = 1e15  # beyond it nobody reads a chart
-_DIGIT = 6.3  # width of one character of 11 px, about
+_DIGIT = 7.6  # width of one character of 13 px, about
 
 
 class Span(NamedTuple):
@@ -146,8 +146,9 @@ def _spans(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
         row = next((number for number, end in enumerate(taken) if end <= left), len(taken))
         taken[row:row + 1] = [left + needed]
         if row < 2:  # of more than two at once the others are named below the chart
-            yield Markup('<text class="name {}" x="{:.1f}" y="{}">{}</text>').format(
-                span.kind, max(left, _LEFT) + 3, _TOP - 17 + row * 13, span.name)
+            at, anchor = (left + 3, "start") if left == x else (WIDTH - _RIGHT, "end")
+            yield Markup('<text class="name {}" x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
+                span.kind, at, _TOP - 21 + row * 14, anchor, span.name)
 
 
 def _thresholds(thresholds: Iterable[Threshold], course: Sequence[tuple[Instant, float]], scale: _Scale

@@ -199,7 +199,7 @@ def test_that_somebody_saw_a_number_is_written_down(there: WebStory, desk: httpx
             ] == ["Dana"]
     find(desk, "079 123 45 67")
     assert [(one.object_id, one.role) for one in there.all(Audit, Audit.action == "see_numbers")] == [
-        ("alice", "agent")]
+        (erna, "agent"), ("alice", "agent")]
     assert "+41" not in str([one.model_dump() for one in there.all(Audit)])
 
 

@@ -1,6 +1,20 @@
 """The data model: every table of the gateway."""
 
-from gateway.model.access import ApiKey, Audit, Credential, Link, PinTries, RecoveryCode, User, WebSession
+from gateway.model.access import (
+    ApiKey,
+    Audit,
+    BulkResult,
+    Credential,
+    FormDraft,
+    Link,
+    OpenPage,
+    PinTries,
+    RecoveryCode,
+    SavedView,
+    SentForm,
+    User,
+    WebSession,
+)
 from gateway.model.devices import (
     ButtonTest,
     Command,
@@ -128,10 +142,11 @@ __all__ = [
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
     "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
+    "OpenPage",
     "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-    "Severity", "Site",
+    "BulkResult", "FormDraft", "SavedView", "SentForm", "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

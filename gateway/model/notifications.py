@@ -131,6 +131,7 @@ class Promise(Row, table=True):
     __table_args__ = (
         Index("promise_open", "subject_id", "kind", "recipient_id", unique=True, sqlite_where=_STILL_OPEN,
               postgresql_where=_STILL_OPEN),
+        Index("promise_due", "due_at", "subject_id", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
         Index("promise_watch", "watch_at", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
     )
     id: str = Field(primary_key=True)

@@ -124,6 +124,8 @@ class Ticket(Row, table=True):
         _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
         _open_once("ticket_subject_open", "site_id", "subject"),
+        Index("ticket_open_since", "opened_at", "id", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)

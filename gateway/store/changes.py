@@ -30,6 +30,7 @@ MOST = 50  # rows of one transaction; of more the feed only says that there were
 KEPT = 50_000  # of the newest: hours, and a reader is never seconds behind
 READ_AT_ONCE = 1000
 GAP_S = 30.0  # seconds until a number that nobody has committed counts as rolled back
+OUT_OF_TURN = 30  # lines by which a commit may lag behind a later one
 GAPS = 1000  # remembered at most
 _INFO = "changes"  # where a session keeps what it has written so far
 
@@ -142,6 +143,21 @@ class ChangeReader:
                 self._gaps[missing] = now + GAP_S
             self._last = max(self._last, number)
         return rows
+
+
+def position(session: Session) -> int:
+    """The newest line's number: what is read from now on is as new as that."""
+    return session.exec(_NEWEST).one() or 0
+
+
+def since(session: Session, number: int, most: int, before: int = OUT_OF_TURN) -> list[ChangedRow] | None:
+    """What was committed after the line `number`, and, since numbers are not committed in turn, a little from before;
+    None: more than `most` lines, or they are kept no longer."""
+    newest = position(session)
+    first = session.exec(select(func.min(ChangedRow.id))).one() or 0
+    if number > newest or newest - number > most or (number and number < first):
+        return None
+    return list(session.exec(select(ChangedRow).where(col(ChangedRow.id) > number - before)))
 
 
 def touches(rows: Iterable[ChangedRow], ids: frozenset[str]) -> bool:

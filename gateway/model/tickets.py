@@ -117,6 +117,9 @@ class Alarm(Row, table=True):
         self.suppressed_until = until
 
 
+_UNTAKEN = f"closed_at IS NULL AND state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')"
+
+
 class Ticket(Row, table=True):
     """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
@@ -126,6 +129,8 @@ class Ticket(Row, table=True):
         _open_once("ticket_subject_open", "site_id", "subject"),
         Index("ticket_open_since", "opened_at", "id", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("ticket_untaken", "severity", "opened_at", "id", sqlite_where=text(_UNTAKEN),
+              postgresql_where=text(_UNTAKEN)),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
@@ -231,6 +236,9 @@ class Offer(Row, table=True):
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
+_NOT_BEGUN = f"done_at IS NULL AND state = '{VisitState.PLANNED}'"
+
+
 class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete or incomplete; cancelled when nobody comes."""
 
@@ -240,6 +248,7 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
+        Index("visit_missed", "window_until", sqlite_where=text(_NOT_BEGUN), postgresql_where=text(_NOT_BEGUN)),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
     )

@@ -161,8 +161,9 @@ def since(session: Session, number: int, most: int, before: int = OUT_OF_TURN) -
 
 
 def touches(rows: Iterable[ChangedRow], ids: frozenset[str]) -> bool:
-    """Whether one of these rows is, belongs to or stands at something in `ids`."""
-    return any(row.kind == "" or row.row_id in ids or row.subject_id in ids or row.site_id in ids for row in rows)
+    """Whether one of these rows is, belongs to or stands at something in `ids`, or is of a kind that is in them."""
+    return any(row.kind == "" or row.kind in ids or row.row_id in ids or row.subject_id in ids or row.site_id in ids
+               for row in rows)
 
 
 def forget_changes(session: Session, kept: int = KEPT) -> None:

@@ -236,9 +236,6 @@ class Offer(Row, table=True):
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
-_NOT_BEGUN = f"done_at IS NULL AND state = '{VisitState.PLANNED}'"
-
-
 class Visit(Row, table=True):
     """One trip: planned → en_route → on_site → done, outcome complete or incomplete; cancelled when nobody comes."""
 
@@ -248,7 +245,8 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
-        Index("visit_missed", "window_until", sqlite_where=text(_NOT_BEGUN), postgresql_where=text(_NOT_BEGUN)),
+        Index("visit_until", "state", "window_until", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
     )

@@ -2,6 +2,7 @@
 and none of them reads all that is open."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, or_, select, union_all
@@ -11,22 +12,26 @@ from gateway.callbacks.lifecycle import WAITING
 from gateway.callbacks.queue import Waiting, due_order
 from gateway.model import (
     DAY,
-    MINUTE,
     Callback,
     CallbackKind,
     Customer,
     DeadLetter,
+    Due,
     Instant,
+    JobTicket,
     Notification,
     NotificationState,
+    Offer,
     Outage,
     OutageState,
     Promise,
     PromiseKind,
     PromiseState,
     Provider,
+    Recipient,
     Severity,
     Site,
+    Subject,
     Ticket,
     TicketState,
     Unclaimed,
@@ -34,56 +39,92 @@ from gateway.model import (
     VisitState,
 )
 from gateway.store.households import needs_at
-from gateway.store.views import ticket_list
-from gateway.store.views.ticket_list import AT_RISK, TicketRow
+from gateway.store.views.ticket_list import AT_RISK
 
 T = TypeVar("T")
 LATELY = DAY  # what has gone wrong is shown for so long
 UNCLAIMED = 1000  # counted at most
-_OF_THE_SAME_MINUTE = 40  # callbacks looked at for the order among those of the same promised minute
+_OF_THE_SAME_MINUTE = 8  # more callbacks are looked at, for the order among those of the same promised minute
 
 # as the partial indexes say it: with a parameter in place of the value SQLite would not use them
 UNTAKEN: ColumnElement[bool] = literal_column(f"ticket.state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')")
-PLANNED: ColumnElement[bool] = literal_column(f"visit.state = '{VisitState.PLANNED}'")
 BROKEN: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.BROKEN}'")
 OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 NOT_TOLD: ColumnElement[bool] = literal_column(
     f"notification.state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
 
 
-class Some(NamedTuple, Generic[T]):
+@dataclass(frozen=True)
+class Some(Generic[T]):
     """The first of several, and how many there are."""
 
     rows: Sequence[T]
     count: int
 
 
+class Place(NamedTuple):
+    """Where a home is."""
+
+    name: str
+    street: str
+    postcode: str
+    town: str
+
+    @property
+    def shown(self) -> str:
+        return ", ".join(part for part in (self.street, f"{self.postcode} {self.town}".strip()) if part) or self.name
+
+
 class Call(NamedTuple):
     callback: Callback
-    site: Site
-    customer: Customer
+    customer: str
+    place: Place
+
+
+class Untaken(NamedTuple):
+    """A ticket that nobody has accepted."""
+
+    id: str
+    severity: Severity
+    cause: str
+    outage: str | None  # the area, of an outage's
+    customer: str
+    place: Place
+    opened_at: Instant
+    due_at: Instant | None  # its next deadline
 
 
 class RiskyPromise(NamedTuple):
-    promise: Promise
-    customer: Customer | None  # None: everybody who may see the subject's page
-    site: Site | None
+    id: str
+    kind: PromiseKind
+    state: PromiseState
+    subject: Subject
+    made_at: Instant
+    due_at: Instant
+    customer: str | None  # None: everybody who may see the subject's page
 
 
 class NoShow(NamedTuple):
     """Nobody has set out, and the arrival window is over."""
 
-    visit: Visit
-    provider: Provider
-    customer: Customer
-    site: Site
+    visit_id: str
+    ticket_id: str
+    provider: str
+    customer: str
+    window_from: Instant
+    window_until: Instant
 
 
 class NotTold(NamedTuple):
     """A message that nobody has had, as far as we know."""
 
-    notification: Notification
-    customer: Customer | None  # None: it was for a firm, or for one of us
+    id: str
+    topic: str
+    state: NotificationState
+    subject: Subject
+    recipient: Recipient
+    customer: str | None  # None: it was for a firm, or for one of us
+    done_at: Instant
 
 
 class NowFacts(NamedTuple):
@@ -92,7 +133,7 @@ class NowFacts(NamedTuple):
     calls: Some[Call]
     """All others who wait for a call."""
     open_tickets: int
-    untaken: Some[TicketRow]
+    untaken: Some[Untaken]
     """Tickets that nobody has accepted, the most serious first."""
     promises: Some[RiskyPromise]
     broken: int
@@ -119,39 +160,42 @@ def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
             select(col(Unclaimed.key)).limit(UNCLAIMED).subquery())) or 0)
 
 
+_PLACE = (col(Site.name), col(Site.street), col(Site.postcode), col(Site.town))
+
+
 def _calls(session: Session, now: Instant, most: int) -> tuple[Some[Call], Some[Call]]:
     """In the order of the desk."""
     still_open = col(Callback.closed_at).is_(None)
     is_help = col(Callback.kind) == CallbackKind.EMERGENCY
     counts = {bool(helps): count for helps, count in session.execute(
         select(is_help, func.count()).select_from(Callback).where(still_open).group_by(is_help))}
-    if not counts:
-        return Some((), 0), Some((), 0)
     in_order = (col(Callback.state).not_in(WAITING), func.coalesce(Callback.ring_from, 0) > now,
                 col(Callback.promised_by), col(Callback.id))
 
-    def first(*where: ColumnElement[bool]) -> list[Call]:
+    def first(helps: bool) -> list[Call]:
+        if not counts.get(helps):
+            return []
         rows = session.execute(
-            select(Callback, Site, Customer).join(Site, col(Site.id) == Callback.site_id)
+            select(Callback, col(Customer.name), *_PLACE).join(Site, col(Site.id) == Callback.site_id)
             .join(Customer, col(Customer.id) == Callback.customer_id)
-            .where(still_open, *where).order_by(*in_order).limit(_OF_THE_SAME_MINUTE))
-        return [Call(*row) for row in rows]
+            .where(still_open, is_help if helps else ~is_help).order_by(*in_order).limit(most + _OF_THE_SAME_MINUTE))
+        return [Call(callback, name, Place(*place)) for callback, name, *place in rows]
 
-    found = {True: first(is_help) if counts.get(True) else [], False: first(~is_help) if counts.get(False) else []}
-    needs = needs_at(session, {call.site.id for call in found[False]})
-    of = {call.callback.id: call for calls in found.values() for call in calls}
+    found = {True: first(True), False: first(False)}
+    needs = needs_at(session, {call.callback.site_id for call in found[False]})
 
     def some(helps: bool) -> Some[Call]:
-        ordered = due_order([Waiting(call.callback, needs.get(call.site.id, frozenset())) for call in found[helps]], now)
-        return Some([of[one.callback.id] for one in ordered[:most]], counts.get(helps, 0))
+        of = {call.callback.id: call for call in found[helps]}
+        waiting = [Waiting(call.callback, needs.get(call.callback.site_id, frozenset())) for call in found[helps]]
+        return Some([of[one.callback.id] for one in due_order(waiting, now)[:most]], counts.get(helps, 0))
 
     return some(True), some(False)
 
 
-def _untaken(session: Session, most: int) -> Some[TicketRow]:
+def _untaken(session: Session, most: int) -> Some[Untaken]:
     untaken = (col(Ticket.closed_at).is_(None), UNTAKEN)
-    counts: dict[str, int] = {severity: count for severity, count in session.execute(
-        select(col(Ticket.severity), func.count()).where(*untaken).group_by(col(Ticket.severity)))}
+    by_severity = select(col(Ticket.severity), func.count()).where(*untaken).group_by(col(Ticket.severity))
+    counts = {str(severity): count for severity, count in session.execute(by_severity)}
     parts: list[Any] = []
     for severity in reversed(Severity):
         if counts.get(severity):
@@ -163,8 +207,31 @@ def _untaken(session: Session, most: int) -> Some[TicketRow]:
         return Some((), 0)
     first = union_all(*parts).subquery()
     ids = list(session.scalars(select(first.c.id).order_by(first.c.rank, first.c.at, first.c.id).limit(most)))
-    rows = ticket_list.load(session, ids)
-    return Some([rows[one] for one in ids if one in rows], sum(counts.values()))
+    due = _deadlines(session, ids)
+    rows = {row[0]: row for row in session.execute(
+        select(col(Ticket.id), col(Ticket.severity), col(Ticket.cause), col(Outage.name), col(Customer.name),
+               col(Ticket.opened_at), *_PLACE)
+        .join(Site, col(Site.id) == Ticket.site_id).join(Customer, col(Customer.id) == Ticket.customer_id)
+        .outerjoin(Outage, col(Outage.id) == Ticket.outage_id).where(col(Ticket.id).in_(ids)))}
+    return Some([_untaken_row(rows[one], due.get(one)) for one in ids if one in rows], sum(counts.values()))
+
+
+def _untaken_row(row: Any, due_at: Instant | None) -> Untaken:
+    key, severity, cause, outage, customer, opened_at, *place = row
+    return Untaken(key, severity, cause, outage, customer, Place(*place), opened_at, due_at)
+
+
+def _deadlines(session: Session, ticket_ids: Sequence[str]) -> dict[str, Instant]:
+    """The next one of each: of its jobs, or of a provider who has been asked."""
+    runs = (col(JobTicket.ticket_id).in_(ticket_ids), col(Due.at).is_not(None))
+    all_of_them = union_all(
+        select(col(JobTicket.ticket_id), col(Due.at)).join(Due, col(Due.subject_id) == JobTicket.job_id).where(*runs),
+        select(col(JobTicket.ticket_id), col(Due.at)).join(Offer, col(Offer.job_id) == JobTicket.job_id)
+        .join(Due, col(Due.subject_id) == Offer.id).where(*runs, col(Offer.closed_at).is_(None)))
+    found: dict[str, Instant] = {}
+    for ticket_id, at in session.execute(all_of_them):
+        found[ticket_id] = min(at, found.get(ticket_id, at))
+    return found
 
 
 def _promises(session: Session, now: Instant, most: int) -> tuple[Some[RiskyPromise], int]:
@@ -177,23 +244,25 @@ def _promises(session: Session, now: Instant, most: int) -> tuple[Some[RiskyProm
     for where, count in zip((at_risk, broken), counts, strict=True):
         if count and len(rows) < most:
             found = session.execute(
-                select(Promise, Customer, Site).outerjoin(Customer, col(Customer.id) == Promise.recipient_id)
-                .outerjoin(Site, col(Site.id) == Promise.site_id).where(where)
+                select(col(Promise.id), col(Promise.kind), col(Promise.state), col(Promise.subject_kind),
+                       col(Promise.subject_id), col(Promise.made_at), col(Promise.due_at), col(Customer.name))
+                .outerjoin(Customer, col(Customer.id) == Promise.recipient_id).where(where)
                 .order_by(col(Promise.due_at) if where is at_risk else col(Promise.due_at).desc(), col(Promise.id))
                 .limit(most - len(rows)))
-            rows += [RiskyPromise(*row) for row in found]
+            rows += [RiskyPromise(key, kind, state, Subject(of, subject_id), made_at, due_at, customer)
+                     for key, kind, state, of, subject_id, made_at, due_at, customer in found]
     return Some(rows, sum(counts)), counts[1]
 
 
 def _no_shows(session: Session, now: Instant, most: int) -> Some[NoShow]:
-    missed = (PLANNED, col(Visit.done_at).is_(None), col(Visit.window_until) <= now)
+    missed = (col(Visit.state) == VisitState.PLANNED, col(Visit.done_at).is_(None), col(Visit.window_until) <= now)
     count = session.scalar(select(func.count()).select_from(Visit).where(*missed)) or 0
     if not count:
         return Some((), 0)
     rows = session.execute(
-        select(Visit, Provider, Customer, Site).join(Ticket, col(Ticket.id) == Visit.ticket_id)
+        select(col(Visit.id), col(Visit.ticket_id), col(Provider.name), col(Customer.name), col(Visit.window_from),
+               col(Visit.window_until)).join(Ticket, col(Ticket.id) == Visit.ticket_id)
         .join(Provider, col(Provider.id) == Visit.provider_id).join(Customer, col(Customer.id) == Ticket.customer_id)
-        .join(Site, col(Site.id) == Ticket.site_id)
         .where(*missed).order_by(col(Visit.window_until), col(Visit.id)).limit(most))
     return Some([NoShow(*row) for row in rows], count)
 
@@ -218,11 +287,10 @@ def _not_told(session: Session, now: Instant, most: int) -> Some[NotTold]:
     if not count:
         return Some((), 0)
     rows = session.execute(
-        select(Notification, Customer).outerjoin(Customer, col(Customer.id) == Notification.recipient_id)
+        select(col(Notification.id), col(Notification.topic), col(Notification.state), col(Notification.subject_kind),
+               col(Notification.subject_id), col(Notification.recipient_kind), col(Notification.recipient_id),
+               col(Customer.name), col(Notification.done_at))
+        .outerjoin(Customer, col(Customer.id) == Notification.recipient_id)
         .where(*lately).order_by(col(Notification.done_at).desc(), col(Notification.id)).limit(most))
-    return Some([NotTold(*row) for row in rows], count)
-
-
-def time_left(due_at: Instant, now: Instant) -> int:
-    """Whole minutes, negative when it is late."""
-    return (due_at - now) // MINUTE
+    return Some([NotTold(key, topic, state, Subject(kind, subject_id), Recipient(to, to_id), customer, done_at)
+                 for key, topic, state, kind, subject_id, to, to_id, customer, done_at in rows], count)

@@ -173,6 +173,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
     op.create_index('notification_due', 'notification', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
+    op.create_index('notification_not_told', 'notification', ['done_at'], unique=False, sqlite_where=sa.text("state IN ('failed', 'unknown')"), postgresql_where=sa.text("state IN ('failed', 'unknown')"))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('open_page',
@@ -228,6 +229,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_promise_notification_id'), 'promise', ['notification_id'], unique=False)
     op.create_index(op.f('ix_promise_settled_by'), 'promise', ['settled_by'], unique=False)
     op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
+    op.create_index('promise_broken', 'promise', ['due_at'], unique=False, sqlite_where=sa.text("state = 'broken'"), postgresql_where=sa.text("state = 'broken'"))
     op.create_index('promise_due', 'promise', ['due_at', 'subject_id'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_open', 'promise', ['subject_id', 'kind', 'recipient_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_watch', 'promise', ['watch_at'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
@@ -770,6 +772,7 @@ def upgrade() -> None:
     op.create_index('ticket_open_since', 'ticket', ['opened_at', 'id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_subject_open', 'ticket', ['site_id', 'subject'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_untaken', 'ticket', ['severity', 'opened_at', 'id'], unique=False, sqlite_where=sa.text("closed_at IS NULL AND state IN ('new', 'offered')"), postgresql_where=sa.text("closed_at IS NULL AND state IN ('new', 'offered')"))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -870,3 +873,4 @@ def upgrade() -> None:
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('visit_until', 'visit', ['state', 'window_until'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

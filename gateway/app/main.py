@@ -20,6 +20,7 @@ from gateway.config.profiles_and_mappings import load_mappings, load_profiles
 from gateway.config.settings import Settings
 from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.config.sla_file import load_sla
+from gateway.flow.accounts.users import first_welcome
 from gateway.flow.adopt_sla import adopt_policies
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
@@ -248,12 +249,19 @@ def _probe(running: Running, ours: bool) -> None:
                 break
 
 
-def run(settings: Settings, role: Role = "all") -> None:
-    """Runs until SIGTERM or Ctrl-C, then stops in order."""
+def run(settings: Settings, role: Role = "all", say: Callable[[str], object] = print) -> None:
+    """Runs until SIGTERM or Ctrl-C, then stops in order. `say`: to whoever has started it, and to no log."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     running = start(settings, role)
     log.info("gateway runs", role=role, web=running.server.port if running.server else None)
+    if running.server is not None and (link := _first_welcome(running.gw)) is not None:
+        say(f"nobody has an account at the console yet. Within a day, and once, this opens the first:\n{link}")
     stop.wait()
     running.stop()
+
+
+def _first_welcome(gw: Gateway) -> str | None:
+    with gw.store.write() as session:
+        return first_welcome(gw.settings, session, now())

@@ -79,7 +79,7 @@ def link_lines(town: RunningDemo, links: Mapping[str, str]) -> dict[str, str]:
     """Name → what to open."""
     waiting = "(as soon as there is one)"
     return {"customer page": links.get("customer", waiting), "technician page": links.get("technician", waiting),
-            "API": f"{town.url}/docs", "key for it": town.key, "state": f"{town.url}/readyz"}
+            "console": town.console, "API": f"{town.url}/docs", "key for it": town.key}
 
 
 def _header(town: RunningDemo, links: Mapping[str, str], turn: Turn | None, missing_filters: Sequence[str]

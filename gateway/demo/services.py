@@ -21,17 +21,20 @@ from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
 from gateway.devices.dialects import understand
-from gateway.model import Instant, Role
+from gateway.flow.accounts.users import add_user, sign_in_link
+from gateway.model import Actor, ActorKind, Instant, Role
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
 from gateway.store import Store
 from gateway.store.accounts.api_keys import create_key, find_key
+from gateway.store.accounts.users import by_email
 from gateway.store.fleet import save_fleet
 from gateway.store.migrations import made_before_02
 
 HERE = Path(__file__).parent
 WEB_PORT = 8080  # when it is free
 KEY_NAME = "demonstration"
+GUEST = "you@wiesental.example"  # who signs in at the console
 DATABASE = "gateway.db"
 
 
@@ -41,6 +44,7 @@ class RunningDemo:
 
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
+    console: str  # the address that signs whoever watches in
     since: Instant  # when it was started
     mailbox: Mailbox
     fleet: Fleet
@@ -83,10 +87,11 @@ def town(data: Path, kind: str = "auto") -> Iterator[RunningDemo]:
             running = start(settings, our_broker=True)
         try:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
+            console = _console_link(running)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield RunningDemo(url=settings.web.public_url, key=key, since=now(), mailbox=mailbox, fleet=fleet,
-                                      devices=living, broker=broker, running=running)
+                    yield RunningDemo(url=settings.web.public_url, key=key, console=console, since=now(),
+                                      mailbox=mailbox, fleet=fleet, devices=living, broker=broker, running=running)
                 finally:
                     _revoke(running, key)
                     running.stop()  # before the devices say goodbye: that everybody leaves at once is no outage
@@ -150,6 +155,14 @@ def _import_fleet(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
         save_fleet(session, fleet, now())
         key = create_key(session, KEY_NAME, Role.AGENT, now())
     return fleet, key
+
+
+def _console_link(running: Running) -> str:
+    """Signs in whoever watches, as somebody who may do everything; yesterday's link no longer does."""
+    with running.gw.store.write() as session:
+        guest = by_email(session, GUEST) or add_user(session, "You", GUEST, Role.OPERATOR, None,
+                                                     Actor(ActorKind.OPERATOR), now())
+        return sign_in_link(running.gw.settings, session, guest.id, now())
 
 
 def _revoke(running: Running, key: str) -> None:

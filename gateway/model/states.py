@@ -618,6 +618,8 @@ class LinkPurpose(StrEnum):
     """A ticket or callback, for whoever is on call to act on."""
     WELCOME = "welcome"
     """The console, for a user who sets their password; once."""
+    SIGN_IN = "sign_in"
+    """The console, for a user who need not set one: of a demonstration, on the machine that it runs on."""
 
 
 class Role(StrEnum):

@@ -92,11 +92,30 @@ def reset_user(session: Session, user_id: str, who: Actor, now: Instant) -> User
 
 def welcome(settings: Settings, session: Session, user_id: str, now: Instant) -> str:
     """The address where a user sets their password, once; earlier ones no longer work."""
-    users.revoke_welcomes(session, user_id, now)
-    link = Link(id=new_id("L"), purpose=LinkPurpose.WELCOME, subject_kind=SubjectKind.USER, subject_id=user_id,
-                created_at=now, expires_at=now + WELCOME_FOR)
+    users.revoke_links(session, user_id, LinkPurpose.WELCOME, now)
+    return _link(settings, session, user_id, LinkPurpose.WELCOME, now)
+
+
+def sign_in_link(settings: Settings, session: Session, user_id: str, now: Instant) -> str:
+    """The address that signs a user in, for a day and as often as it is opened: only for a demonstration."""
+    users.revoke_links(session, user_id, LinkPurpose.SIGN_IN, now)
+    return _link(settings, session, user_id, LinkPurpose.SIGN_IN, now)
+
+
+def _link(settings: Settings, session: Session, user_id: str, purpose: LinkPurpose, now: Instant) -> str:
+    link = Link(id=new_id("L"), purpose=purpose, subject_kind=SubjectKind.USER, subject_id=user_id, created_at=now,
+                expires_at=now + WELCOME_FOR)
     session.add(link)
-    return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), LinkPurpose.WELCOME, link.id)
+    session.flush()
+    return signed_links.url(settings.web.public_url, settings.secret.get_secret_value(), purpose, link.id)
+
+
+def who_enters(gw: Gateway, session: Session, token: str, now: Instant) -> User | None:
+    """Whom a link of `sign_in_link` signs in."""
+    link_id = signed_links.read(gw.settings.secret.get_secret_value(), LinkPurpose.SIGN_IN, token)
+    link = live_link(session, link_id, LinkPurpose.SIGN_IN, now) if link_id else None
+    user = session.get(User, link.subject_id) if link is not None else None
+    return user if user is not None and user.disabled_at is None else None
 
 
 def first_welcome(settings: Settings, session: Session, now: Instant) -> str | None:

@@ -33,10 +33,9 @@ def enabled_operators(session: Session) -> Sequence[User]:
     return session.exec(select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None))).all()
 
 
-def revoke_welcomes(session: Session, user_id: str, now: Instant) -> None:
-    """The links by which they set their password."""
+def revoke_links(session: Session, user_id: str, purpose: LinkPurpose, now: Instant) -> None:
     session.connection().execute(update(Link).where(
-        col(Link.subject_id) == user_id, col(Link.purpose) == LinkPurpose.WELCOME, col(Link.revoked_at).is_(None))
+        col(Link.subject_id) == user_id, col(Link.purpose) == purpose, col(Link.revoked_at).is_(None))
         .values(revoked_at=now))
 
 

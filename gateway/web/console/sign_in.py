@@ -13,6 +13,7 @@ from gateway.flow.accounts.sign_in import HasToWait, NotSignedIn, SignedIn, Sign
 from gateway.flow.accounts.users import NewAccount
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
+from gateway.model import User as UserRow
 from gateway.web.console import limits
 from gateway.web.console.pages import bare_page, ended_sentence, go_on, is_ours, keep, kept, refused_page
 from gateway.web.console.session import (
@@ -118,6 +119,27 @@ def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[
     if user is None:
         raise LinkInvalid
     return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+
+
+@router.get("/e/{token}")
+def show_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+    """Asks first: programs that look at every link must not use it up, or be signed in."""
+    return bare_page(request, "enter.html", name=_who_enters(gw, token, now).name)
+
+
+@router.post("/e/{token}")
+def do_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+    check_origin(request, gw)
+    user = _who_enters(gw, token, now)
+    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+
+
+def _who_enters(gw: Gateway, token: str, now: Instant) -> UserRow:
+    with gw.store.read() as session:
+        user = users.who_enters(gw, session, token, now)
+    if user is None:
+        raise LinkInvalid
+    return user
 
 
 def _welcome_page(request: Request, gw: Gateway, now: Instant, token: str, given: WelcomeForm | None = None,

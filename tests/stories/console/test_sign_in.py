@@ -186,3 +186,14 @@ def test_the_cookie_is_nobody_elses_business(there: WebStory) -> None:
     assert "samesite=lax" in said.lower()
     kept = there.one(WebSession)
     assert browser.web.cookies["session"] not in (kept.id, *map(str, vars(kept).values()))
+
+
+def test_the_link_of_a_demonstration_asks_and_then_signs_in_and_ends_with_the_next_one(there: WebStory) -> None:
+    dana = there.user()
+    with there.gw.store.write() as session:
+        earlier, link = (users.sign_in_link(there.gw.settings, session, dana.id, there.now) for _ in range(2))
+    browser, path = there.browser(), link[link.index("/e/"):]
+    assert browser.get(earlier[earlier.index("/e/"):]).status_code == 404
+    assert "You come in as Dana Meier" in read(browser.get(path))
+    assert browser.web.get("/console").status_code == 401
+    assert "Dana Meier" in read(browser.follow(browser.web.post(path)))

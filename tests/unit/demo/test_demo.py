@@ -244,13 +244,14 @@ def test_on_a_pipe_each_line_is_printed_once_and_whole() -> None:
 
 TOKEN = "L-3QM3BQ89.ZXuV-F3t59CMG1zV2dG9WXmclfs"
 LINKS = {"customer": f"http://127.0.0.1:49999/f/{TOKEN}", "technician": f"http://127.0.0.1:49999/v/{TOKEN}"}
+CONSOLE = f"http://127.0.0.1:49999/e/{TOKEN}"
 KEY = "psg_FwJT3pLfPesAIjj_ZM_8PUig13nNZdWXxlamb5yIIhc"
 
 
 def _drawn(width: int, height: int, turns: Turns, missing_filters: Sequence[str] = ()) -> list[str]:
     """The lines of a full screen of that size, in the middle of the story."""
     fleet = read_fleet((HERE / "town.yaml").read_text(encoding="utf-8"), "town.yaml")
-    town: Any = SimpleNamespace(url="http://127.0.0.1:49999", key=KEY, fleet=fleet)
+    town: Any = SimpleNamespace(url="http://127.0.0.1:49999", key=KEY, console=CONSOLE, fleet=fleet)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=True, color_system=None)
     screen = Screen(console, live=True)
@@ -272,7 +273,7 @@ def test_on_eighty_columns_and_twenty_four_lines_links_are_whole_and_every_step_
 
     assert len(lines) <= 24
     assert all(len(line) <= 80 for line in lines)
-    for link in (*LINKS.values(), "http://127.0.0.1:49999/docs", KEY, "http://127.0.0.1:49999/readyz"):
+    for link in (*LINKS.values(), CONSOLE, "http://127.0.0.1:49999/docs", KEY):
         assert any(line.rstrip().endswith(link) for line in lines), f"{link}: on one line, and nothing stands behind it"
     assert part is None or any(f"left: {PARTS[part]}" in line for line in lines)
     assert "news 39" in "".join(lines)

@@ -1,4 +1,4 @@
-"""An act on many tickets of the list: those that are ticked, or all that match; what became of each is kept for a day."""
+"""An act on many tickets of the list, the ticked ones or all that match; what became of each is kept for a day."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -8,12 +8,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, or_, select, union_all
 from sqlmodel import Session, col
 
-from gateway.callbacks.lifecycle import WAITING
-from gateway.callbacks.queue import Waiting, due_order
 from gateway.model import (
     DAY,
-    Callback,
-    CallbackKind,
     Customer,
     DeadLetter,
     Due,
@@ -38,13 +34,13 @@ from gateway.model import (
     Visit,
     VisitState,
 )
-from gateway.store.households import needs_at
+from gateway.store.views import call_queue
+from gateway.store.views.call_queue import PLACE, Call, Place, Show
 from gateway.store.views.ticket_list import AT_RISK
 
 T = TypeVar("T")
 LATELY = DAY  # what has gone wrong is shown for so long
 UNCLAIMED = 1000  # counted at most
-_OF_THE_SAME_MINUTE = 8  # more callbacks are looked at, for the order among those of the same promised minute
 
 # as the partial indexes say it: with a parameter in place of the value SQLite would not use them
 UNTAKEN: ColumnElement[bool] = literal_column(f"ticket.state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')")
@@ -60,25 +56,6 @@ class Some(Generic[T]):
 
     rows: Sequence[T]
     count: int
-
-
-class Place(NamedTuple):
-    """Where a home is."""
-
-    name: str
-    street: str
-    postcode: str
-    town: str
-
-    @property
-    def shown(self) -> str:
-        return ", ".join(part for part in (self.street, f"{self.postcode} {self.town}".strip()) if part) or self.name
-
-
-class Call(NamedTuple):
-    callback: Callback
-    customer: str
-    place: Place
 
 
 class Untaken(NamedTuple):
@@ -160,36 +137,15 @@ def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
             select(col(Unclaimed.key)).limit(UNCLAIMED).subquery())) or 0)
 
 
-_PLACE = (col(Site.name), col(Site.street), col(Site.postcode), col(Site.town))
-
-
 def _calls(session: Session, now: Instant, most: int) -> tuple[Some[Call], Some[Call]]:
     """In the order of the desk."""
-    still_open = col(Callback.closed_at).is_(None)
-    is_help = col(Callback.kind) == CallbackKind.EMERGENCY
-    counts = {bool(helps): count for helps, count in session.execute(
-        select(is_help, func.count()).select_from(Callback).where(still_open).group_by(is_help))}
-    in_order = (col(Callback.state).not_in(WAITING), func.coalesce(Callback.ring_from, 0) > now,
-                col(Callback.promised_by), col(Callback.id))
+    counts = call_queue.counts(session)
 
-    def first(helps: bool) -> list[Call]:
-        if not counts.get(helps):
-            return []
-        rows = session.execute(
-            select(Callback, col(Customer.name), *_PLACE).join(Site, col(Site.id) == Callback.site_id)
-            .join(Customer, col(Customer.id) == Callback.customer_id)
-            .where(still_open, is_help if helps else ~is_help).order_by(*in_order).limit(most + _OF_THE_SAME_MINUTE))
-        return [Call(callback, name, Place(*place)) for callback, name, *place in rows]
+    def some(wanted: Show) -> Some[Call]:
+        count = counts.get(wanted, 0)
+        return Some(call_queue.first(session, now, most, wanted) if count else (), count)
 
-    found = {True: first(True), False: first(False)}
-    needs = needs_at(session, {call.callback.site_id for call in found[False]})
-
-    def some(helps: bool) -> Some[Call]:
-        of = {call.callback.id: call for call in found[helps]}
-        waiting = [Waiting(call.callback, needs.get(call.callback.site_id, frozenset())) for call in found[helps]]
-        return Some([of[one.callback.id] for one in due_order(waiting, now)[:most]], counts.get(helps, 0))
-
-    return some(True), some(False)
+    return some(Show.HELP), some(Show.NO_HELP)
 
 
 def _untaken(session: Session, most: int) -> Some[Untaken]:
@@ -210,7 +166,7 @@ def _untaken(session: Session, most: int) -> Some[Untaken]:
     due = _deadlines(session, ids)
     rows = {row[0]: row for row in session.execute(
         select(col(Ticket.id), col(Ticket.severity), col(Ticket.cause), col(Outage.name), col(Customer.name),
-               col(Ticket.opened_at), *_PLACE)
+               col(Ticket.opened_at), *PLACE)
         .join(Site, col(Site.id) == Ticket.site_id).join(Customer, col(Customer.id) == Ticket.customer_id)
         .outerjoin(Outage, col(Outage.id) == Ticket.outage_id).where(col(Ticket.id).in_(ids)))}
     return Some([_untaken_row(rows[one], due.get(one)) for one in ids if one in rows], sum(counts.values()))

@@ -2,11 +2,21 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, drafts, now, sign_in, tickets, tickets_bulk, tickets_merge
+from gateway.web.console import (
+    account,
+    callback,
+    callbacks,
+    drafts,
+    now,
+    sign_in,
+    tickets,
+    tickets_bulk,
+    tickets_merge,
+)
 
 router = APIRouter(include_in_schema=False)
-# before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, account, now, drafts, tickets, tickets_bulk, tickets_merge):
+# before the page of one: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
+for part in (sign_in, account, now, drafts, callbacks, callback, tickets, tickets_bulk, tickets_merge):
     router.include_router(part.router)
 
 

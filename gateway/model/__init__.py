@@ -57,7 +57,7 @@ from gateway.model.notifications import (
     person,
     provider,
 )
-from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
+from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember, SavedAnswer
 from gateway.model.places import (
     Area,
     Contact,
@@ -65,6 +65,8 @@ from gateway.model.places import (
     Person,
     PersonSite,
     Provider,
+    SearchEntry,
+    SearchTerm,
     Site,
     SiteArea,
     Technician,
@@ -108,6 +110,7 @@ from gateway.model.states import (
     ResolvedBy,
     Responsible,
     Role,
+    SearchField,
     Severity,
     SlaKind,
     SubjectKind,
@@ -146,7 +149,8 @@ __all__ = [
     "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-    "BulkResult", "FormDraft", "SavedView", "SentForm", "Severity", "Site",
+    "BulkResult", "FormDraft", "SavedAnswer", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm",
+    "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

@@ -20,6 +20,7 @@ from gateway.model import (
     Outage,
     OutageMember,
     Promise,
+    SavedAnswer,
     Ticket,
     Visit,
 )
@@ -38,7 +39,7 @@ _INFO = "changes"  # where a session keeps what it has written so far
 WATCHED: dict[type[SQLModel], str | None] = {
     Ticket: "outage_id", Job: None, Offer: "ticket_id", Visit: "ticket_id", Callback: "outage_id", Outage: "ticket_id",
     OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Link: "subject_id",
-    Entry: "subject_id", Notification: "subject_id",
+    Entry: "subject_id", Notification: "subject_id", SavedAnswer: "subject_id",
 }
 _AFTER: BindParameter[Any] = bindparam("after")
 _GAPS: BindParameter[Any] = bindparam("gaps", expanding=True)

@@ -219,7 +219,7 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
     if outage is not None and around.form is not None:
         row = outage_answer(outage, around.form, facts.callback, facts.site, reader.policy, reader.now, "",
                           answered=False)  # not as if they had pressed
-        said.append(_worded(row, facts, reader))
+        said.append(worded(row, facts, reader))
     if around.work is not None:
         span = say.span(around.work.from_at, around.work.until_at)
         said.append(words("call.planned", area=around.area, span=span))
@@ -227,7 +227,7 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
                       said or [words("call.nothing_known")])
 
 
-def _worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
+def worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
     """A message as its reader has read it, in the language of whoever asks now."""
     asker = facts.customer.model_copy(update={"locale": reader.words.locale})
     ticket = next((one for one in facts.tickets if one.ticket.id == row.subject_id), None)
@@ -290,7 +290,7 @@ def _last_message(facts: CallFacts, reader: CallReader) -> str:
         known = row.subject_id in subjects or (outage is not None and row.subject_id == outage.id)
         if row.state is NotificationState.SENT and known and row.subject_kind in (
                 SubjectKind.TICKET, SubjectKind.CALLBACK, SubjectKind.OUTAGE):
-            return _worded(row, facts, reader)
+            return worded(row, facts, reader)
     return ""
 
 

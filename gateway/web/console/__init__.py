@@ -7,7 +7,9 @@ from gateway.web.console import (
     callback,
     callbacks,
     drafts,
+    incoming_call,
     now,
+    search,
     sign_in,
     tickets,
     tickets_bulk,
@@ -16,7 +18,8 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # before the page of one: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
-for part in (sign_in, account, now, drafts, callbacks, callback, tickets, tickets_bulk, tickets_merge):
+for part in (sign_in, account, now, search, drafts, incoming_call, callbacks, callback, tickets, tickets_bulk,
+             tickets_merge):
     router.include_router(part.router)
 
 

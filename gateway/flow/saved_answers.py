@@ -12,7 +12,8 @@ from gateway.outages.saved_answers import plan_save, plan_withdraw
 from gateway.store import apply
 
 
-def save_answer(gw: Gateway, about: Subject, words: Mapping[str, str], for_page: bool, who: Actor, now: Instant) -> None:
+def save_answer(gw: Gateway, about: Subject, words: Mapping[str, str], for_page: bool, who: Actor, now: Instant
+                ) -> None:
     """`words`: locale → what callers are told. Raises Refused when it is over, NoSuch for what is not there."""
     with gw.store.write() as session:
         answer = SavedAnswer(id=gw.policy.new_id("S"), subject_kind=about.kind, subject_id=about.id, words=dict(words),
@@ -35,7 +36,8 @@ def withdraw_answer(gw: Gateway, answer_id: str, who: Actor, now: Instant) -> No
 
 
 def _subject(session: Session, about: Subject) -> Outage | Ticket:
-    row = session.get(Outage if about.kind is SubjectKind.OUTAGE else Ticket, about.id)
+    is_outage = about.kind is SubjectKind.OUTAGE
+    row: Outage | Ticket | None = session.get(Outage, about.id) if is_outage else session.get(Ticket, about.id)
     if row is None:
         raise NoSuch(f"there is no {about.kind} {about.id}")
     return row

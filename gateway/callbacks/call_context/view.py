@@ -28,7 +28,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, capital
-from gateway.notifications.messages import MessageRenderer, no_rescue_service, topic_name
+from gateway.notifications.messages import Message, MessageRenderer, no_rescue_service, topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.template_values import Signature, facts_of
 from gateway.tickets.context import Policy
@@ -228,6 +228,11 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
 
 
 def worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
+    """The short form of a message, in the language of whoever asks now."""
+    return message_read(row, facts, reader).short
+
+
+def message_read(row: Notification, facts: CallFacts, reader: CallReader) -> Message:
     """A message as its reader has read it, in the language of whoever asks now."""
     asker = facts.customer.model_copy(update={"locale": reader.words.locale})
     ticket = next((one for one in facts.tickets if one.ticket.id == row.subject_id), None)
@@ -238,7 +243,7 @@ def worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
         callback=next((one for one in calls if one.id == row.subject_id), None),
         device=facts.device(ticket.ticket.device_id) if ticket else None)
     values = facts_of(row, about, reader.now, "", reader.signed, reader.messages.catalogues)
-    return reader.messages.word(row.topic, reader.words.locale, values).short
+    return reader.messages.word(row.topic, reader.words.locale, values)
 
 
 def _health(device: Device, state: DeviceState, facts: CallFacts, words: Catalogue, say: TimeFormat) -> Health:

@@ -109,7 +109,8 @@ class CallPage(NamedTuple):
 def show_callback(request: Request, user: Reads, callback_id: str, after: str = "") -> Response:
     """`after`: the one that was settled just before."""
     content = _content(user, callback_id)
-    return page(request, user, "callback.html", version=_version(request, user, content), **_facts(content, after=after))
+    return page(request, user, "callback.html", version=_version(request, user, content),
+                **_facts(content, after=after))
 
 
 @router.get(f"{PATH}/{{callback_id}}/stream")

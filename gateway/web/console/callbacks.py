@@ -14,15 +14,18 @@ from gateway.access.rights import Right
 from gateway.callbacks.presses.replies import name_of
 from gateway.callbacks.slots import slots
 from gateway.flow.gateway import Gateway
+from gateway.flow.telephones import find
 from gateway.model import DAY, Callback, CallbackKind, CallbackState, Instant, Outage, Site
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.reasons import refusal_sentence
+from gateway.store.search.found import Found
+from gateway.store.search.terms import LONGEST_TEXT
 from gateway.store.views import api_lists, call_queue
 from gateway.store.views.call_queue import Call, Show
+from gateway.store.views.outage_calls import Home, homes_found
 from gateway.tickets.actions import OpenCallback
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format
-from gateway.web.console.places import Address, places_like
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -130,9 +133,11 @@ def open_callback(request: Request, user: Reports, given: Annotated[WishForm, Fo
 
 def _new_page(request: Request, user: User, given: WishForm, status: int = 200, wrong: str = "", typed: str = ""
               ) -> Response:
+    typed = " ".join(typed[:LONGEST_TEXT].split())
+    hits = find(user.gw, typed, user.may(Right.READ_PHONES), user.who, user.now) if typed else Found()
     with user.gw.store.read() as session:
         home = _home(session, given.site)
-        found = places_like(session, typed) if typed and home is None else []
+        found = homes_found(session, hits) if home is None else []
     say = time_format(user.gw, user.now)
     when = [("", "As soon as we can"), *((str(begins), say.span(begins, ends)) for begins, ends in slots(
         user.gw.settings.service, user.now, user.now + _DAYS * DAY))]
@@ -140,9 +145,9 @@ def _new_page(request: Request, user: User, given: WishForm, status: int = 200, 
                 found=found, when=when)
 
 
-def _home(session: Session, site_id: str) -> Address | None:
+def _home(session: Session, site_id: str) -> Home | None:
     site = session.get(Site, site_id) if site_id else None
-    return None if site is None else Address(site.id, site.address or site.name)
+    return None if site is None else Home(site.id, site.address or site.name)
 
 
 def _shown() -> list[tuple[Show, str]]:

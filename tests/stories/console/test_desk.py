@@ -42,8 +42,8 @@ def test_a_call_from_taking_it_to_what_came_of_it(there: WebStory) -> None:
     callback = there.call_for_help()
     dana = there.console()
     before = read(dana.get(page_of(callback)))
-    for known in ("Alice Keller", "+41 79", "Say and ask first", "For anybody who answers", "Only for them", "Heat pump",
-                  "Compressor fault", ticket.id, "What they were told", "To know whom you speak with"):
+    for known in ("Alice Keller", "+41 79", "Say and ask first", "For anybody who answers", "Only for them",
+                  "Heat pump", "Compressor fault", ticket.id, "What they were told", "To know whom you speak with"):
         assert known in before, known
     assert 'href="tel:+4179' in dana.get(page_of(callback)).text
     assert [line.kind for line in there.all(Entry, Entry.subject_id == callback.id)].count(EntryKind.NUMBER_SEEN) == 1
@@ -51,8 +51,8 @@ def test_a_call_from_taking_it_to_what_came_of_it(there: WebStory) -> None:
     assert "Ringing" in read(dana.post(page_of(callback), act="attempt", person="Alice Keller"))
     assert there.again(callback).attempts == 1
     assert "Connected" in read(dana.post(page_of(callback), act="connect"))
-    done = dana.post(page_of(callback), act="finish", outcome="fixed", ticket=ticket.id, note="Fuse switched on together",
-                     then="next")
+    done = dana.post(page_of(callback), act="finish", outcome="fixed", ticket=ticket.id, then="next",
+                     note="Fuse switched on together")
     assert "Nobody else is to be rung now" in read(done)
     assert f"{callback.id}: settled on the telephone." in read(done)
     row = there.again(callback)
@@ -103,7 +103,8 @@ def test_a_claimed_call_shows_by_whom_and_the_second_agent_sees_what_the_first_h
     assert refused.status_code == 409
     assert "Dana Meier" in says(refused)[0]
     dana.post(page_of(callback), act="finish", outcome="informed", note="Told about the price")
-    late = erik.web.post(page_of(callback), data={"csrf": erik.csrf, "act": "finish", "outcome": "fixed", "note": "Mine"})
+    late = erik.web.post(page_of(callback), data={"csrf": erik.csrf, "act": "finish", "outcome": "fixed",
+                                                  "note": "Mine"})
     assert late.status_code == 409
     assert "Dana Meier" in says(late)[0]
     assert "Told about the price" in read(late, 409)

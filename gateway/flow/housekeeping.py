@@ -46,6 +46,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
+        sessions.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 
 

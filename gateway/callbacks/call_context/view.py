@@ -237,8 +237,9 @@ def message_read(row: Notification, facts: CallFacts, reader: CallReader) -> Mes
     asker = facts.customer.model_copy(update={"locale": reader.words.locale})
     ticket = next((one for one in facts.tickets if one.ticket.id == row.subject_id), None)
     calls: list[Callback] = [facts.callback, *facts.callbacks]
+    at = None if row.subject_kind is SubjectKind.OUTAGE else facts.site  # an outage's message is about no home
     about = NotificationContext(
-        customer=asker, site=facts.site, outage=facts.around.outage, ticket=ticket.ticket if ticket else None,
+        customer=asker, site=at, outage=facts.around.outage, ticket=ticket.ticket if ticket else None,
         visit=ticket.visit if ticket else None, provider=ticket.provider if ticket else None,
         callback=next((one for one in calls if one.id == row.subject_id), None),
         device=facts.device(ticket.ticket.device_id) if ticket else None)

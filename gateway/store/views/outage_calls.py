@@ -33,7 +33,8 @@ from gateway.store.views.saved_answers import saved_answers
 MOST = 30  # homes that a caller may mean
 _TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER)
 # what is said to everybody in an outage; the rest of a message's facts is about the household: its needs, its buttons
-_FOR_ANYBODY = frozenset(("area", "homes", "etr", "near", "seen", "answered", "form", "restoring", "look_by"))
+_FOR_ANYBODY = frozenset(("area", "homes", "etr", "near", "seen", "answered", "form", "restoring", "look_by",
+                           "site"))
 
 
 class Home(NamedTuple):

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.access.audit import Target
 from gateway.access.rights import Right
 from gateway.callbacks.call_context.questions import Verify
-from gateway.callbacks.call_context.view import CallView, Said, message_read
+from gateway.callbacks.call_context.view import CallView, message_read
 from gateway.flow.accounts.audit import write_act, write_denial
 from gateway.flow.gateway import Gateway
 from gateway.flow.saved_answers import save_answer, withdraw_answer
@@ -90,7 +90,7 @@ class CallerPage(NamedTuple):
     in_words: list[InWords]
     told_here: list[tuple[Instant, str]]
     told_all: list[str]
-    verify: list[Said]
+    verify: dict[str, str]  # how to find out who they are: what is asked → in which words
     answers: list[AnswerLine]
     languages: list[tuple[str, str]]
 
@@ -215,7 +215,7 @@ def _content(user: User, site_id: str, now: Instant) -> CallerPage:
         never=list(what_not_to_promise(around.outage, found.page, say)) if around.outage is not None else [],
         in_words=_in_words(user.gw, found, view, now),
         told_here=[(row.done_at or row.created_at, _told(row.topic, row.state)) for row in found.told],
-        told_all=_told_all(found.counts, say), verify=[one for one in view.verify if one.reason != Verify.HELP_FIRST],
+        told_all=_told_all(found.counts, say), verify={one: WORDS(f"call.verify.{one}") for one in Verify},
         answers=[_answer(one, user) for one in found.answers] if is_sure else [], languages=_languages())
 
 

@@ -42,7 +42,7 @@ AT_RISK = 30 * MINUTE  # an open promise is at risk when its time is as near as 
 NOBODY = "nobody"
 AREAS = 300  # that one can choose from
 _LAST = 2**62  # of what has no time
-_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")  # its index says so too
+_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 
 
 class States(StrEnum):
@@ -168,7 +168,8 @@ def area_names(session: Session, chosen: str) -> list[tuple[str, str]]:
     above = select(col(Area.parent_id)).where(col(Area.parent_id).is_not(None))
     query = select(col(Area.id), col(Area.name)).where(or_(
         col(Area.id).in_(above), col(Area.parent_id).is_(None), col(Area.id) == chosen))
-    return [(one, name) for one, name in session.execute(query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS))]
+    query = query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS)
+    return [(one, name) for one, name in session.execute(query)]
 
 
 _FROM = (select(col(Ticket.id)).select_from(Ticket).join(Site, col(Site.id) == Ticket.site_id)
@@ -220,7 +221,8 @@ def _in_state(state: States | TicketState, now: Instant) -> ColumnElement[bool]:
         case States.OVER:
             return over
         case States.ALL:
-            return or_(still_open, lately)
+            both = union_all(*(select(col(Ticket.id)).where(one) for one in (still_open, lately)))
+            return col(Ticket.id).in_(select(both.subquery("all").c.id))
     return and_(still_open if state in OPEN else over, col(Ticket.state) == state)
 
 
@@ -265,7 +267,7 @@ def _sorted(query: Query, sort: Sort) -> tuple[Query, tuple[Any, ...], bool]:
     oldest = (col(Ticket.opened_at), number)
     match sort:
         case Sort.NUMBER:
-            return query, (number,), False
+            return query, (number.concat(""),), False  # as such it would be walked through by, the closed ones too
         case Sort.AGE:
             return query, oldest, True
         case Sort.SEVERITY:
@@ -340,9 +342,9 @@ def _next_deadlines(session: Session, ticket_ids: Iterable[str], jobs: Mapping[s
     whose = dict(of_job)  # what may have a deadline → the job that it belongs to
     whose |= {job.visit_id: job.id for of in jobs.values() for job in of if job.visit_id is not None}
     for some in chunks(list(of_job)):
-        whose |= {offer_id: job_id for offer_id, job_id in session.execute(
-            select(col(Offer.id), col(Offer.job_id)).where(col(Offer.job_id).in_(some),
-                                                           col(Offer.closed_at).is_(None)))}
+        for offer_id, job_id in session.execute(select(col(Offer.id), col(Offer.job_id)).where(
+                col(Offer.job_id).in_(some), col(Offer.closed_at).is_(None))):
+            whose[offer_id] = job_id
     first: dict[str, Due] = {}
     for some in chunks([*ticket_ids, *whose]):
         for due in session.scalars(select(Due).where(col(Due.subject_id).in_(some), col(Due.at).is_not(None))):

@@ -62,7 +62,7 @@ def test_a_row_says_what_is_wrong_where_who_has_to_act_by_when_and_what_is_promi
     assert numbers(page) == [ticket.id]
     row = read(page)[read(page).index(ticket.id):]
     for said in ("Critical", "Compressor fault", "Heat pump", "Alice Keller", "Lindenweg 1, 8001 Wiesental", "Offered",
-                 "Provider", "20 min", "1–1 of 1"):
+                 "Providers asked", "20 min", "1–1 of 1"):
         assert said in row
     assert f'href="/console/tickets/{ticket.id}"' in page.text
 

@@ -41,7 +41,7 @@ from gateway.store.search.terms import (
 from gateway.store.search.where import say_where
 
 SHOWN = 20  # of each group
-_ROWS = 500  # people or devices looked at
+_ROWS = 5000  # people or devices looked at: a site may have thousands
 _HOME = (SearchField.PLACE, SearchField.RESIDENT, SearchField.DEVICE)
 
 
@@ -160,17 +160,18 @@ def _show_homes(session: Session, ids: set[str], words: Sequence[Word], found: F
 
 def _show_devices(session: Session, sites: dict[str, Site], words: Sequence[Word], found: Found) -> None:
     """Of each home those that fit best: `alice pump` finds no other device of Alice's."""
-    rows = session.exec(select(Device).where(
-        col(Device.site_id).in_(sites), col(Device.retired_at).is_(None)).limit(_ROWS)).all()
-    grades = {row.id: _grade(words, device_terms(row.id, row.key, row.name)) for row in rows}
+    graded = [(site_id, device_id, name, _grade(words, device_terms(device_id, key, name)))
+              for site_id, device_id, key, name in session.exec(
+                  select(Device.site_id, Device.id, Device.key, Device.name).where(
+                      col(Device.site_id).in_(sites), col(Device.retired_at).is_(None)).limit(_ROWS))]
     best: defaultdict[str, int] = defaultdict(int)
-    for row in rows:
-        best[row.site_id] = max(best[row.site_id], grades[row.id])
-    for row in rows:
-        if 0 < grades[row.id] == best[row.site_id]:
-            site = sites[row.site_id]
-            found.devices.append(Hit(row.id, row.name, f"{row.id} · {site.address or site.name}",
-                                     _who_lives_at(site), site.id, grade=grades[row.id]))
+    for site_id, _, _, grade in graded:
+        best[site_id] = max(best[site_id], grade)
+    for site_id, device_id, name, grade in graded:
+        if 0 < grade == best[site_id]:
+            site = sites[site_id]
+            found.devices.append(Hit(device_id, name, f"{device_id} · {site.address or site.name}",
+                                     _who_lives_at(site), site_id, grade=grade))
 
 
 def _who_lives_at(site: Site) -> str | None:

@@ -12,6 +12,7 @@ from gateway.model import (
     Actor,
     ActorKind,
     Audit,
+    Device,
     Entry,
     EntryKind,
     Offer,
@@ -21,6 +22,8 @@ from gateway.model import (
     OutageState,
 )
 from gateway.store import Store
+from gateway.store.fleet.tables import insert_rows
+from gateway.store.search.index import reindex
 from tests.drivers.web_driver import Console, WebStory, console_story, read
 
 
@@ -142,6 +145,15 @@ def test_a_device_is_found_by_id_name_and_key(there: WebStory, desk: httpx.Clien
     with there.gw.store.write() as session:
         administer.retire(session, "ab-12", there.gw.policy, True, Actor(ActorKind.AGENT, "Dana"), there.now)
     assert ids(desk, "00158d77", "devices") == ids(desk, "ab12", "devices") == []
+
+
+def test_one_of_the_thousand_devices_of_a_house_is_found(there: WebStory, desk: httpx.Client) -> None:
+    with there.gw.store.write() as session:
+        insert_rows(session, Device, [{"id": f"meter-{number}", "key": f"native:m{number}", "profile": "heat-pump",
+                                       "site_id": "bob-home", "name": "Meter"} for number in range(1000)])
+        reindex(session, sites=["bob-home"])
+    assert ids(desk, "meter-987", "devices") == ["meter-987"]
+    assert (len(find(desk, "meter")["devices"]), find(desk, "meter")["more"]) == (20, True)
 
 
 # --- telephone numbers

@@ -121,7 +121,7 @@ class SavedAnswer(Row, table=True):
     id: str = Field(primary_key=True)
     subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))  # an outage or a ticket
     subject_id: str = Field(index=True)
-    words: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # locale → what was said
+    words: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # locale → text
     for_page: bool = False
     saved_by: str  # as timelines name them
     account: str = ""  # the user's id

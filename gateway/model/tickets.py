@@ -1,4 +1,4 @@
-"""Tables of alarms, tickets, offers, visits and callbacks."""
+"""Tables of alarms, tickets, offers, visits and callbacks: one story, of what goes wrong and who sees to it."""
 
 from typing import Any, NamedTuple
 

@@ -3,7 +3,9 @@
 from gateway.model import Actor, EntryKind, Instant, Outage, SavedAnswer, Ticket
 from gateway.model.plan import Draft, Plan, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import entry
+from gateway.tickets.sla.follow import complete
 
 
 def plan_save(answer: SavedAnswer, about: Outage | Ticket, who: Actor, now: Instant) -> Plan:
@@ -15,14 +17,14 @@ def plan_save(answer: SavedAnswer, about: Outage | Ticket, who: Actor, now: Inst
     return Plan([answer, entry(about, now, EntryKind.ANSWER_SAVED, who=who, answer=in_short(answer))])
 
 
-def plan_withdraw(answer: SavedAnswer, about: Outage | Ticket, who: Actor, now: Instant) -> Plan:
+def plan_withdraw(answer: SavedAnswer, about: Outage | Ticket, policy: Policy, who: Actor, now: Instant) -> Plan:
     """Nobody is told it any more. Once more it changes nothing."""
     draft = Draft()
     mine = draft.copy(answer)
     if mine.withdrawn_at is None:
         mine.withdrawn_at, mine.withdrawn_by = now, str(who)
         draft.add(entry(about, now, EntryKind.ANSWER_WITHDRAWN, who=who, answer=in_short(mine)))
-    return draft.plan()
+    return complete(draft, policy, now)
 
 
 def in_short(answer: SavedAnswer) -> str:

@@ -44,7 +44,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.store.contexts.suppression import dark_homes, home_devices
-from gateway.store.views.saved_answers import saved_answers
+from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
 from gateway.tickets.context import HomeDevice
 from gateway.tickets.lifecycle import UNSETTLED

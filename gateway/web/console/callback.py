@@ -25,8 +25,9 @@ from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
-from gateway.store.views import call_queue, dispatch_page, reports
+from gateway.store.views import dispatch_page, reports
 from gateway.store.views.call_context import call_facts
+from gateway.store.views.desk import call_queue
 from gateway.store.views.dispatch_page import DispatchCallback
 from gateway.tickets import actions
 from gateway.web.console.callbacks import PATH, what_kind

@@ -20,9 +20,10 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store.search.found import Found
 from gateway.store.search.terms import LONGEST_TEXT
-from gateway.store.views import api_lists, call_queue
-from gateway.store.views.call_queue import Call, Show
-from gateway.store.views.outage_calls import Home, homes_found
+from gateway.store.views import api_lists
+from gateway.store.views.desk import call_queue
+from gateway.store.views.desk.call_queue import Call, Show
+from gateway.store.views.desk.outage_calls import Home, homes_found
 from gateway.tickets.actions import OpenCallback
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format

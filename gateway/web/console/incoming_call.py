@@ -11,11 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.access.audit import Target
 from gateway.access.rights import Right
-from gateway.callbacks.call_context.questions import Verify
+from gateway.callbacks.call_context.questions import Ask, Verify
 from gateway.callbacks.call_context.view import CallView, message_read
 from gateway.flow.accounts.audit import write_act, write_denial
+from gateway.flow.act import save_answer, withdraw_answer
 from gateway.flow.gateway import Gateway
-from gateway.flow.saved_answers import save_answer, withdraw_answer
 from gateway.flow.telephones import find, reader_in, word_call
 from gateway.model import Instant, NotificationState, Outage, OutageState, SavedAnswer, Subject, SubjectKind
 from gateway.model.plan import NoSuch, Plan, Refused
@@ -26,8 +26,8 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store.search.terms import LONGEST_TEXT
-from gateway.store.views import outage_calls
-from gateway.store.views.outage_calls import OutageCall, ToldCount
+from gateway.store.views.desk import outage_calls
+from gateway.store.views.desk.outage_calls import OutageCall, ToldCount
 from gateway.store.views.pages import FollowedOutage
 from gateway.web.console.caller import Said as CallerSaid
 from gateway.web.console.caller import doubts
@@ -43,7 +43,7 @@ PATH = "/console/call"
 WRITTEN = 1000  # characters of an answer
 Reads = Annotated[User, needs(Right.READ)]
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]
-_ABOUT_THE_OUTAGE = frozenset(("outage", "still_dark", "suspected", "planned"))
+_ABOUT_THE_OUTAGE = frozenset((Ask.OUTAGE, Ask.STILL_DARK, Ask.SUSPECTED, Ask.PLANNED))
 _LANGUAGES = {"en": "English", "de": "Deutsch"}
 
 

@@ -32,8 +32,8 @@ from gateway.model import (
 )
 from gateway.monitoring.health import Health
 from gateway.notifications.messages import topic_name
-from gateway.store.views.call_queue import Call
-from gateway.store.views.now_screen import NotTold, NowFacts, RiskyPromise, Untaken, now_facts
+from gateway.store.views.desk.call_queue import Call
+from gateway.store.views.desk.now_screen import NotTold, NowFacts, RiskyPromise, Untaken, now_facts
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, main_of, page
 from gateway.web.console.session import User, needs

@@ -8,9 +8,9 @@ from sqlmodel import Session
 
 from gateway.model import HOUR, MINUTE, Actor, ActorKind, Callback, CallbackKind, Visit
 from gateway.store import Store
-from gateway.store.views import call_queue, outage_calls
-from gateway.store.views.call_queue import Show
-from gateway.store.views.now_screen import now_facts
+from gateway.store.views.desk import call_queue, outage_calls
+from gateway.store.views.desk.call_queue import Show
+from gateway.store.views.desk.now_screen import now_facts
 from tests.drivers.query_plans import scans, statements
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.many_tickets import save_tickets

@@ -24,17 +24,18 @@ from gateway.model import (
     Subject,
     SubjectKind,
 )
+from gateway.notifications.stored_facts import OutageAnswerFacts
 from gateway.notifications.topics import TopicName
 from gateway.store.search.found import Found
 from gateway.store.views.call_context import call_facts
+from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.store.views.pages import FollowedOutage, followed_outage
-from gateway.store.views.saved_answers import saved_answers
 
 MOST = 30  # homes that a caller may mean
 _TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER)
-# what is said to everybody in an outage; the rest of a message's facts is about the household: its needs, its buttons
-_FOR_ANYBODY = frozenset(("area", "homes", "etr", "near", "seen", "answered", "form", "restoring", "look_by",
-                           "site"))
+# of a message's facts: what its household needs, which buttons it has, and what it was promised
+_OF_THE_HOUSEHOLD = frozenset(("can_press", "emergency_button_dead", "we_ring", "promised"))
+_FOR_ANYBODY = OutageAnswerFacts.__optional_keys__ - _OF_THE_HOUSEHOLD
 
 
 class Home(NamedTuple):

@@ -34,8 +34,8 @@ from gateway.model import (
     Visit,
     VisitState,
 )
-from gateway.store.views import call_queue
-from gateway.store.views.call_queue import PLACE, Call, Place, Show
+from gateway.store.views.desk import call_queue
+from gateway.store.views.desk.call_queue import PLACE, Call, Place, Show
 from gateway.store.views.ticket_list import AT_RISK
 
 T = TypeVar("T")

@@ -123,8 +123,7 @@ def _content(gw: Gateway, health: Health, now: Instant) -> NowPage:
 
 def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
     """The screen at `now`."""
-    waits = [call for call in facts.help.rows if call.callback.state is CallbackState.REQUESTED]
-    newest = max(waits, key=lambda call: (call.callback.requested_at, call.callback.id), default=None)
+    newest = facts.newest_help
     system = list(_system(facts, health))
     return NowPage(
         help=Section("help", "Calls for help", [_call(one) for one in facts.help.rows], facts.help.count,

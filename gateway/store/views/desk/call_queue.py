@@ -69,14 +69,22 @@ def count(session: Session, now: Instant, show: Show, me: str = "") -> int:
     return session.scalar(select(func.count()).select_from(Callback).where(_OPEN, *_which(show, now, me))) or 0
 
 
+def newest_help(session: Session) -> Call | None:
+    """The call for help that came last, of those that nobody has taken."""
+    row = session.execute(_CALL.where(_OPEN, col(Callback.kind) == CallbackKind.EMERGENCY,
+                                      col(Callback.state) == CallbackState.REQUESTED)
+                          .order_by(col(Callback.requested_at).desc(), col(Callback.id)).limit(1)).first()
+    if row is None:
+        return None
+    callback, name, outage, *place = row
+    return Call(callback, name, Place(*place), frozenset(), outage)
+
+
 def first(session: Session, now: Instant, most: int, show: Show = Show.ALL, me: str = "",
           emergency_profiles: Collection[str] = ()) -> list[Call]:
     """In the order of the desk. `me`: the agent, as callbacks name them; `emergency_profiles`: of emergency buttons."""
     rows = session.execute(
-        select(Callback, col(Customer.name), col(Outage.name), *PLACE).join(Site, col(Site.id) == Callback.site_id)
-        .join(Customer, col(Customer.id) == Callback.customer_id)
-        .outerjoin(Outage, col(Outage.id) == Callback.outage_id)
-        .where(_OPEN, *_which(show, now, me))
+        _CALL.where(_OPEN, *_which(show, now, me))
         .order_by(col(Callback.kind) != CallbackKind.EMERGENCY, col(Callback.state).not_in(WAITING),
                   func.coalesce(Callback.ring_from, 0) > now, col(Callback.promised_by), col(Callback.id))
         .limit(most + _OF_THE_SAME_MINUTE)).all()
@@ -101,6 +109,9 @@ def next_to_ring(session: Session, who: Actor, now: Instant, emergency_profiles:
 
 
 _OPEN: ColumnElement[bool] = col(Callback.closed_at).is_(None)
+_CALL = (select(Callback, col(Customer.name), col(Outage.name), *PLACE).join(Site, col(Site.id) == Callback.site_id)
+         .join(Customer, col(Customer.id) == Callback.customer_id)
+         .outerjoin(Outage, col(Outage.id) == Callback.outage_id))
 
 
 def _which(show: Show, now: Instant, me: str) -> tuple[ColumnElement[bool], ...]:

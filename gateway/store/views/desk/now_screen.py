@@ -107,6 +107,8 @@ class NotTold(NamedTuple):
 class NowFacts(NamedTuple):
     help: Some[Call]
     """Calls for help."""
+    newest_help: Call | None
+    """Of those that nobody has taken."""
     calls: Some[Call]
     """All others who wait for a call."""
     open_tickets: int
@@ -127,7 +129,7 @@ def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
     helps, calls = _calls(session, now, most)
     promises, broken = _promises(session, now, most)
     return NowFacts(
-        helps, calls,
+        helps, call_queue.newest_help(session) if helps.count else None, calls,
         session.scalar(select(func.count()).select_from(Ticket).where(col(Ticket.closed_at).is_(None))) or 0,
         _untaken(session, most), promises, broken, _no_shows(session, now, most), _outages(session, most),
         _not_told(session, now, most),

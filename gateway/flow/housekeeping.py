@@ -44,6 +44,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         open_pages.forget_old(session, now)
         desk.forget_old(session, now)
         retention.delete_old_losses(session, now)
+        retention.delete_old_answers(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

@@ -4,6 +4,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.web.console import (
     account,
+    answers,
     callback,
     callbacks,
     drafts,
@@ -18,7 +19,7 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # before the page of one: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
-for part in (sign_in, account, now, search, drafts, incoming_call, callbacks, callback, tickets, tickets_bulk,
+for part in (sign_in, account, now, search, drafts, incoming_call, answers, callbacks, callback, tickets, tickets_bulk,
              tickets_merge):
     router.include_router(part.router)
 

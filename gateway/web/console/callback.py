@@ -30,6 +30,7 @@ from gateway.store.views.call_context import call_facts
 from gateway.store.views.desk import call_queue
 from gateway.store.views.dispatch_page import DispatchCallback
 from gateway.tickets import actions
+from gateway.web.console.answers import AnswerLine, answer_lines, languages
 from gateway.web.console.callbacks import PATH, what_kind
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
@@ -99,6 +100,9 @@ class CallPage(NamedTuple):
     timeline: list[tuple[Instant, str, str]]
     outcomes: list[tuple[str, str, str]]
     how_it_went: str  # of one that is over
+    answers: list[AnswerLine]  # that others have given about them
+    answerable: list[tuple[str, str]]  # what an answer can be saved about
+    languages: list[tuple[str, str]]
     tickets: list[tuple[str, str]]
     devices: list[tuple[str, str]]
     skills: list[tuple[str, str]]
@@ -266,6 +270,9 @@ def _content(user: User, callback_id: str, now: Instant | None = None) -> CallPa
     facts, view = call if call is not None else (None, None)
     drawn = _drawn(facts, gw, now) if facts is not None else None
     mine = callback.agent == str(user.who)
+    subjects = _subjects(facts) if facts is not None else []
+    with gw.store.read() as session:
+        answers = answer_lines(session, subjects, user)
     return CallPage(
         callback, what_kind(callback), whose.customer.name, whose.customer.id, whose.site.address or whose.site.name,
         view, drawn[1] if drawn else None, drawn[0] if drawn else "",
@@ -278,7 +285,8 @@ def _content(user: User, callback_id: str, now: Instant | None = None) -> CallPa
         timeline=[(line.at, capital(entry_sentence(line, WORDS, whose.site.timezone)), actor_name(line.by, WORDS))
                   for line in whose.timeline],
         outcomes=[(outcome, *_OUTCOMES[outcome]) for outcome in OUTCOMES[callback.kind]],
-        how_it_went=_how_it_went(callback),
+        how_it_went=_how_it_went(callback), answers=answers, languages=languages(),
+        answerable=[(f"{one.kind}/{one.id}", one.id) for one in subjects],
         tickets=[] if view is None else [(ticket.id, f"{ticket.id} · {ticket.what}")
                                          for ticket in view.for_verified.tickets],
         devices=[] if facts is None else [("", "None, or nobody knows which"),
@@ -295,6 +303,13 @@ def _call(user: User, callback: Callback, now: Instant) -> tuple[CallFacts, Call
     with user.gw.store.read() as session:
         facts = replace(call_facts(session, callback, user.gw.profiles, now), telephones=())
     return facts, word_call(user.gw, facts, WORDS, now)
+
+
+def _subjects(facts: CallFacts) -> list[Subject]:
+    """What somebody who calls again may ask about: the outage that is the answer, and what is open there."""
+    around = facts.around
+    outage = [Subject(SubjectKind.OUTAGE, around.outage.id)] if around.outage is not None and around.form else []
+    return [*outage, *(Subject(SubjectKind.TICKET, one.ticket.id) for one in facts.tickets)]
 
 
 def _drawn(facts: CallFacts, gw: Gateway, now: Instant) -> tuple[str, Markup] | None:

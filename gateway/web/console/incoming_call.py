@@ -7,28 +7,25 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from gateway.access.audit import Target
 from gateway.access.rights import Right
 from gateway.callbacks.call_context.questions import Ask, Verify
 from gateway.callbacks.call_context.view import CallView, message_read
 from gateway.flow.accounts.audit import write_act, write_denial
-from gateway.flow.act import save_answer, withdraw_answer
 from gateway.flow.gateway import Gateway
 from gateway.flow.telephones import find, reader_in, word_call
-from gateway.model import Instant, NotificationState, Outage, OutageState, SavedAnswer, Subject, SubjectKind
-from gateway.model.plan import NoSuch, Plan, Refused
+from gateway.model import Instant, NotificationState, Outage, OutageState, Subject, SubjectKind
+from gateway.model.plan import Plan
 from gateway.notifications.catalogue import Catalogue
-from gateway.notifications.catalogues import catalogue_for, messages
-from gateway.notifications.entries import in_language
+from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
-from gateway.notifications.reasons import refusal_sentence
 from gateway.store.search.terms import LONGEST_TEXT
 from gateway.store.views.desk import outage_calls
 from gateway.store.views.desk.outage_calls import OutageCall, ToldCount
 from gateway.store.views.pages import FollowedOutage
+from gateway.web.console.answers import LANGUAGES, AnswerLine, answer_lines, languages
 from gateway.web.console.caller import Said as CallerSaid
 from gateway.web.console.caller import doubts
 from gateway.web.console.live import follow_main
@@ -40,11 +37,9 @@ from gateway.web.pages.ticket_view import FollowPage
 
 router = APIRouter()
 PATH = "/console/call"
-WRITTEN = 1000  # characters of an answer
 Reads = Annotated[User, needs(Right.READ)]
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]
 _ABOUT_THE_OUTAGE = frozenset((Ask.OUTAGE, Ask.STILL_DARK, Ask.SUSPECTED, Ask.PLANNED))
-_LANGUAGES = {"en": "English", "de": "Deutsch"}
 
 
 class CallerForm(BaseModel):
@@ -64,17 +59,6 @@ class InWords(NamedTuple):
     locale: str
     message: Sequence[str]  # that has reached them last; else what they would be told: paragraphs
     page: FollowPage | None
-
-
-class AnswerLine(NamedTuple):
-    """What somebody at the desk has told a caller."""
-
-    id: str
-    words: str
-    by: str
-    at: Instant
-    for_page: bool
-    mine: bool
 
 
 class CallerPage(NamedTuple):
@@ -145,43 +129,6 @@ def verify_caller(request: Request, user: Works, given: Annotated[CallerForm, Fo
     return go_on(f"/console/customers/{found.facts.customer.id}")
 
 
-@router.post(f"{PATH}/answers")
-async def save_call_answer(request: Request, user: Works) -> Response:
-    """For the next agent, and for the customers' page where they say so: a field for each language."""
-    return await run_in_threadpool(_save, request, user, {name: str(value) for name, value in
-                                                          request.state.form.items()})
-
-
-def _save(request: Request, user: User, form: dict[str, str]) -> Response:
-    site = form.get("site", "")
-    words = {locale: " ".join(form.get(f"words-{locale}", "").split())[:WRITTEN] for locale, _ in _languages()}
-    words = {locale: text for locale, text in words.items() if text}
-    if not words:
-        return _call_page(request, user, site, 422, "Write what callers are told.")
-    try:
-        save_answer(user.gw, Subject(SubjectKind.OUTAGE, form.get("outage", "")), words, bool(form.get("for_page")),
-                    user.who, user.now)
-    except Refused as refused:
-        return _call_page(request, user, site, 409, refusal_sentence(refused, WORDS))
-    except NoSuch as missing:
-        raise HTTPException(404, "There is no such outage") from missing
-    return go_on(f"{PATH}?site={site}")
-
-
-@router.post(f"{PATH}/answers/withdraw")
-def withdraw_call_answer(user: Works, answer: Annotated[str, Form()] = "", site: Annotated[str, Form()] = ""
-                         ) -> Response:
-    """Their own anybody takes back, others' a dispatcher."""
-    with user.gw.store.read() as session:
-        row = session.get(SavedAnswer, answer)
-    if row is None:
-        raise HTTPException(404, "There is no such answer")
-    if row.account != user.who.account:
-        user.need(Right.WITHDRAW_ANSWERS, "withdraw_answer", ("saved_answer", answer))
-    withdraw_answer(user.gw, answer, user.who, user.now)
-    return go_on(f"{PATH}?site={site}")
-
-
 def _call_page(request: Request, user: User, site: str, status: int = 200, wrong: str = "",
                given: CallerForm | None = None, typed: str = "") -> Response:
     content = _content(user, site, user.now)
@@ -203,12 +150,14 @@ def _content(user: User, site_id: str, now: Instant) -> CallerPage:
     """Raises 404."""
     with user.gw.store.read() as session:
         found = outage_calls.outage_call(session, site_id, user.gw.profiles, now)
-    if found is None:
-        raise HTTPException(404, "There is no such home")
-    facts, around = found.facts, found.facts.around
+        if found is None:
+            raise HTTPException(404, "There is no such home")
+        facts, around = found.facts, found.facts.around
+        is_sure = around.outage is not None and around.form is not None
+        about = [Subject(SubjectKind.OUTAGE, around.outage.id)] if around.outage is not None and is_sure else []
+        answers = answer_lines(session, about, user)
     view = word_call(user.gw, facts, WORDS, now)
     say = TimeFormat(WORDS, facts.site.timezone, now)
-    is_sure = around.outage is not None and around.form is not None
     return CallerPage(
         facts.site.id, facts.site.address or facts.site.name, facts.site.timezone, around.outage, is_sure,
         ask=[said.words for said in view.ask_first if said.reason in _ABOUT_THE_OUTAGE],
@@ -216,14 +165,14 @@ def _content(user: User, site_id: str, now: Instant) -> CallerPage:
         in_words=_in_words(user.gw, found, view, now),
         told_here=[(row.done_at or row.created_at, _told(row.topic, row.state)) for row in found.told],
         told_all=_told_all(found.counts, say), verify={one: WORDS(f"call.verify.{one}") for one in Verify},
-        answers=[_answer(one, user) for one in found.answers] if is_sure else [], languages=_languages())
+        answers=answers, languages=languages())
 
 
 def _in_words(gw: Gateway, found: OutageCall, view: CallView, now: Instant) -> list[InWords]:
     """In the household's language, which is what they have read, and in ours."""
     theirs = catalogue_for(found.facts.customer.locale)
     both = {theirs.locale: theirs, WORDS.locale: WORDS}
-    return [InWords(_LANGUAGES.get(locale, locale), locale, _message_in(gw, found, words, now) or (
+    return [InWords(LANGUAGES.get(locale, locale), locale, _message_in(gw, found, words, now) or (
                 view.for_anybody.words if words is WORDS else word_call(gw, found.facts, words, now).for_anybody.words),
                     _page_in(gw, found, words, now)) for locale, words in both.items()]
 
@@ -272,14 +221,3 @@ def _told_all(counts: Sequence[ToldCount], say: TimeFormat) -> list[str]:
         homes = f"{one.messages:,} household{'' if one.messages == 1 else 's'}"
         lines.append(f"{_told(one.topic, one.state)}: {homes}{last}")
     return lines
-
-
-def _answer(row: SavedAnswer, user: User) -> AnswerLine:
-    by = row.saved_by.partition(" ")[2] or row.saved_by
-    return AnswerLine(row.id, in_language(row.words, WORDS), by, row.saved_at, row.for_page,
-                      row.account == user.who.account)
-
-
-def _languages() -> list[tuple[str, str]]:
-    return [(locale, _LANGUAGES.get(locale, locale)) for locale in sorted(messages().catalogues.locales, reverse=True)
-            if locale in _LANGUAGES]

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from gateway.model import Audit, AuditOutcome, SavedAnswer
+from gateway.flow.housekeeping import forget
+from gateway.model import DAY, Audit, AuditOutcome, Callback, SavedAnswer, Ticket
 from gateway.store import Store
+from gateway.tickets.actions import OpenCallback
 from tests.drivers.web_driver import Console, read
 from tests.fixtures.outage_console import OutageConsole, outage_console
 
-CALL = "/console/call"
+CALL, ANSWERS = "/console/call", "/console/answers"
 
 
 @pytest.fixture
@@ -30,6 +32,16 @@ def warning(answer: httpx.Response) -> str:
 def post(browser: Console, path: str, **fields: str) -> httpx.Response:
     """Without going on to where it leads."""
     return browser.web.post(path, data={"csrf": browser.csrf, **fields})
+
+
+def save(browser: Console, quarter: OutageConsole, **words: str) -> None:
+    """An answer for the next agent and the customers' page, by language."""
+    browser.post(ANSWERS, back=f"{CALL}?site=a0", about=f"outage/{quarter.outage.id}", for_page="true",
+                 **{f"words-{locale}": text for locale, text in words.items()})
+
+
+def withdraw(browser: Console, answer: SavedAnswer) -> httpx.Response:
+    return browser.follow(post(browser, f"{ANSWERS}/withdraw", back=f"{CALL}?site=a0", answer=answer.id))
 
 
 def test_three_calls(quarter: OutageConsole) -> None:
@@ -70,9 +82,7 @@ def test_three_calls(quarter: OutageConsole) -> None:
     assert tries == [(AuditOutcome.DENIED, "a1")] * 2 + [(AuditOutcome.DONE, "a1")]
 
     # what the first agent has found out, the next one says too, and the page
-    dana.post(f"{CALL}/answers", site="a1", outage=outage.id, **{"words-en": "A digger has hit the cable in Bachweg.",
-                                                                 "words-de": "Ein Bagger hat das Kabel getroffen."},
-              for_page="true")
+    save(dana, quarter, en="A digger has hit the cable in Bachweg.", de="Ein Bagger hat das Kabel getroffen.")
     third = read(erik.get(f"{CALL}?q=bachweg 3"))
     assert "What others have said" in third
     assert "A digger has hit the cable in Bachweg." in third
@@ -89,12 +99,12 @@ def test_an_answer_is_withdrawn_by_whoever_gave_it_or_a_dispatcher(quarter: Outa
     dana, erik = quarter.console(), quarter.console(name="Erik Vogt")
     carla = quarter.console("dispatcher", "Carla Roth")
     for words in ("A digger", "A storm"):
-        dana.post(f"{CALL}/answers", site="a0", outage=quarter.outage.id, for_page="true", **{"words-en": words})
+        save(dana, quarter, en=words)
     first, second = sorted(quarter.all(SavedAnswer), key=lambda row: row.words["en"])
     assert "Withdraw" not in read(erik.get(f"{CALL}?site=a0"))
-    assert post(erik, f"{CALL}/answers/withdraw", site="a0", answer=first.id).status_code == 403
-    assert "A digger" not in read(carla.post(f"{CALL}/answers/withdraw", site="a0", answer=first.id))
-    assert "What others have said" not in read(dana.post(f"{CALL}/answers/withdraw", site="a0", answer=second.id))
+    assert withdraw(erik, first).status_code == 403
+    assert "A digger" not in read(withdraw(carla, first))
+    assert "What others have said" not in read(withdraw(dana, second))
     with quarter.client() as web:
         assert "A digger" not in read(web.get(quarter.outage_page("a0")))
 
@@ -103,7 +113,7 @@ def test_an_answer_ends_with_the_outage(quarter: OutageConsole) -> None:
     quarter.cut()
     dana = quarter.console()
     page = quarter.outage_page("a0")
-    dana.post(f"{CALL}/answers", site="a0", outage=quarter.outage.id, for_page="true", **{"words-en": "A digger"})
+    save(dana, quarter, en="A digger")
     quarter.live(minutes=10)
     quarter.back("a0", "a1", "a2", "a3", "a4")
     quarter.live(minutes=12)
@@ -113,9 +123,9 @@ def test_an_answer_ends_with_the_outage(quarter: OutageConsole) -> None:
     quarter.live(minutes=60, step=4)
     assert quarter.outage.closed_at is not None
     later = quarter.console(name="Erik Vogt")
-    late = post(later, f"{CALL}/answers", site="a0", outage=quarter.outage.id, **{"words-en": "A storm"})
+    late = post(later, ANSWERS, back=f"{CALL}?site=a0", about=f"outage/{quarter.outage.id}", **{"words-en": "A storm"})
     assert late.status_code == 409
-    assert "closed" in warning(late)
+    assert "closed" in read(late, 409)
 
 
 def test_a_suspicion_is_not_told_as_a_power_cut(quarter: OutageConsole) -> None:
@@ -161,3 +171,27 @@ def test_an_emergency_call_during_an_outage_is_taken_first(quarter: OutageConsol
     dana.post(first[1], act="attempt", person="Family a2")
     dana.post(first[1], act="finish", outcome="help_sent", note="The neighbour is with her")
     assert "Calls for help" not in read(dana.get("/console"))
+
+
+def test_an_answer_about_a_ticket_is_there_for_whoever_rings_next(quarter: OutageConsole) -> None:
+    quarter.receive("devices/c3-pump/fault", {"code": "E7", "active": True})
+    quarter.act(OpenCallback("c3", "Asks when somebody comes"), "agent")
+    ticket, callback = quarter.one(Ticket), quarter.one(Callback)
+    dana, erik = quarter.console(), quarter.console(name="Erik Vogt")
+    path = f"/console/callbacks/{callback.id}"
+    words = {"words-en": "The part comes on Thursday."}
+    said = read(dana.post(ANSWERS, back=path, about=f"ticket/{ticket.id}", **words))
+    assert f"The part comes on Thursday. {ticket.id} · Dana Meier" in said
+    assert "The part comes on Thursday." in read(erik.get(path))
+    nothing = post(dana, ANSWERS, back=path, about=f"ticket/{ticket.id}")
+    assert "Write what callers are told" in read(nothing, 422)
+    assert post(dana, ANSWERS, back=path, about="site/c3", **{"words-en": "No"}).status_code == 404
+
+
+def test_answers_are_not_kept_for_ever(quarter: OutageConsole) -> None:
+    quarter.cut()
+    save(quarter.console(), quarter, en="A digger")
+    forget(quarter.gw, quarter.now + 89 * DAY)
+    assert len(quarter.all(SavedAnswer)) == 1
+    forget(quarter.gw, quarter.now + 91 * DAY)
+    assert quarter.all(SavedAnswer) == []

@@ -19,16 +19,12 @@ from gateway.model import (
     Outage,
     Recipient,
     RecipientKind,
-    SavedAnswer,
     Site,
-    Subject,
-    SubjectKind,
 )
 from gateway.notifications.stored_facts import OutageAnswerFacts
 from gateway.notifications.topics import TopicName
 from gateway.store.search.found import Found
 from gateway.store.views.call_context import call_facts
-from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.store.views.pages import FollowedOutage, followed_outage
 
 MOST = 30  # homes that a caller may mean
@@ -61,7 +57,6 @@ class OutageCall(NamedTuple):
     page: FollowedOutage | None  # what their page shows; None: there is no page yet, or no outage
     told: Sequence[Notification]  # to this household about the outage, the newest first
     counts: Sequence[ToldCount]  # to all of them
-    answers: Sequence[SavedAnswer]  # that others have given, the newest first
 
 
 def homes_found(session: Session, found: Found) -> list[Home]:
@@ -91,9 +86,8 @@ def outage_call(session: Session, site_id: str, profiles: Mapping[str, Profile],
         row.model_copy(update={"facts": {name: value for name, value in row.facts.items() if name in _FOR_ANYBODY}})
         for row in told])
     if outage is None:
-        return OutageCall(facts, None, [], [], [])
-    return OutageCall(facts, followed_outage(session, outage.id, site.id, now), told, _counts(session, outage),
-                      saved_answers(session, Subject(SubjectKind.OUTAGE, outage.id)))
+        return OutageCall(facts, None, [], [])
+    return OutageCall(facts, followed_outage(session, outage.id, site.id, now), told, _counts(session, outage))
 
 
 def _told_household(session: Session, outage: Outage, site: Site) -> list[Notification]:

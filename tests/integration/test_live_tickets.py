@@ -1,4 +1,4 @@
-"""Whoever looks at the list of tickets is sent each row that changes: at once, once rendered, and only of their list."""
+"""Whoever looks at the list of tickets is sent each row of theirs that changes: at once, and rendered once for all."""
 
 import re
 import threading
@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from gateway.flow.accounts import users
-from gateway.model import Actor, ActorKind, Audit, Severity, Ticket
+from gateway.model import Actor, ActorKind, Audit, Instant, Role, Severity, Ticket
 from gateway.store import Store
+from gateway.store.views.ticket_list import TicketRow
 from gateway.tickets.actions import AddNote, CancelTicket, OpenTicket
 from gateway.web.console import live as console_live
 from tests.drivers.web_driver import Console, WebStory, console_story
@@ -127,7 +128,12 @@ def test_a_row_is_rendered_once_for_all_of_one_role(there: WebStory) -> None:
     rendered: list[str] = []
     tickets = console_live_of(there.gw).tickets
     render = tickets._row_html
-    tickets._row_html = lambda row, role, now: rendered.append(role) or render(row, role, now)
+
+    def counted(row: TicketRow, role: Role, now: Instant) -> str:
+        rendered.append(role)
+        return render(row, role, now)
+
+    tickets._row_html = counted
     names = ("Dana Meier", "Erik Lang", "Fritz Orth")
     lookers = [there.console("agent", name) for name in names] + [there.console("auditor", "Ada Rot")]
     with ExitStack() as pages:

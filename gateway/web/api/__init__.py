@@ -16,6 +16,7 @@ from gateway.web.api import (
     tickets,
 )
 from gateway.web.api.calls import bridge, context
+from gateway.web.api.desk import next_actions
 from gateway.web.api.households import customers, people, search, sites
 from gateway.web.dependencies import READS
 from gateway.web.problems import responses
@@ -38,7 +39,7 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, search):
+             outages, maintenance, customers, sites, people, search, next_actions):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

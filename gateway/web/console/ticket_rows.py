@@ -51,7 +51,8 @@ def row_view(row: TicketRow, now: Instant) -> RowView:
         number=ticket.id, version=short_version(row), cause=cause_of(row), device=row.device.name if row.device else "",
         state=ticket.state, severity=ticket.severity, round=ticket.round, customer=row.customer.name,
         customer_id=row.customer.id, place=row.site.address or row.site.name, opened_at=ticket.opened_at,
-        responsible=_who_acts(row, responsible, provider) if responsible is not None else "", until=duty.until if duty is not None else "",
+        responsible=_who_acts(row, responsible, provider) if responsible is not None else "",
+        until=duty.until if duty is not None else "",
         owner=owners[0] if owners else "", paged=bool(row.pages) and not owners,
         due_at=row.due.at if row.due is not None else None, promise_at=promised,
         promise_at_risk=promised is not None and promised < now + AT_RISK, provider=provider)

@@ -149,12 +149,8 @@ __all__ = [
     "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-<<<<<<< HEAD
     "BulkResult", "FormDraft", "SavedAnswer", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm",
     "Severity", "Site",
-=======
-    "BulkResult", "FormDraft", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm", "Severity", "Site",
->>>>>>> a5c1b8a6d44aa3e4a7d1e939160d8d0cd770b1fb
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

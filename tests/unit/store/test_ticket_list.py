@@ -1,12 +1,6 @@
 """The list of tickets reads by its indexes, on both databases, whatever it is filtered and sorted by."""
 
-<<<<<<< HEAD
 from collections.abc import Callable
-=======
-import re
-from collections.abc import Callable
-from typing import Any
->>>>>>> a5c1b8a6d44aa3e4a7d1e939160d8d0cd770b1fb
 
 import pytest
 from sqlmodel import Session
@@ -37,25 +31,6 @@ def town(both_stores: Store) -> Store:
     begin(both_stores)
     save_tickets(both_stores, 60, 30, NOON)
     return both_stores
-<<<<<<< HEAD
-=======
-
-
-def statements(store: Store, does: Callable[[Session], object]) -> list[tuple[str, Any]]:
-    """What it asks the database."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(store.engine, "before_cursor_execute", note)
-    try:
-        with store.read() as session:
-            does(session)
-    finally:
-        event.remove(store.engine, "before_cursor_execute", note)
-    return asked
->>>>>>> a5c1b8a6d44aa3e4a7d1e939160d8d0cd770b1fb
 
 
 def scans(store: Store, does: Callable[[Session], object]) -> list[str]:

@@ -273,7 +273,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
-<<<<<<< HEAD
     op.create_table('saved_answer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('subject_kind', sa.String(), nullable=False),
@@ -288,8 +287,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_saved_answer_subject_id'), 'saved_answer', ['subject_id'], unique=False)
-=======
->>>>>>> a5c1b8a6d44aa3e4a7d1e939160d8d0cd770b1fb
     op.create_table('search_term',
         sa.Column('field', sa.String(), nullable=False),
         sa.Column('term', sa.String().with_variant(sa.String(collation='C'), 'postgresql'), nullable=False),

@@ -279,6 +279,7 @@ class Visit(Row, table=True):
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
+HELP = f"closed_at IS NULL AND kind = '{CallbackKind.EMERGENCY}'"
 CHECKS = f"kind = '{CallbackKind.CHECK}' AND origin = '{CallbackOrigin.OUTAGE}'"
 
 
@@ -290,6 +291,7 @@ class Callback(Row, table=True):
         _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("callback_help", "requested_at", sqlite_where=text(HELP), postgresql_where=text(HELP)),
         Index("callback_check", "site_id", sqlite_where=text(CHECKS), postgresql_where=text(CHECKS)),
         Index("callback_outage", "outage_id", sqlite_where=text("outage_id IS NOT NULL"),
               postgresql_where=text("outage_id IS NOT NULL")),

@@ -718,6 +718,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('callback_check', 'callback', ['site_id'], unique=False, sqlite_where=sa.text("kind = 'check' AND origin = 'outage'"), postgresql_where=sa.text("kind = 'check' AND origin = 'outage'"))
+    op.create_index('callback_help', 'callback', ['requested_at'], unique=False, sqlite_where=sa.text("closed_at IS NULL AND kind = 'emergency'"), postgresql_where=sa.text("closed_at IS NULL AND kind = 'emergency'"))
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))

@@ -18,7 +18,8 @@ from tests.fixtures.many_tickets import save_tickets
 GROWS = ("ticket", "job", "job_ticket", "due", "offer", "visit", "promise", "site", "customer", "callback", "person",
          "person_site", "device", "notification", "dead_letter", "on_call_page", "saved_answer", "contact")
 SMALL = ("ticket_open_since", "ticket_outage_open", "ticket_subject_open", "ticket_untaken", "callback_promised",
-         "callback_open", "callback_help", "promise_due", "promise_broken", "notification_not_told", "due_at", "outage_open")
+         "callback_open", "callback_help", "promise_due", "promise_broken", "notification_not_told", "due_at",
+         "outage_open")
 
 
 @pytest.fixture

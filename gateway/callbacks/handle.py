@@ -60,8 +60,10 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
     promises = work.promises.get(callback.id, [])
     match act:
         case ClaimCallback():
+            goes_on = callback.state in IN_HAND  # they have it, and keep it: no news
             _take(callback, Action.CLAIM, work, policy, who, now)
-            work.draft.add(entry(callback, now, EntryKind.CALLBACK_CLAIMED, who=who, until=callback.claimed_until))
+            if not goes_on:
+                work.draft.add(entry(callback, now, EntryKind.CALLBACK_CLAIMED, who=who, until=callback.claimed_until))
         case ReleaseCallback():
             move(callback, Action.RELEASE, now)
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_RELEASED, who=who, agent=callback.agent or ""))

@@ -37,7 +37,7 @@ OPEN = WAITING | {CallbackState.CONNECTED}
 
 TRANSITIONS: dict[tuple[CallbackState, Action], CallbackState] = {
     (_REQUESTED, Action.CLAIM): _CLAIMED,
-    (_CLAIMED, Action.CLAIM): _CLAIMED,
+    **{(state, Action.CLAIM): state for state in IN_HAND},
     **{(state, Action.RELEASE): _REQUESTED for state in IN_HAND},
     (_REQUESTED, Action.ATTEMPT): _ATTEMPTING,
     (_CLAIMED, Action.ATTEMPT): _ATTEMPTING,

@@ -42,6 +42,7 @@ def forget(gw: Gateway, now: Instant) -> int:
     feed and at the console; returns how many messages."""
     with gw.store.write() as session:
         retention.delete_old_losses(session, now)
+        retention.delete_old_answers(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

@@ -99,9 +99,13 @@ def call_to_make(gw: Gateway, callback_id: str, words: Catalogue, who: Actor, no
 
 def word_call(gw: Gateway, facts: CallFacts, words: Catalogue, now: Instant) -> CallView:
     """The same facts in the language of whoever rings."""
+    return call_view(facts, reader_in(gw, words, now))
+
+
+def reader_in(gw: Gateway, words: Catalogue, now: Instant) -> CallReader:
     service = gw.settings.service
     signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
-    return call_view(facts, CallReader(words, gw.messages, signed, gw.policy, now))
+    return CallReader(words, gw.messages, signed, gw.policy, now)
 
 
 def connect(gw: Gateway, key: Actor, pin: str, now: Instant) -> Connected | None:

@@ -57,7 +57,7 @@ from gateway.model.notifications import (
     person,
     provider,
 )
-from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember
+from gateway.model.outages import Loss, MaintenanceWindow, Outage, OutageMember, SavedAnswer
 from gateway.model.places import (
     Area,
     Contact,
@@ -149,7 +149,8 @@ __all__ = [
     "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-    "BulkResult", "FormDraft", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm", "Severity", "Site",
+    "BulkResult", "FormDraft", "SavedAnswer", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm",
+    "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

@@ -145,6 +145,8 @@ class EntryKind(StrEnum):
     TOPICS_HEARD_AGAIN = "topics_heard_again"
     CLOCK_JUMPED = "clock_jumped"
     MAINTENANCE_PLANNED = "maintenance_planned"
+    ANSWER_SAVED = "answer_saved"
+    ANSWER_WITHDRAWN = "answer_withdrawn"
     MAINTENANCE_ANNOUNCED = "maintenance_announced"
     MAINTENANCE_OVER = "maintenance_over"
     TOLD = "told"
@@ -249,6 +251,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.OUTAGE_RESTORED: ("homes",),
     EntryKind.TOPICS_NOT_HEARD: ("filters",),
     EntryKind.CLOCK_JUMPED: ("seconds",),
+    EntryKind.ANSWER_SAVED: ("answer",),
+    EntryKind.ANSWER_WITHDRAWN: ("answer",),
     EntryKind.MAINTENANCE_ANNOUNCED: ("customers",),
     EntryKind.TOLD: ("whom", "channel", "topic"),
     EntryKind.NOT_TOLD: ("whom", "topic", "reason"),

@@ -64,6 +64,9 @@ class Subject(NamedTuple):
     id: str
 
 
+_NOT_TOLD = text(f"state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
+
+
 class Notification(Row, table=True):
     """One thing to tell one person: an outbox row, written in the transaction that caused it."""
 
@@ -72,6 +75,7 @@ class Notification(Row, table=True):
         Index("notification_to", "recipient_id", "subject_id"),
         Index("notification_due", "priority", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
+        Index("notification_not_told", "done_at", sqlite_where=_NOT_TOLD, postgresql_where=_NOT_TOLD),
         Index("notification_listed", "list_id", sqlite_where=text("list_id IS NOT NULL"),
               postgresql_where=text("list_id IS NOT NULL")),
     )
@@ -124,6 +128,7 @@ class Attempt(Row, table=True):
 
 
 _STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
+_BROKEN = text(f"state = '{PromiseState.BROKEN}'")
 
 
 class Promise(Row, table=True):
@@ -135,6 +140,7 @@ class Promise(Row, table=True):
               postgresql_where=_STILL_OPEN),
         Index("promise_due", "due_at", "subject_id", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
         Index("promise_to", "recipient_id", "made_at"),
+        Index("promise_broken", "due_at", sqlite_where=_BROKEN, postgresql_where=_BROKEN),
         Index("promise_watch", "watch_at", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
     )
     id: str = Field(primary_key=True)

@@ -7,7 +7,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row
-from gateway.model.states import LinkState, MemberState, OutageKind, OutageState, stored
+from gateway.model.states import LinkState, MemberState, OutageKind, OutageState, SubjectKind, stored
 
 
 def _while(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
@@ -111,3 +111,20 @@ class MaintenanceWindow(Row, table=True):
     created_by: str = ""
     announced_at: Instant | None = Field(default=None, sa_type=BigInteger)
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # to announce it, then to look again
+
+
+class SavedAnswer(Row, table=True):
+    """What an agent has told a caller, kept for the next one as long as its outage or ticket is open, and for the
+    customers' page where they said so."""
+
+    __tablename__ = "saved_answer"
+    id: str = Field(primary_key=True)
+    subject_kind: SubjectKind = Field(sa_type=stored(SubjectKind))  # an outage or a ticket
+    subject_id: str = Field(index=True)
+    words: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # locale → text
+    for_page: bool = False
+    saved_by: str  # as timelines name them
+    account: str = ""  # the user's id
+    saved_at: Instant = Field(sa_type=BigInteger)
+    withdrawn_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it is not told any more
+    withdrawn_by: str | None = None

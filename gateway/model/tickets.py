@@ -1,4 +1,4 @@
-"""Tables of alarms, tickets, offers, visits and callbacks."""
+"""Tables of alarms, tickets, offers, visits and callbacks: one story, of what goes wrong and who sees to it."""
 
 from typing import Any, NamedTuple
 
@@ -117,6 +117,9 @@ class Alarm(Row, table=True):
         self.suppressed_until = until
 
 
+_UNTAKEN = f"closed_at IS NULL AND state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')"
+
+
 class Ticket(Row, table=True):
     """One problem, one number. What may follow what is in gateway.tickets.lifecycle."""
 
@@ -126,6 +129,8 @@ class Ticket(Row, table=True):
         _open_once("ticket_subject_open", "site_id", "subject"),
         Index("ticket_open_since", "opened_at", "id", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("ticket_untaken", "severity", "opened_at", "id", sqlite_where=text(_UNTAKEN),
+              postgresql_where=text(_UNTAKEN)),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
@@ -241,6 +246,8 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
+        Index("visit_until", "state", "window_until", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
     )
@@ -273,6 +280,7 @@ class Visit(Row, table=True):
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 
+HELP = f"closed_at IS NULL AND kind = '{CallbackKind.EMERGENCY}'"
 CHECKS = f"kind = '{CallbackKind.CHECK}' AND origin = '{CallbackOrigin.OUTAGE}'"
 
 
@@ -284,6 +292,7 @@ class Callback(Row, table=True):
         _open_once("callback_open", "site_id", "kind"),
         Index("callback_promised", "promised_by", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
+        Index("callback_help", "requested_at", sqlite_where=text(HELP), postgresql_where=text(HELP)),
         Index("callback_check", "site_id", sqlite_where=text(CHECKS), postgresql_where=text(CHECKS)),
         Index("callback_outage", "outage_id", sqlite_where=text("outage_id IS NOT NULL"),
               postgresql_where=text("outage_id IS NOT NULL")),

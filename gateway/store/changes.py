@@ -20,6 +20,7 @@ from gateway.model import (
     Outage,
     OutageMember,
     Promise,
+    SavedAnswer,
     Ticket,
     Visit,
 )
@@ -38,7 +39,7 @@ _INFO = "changes"  # where a session keeps what it has written so far
 WATCHED: dict[type[SQLModel], str | None] = {
     Ticket: "outage_id", Job: None, Offer: "ticket_id", Visit: "ticket_id", Callback: "outage_id", Outage: "ticket_id",
     OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Link: "subject_id",
-    Entry: "subject_id", Notification: "subject_id",
+    Entry: "subject_id", Notification: "subject_id", SavedAnswer: "subject_id",
 }
 _AFTER: BindParameter[Any] = bindparam("after")
 _GAPS: BindParameter[Any] = bindparam("gaps", expanding=True)
@@ -161,8 +162,9 @@ def since(session: Session, number: int, most: int, before: int) -> list[Changed
 
 
 def touches(rows: Iterable[ChangedRow], ids: frozenset[str]) -> bool:
-    """Whether one of these rows is, belongs to or stands at something in `ids`."""
-    return any(row.kind == "" or row.row_id in ids or row.subject_id in ids or row.site_id in ids for row in rows)
+    """Whether one of these rows is, belongs to or stands at something in `ids`, or is of a kind that is in them."""
+    return any(row.kind == "" or row.kind in ids or row.row_id in ids or row.subject_id in ids or row.site_id in ids
+               for row in rows)
 
 
 def forget_changes(session: Session, kept: int = KEPT) -> None:

@@ -1,11 +1,12 @@
-"""Deletes readings, dead letters and connection losses that are older than they are kept."""
+"""Deletes readings, dead letters, connection losses and saved answers that are older than they are kept."""
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gateway.model import DAY, DeadLetter, Instant, Loss, Reading
+from gateway.model import DAY, DeadLetter, Instant, Loss, Reading, SavedAnswer
 
 LOSSES_KEPT = 90 * DAY  # after the end of a loss
+ANSWERS_KEPT = 90 * DAY  # they are told only as long as what they are about is open
 
 
 def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) -> int:
@@ -22,3 +23,8 @@ def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) 
 def delete_old_losses(session: Session, now: Instant) -> None:
     """Deletes connection losses that ended more than LOSSES_KEPT ago."""
     session.connection().execute(delete(Loss).where(col(Loss.ended_at) < now - LOSSES_KEPT))
+
+
+def delete_old_answers(session: Session, now: Instant) -> None:
+    """Deletes answers that agents saved more than ANSWERS_KEPT ago: there are few."""
+    session.connection().execute(delete(SavedAnswer).where(col(SavedAnswer.saved_at) < now - ANSWERS_KEPT))

@@ -27,7 +27,7 @@ class View(NamedTuple):
 
     version: str
     html: str
-    about: frozenset[str]  # ids of rows, sites and subjects: when none of them changes, it stays as it is
+    about: frozenset[str]  # ids of rows, sites and subjects, kinds of rows: when none changes, it stays as it is
 
 
 class Gone(Exception):

@@ -28,7 +28,7 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, capital
-from gateway.notifications.messages import MessageRenderer, no_rescue_service, topic_name
+from gateway.notifications.messages import Message, MessageRenderer, no_rescue_service, topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.template_values import Signature, facts_of
 from gateway.tickets.context import Policy
@@ -219,7 +219,7 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
     if outage is not None and around.form is not None:
         row = outage_answer(outage, around.form, facts.callback, facts.site, reader.policy, reader.now, "",
                           answered=False)  # not as if they had pressed
-        said.append(_worded(row, facts, reader))
+        said.append(worded(row, facts, reader))
     if around.work is not None:
         span = say.span(around.work.from_at, around.work.until_at)
         said.append(words("call.planned", area=around.area, span=span))
@@ -227,18 +227,24 @@ def _for_anybody(facts: CallFacts, reader: CallReader, say: TimeFormat) -> ForAn
                       said or [words("call.nothing_known")])
 
 
-def _worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
+def worded(row: Notification, facts: CallFacts, reader: CallReader) -> str:
+    """The short form of a message, in the language of whoever asks now."""
+    return message_read(row, facts, reader).short
+
+
+def message_read(row: Notification, facts: CallFacts, reader: CallReader) -> Message:
     """A message as its reader has read it, in the language of whoever asks now."""
     asker = facts.customer.model_copy(update={"locale": reader.words.locale})
     ticket = next((one for one in facts.tickets if one.ticket.id == row.subject_id), None)
     calls: list[Callback] = [facts.callback, *facts.callbacks]
+    at = None if row.subject_kind is SubjectKind.OUTAGE else facts.site  # an outage's message is about no home
     about = NotificationContext(
-        customer=asker, site=facts.site, outage=facts.around.outage, ticket=ticket.ticket if ticket else None,
+        customer=asker, site=at, outage=facts.around.outage, ticket=ticket.ticket if ticket else None,
         visit=ticket.visit if ticket else None, provider=ticket.provider if ticket else None,
         callback=next((one for one in calls if one.id == row.subject_id), None),
         device=facts.device(ticket.ticket.device_id) if ticket else None)
     values = facts_of(row, about, reader.now, "", reader.signed, reader.messages.catalogues)
-    return reader.messages.word(row.topic, reader.words.locale, values).short
+    return reader.messages.word(row.topic, reader.words.locale, values)
 
 
 def _health(device: Device, state: DeviceState, facts: CallFacts, words: Catalogue, say: TimeFormat) -> Health:
@@ -290,7 +296,7 @@ def _last_message(facts: CallFacts, reader: CallReader) -> str:
         known = row.subject_id in subjects or (outage is not None and row.subject_id == outage.id)
         if row.state is NotificationState.SENT and known and row.subject_kind in (
                 SubjectKind.TICKET, SubjectKind.CALLBACK, SubjectKind.OUTAGE):
-            return _worded(row, facts, reader)
+            return worded(row, facts, reader)
     return ""
 
 

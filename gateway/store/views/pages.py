@@ -1,5 +1,6 @@
 """Queries for the pages behind signed links: ticket, callback, area outage, offer and visit."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
@@ -31,7 +32,9 @@ from gateway.model import (
     PromiseState,
     Provider,
     Reading,
+    SavedAnswer,
     Site,
+    Subject,
     SubjectKind,
     Technician,
     Ticket,
@@ -41,6 +44,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.store.contexts.suppression import dark_homes, home_devices
+from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
 from gateway.tickets.context import HomeDevice
 from gateway.tickets.lifecycle import UNSETTLED
@@ -311,6 +315,7 @@ class FollowedOutage(NamedTuple):
     longer: bool  # it takes longer than an estimate that was told
     own_ticket: str | None  # id of the live link to the ticket of a home that stayed dark
     devices: list[HomeDevice]  # of the home that the link was made for
+    answers: Sequence[SavedAnswer] = ()  # that agents have given, and meant for this page
 
 
 def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
@@ -338,7 +343,8 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
         etr=outage.etr_at if any(one.due_at == outage.etr_at for one in told) else None,
         longer=any(one.state in (PromiseState.BROKEN, PromiseState.CORRECTED) for one in told),
         own_ticket=_own_ticket(session, outage, customer, homes, now),
-        devices=home_devices(session, [site_id])[site_id])
+        devices=home_devices(session, [site_id])[site_id],
+        answers=[one for one in saved_answers(session, Subject(SubjectKind.OUTAGE, outage.id)) if one.for_page])
 
 
 def _chain(session: Session, outage_id: str) -> list[Outage]:

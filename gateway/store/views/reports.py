@@ -28,9 +28,14 @@ def report_errors(session: Session, report: OpenTicket, profile_skills: Collecti
         if report.device_id not in here:
             yield "device_id", (f"there is no device {report.device_id!r} at {site.id} — "
                                 + (did_you_mean(report.device_id, here) if here else "expected none: it has no device"))
-    skills = {skill for theirs in session.exec(select(Provider.skills)) for skill in theirs} | set(profile_skills)
+    skills = known_skills(session, profile_skills)
     if report.skill not in skills:
         yield "skill", f"{report.skill!r} is no skill of a provider or profile — {did_you_mean(report.skill, skills)}"
+
+
+def known_skills(session: Session, profile_skills: Collection[str]) -> list[str]:
+    """Of any provider or profile, by name."""
+    return sorted({skill for theirs in session.exec(select(Provider.skills)) for skill in theirs} | set(profile_skills))
 
 
 def reported(session: Session, report: OpenTicket, who: Actor) -> Reported | None:

@@ -4,10 +4,14 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.web.console import (
     account,
+    answers,
     audit,
+    callback,
+    callbacks,
     customer_acts,
     customers,
     drafts,
+    incoming_call,
     now,
     presence,
     prove,
@@ -22,9 +26,9 @@ from gateway.web.console import (
 )
 
 router = APIRouter(include_in_schema=False)
-# the page of one ticket last: /console/tickets/merge is none
-for part in (sign_in, account, now, search, drafts, presence, prove, tickets, tickets_bulk, tickets_merge, ticket,
-             audit, users, work, customers, customer_acts):
+# the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
+for part in (sign_in, account, now, search, drafts, presence, prove, incoming_call, answers, callbacks, callback,
+             tickets, tickets_bulk, tickets_merge, ticket, audit, users, work, customers, customer_acts):
     router.include_router(part.router)
 
 

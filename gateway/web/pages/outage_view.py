@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
 from gateway.notifications.messages import in_danger
@@ -70,7 +71,14 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
         tone, icon, headline, more + hint, time_name, time,
         sorry=words("page.etr_passed") if _is_longer(reader) else "",
         steps=_progress(reader), past=_past(reader), facts=_facts(reader), number=outage.id, own=_own(reader),
-        advice=_advice(reader), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None)
+        advice=_advice(reader), leads_to=(ticket_page, words("page.to_own_ticket")) if ticket_page else None,
+        updates=_updates(reader))
+
+
+def _updates(reader: _OutageReader) -> list[PastEvent]:
+    """What we have told others who asked, as long as it goes on for this customer."""
+    said = reader.facts.answers if reader.waits else ()
+    return [PastEvent(one.saved_at, in_language(one.words, reader.words)) for one in said]
 
 
 def _worst(members: list[OutageMember]) -> str:

@@ -81,6 +81,7 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    updates: Sequence[PastEvent] = ()  # what we have told others who asked, the newest first
 
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),

@@ -1,16 +1,14 @@
 """The list of tickets reads by its indexes, on both databases, whatever it is filtered and sorted by."""
 
-import re
 from collections.abc import Callable, Collection
-from typing import Any
 
 import pytest
-from sqlalchemy import event, text
 from sqlmodel import Session
 
 from gateway.model import Severity, TicketState
 from gateway.store import Store
 from gateway.store.views.ticket_list import NOBODY, Sort, States, TicketFilter, count, find, ids, load, which_meet
+from tests.drivers import query_plans
 from tests.drivers.story import NOON, begin
 from tests.fixtures.many_tickets import save_tickets
 
@@ -29,8 +27,6 @@ FILTERS = (
 )
 
 
-
-
 @pytest.fixture
 def town(both_stores: Store) -> Store:
     begin(both_stores)
@@ -38,40 +34,9 @@ def town(both_stores: Store) -> Store:
     return both_stores
 
 
-def statements(store: Store, does: Callable[[Session], object]) -> list[tuple[str, Any]]:
-    """What it asks the database."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        asked.append((statement, parameters))
-
-    event.listen(store.engine, "before_cursor_execute", note)
-    try:
-        with store.read() as session:
-            does(session)
-    finally:
-        event.remove(store.engine, "before_cursor_execute", note)
-    return asked
-
-
 def scans(store: Store, does: Callable[[Session], object], grows: Collection[str] = GROWS) -> list[str]:
     """The growing tables that it would read from end to end."""
-    found: list[str] = []
-    for statement, parameters in statements(store, does):
-        with store.read() as session:
-            connection = session.connection()
-            if store.sqlite:
-                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
-                lines = [str(row[-1]) for row in plan]
-                scanned = [line for line in lines if line.startswith("SCAN") and not any(one in line for one in SMALL)]
-                names = [re.sub(r"^SCAN (\w+).*", r"\1", line) for line in scanned]
-            else:
-                # of a few rows it reads all, whatever indexes there are
-                session.execute(text("SET LOCAL enable_seqscan = off"))
-                plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).all()
-                names = re.findall(r"Seq Scan on (\w+)", "\n".join(str(row[0]) for row in plan))
-        found += [name for name in names if name in grows]
-    return found
+    return query_plans.scans(store, does, grows, SMALL)
 
 
 @pytest.mark.parametrize("wanted", FILTERS, ids=str)

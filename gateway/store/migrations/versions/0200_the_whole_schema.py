@@ -176,6 +176,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_notification_created_at'), 'notification', ['created_at'], unique=False)
     op.create_index('notification_due', 'notification', ['priority', 'due_at'], unique=False, sqlite_where=sa.text('due_at IS NOT NULL'), postgresql_where=sa.text('due_at IS NOT NULL'))
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
+    op.create_index('notification_not_told', 'notification', ['done_at'], unique=False, sqlite_where=sa.text("state IN ('failed', 'unknown')"), postgresql_where=sa.text("state IN ('failed', 'unknown')"))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('open_page',
@@ -231,6 +232,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_promise_notification_id'), 'promise', ['notification_id'], unique=False)
     op.create_index(op.f('ix_promise_settled_by'), 'promise', ['settled_by'], unique=False)
     op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
+    op.create_index('promise_broken', 'promise', ['due_at'], unique=False, sqlite_where=sa.text("state = 'broken'"), postgresql_where=sa.text("state = 'broken'"))
     op.create_index('promise_due', 'promise', ['due_at', 'subject_id'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_open', 'promise', ['subject_id', 'kind', 'recipient_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_to', 'promise', ['recipient_id', 'made_at'], unique=False)
@@ -275,6 +277,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('saved_answer',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('words', sa.JSON(), nullable=False),
+        sa.Column('for_page', sa.Boolean(), nullable=False),
+        sa.Column('saved_by', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('saved_at', sa.BigInteger(), nullable=False),
+        sa.Column('withdrawn_at', sa.BigInteger(), nullable=True),
+        sa.Column('withdrawn_by', sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_saved_answer_subject_id'), 'saved_answer', ['subject_id'], unique=False)
     op.create_table('search_term',
         sa.Column('field', sa.String(), nullable=False),
         sa.Column('term', sa.String().with_variant(sa.String(collation='C'), 'postgresql'), nullable=False),
@@ -707,6 +723,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('callback_check', 'callback', ['site_id'], unique=False, sqlite_where=sa.text("kind = 'check' AND origin = 'outage'"), postgresql_where=sa.text("kind = 'check' AND origin = 'outage'"))
+    op.create_index('callback_help', 'callback', ['requested_at'], unique=False, sqlite_where=sa.text("closed_at IS NULL AND kind = 'emergency'"), postgresql_where=sa.text("closed_at IS NULL AND kind = 'emergency'"))
     op.create_index('callback_open', 'callback', ['site_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('callback_outage', 'callback', ['outage_id'], unique=False, sqlite_where=sa.text('outage_id IS NOT NULL'), postgresql_where=sa.text('outage_id IS NOT NULL'))
     op.create_index('callback_promised', 'callback', ['promised_by'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
@@ -793,6 +810,7 @@ def upgrade() -> None:
     op.create_index('ticket_open_since', 'ticket', ['opened_at', 'id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_subject_open', 'ticket', ['site_id', 'subject'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_untaken', 'ticket', ['severity', 'opened_at', 'id'], unique=False, sqlite_where=sa.text("closed_at IS NULL AND state IN ('new', 'offered')"), postgresql_where=sa.text("closed_at IS NULL AND state IN ('new', 'offered')"))
     op.create_table('job_ticket',
         sa.Column('job_id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
@@ -893,3 +911,4 @@ def upgrade() -> None:
     op.create_index('visit_of_provider', 'visit', ['provider_id', 'done_at', 'id'], unique=False)
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_index('visit_until', 'visit', ['state', 'window_until'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

@@ -16,7 +16,7 @@
     if (key.key === "Escape" && types) return focus.blur();
     if (types || document.querySelector("dialog[open]") || !box.checked) return;
     if (key.key === "Enter") {
-      if (focus && focus.matches("tr[data-href]")) desk.go(focus.dataset.href, {push: true});
+      if (focus && focus.matches("[data-href]")) desk.go(focus.dataset.href, {push: true});
       return;
     }
     var acts = after === "g" ? goes(key.key) : known[key.key] || own(key.key);

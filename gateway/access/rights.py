@@ -26,6 +26,7 @@ class Right(StrEnum):
     EDIT_HOUSEHOLDS = "edit_households", "add, change and remove people and their contacts; move a household in or out"
     PLAN_WORK = "plan_work", "announce planned work in an area, and say what an outage is about"
     MERGE = "merge", "carry two tickets on as one, and separate them again"
+    NAME_ELSEWHERE = "name_elsewhere", "say how another system calls a household, a device, a ticket and so on"
     ACT_ON_MANY = "act_on_many", "act on more tickets at once than BULK_LIMIT"
     JUDGE_PROVIDERS = "judge_providers", "leave an offer or a visit out of a provider's track record"
     PUBLISH = "publish", "put rules, texts and settings into effect"
@@ -41,7 +42,8 @@ BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
 
 _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
-                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS}
+                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
+                       Right.NAME_ELSEWHERE}
 _DISPATCHER = _AGENT | {Right.MERGE, Right.ACT_ON_MANY}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
@@ -70,7 +72,7 @@ NEEDED: dict[type[Act], Right] = {
     actions.ContestNoAccess: Right.WORK_TICKETS,
     actions.ResolveTicket: Right.WORK_TICKETS, actions.CancelTicket: Right.WORK_TICKETS,
     actions.AgreeToPrice: Right.WORK_TICKETS, actions.DeclinePrice: Right.WORK_TICKETS,
-    actions.HoldTicket: Right.WORK_TICKETS,
+    actions.HoldTicket: Right.WORK_TICKETS, actions.AddNote: Right.WORK_TICKETS,
     actions.MergeTickets: Right.MERGE, actions.UnmergeTicket: Right.MERGE,
     actions.AcknowledgeAlarm: Right.WORK_ALARMS, actions.AcknowledgePage: Right.WORK_TICKETS,
     actions.ClaimCallback: Right.WORK_CALLBACKS, actions.ReleaseCallback: Right.WORK_CALLBACKS,

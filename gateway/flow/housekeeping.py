@@ -8,7 +8,7 @@ from gateway.model import DAY, Instant
 from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
-from gateway.store.accounts import audit, sessions
+from gateway.store.accounts import audit, desk, flows, open_pages, sessions
 from gateway.store.views.unwatched import unwatched
 
 _log = logging.getLogger(__name__)
@@ -39,8 +39,12 @@ def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> N
 
 def forget(gw: Gateway, now: Instant) -> int:
     """Deletes a bounded number of readings, dead letters and losses past their retention, and what is old in the change
-    feed; returns how many messages."""
+    feed and at the console; returns how many messages."""
     with gw.store.write() as session:
+        sessions.forget_old(session, now)
+        flows.forget_old(session, now)
+        open_pages.forget_old(session, now)
+        desk.forget_old(session, now)
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)

@@ -1,6 +1,22 @@
 """The data model: every table of the gateway."""
 
-from gateway.model.access import ApiKey, Audit, Credential, Link, PinTries, RecoveryCode, User, WebSession
+from gateway.model.access import (
+    ApiKey,
+    Audit,
+    BulkResult,
+    Credential,
+    ExternalId,
+    FormDraft,
+    Link,
+    OpenPage,
+    PinTries,
+    RecoveryCode,
+    SavedView,
+    SentForm,
+    SignInFlow,
+    User,
+    WebSession,
+)
 from gateway.model.devices import (
     ButtonTest,
     Command,
@@ -71,6 +87,7 @@ from gateway.model.states import (
     CommandState,
     Cover,
     DueKind,
+    ExternalKind,
     HoldReason,
     IncompleteReason,
     LinkPurpose,
@@ -121,17 +138,18 @@ from gateway.model.tickets import (
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Audit", "AuditOutcome",
     "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
-    "ChangedRow",
+    "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
     "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
     "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
+    "OpenPage",
     "Person", "PersonRole", "PersonSite", "PinTries", "PressKind", "PressRecord", "Price", "PriceAnswer", "Promise",
     "PromiseKind", "PromiseState", "Provider", "RESIDENTS", "Reading", "Reason", "ReasonKind", "Recipient",
     "RecipientKind", "RecoveryCode", "RemoteFixOutcome", "ResolvedBy", "Responsible", "Role", "Route", "SECOND",
-    "Severity", "Site",
+    "BulkResult", "FormDraft", "SavedView", "SentForm", "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",

@@ -1,5 +1,6 @@
-"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, and the
-devices' logins at the broker."""
+"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, the
+devices' logins at the broker, who has which page open, what they keep at the console, and how other systems call
+things."""
 
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row, numbered
-from gateway.model.states import ActorKind, AuditOutcome, LinkPurpose, Role, SubjectKind, stored
+from gateway.model.states import ActorKind, AuditOutcome, ExternalKind, LinkPurpose, Role, SubjectKind, stored
 
 
 class Link(Row, table=True):
@@ -76,6 +77,19 @@ class RecoveryCode(Row, table=True):
     used_at: Instant | None = Field(default=None, sa_type=BigInteger)
 
 
+class SignInFlow(Row, table=True):
+    """That somebody is at the identity provider, and will come back within ten minutes, once, in the same browser."""
+
+    __tablename__ = "sign_in_flow"
+    id: str = Field(primary_key=True)  # SHA-256 of the `state` that comes back with them
+    browser: str  # SHA-256 of the cookie that only their browser has
+    nonce: str  # which the provider puts into its token
+    verifier: str  # whose hash the provider has: whoever steals the code cannot use it
+    ends_at: Instant = Field(sa_type=BigInteger, index=True)
+    next: str = ""  # where they were going
+    kept: str = ""  # what they had written when their session was over
+
+
 class Audit(Row, table=True):
     """Who did what, where from, and how it was before and after; ids and states, no personal text. Never changed: the
     database refuses it."""
@@ -94,6 +108,62 @@ class Audit(Row, table=True):
     object_id: str = ""
     before: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # column → value
     after: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class SentForm(Row, table=True):
+    """A form that was sent and has done what it should: sent once more, as by a double click, it does nothing."""
+
+    __tablename__ = "sent_form"
+    key: str = Field(primary_key=True)  # the random one that the page has put into it
+    account: str  # the user's id
+    at: Instant = Field(sa_type=BigInteger, index=True)
+
+
+class OpenPage(Row, table=True):
+    """That somebody has a page about this open, whichever process serves it."""
+
+    __tablename__ = "open_page"
+    subject_id: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)  # the user's id
+    name: str
+    typing: bool = False
+    at: Instant = Field(sa_type=BigInteger, index=True)  # when their browser last said so
+
+
+class FormDraft(Row, table=True):
+    """What somebody has typed into a form and not sent: shown again when they open it, for a day."""
+
+    __tablename__ = "form_draft"
+    user_id: str = Field(primary_key=True, foreign_key="account.id")
+    key: str = Field(primary_key=True)  # of the form, e.g. "ticket/T-4F7QK2M9/note"
+    fields: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # name → value
+    at: Instant = Field(sa_type=BigInteger, index=True)
+
+
+class SavedView(Row, table=True):
+    """A filter of a list under a name, for one user or for everybody."""
+
+    __tablename__ = "saved_view"
+    id: str = Field(primary_key=True)
+    user_id: str | None = Field(default=None, foreign_key="account.id", index=True)  # None: everybody's
+    name: str
+    filter: str  # the query of the list's address
+    created_at: Instant = Field(sa_type=BigInteger)
+
+
+class BulkResult(Row, table=True):
+    """What became of an act on many tickets, one by one; for a day."""
+
+    __tablename__ = "bulk_result"
+    id: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="account.id", index=True)
+    act: str
+    back: str  # the query of the list that it was started from
+    # [ticket id, "done" | "skipped" | "failed", why]
+    lines: list[list[str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    # what its time did not suffice for: the form, and the ids
+    rest: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    at: Instant = Field(sa_type=BigInteger, index=True)
 
 
 class ApiKey(Row, table=True):
@@ -125,3 +195,14 @@ class Credential(Row, table=True):
     device_id: str = Field(primary_key=True, foreign_key="device.id")
     hash: str  # as Mosquitto's password file holds it: $7$<iterations>$<salt>$<hash>
     made_at: Instant = Field(sa_type=BigInteger)
+
+
+class ExternalId(Row, table=True):
+    """How another system calls a row of ours: one id in each system, and each of its ids belongs to one row."""
+
+    __tablename__ = "external_id"
+    __table_args__ = (Index("external_id_once", "kind", "system", "value", unique=True),)
+    kind: ExternalKind = Field(primary_key=True, sa_type=stored(ExternalKind))
+    row_id: str = Field(primary_key=True)
+    system: str = Field(primary_key=True)  # e.g. "crm"
+    value: str

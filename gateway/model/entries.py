@@ -110,6 +110,7 @@ class EntryKind(StrEnum):
     CALLBACK_OVERDUE = "callback_overdue"
     ASKED_AGAIN = "asked_again"
     PUT_ON_HOLD = "put_on_hold"
+    NOTED = "noted"
     PAGE_ACKNOWLEDGED = "page_acknowledged"
     PAGE_LAPSED = "page_lapsed"
     PROMISE_BROKEN = "promise_broken"
@@ -211,6 +212,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.CALL_ANSWERED: ("outage",),
     EntryKind.CUSTOMER_ANSWERED: ("customer",),
     EntryKind.PUT_ON_HOLD: ("waits_for", "until", "note"),
+    EntryKind.NOTED: ("note",),
     EntryKind.PAGE_ACKNOWLEDGED: ("until",),
     EntryKind.PAGE_LAPSED: ("person",),
     EntryKind.SLA_WARNED: ("clock", "due", "policy"),

@@ -119,6 +119,7 @@ class Attempt(Row, table=True):
     why: str | None = None  # for operators, in English or as the other side said it
     kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
+    text: str | None = None  # what was sent, without the link in it, which opens the recipient's page
 
 
 _STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
@@ -131,6 +132,7 @@ class Promise(Row, table=True):
     __table_args__ = (
         Index("promise_open", "subject_id", "kind", "recipient_id", unique=True, sqlite_where=_STILL_OPEN,
               postgresql_where=_STILL_OPEN),
+        Index("promise_due", "due_at", "subject_id", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
         Index("promise_watch", "watch_at", sqlite_where=_STILL_OPEN, postgresql_where=_STILL_OPEN),
     )
     id: str = Field(primary_key=True)

@@ -124,6 +124,8 @@ class Ticket(Row, table=True):
         _open_once("ticket_open", "site_id", "device_id"),
         _open_once("ticket_outage_open", "outage_id"),
         _open_once("ticket_subject_open", "site_id", "subject"),
+        Index("ticket_open_since", "opened_at", "id", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
     )
     id: str = Field(primary_key=True)  # the number people say: T-4F7QK2M9
     site_id: str = Field(foreign_key="site.id", index=True)
@@ -207,6 +209,7 @@ class Offer(Row, table=True):
 
     __table_args__ = (
         _open_once("offer_open", "job_id", "provider_id"),
+        Index("offer_listed", "offered_at", "id"),
         Index("offer_pending", "provider_id", "expires_at", "closed_at", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
         Index("offer_answered", "closed_at", "provider_id", "state", "left_out",

@@ -12,14 +12,20 @@ from gateway.model import (
     Alarm,
     Callback,
     ChangedRow,
+    Contact,
+    Customer,
     Entry,
+    ExternalId,
     Job,
     Link,
+    MaintenanceWindow,
     Notification,
     Offer,
     Outage,
     OutageMember,
+    Person,
     Promise,
+    Site,
     Ticket,
     Visit,
 )
@@ -30,6 +36,7 @@ MOST = 50  # rows of one transaction; of more the feed only says that there were
 KEPT = 50_000  # of the newest: hours, and a reader is never seconds behind
 READ_AT_ONCE = 1000
 GAP_S = 30.0  # seconds until a number that nobody has committed counts as rolled back
+OUT_OF_TURN = 30  # lines by which a commit may lag behind a later one
 GAPS = 1000  # remembered at most
 _INFO = "changes"  # where a session keeps what it has written so far
 
@@ -38,6 +45,8 @@ WATCHED: dict[type[SQLModel], str | None] = {
     Ticket: "outage_id", Job: None, Offer: "ticket_id", Visit: "ticket_id", Callback: "outage_id", Outage: "ticket_id",
     OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Link: "subject_id",
     Entry: "subject_id", Notification: "subject_id",
+    Customer: None, Person: "customer_id", Site: "customer_id", Contact: "owner_id", MaintenanceWindow: None,
+    ExternalId: "row_id",
 }
 _AFTER: BindParameter[Any] = bindparam("after")
 _GAPS: BindParameter[Any] = bindparam("gaps", expanding=True)
@@ -142,6 +151,21 @@ class ChangeReader:
                 self._gaps[missing] = now + GAP_S
             self._last = max(self._last, number)
         return rows
+
+
+def position(session: Session) -> int:
+    """The newest line's number: what is read from now on is as new as that."""
+    return session.exec(_NEWEST).one() or 0
+
+
+def since(session: Session, number: int, most: int, before: int = OUT_OF_TURN) -> list[ChangedRow] | None:
+    """What was committed after the line `number`, and, since numbers are not committed in turn, a little from before;
+    None: more than `most` lines, or they are kept no longer."""
+    newest = position(session)
+    first = session.exec(select(func.min(ChangedRow.id))).one() or 0
+    if number > newest or newest - number > most or (number and number < first):
+        return None
+    return list(session.exec(select(ChangedRow).where(col(ChangedRow.id) > number - before)))
 
 
 def touches(rows: Iterable[ChangedRow], ids: frozenset[str]) -> bool:

@@ -48,6 +48,7 @@ from gateway.model import (
     Reading,
     RecoveryCode,
     Route,
+    SignInFlow,
     Site,
     SlaClock,
     SlaPolicyVersion,
@@ -105,6 +106,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
+    (SignInFlow, "ends_at"),
     (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
     (Callback, "promised_by"), (Callback, "ring_from"), (Promise, "made_at"), (Promise, "shown_at"),
     (Promise, "from_at"), (Promise, "due_at"), (Promise, "watch_at"), (Promise, "settled_at"),

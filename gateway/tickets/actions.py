@@ -218,6 +218,13 @@ class UnmergeTicket(TicketAct):
 
 
 @dataclass(frozen=True)
+class AddNote(TicketAct):
+    """Somebody writes down what the next one should know; `note` in their words. Also when it is over."""
+
+    note: str
+
+
+@dataclass(frozen=True)
 class LeaveOutOffer(OfferAct):
     """How a provider answered this offer does not count in its track record; `why` in a person's words."""
 

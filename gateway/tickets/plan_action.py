@@ -24,6 +24,7 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AddNote,
     AgreeToPrice,
     AllowEarly,
     Arrive,
@@ -122,7 +123,8 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             _acknowledge(_the(context.alarm), _the(context.planning), policy, who, now)
         case AcknowledgePage():
             _acknowledge_page(context, policy, who, now)
-    if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct):  # whoever reports it again waits for an answer
+    # whoever reports it again waits for an answer, and who only writes something down has not given one
+    if who.kind is ActorKind.AGENT and not isinstance(act, SiteAct | AddNote):
         plan_person_acted(_concerned(context), isinstance(act, FinishCallback), work, policy, now)
     return complete(work.draft, policy, now, who_comes_first([work]))
 
@@ -165,7 +167,7 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
 def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, policy: Policy, who: Actor, now: Instant
                      ) -> None:
     work = context.work
-    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice):
+    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice | AddNote):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     match act:
         case OfferTo():
@@ -176,6 +178,8 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
             plan_ask_again(ticket, work, policy, who, now)
         case HoldTicket():
             plan_hold(act, ticket, work, policy, who, now)
+        case AddNote(note=note):
+            work.draft.add(entry(ticket, now, EntryKind.NOTED, who=who, note=note.strip()))
         case ResolveTicket():
             plan_resolve(act, ticket, work, policy, who, now)
         case CancelTicket():

@@ -20,6 +20,7 @@ from gateway.model.entries import REPORTS
 from gateway.tickets.actions import (
     AcceptOffer,
     Act,
+    AddNote,
     Arrive,
     AskAgain,
     AssignTo,
@@ -128,6 +129,8 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return _left(EntryKind.VISIT_DROPPED)
         case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)
+        case AddNote(note=note) if is_moment_ago:
+            return _left(EntryKind.NOTED, note=note.strip())
         case OfferTo(provider_id=key) if any(
                 offer.provider_id == key for job in jobs for offer in work.pending_offers(job)):
             return _left(EntryKind.OFFERED, provider=provider)

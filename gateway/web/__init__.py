@@ -1,6 +1,7 @@
 """The web application: signed-link pages, API and health endpoints, built from a Gateway and a clock."""
 
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
@@ -10,6 +11,9 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
 from gateway.web import api, console, openapi, problems, public
+from gateway.web.console.live import ConsoleLive
+from gateway.web.console.ticket_rows import row_html
+from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, visit
@@ -41,6 +45,8 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)
-    if hasattr(app.state, "live"):
-        app.state.live.end()
-    app.state.live = LivePages(gw.store, customer.NOT_SHOWN)
+    if hasattr(app.state, "feed"):
+        app.state.feed.end()
+    app.state.feed = ChangeFeed(gw.store)
+    app.state.live = LivePages(app.state.feed, customer.NOT_SHOWN)
+    app.state.console_live = ConsoleLive(app.state.feed, gw, now, partial(row_html, app.state.renderer, gw))

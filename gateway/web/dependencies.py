@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from gateway.access.audit import Target, action_name, target_of
 from gateway.access.rights import NEEDED, Right, may
 from gateway.flow.accounts.audit import NOTHING, write_denial
-from gateway.flow.act import act
+from gateway.flow.act import FilledForm, act
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, ApiKey, Instant, Role
 from gateway.store.accounts.api_keys import find_key
@@ -44,14 +44,14 @@ def any_key(gw: Gw, given: Annotated[HTTPAuthorizationCredentials | None, Securi
 
 class Caller:
     """Who calls, with which role, and when; call it with the act to apply. Raises 403 for one that their role may not
-    do, Refused and NoSuch."""
+    do, Refused, NoSuch and Stale."""
 
     def __init__(self, gw: Gateway, who: Actor, role: Role, now: Instant) -> None:
         self.gw, self.who, self.role, self.now = gw, who, role, now
 
-    def __call__(self, given: Act) -> None:
+    def __call__(self, given: Act, form: FilledForm | None = None) -> None:
         self.need(NEEDED[type(given)], action_name(given), target_of(given))
-        act(self.gw, given, self.who, self.now)
+        act(self.gw, given, self.who, self.now, form)
 
     def may(self, right: Right) -> bool:
         return may(self.role, right)

@@ -4,9 +4,7 @@ sent to them as Server-Sent Events."""
 import asyncio
 import logging
 import random
-import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,29 +12,14 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.model import ChangedRow
 from gateway.monitoring import file_descriptors, metrics
-from gateway.store import Store
-from gateway.store.changes import ChangeReader, touches
+from gateway.store.changes import touches
+from gateway.web.feed import ChangeFeed, Rhythm
 
 MOST = 300  # streams; of the 500 connections that the web serves others want some
 MOST_OF_A_PAGE = 6  # streams: as many as a browser opens; who has one link cannot take the room of others
 LATER_S = 30  # when a page shall ask again that has no room
 
 log = logging.getLogger(__name__)
-
-
-class Rhythm(NamedTuple):
-    """Seconds."""
-
-    poll: float = 0.2  # how often the feed is read for what other processes wrote; our own commits wake it
-    rest: float = 0.02  # between two readings, however often it is woken
-    page: float = 1.0  # a page is rendered again at most this often
-    alive: float = 15.0  # a word when there is nothing to say, so that a page knows that it is still connected
-    # A stream ends after this, give or take a fifth, and the page asks anew: proxies and connections.Timeouts hang up
-    # after a minute, who has gone without a word is noticed, and what depends on the time of day is rendered again.
-    life: float = 45.0
-
-
-RHYTHM = Rhythm()
 
 
 class View(NamedTuple):
@@ -89,22 +72,14 @@ class _Page:
 
 
 class LivePages:
-    """All open streams of one process: one reader of the feed and one rendering a page for all of them.
+    """The open streams of whole pages: one rendering a page for all of its streams."""
 
-    Nothing runs while nobody looks. Everything but `end` belongs to the web server's event loop.
-    """
-
-    def __init__(self, store: Store, ignored_kinds: frozenset[str] = frozenset(), most: int = MOST,
-                 rhythm: Rhythm = RHYTHM) -> None:
-        self._store, self._ignored, self._rhythm = store, ignored_kinds, rhythm
-        self._most = min(most, file_descriptors.web_limit() * 3 // 5)
+    def __init__(self, feed: ChangeFeed, ignored_kinds: frozenset[str] = frozenset(), most: int = MOST,
+                 most_of_a_page: int = MOST_OF_A_PAGE, rhythm: Rhythm | None = None) -> None:
+        self._feed, self._ignored, self._rhythm = feed, ignored_kinds, rhythm or feed.rhythm
+        self._most, self._most_of_a_page = min(most, file_descriptors.web_limit() * 3 // 5), most_of_a_page
         self._pages: dict[str, _Page] = {}
-        self._reader = ChangeReader()
-        self._woken = asyncio.Event()
-        self._starting = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ended = False
+        feed.add(self)
 
     def __len__(self) -> int:
         """Open streams."""
@@ -117,14 +92,15 @@ class LivePages:
         seconds) when there is no room for a stream and it shall ask again. Raises Gone before the first event, and
         DatabaseUnavailable.
         """
-        if self._ended or not await self._has_room(key):
-            return _only_now(await run_in_threadpool(load), version, 0 if self._ended else LATER_S)
+        if self._feed.ended or not self._has_room(key):
+            return _only_now(await run_in_threadpool(load), version, 0 if self._feed.ended else LATER_S)
         page = self._pages.setdefault(key, _Page(load))
         life = self._rhythm.life * random.uniform(0.8, 1.2)
         stream = _Stream(asyncio.get_running_loop().time() + life)
         page.streams.add(stream)
-        metrics.WEB_STREAMS.set(len(self))
+        metrics.WEB_STREAMS.inc()
         try:
+            await self._feed.begin()
             await page.render()
             if page.view is None:
                 raise Gone
@@ -134,41 +110,14 @@ class LivePages:
         return self._events(key, page, stream, version)
 
     def end(self) -> None:
-        """Ends every stream, and lets none begin; from any thread."""
-        self._ended = True
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(self._end)
-
-    def _end(self) -> None:
         for page in self._pages.values():
             for stream in page.streams:
                 stream.over = True
                 stream.woken.set()
-        self._woken.set()
 
-    async def _has_room(self, key: str) -> bool:
-        """Whether one more stream may be open. When it is the first, the feed is read from now on: before the page is
-        loaded, so that no change falls in between."""
-        async with self._starting:
-            page = self._pages.get(key)
-            if len(self) >= self._most or (page is not None and len(page.streams) >= MOST_OF_A_PAGE):
-                return False
-            if self._task is None:
-                self._loop = asyncio.get_running_loop()
-                await run_in_threadpool(self._start_reading)
-                self._store.on_change.append(self._wake)
-                self._task = self._loop.create_task(self._run(), name="live pages")
-            return True
-
-    def _start_reading(self) -> None:
-        with self._store.read() as session:
-            self._reader.start(session, time.monotonic())
-
-    def _wake(self) -> None:
-        if self._loop is not None:
-            with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._woken.set)
+    def _has_room(self, key: str) -> bool:
+        page = self._pages.get(key)
+        return len(self) < self._most and (page is None or len(page.streams) < self._most_of_a_page)
 
     async def _events(self, key: str, page: _Page, stream: _Stream, version: str) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
@@ -194,53 +143,30 @@ class LivePages:
             self._leave(key, page, stream)
 
     def _leave(self, key: str, page: _Page, stream: _Stream) -> None:
-        page.streams.discard(stream)
+        if stream in page.streams:
+            page.streams.remove(stream)
+            metrics.WEB_STREAMS.dec()
         if not page.streams and self._pages.get(key) is page:
             del self._pages[key]
-        metrics.WEB_STREAMS.set(len(self))
 
-    async def _run(self) -> None:
-        """Reads the feed and renders what has changed, as long as anybody looks."""
-        loop = asyncio.get_running_loop()
-        try:
-            while self._pages and not self._ended:
-                self._woken.clear()
-                try:
-                    self._mark(await run_in_threadpool(self._read))
-                except Exception:
-                    log.exception("the change feed could not be read; trying again")
-                    await asyncio.sleep(1)
-                await self._render_stale(loop.time)
-                self._forget_unread(loop.time() - self._rhythm.alive)
-                await asyncio.sleep(self._rhythm.rest)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._rhythm.poll)
-        finally:
-            self._store.on_change.remove(self._wake)
-            self._task = None
-
-    def _read(self) -> list[ChangedRow]:
-        with self._store.read() as session:
-            return self._reader.read(session, time.monotonic())
-
-    def _mark(self, rows: list[ChangedRow]) -> None:
+    def mark(self, rows: list[ChangedRow]) -> None:
         rows = [row for row in rows if row.kind not in self._ignored]
         for page in self._pages.values():
             if rows and not page.stale:
                 # while it is loaded for the first time nobody knows yet what it is about
                 page.stale = page.view is None or touches(rows, page.view.about)
 
-    async def _render_stale(self, time_s: Callable[[], float]) -> None:
-        for page in [page for page in self._pages.values() if page.stale and time_s() >= page.next_at]:
-            page.stale, page.next_at = False, time_s() + self._rhythm.page
+    async def show(self) -> None:
+        loop = asyncio.get_running_loop()
+        for page in [page for page in self._pages.values() if page.stale and loop.time() >= page.next_at]:
+            page.stale, page.next_at = False, loop.time() + self._rhythm.page
             try:
                 await page.render()
             except Exception:
                 log.exception("a live page could not be rendered; trying again")
                 page.stale = True
 
-    def _forget_unread(self, before: float) -> None:
-        """Streams that ended long ago: whoever hung up before the first event has never read from theirs."""
+    def forget_unread(self, before: float) -> None:
         for key, page in list(self._pages.items()):
             for stream in [stream for stream in page.streams if stream.until < before]:
                 self._leave(key, page, stream)

@@ -47,8 +47,8 @@ class Server:
 
     def stop(self) -> None:
         """Lets requests finish for at most three seconds."""
-        if hasattr(self._app.state, "live"):  # an open stream would take all of the three seconds
-            self._app.state.live.end()
+        if hasattr(self._app.state, "feed"):  # an open stream would take all of the three seconds
+            self._app.state.feed.end()
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()

@@ -14,6 +14,7 @@ from gateway.model import HOUR, Link, LinkPurpose, OnCallPage
 from gateway.model.plan import Draft, Plan
 from gateway.store import Store, apply
 from gateway.web import Server, build_app
+from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages, View
 from gateway.web.pages.templates import STATIC
 from tests.drivers.browser import Browser, browser
@@ -149,7 +150,8 @@ FORM = """<h1>{title}</h1>
 def test_new_content_leaves_what_somebody_has_typed_ticked_opened_and_where_they_are(
         store: Store, chrome: Browser) -> None:
     title, app = "one", FastAPI()
-    app.state.live = LivePages(store)
+    app.state.feed = ChangeFeed(store)
+    app.state.live = LivePages(app.state.feed)
     app.mount("/static", StaticFiles(directory=STATIC))
 
     def load() -> View:

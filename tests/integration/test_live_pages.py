@@ -15,7 +15,8 @@ from fastapi.responses import StreamingResponse
 from gateway.model import Link
 from gateway.model.plan import Draft, Plan
 from gateway.store import Store, apply
-from gateway.web.live import MOST_OF_A_PAGE, Gone, LivePages, Rhythm, View
+from gateway.web.feed import ChangeFeed, Rhythm
+from gateway.web.live import MOST_OF_A_PAGE, Gone, LivePages, View
 from gateway.web.server import Server
 from tests.drivers.web_driver import WebStory, web_story
 from tests.fixtures.servers import wait_until
@@ -187,7 +188,8 @@ class Hall:
     @contextmanager
     def opened(self) -> Iterator[Server]:
         app = FastAPI()
-        app.state.live = LivePages(self.store, most=self.most, rhythm=self.rhythm)
+        app.state.feed = ChangeFeed(self.store, self.rhythm)
+        app.state.live = LivePages(app.state.feed, most=self.most)
 
         @app.get("/{key}")
         async def follow(key: str, request: Request, version: str = "") -> StreamingResponse:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.accounts.audit import protect
+from gateway.store.external_ids import end_with_rows
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
@@ -41,6 +42,7 @@ def upgrade(store: Store) -> list[str]:
         config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
         command.upgrade(config, "head")
         protect(connection)
+        end_with_rows(connection)
     return applied
 
 

@@ -13,6 +13,7 @@ from gateway.store.contexts import sla
 from gateway.store.views import api_lists, reports
 from gateway.tickets.actions import (
     AcknowledgePage,
+    AddNote,
     AgreeToPrice,
     AskAgain,
     AssignTo,
@@ -69,6 +70,10 @@ class HoldBody(BaseModel):
 
 class ResolveBody(BaseModel):
     note: Words = Field(description="How it was settled; goes into the timeline.", examples=["Reset by phone"])
+
+
+class NoteBody(BaseModel):
+    note: Words = Field(examples=["Rang at noon; the key is with the neighbour"])
 
 
 class MergeBody(BaseModel):
@@ -190,6 +195,13 @@ def hold_ticket(by: TicketWorker, ticket_id: Id, body: HoldBody) -> models.Ticke
 @router.post("/{ticket_id}/resolve", summary="Settle it without a visit", responses=responses(404, 409))
 def resolve_ticket(by: TicketWorker, ticket_id: Id, body: ResolveBody) -> models.Ticket:
     by(ResolveTicket(ticket_id, body.note))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/note", summary="Write something down", responses=responses(404, 409))
+def add_note(by: TicketWorker, ticket_id: Id, body: NoteBody) -> models.Ticket:
+    """A line in the timeline, which the customer does not read; also of a ticket that is over."""
+    by(AddNote(ticket_id, body.note))
     return _one(by.gw, ticket_id, by.now)
 
 

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.datastructures import FormData
 
-from gateway.access.rights import Right
+from gateway.access.rights import Right, may
 from gateway.access.sessions import SessionEnd
+from gateway.flow.gateway import Gateway
+from gateway.model import Instant, Role
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.web.console.session import TOKEN, User
@@ -35,8 +37,28 @@ def page(request: Request, user: User, template: str, status: int = 200, **facts
     """A screen with its frame: where one can go, who is signed in."""
     renderer: Renderer = request.app.state.renderer
     return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
-                         places=places(user), say=TimeFormat(WORDS, user.gw.settings.service.callback_timezone,
-                                                             user.now), **facts)
+                         places=places(user), say=time_format(user.gw, user.now), alone=False, **facts)
+
+
+class Viewer(NamedTuple):
+    """Anybody of one role: what is rendered once for all of them must not know more."""
+
+    role: Role
+    now: Instant
+
+    def may(self, right: Right) -> bool:
+        return may(self.role, right)
+
+
+def main_of(request: Request, gw: Gateway, viewer: Viewer, template: str, **facts: Any) -> str:
+    """The <main> of a screen, for a stream that several read: without a token, which live.js puts into its forms."""
+    renderer: Renderer = request.app.state.renderer
+    return renderer.text(f"console/{template}", WORDS, user=viewer, csrf="", here="", places=(),
+                         say=time_format(gw, viewer.now), alone=True, **facts).strip()
+
+
+def time_format(gw: Gateway, now: Instant) -> TimeFormat:
+    return TimeFormat(WORDS, gw.settings.service.callback_timezone, now)
 
 
 def bare_page(request: Request, template: str, status: int = 200, **facts: Any) -> HTMLResponse:

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from gateway.config.settings import Settings
+from gateway.model import DAY, HOUR, MINUTE, to_iso
 from gateway.notifications.catalogue import Catalogue
 
 _HERE = Path(__file__).parents[1]
@@ -25,9 +26,18 @@ def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    environment.filters["iso"], environment.filters["short"] = to_iso, short_duration
     for name in environment.list_templates():
         environment.get_template(name)
     return environment
+
+
+def short_duration(ms: int) -> str:
+    """In a column of a table: `now`, `5 min`, `3 h`, `2 d`; live.js says it the same way."""
+    for unit, size in (("d", DAY), ("h", HOUR), ("min", MINUTE)):
+        if ms >= size:
+            return f"{ms // size} {unit}"
+    return "now"
 
 
 @dataclass(frozen=True)

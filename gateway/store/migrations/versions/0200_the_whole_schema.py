@@ -119,6 +119,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_entry_subject_id'), 'entry', ['subject_id'], unique=False)
+    op.create_table('external_id',
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('row_id', sa.String(), nullable=False),
+        sa.Column('system', sa.String(), nullable=False),
+        sa.Column('value', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('kind', 'row_id', 'system')
+    )
+    op.create_index('external_id_once', 'external_id', ['kind', 'system', 'value'], unique=True)
     op.create_table('link',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('purpose', sa.String(), nullable=False),
@@ -175,6 +183,15 @@ def upgrade() -> None:
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
+    op.create_table('open_page',
+        sa.Column('subject_id', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('typing', sa.Boolean(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('subject_id', 'account')
+    )
+    op.create_index(op.f('ix_open_page_at'), 'open_page', ['at'], unique=False)
     op.create_table('pin_tries',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('wrong', sa.JSON(), nullable=False),
@@ -219,6 +236,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_promise_notification_id'), 'promise', ['notification_id'], unique=False)
     op.create_index(op.f('ix_promise_settled_by'), 'promise', ['settled_by'], unique=False)
     op.create_index(op.f('ix_promise_subject_id'), 'promise', ['subject_id'], unique=False)
+    op.create_index('promise_due', 'promise', ['due_at', 'subject_id'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_open', 'promise', ['subject_id', 'kind', 'recipient_id'], unique=True, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_index('promise_watch', 'promise', ['watch_at'], unique=False, sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'"))
     op.create_table('provider',
@@ -261,6 +279,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('sent_form',
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('key')
+    )
+    op.create_index(op.f('ix_sent_form_at'), 'sent_form', ['at'], unique=False)
+    op.create_table('sign_in_flow',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('browser', sa.String(), nullable=False),
+        sa.Column('nonce', sa.String(), nullable=False),
+        sa.Column('verifier', sa.String(), nullable=False),
+        sa.Column('ends_at', sa.BigInteger(), nullable=False),
+        sa.Column('next', sa.String(), nullable=False),
+        sa.Column('kept', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_sign_in_flow_ends_at'), 'sign_in_flow', ['ends_at'], unique=False)
     op.create_table('sla_policy_version',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('content', sa.JSON(), nullable=False),
@@ -309,6 +345,7 @@ def upgrade() -> None:
         sa.Column('why', sa.String(), nullable=True),
         sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
+        sa.Column('text', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )
@@ -407,6 +444,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_technician_provider_id'), 'technician', ['provider_id'], unique=False)
     op.create_index(op.f('ix_technician_revision'), 'technician', ['revision'], unique=False)
+    op.create_table('bulk_result',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('user_id', sa.String(), nullable=False),
+        sa.Column('act', sa.String(), nullable=False),
+        sa.Column('back', sa.String(), nullable=False),
+        sa.Column('lines', sa.JSON(), nullable=False),
+        sa.Column('rest', sa.JSON(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['user_id'], ['account.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_bulk_result_at'), 'bulk_result', ['at'], unique=False)
+    op.create_index(op.f('ix_bulk_result_user_id'), 'bulk_result', ['user_id'], unique=False)
     op.create_table('device',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('key', sa.String(), nullable=False),
@@ -439,6 +489,15 @@ def upgrade() -> None:
     op.create_index('due_at', 'due', ['at'], unique=False, sqlite_where=sa.text('at IS NOT NULL'), postgresql_where=sa.text('at IS NOT NULL'))
     op.create_index('due_once', 'due', ['subject_id', 'kind'], unique=True)
     op.create_index(op.f('ix_due_site_id'), 'due', ['site_id'], unique=False)
+    op.create_table('form_draft',
+        sa.Column('user_id', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('fields', sa.JSON(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['user_id'], ['account.id']),
+        sa.PrimaryKeyConstraint('user_id', 'key')
+    )
+    op.create_index(op.f('ix_form_draft_at'), 'form_draft', ['at'], unique=False)
     op.create_table('job',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
@@ -520,6 +579,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('hash')
     )
     op.create_index(op.f('ix_recovery_code_user_id'), 'recovery_code', ['user_id'], unique=False)
+    op.create_table('saved_view',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('user_id', sa.String(), nullable=True),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('filter', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['user_id'], ['account.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_saved_view_user_id'), 'saved_view', ['user_id'], unique=False)
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),
@@ -718,6 +787,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_ticket_provider_id'), 'ticket', ['provider_id'], unique=False)
     op.create_index(op.f('ix_ticket_site_id'), 'ticket', ['site_id'], unique=False)
     op.create_index('ticket_open', 'ticket', ['site_id', 'device_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('ticket_open_since', 'ticket', ['opened_at', 'id'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_outage_open', 'ticket', ['outage_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('ticket_subject_open', 'ticket', ['site_id', 'subject'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('job_ticket',
@@ -753,6 +823,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
     op.create_index('offer_answered', 'offer', ['closed_at', 'provider_id', 'state', 'left_out'], unique=False, sqlite_where=sa.text('closed_at IS NOT NULL'), postgresql_where=sa.text('closed_at IS NOT NULL'))
+    op.create_index('offer_listed', 'offer', ['offered_at', 'id'], unique=False)
     op.create_index('offer_open', 'offer', ['job_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at', 'closed_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',

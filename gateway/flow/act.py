@@ -1,15 +1,16 @@
-"""act: applies what a person does, by page, API or console, and adds planned maintenance."""
+"""act: applies what a person does, by page, API or console, adds planned maintenance, and notes what other systems call
+things."""
 
 from typing import NamedTuple
 
 from gateway.access.audit import action_name, target_of
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, Instant, MaintenanceWindow
-from gateway.model.plan import NoSuch, Refused
+from gateway.model import Actor, ExternalId, Instant, MaintenanceWindow
+from gateway.model.plan import NoSuch, Plan, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.outages.maintenance import plan_maintenance
-from gateway.store import apply
+from gateway.store import apply, external_ids
 from gateway.store.accounts import open_pages
 from gateway.store.contexts import action, maintenance
 from gateway.tickets.actions import Act
@@ -29,6 +30,33 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
         plan = plan_maintenance(window, who, now)
         apply(session, plan)
         write_act(session, "plan_maintenance", ("maintenance", window.id), plan, who, now)
+
+
+def put_external_id(gw: Gateway, row: ExternalId, who: Actor, now: Instant) -> None:
+    """In place of what the system called it before. Raises NoSuch, and Refused when that id is another row's."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            if not external_ids.exists(session, row.kind, row.row_id):
+                raise NoSuch(f"there is no {row.kind} {row.row_id}")
+            owner = external_ids.owner(session, row.kind, row.system, row.value)
+            if owner == row.row_id:
+                return
+            if owner is not None:
+                raise Refused(RefusedReason.EXTERNAL_ID_TAKEN, system=row.system, value=row.value, id=owner)
+            external_ids.put(session, row)
+            write_act(session, "put_external_id", (row.kind, row.row_id), Plan(), who, now)
+
+    retry_on_conflict(once)
+
+
+def remove_external_id(gw: Gateway, row: ExternalId, who: Actor, now: Instant) -> bool:
+    """Whether the system had one for it."""
+    with gw.store.write() as session:
+        if not external_ids.remove(session, row):
+            return False
+        write_act(session, "remove_external_id", (row.kind, row.row_id), Plan(), who, now)
+    return True
 
 
 class FilledForm(NamedTuple):

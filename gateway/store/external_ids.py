@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, inspect, text
+from sqlalchemy import ColumnElement, Connection, inspect, text
 from sqlmodel import Session, col, select
 
 from gateway.model import ExternalId, ExternalKind
@@ -27,7 +27,8 @@ def of_rows(session: Session, kind: ExternalKind, row_ids: Collection[str]) -> d
 
 def owner(session: Session, kind: ExternalKind, system: str, value: str) -> str | None:
     """Whose id this is."""
-    return session.exec(_rows(kind, system, value)).first()
+    found: str | None = session.exec(_rows(kind, system, value)).first()
+    return found
 
 
 def is_called(kind: ExternalKind, column: Any, system: str, value: str) -> ColumnElement[bool]:

@@ -155,7 +155,8 @@ class NewCustomer(Body):
 
 
 class SiteChange(Body):
-    access: Note = Field(description="How to get in, for the technician only.")
+    access: Note = Field(description="How to get in, for the technician only.",
+                         examples=["The key is with the neighbour"])
 
 
 class LeaveBody(Body):

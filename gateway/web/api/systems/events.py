@@ -28,12 +28,12 @@ class Event(ApiModel):
     kind: str = Field(description="ticket, offer, visit, callback, outage, outage_member (a home in an outage), alarm, "
                                   "promise, notification, entry (a line of a timeline), customer, person, site, "
                                   "contact, maintenance_window, external_id. Skip what you do not know.",
-                      examples=["ticket"])
+                      examples=["visit"])
     row_id: str = Field(description="Of what has changed; empty where only its subject is known.",
-                        examples=["T-4F7QK2M9"])
+                        examples=["V-8C2M5XQ0"])
     subject_id: str | None = Field(description="What it belongs to: of an offer, a visit, a promise or an entry its "
                                                "ticket, callback or outage; of an external id what it names.",
-                                   examples=["X-6D1F9WQM"])
+                                   examples=["T-4F7QK2M9"])
     site_id: str | None = Field(examples=["lindenweg-4"])
 
 

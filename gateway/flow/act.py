@@ -6,9 +6,10 @@ from typing import NamedTuple
 from gateway.access.audit import action_name, target_of
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, ExternalId, Instant, MaintenanceWindow
-from gateway.model.plan import NoSuch, Plan, Refused
+from gateway.model import Actor, ExternalId, Instant, MaintenanceWindow, Notification
+from gateway.model.plan import Draft, NoSuch, Plan, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.lifecycle import Action, move
 from gateway.outages.maintenance import plan_maintenance
 from gateway.store import apply, external_ids
 from gateway.store.accounts import open_pages
@@ -17,6 +18,7 @@ from gateway.tickets.actions import Act
 from gateway.tickets.context import ActionContext
 from gateway.tickets.desk.ticket_version import check_version, version_of
 from gateway.tickets.plan_action import plan_person_action
+from gateway.tickets.sla.follow import complete
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
@@ -57,6 +59,27 @@ def remove_external_id(gw: Gateway, row: ExternalId, who: Actor, now: Instant) -
             return False
         write_act(session, "remove_external_id", (row.kind, row.row_id), Plan(), who, now)
     return True
+
+
+def send_again(gw: Gateway, notification_id: str, who: Actor, now: Instant) -> None:
+    """A message by which nobody was reached is tried once more, at every contact; it is still dropped when it is no
+    longer true. Raises NoSuch, and Refused for any other."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            row = session.get(Notification, notification_id)
+            if row is None:
+                raise NoSuch(f"there is no message {notification_id}")
+            draft = Draft()
+            copy = draft.copy(row)
+            move(copy, Action.TRY_AGAIN, now, due_at=now)
+            copy.retried_at = now
+            plan = complete(draft, gw.policy, now)
+            apply(session, plan)
+            write_act(session, "send_again", ("notification", notification_id), plan, who, now)
+
+    retry_on_conflict(once)
+    gw.outbox_filled.set()
 
 
 class FilledForm(NamedTuple):

@@ -50,7 +50,7 @@ from gateway.notifications.decide import (
     tries_made,
 )
 from gateway.notifications.lifecycle import Action, move
-from gateway.notifications.messages import MessageRenderer
+from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
@@ -101,6 +101,7 @@ class StartedAttempt(NamedTuple):
 class FinishedAttempt(NamedTuple):
     outcome: Outcome
     at: Instant
+    text: str | None = None  # what was sent
 
 
 @dataclass
@@ -312,6 +313,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome
+    text = None
     try:
         settings = gw.settings
         service = settings.service
@@ -326,6 +328,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
+        text = _as_read(message, contact.channel, facts.link)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -334,7 +337,14 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND))
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), text)
+
+
+def _as_read(message: Message, channel: str, link: str) -> str:
+    """What is kept of a message: a letter whole, else its short form. The link opens the recipient's page, so it is for
+    nobody else's eyes."""
+    text = message.long_text if channel == "email" else message.short
+    return text.replace(link, "…").strip() if link else text.strip()
 
 
 def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAttempt]]) -> None:
@@ -413,6 +423,7 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     context, outcome = hand_over.context, done.outcome
     copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
+    attempt.text = done.text if not isinstance(outcome, NotSent) else None
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)

@@ -252,8 +252,8 @@ def cursor_from_here(session: Session, now: Instant) -> Cursor:
 
 def read_after(session: Session, cursor: Cursor, limit: int, now: Instant) -> Changes:
     """What was committed since, each line once, also one that is committed out of turn; raises TooOld."""
-    oldest = session.exec(_OLDEST).one()
-    if oldest is not None and cursor.last < oldest - 1:
+    oldest, newest = session.exec(_OLDEST).one() or 0, session.exec(_NEWEST).one() or 0
+    if cursor.last < oldest - 1 and cursor.last < newest - KEPT:  # else nobody has committed those before the oldest
         raise TooOld
     gaps = [gap for gap in cursor.gaps if gap.until > now]
     wanted = or_(col(ChangedRow.id) > cursor.last, *(col(ChangedRow.id).between(gap.first, gap.last) for gap in gaps))

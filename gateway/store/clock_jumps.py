@@ -96,7 +96,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),
     (Outage, "restoring_at"), (Outage, "restored_at"), (Outage, "closed_at"),
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
-    (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"),
+    (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"), (Notification, "retried_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
     (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
     (DeadLetter, "received_at"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.access.rights import Right
+from gateway.flow.act import send_again
 from gateway.model import ExternalKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import reason_sentence
@@ -12,7 +13,7 @@ from gateway.store import external_ids
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.api.models import Id
-from gateway.web.dependencies import Reader, or_404
+from gateway.web.dependencies import Reader, TicketWorker, or_404
 from gateway.web.problems import responses
 
 router = APIRouter()
@@ -45,3 +46,12 @@ def get_notification(by: Reader, notification_id: Id) -> models.Notification:
         row = or_404(api_lists.notification(session, notification_id), "notification")
         names = external_ids.of_rows(session, ExternalKind.NOTIFICATION, [notification_id])
     return _notification(row, names, by.may(Right.READ_PHONES))
+
+
+@router.post("/notifications/{notification_id}/send-again", summary="Try once more to reach them",
+             tags=["notifications"], responses=responses(404, 409))
+def send_notification_again(by: TicketWorker, notification_id: Id) -> models.Notification:
+    """Only one by which nobody was reached (`failed`), for instance after you have corrected the address. What is no
+    longer true is not sent: it is dropped."""
+    send_again(by.gw, notification_id, by.who, by.now)
+    return get_notification(by, notification_id)

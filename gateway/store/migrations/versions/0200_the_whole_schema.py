@@ -175,6 +175,7 @@ def upgrade() -> None:
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('reason', sa.String(), nullable=True),
+        sa.Column('retried_at', sa.BigInteger(), nullable=True),
         sa.Column('list_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )

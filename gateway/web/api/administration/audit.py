@@ -36,8 +36,9 @@ class AuditLine(ApiModel):
     outcome: AuditOutcome
     object_kind: str = Field(examples=["ticket"])
     object_id: str = Field(examples=["T-4F7QK2M9"])
-    before: dict[str, Any] = Field(description="What has changed, as it was.", examples=[{"state": "assigned"}])
-    after: dict[str, Any] = Field(description="… and as it is since then.", examples=[{"state": "on_hold"}])
+    before: dict[str, Any] = Field(description="What has changed, as it was.",
+                                   examples=[{"round": 1}])
+    after: dict[str, Any] = Field(description="… and as it is since then.", examples=[{"round": 2}])
 
 
 class AuditPage(Page):

@@ -46,7 +46,7 @@ class WelcomedUser(User):
     """With the link by which they set their password."""
 
     welcome: str = Field(description="Works once, for a day, and is shown only now.",
-                         examples=["https://service.example.com/welcome/L-4F7QK2M9.3fTJ0b1Yq2c4mTn6w8Zr5xVb9aE"])
+                         examples=["…/welcome/L-4F7QK2M9.3fTJ0b1Yq2c4mTn6w8Zr5xVb9aE"])
 
 
 class UserBody(Body):

@@ -66,7 +66,8 @@ def get_offer(gw: Gw, offer_id: Id) -> OfferDetail:
 
 @router.post("/{offer_id}/accept", summary="The provider says yes on the phone", responses=responses(404, 409))
 def accept_offer(by: TicketWorker, offer_id: Id, body: AcceptBody) -> OfferDetail:
-    """As if they had tapped it: they get the link to the visit, and the customer the arrival window."""
+    """As if they had tapped it: they get the link to the visit, and the customer the arrival window. A second
+    time it changes nothing."""
     by(AcceptOffer(offer_id, body.technician or "", body.window_from, body.window_until, body.confirmed))
     return _one(by.gw, offer_id)
 

@@ -80,7 +80,7 @@ class AttemptBody(Body):
                         examples=["Alice Keller"])
 
 
-class CancelBody(Body):
+class CancelCallbackBody(Body):
     why: Words = Field(examples=["A child pressed the button"])
 
 
@@ -219,6 +219,6 @@ def finish_callback(by: CallbackWorker, callback_id: Id, body: FinishBody) -> mo
 
 
 @router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
-def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelBody) -> models.Callback:
+def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelCallbackBody) -> models.Callback:
     by(CancelCallback(callback_id, body.why))
     return _one(by.gw, callback_id)

@@ -86,7 +86,7 @@ class MergeBody(Body):
     into: Id = Field(description="The number that carries both on.", examples=["T-4F7QK2M9"])
 
 
-class CancelBody(Body):
+class CancelTicketBody(Body):
     why: Words = Field(examples=["Customer has sold the house"])
 
 
@@ -228,7 +228,7 @@ def unmerge_ticket(by: Merger, ticket_id: Id) -> models.Ticket:
 
 
 @router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
-def cancel_ticket(by: TicketWorker, ticket_id: Id, body: CancelBody) -> models.Ticket:
+def cancel_ticket(by: TicketWorker, ticket_id: Id, body: CancelTicketBody) -> models.Ticket:
     by(CancelTicket(ticket_id, body.why))
     return _one(by.gw, ticket_id, by.now)
 
@@ -247,13 +247,13 @@ def decline_price(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     return _one(by.gw, ticket_id, by.now)
 
 
-class NeedsBody(Body):
+class StillNeededBody(Body):
     needed: bool = Field(description="true: somebody shall still come; false: nobody needs to, it works again.")
 
 
 @router.post("/{ticket_id}/answer-for-customer", summary="The customer says whether somebody shall still come",
              responses=responses(404, 409))
-def answer_for_customer(by: TicketWorker, ticket_id: Id, body: NeedsBody) -> models.Ticket:
+def answer_for_customer(by: TicketWorker, ticket_id: Id, body: StillNeededBody) -> models.Ticket:
     """The device reports no fault any more, and they were asked."""
     by(KeepVisit(ticket_id) if body.needed else DropVisit(ticket_id))
     return _one(by.gw, ticket_id, by.now)

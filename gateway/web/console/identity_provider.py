@@ -75,8 +75,8 @@ class IdentityProvider:
     def _client(self, document: dict[str, Any]) -> OAuth2Session:
         methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         return OAuth2Session(
-            self.settings.client_id, self.settings.client_secret.get_secret_value(), scope=" ".join(self.settings.scopes),
-            redirect_uri=self._redirect_uri, code_challenge_method="S256", default_timeout=_WAITS,
+            self.settings.client_id, self.settings.client_secret.get_secret_value(),
+            scope=" ".join(self.settings.scopes), redirect_uri=self._redirect_uri, code_challenge_method="S256", default_timeout=_WAITS,
             token_endpoint_auth_method="client_secret_basic" if "client_secret_basic" in methods
             else "client_secret_post")
 
@@ -127,7 +127,8 @@ def discover(issuer: str) -> dict[str, Any]:
     address = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
     document = _fetch(address)
     if document.get("issuer") != issuer:
-        raise ProviderAway(f"{address}: names the issuer {document.get('issuer')!r} — expected {issuer!r}, to the letter")
+        raise ProviderAway(f"{address}: names the issuer {document.get('issuer')!r} — expected {issuer!r}, to the "
+                           "letter")
     for name in (*_ENDPOINTS, *(["userinfo_endpoint"] if "userinfo_endpoint" in document else [])):
         where = urlsplit(str(document.get(name, "")))
         if where.scheme != "https" and not (where.scheme == "http" and where.hostname in LOOPBACK):

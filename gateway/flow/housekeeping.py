@@ -41,7 +41,6 @@ def forget(gw: Gateway, now: Instant) -> int:
     """Deletes a bounded number of readings, dead letters and losses past their retention, and what is old in the change
     feed and at the console; returns how many messages."""
     with gw.store.write() as session:
-        sessions.forget_old(session, now)
         flows.forget_old(session, now)
         open_pages.forget_old(session, now)
         desk.forget_old(session, now)

@@ -1,4 +1,5 @@
-"""Shows the telephone numbers of customers, and connects technicians with them: each look is written down with it."""
+"""Shows the telephone numbers of customers, finds who has one, and connects technicians with them: each look is written
+down with it."""
 
 import logging
 from collections.abc import Sequence
@@ -18,14 +19,19 @@ from gateway.callbacks.numbers.visit_calls import (
     named_by,
     seconds_locked,
 )
+from gateway.config.phone_numbers import line_kind
+from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, ActorKind, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.template_values import Signature
 from gateway.store import apply
+from gateway.store.search.found import Caller, Found
+from gateway.store.search.query import search
 from gateway.store.views import telephones
 from gateway.store.views.call_context import call_facts
+from gateway.tickets.households.people import subject_of_person
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +58,26 @@ def write_look(session: Session, about: Ticket | Callback | Subject, seen: Seque
     before = telephones.last_look(session, about.id, who)
     if seen and not (before is not None and is_same_look(before, seen, now)):
         apply(session, Plan([looked_at(about, seen, EntryKind.NUMBER_SEEN, who, now)]))
+
+
+def find(gw: Gateway, text: str, phones: bool, who: Actor, now: Instant) -> Found:
+    """What somebody at the desk types into the search box. `phones`: whether they may see how people are reached; whose
+    numbers they see is written down before they do."""
+    with gw.store.read() as session:
+        found = search(session, text, gw.settings.service.country, phones)
+    if found.callers:
+        retry_on_conflict(lambda: _write_looks(gw, found.callers, who, now))
+    return found
+
+
+def _write_looks(gw: Gateway, callers: Sequence[Caller], who: Actor, now: Instant) -> None:
+    with gw.store.write() as session:
+        for household in sorted({one.customer_id for one in callers if one.person_id is None}):
+            write_act(session, "see_numbers", ("customer", household), Plan(), who, now)
+        for one in callers:
+            if one.person_id is not None:
+                seen = Telephone(one.number, one.name, None, line_kind(one.number), one.person_id)
+                write_look(session, subject_of_person(one.person_id), [seen], who, now)
 
 
 def call_to_make(gw: Gateway, callback_id: str, words: Catalogue, who: Actor, now: Instant

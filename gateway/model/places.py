@@ -1,15 +1,16 @@
-"""Tables of areas, customers and their people, sites, contacts, providers and technicians."""
+"""Tables of areas, customers and their people, sites, contacts, providers and technicians, and of the words by which
+they are found."""
 
 import secrets
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.notifications import Recipient
-from gateway.model.row import Row
-from gateway.model.states import AreaKind, Need, PersonRole, RecipientKind, stored
+from gateway.model.row import Row, numbered
+from gateway.model.states import AreaKind, Need, PersonRole, RecipientKind, SearchField, stored
 
 
 def revision() -> Any:
@@ -154,3 +155,25 @@ class Technician(Row, table=True):
     # beside the firm's, in the same form
     days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
     revision: int = revision()
+
+
+class SearchEntry(Row, table=True):
+    """What is found together: a household, or a site with who lives there and what stands there. One of the two."""
+
+    __tablename__ = "search_entry"
+    id: int | None = Field(default=None, sa_column=numbered())
+    customer_id: str | None = Field(default=None, foreign_key="customer.id", unique=True)
+    site_id: str | None = Field(default=None, foreign_key="site.id", unique=True)
+
+
+class SearchTerm(Row, table=True):
+    """A word, or a telephone number backwards, by which an entry is found: see gateway/store/search/terms.py."""
+
+    __tablename__ = "search_term"
+    # SQLite would keep each row twice: in the table, and once more in the key's index
+    __table_args__ = (Index("search_term_of", "entry_id", "term"), {"sqlite_with_rowid": False})
+    field: SearchField = Field(sa_column=Column(stored(SearchField), primary_key=True))
+    # in the order of its bytes, so that all that begins alike stands together in any language
+    term: str = Field(sa_column=Column(String().with_variant(String(collation="C"), "postgresql"), primary_key=True))
+    entry_id: int = Field(sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True,
+                                           autoincrement=False))

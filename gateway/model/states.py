@@ -755,6 +755,19 @@ class FixedBy(StrEnum):
     """A safe command to the device."""
 
 
+class SearchField(StrEnum):
+    """What a term that people search by says something about."""
+
+    HOUSEHOLD = "h"
+    """A customer, the people of the household, and their numbers."""
+    PLACE = "p"
+    """A site: its id, name and address."""
+    RESIDENT = "r"
+    """Who lives or helps at a site now: so `novak lindenweg` finds it."""
+    DEVICE = "d"
+    """A device at a site: its id, name and key."""
+
+
 class SubjectKind(StrEnum):
     """What a notification, a timeline entry, a promise or a link is about."""
 

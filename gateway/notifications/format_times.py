@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from itertools import pairwise
 
 from babel.dates import format_datetime
@@ -100,8 +101,13 @@ def _count(n: int, unit: str, catalogue: Catalogue) -> str:
 
 
 def _formatted(at: Instant, pattern: str, catalogue: Catalogue, zone: str) -> str:
+    return _written(at, catalogue(pattern), catalogue.locale, zone)
+
+
+@lru_cache(maxsize=8192)  # a list says the same times again and again
+def _written(at: Instant, pattern: str, locale: str, zone: str) -> str:
     # explicit patterns: Babel's own put a narrow no-break space before AM, which no SMS alphabet has
-    return str(format_datetime(local(at, zone), catalogue(pattern), locale=catalogue.locale))
+    return str(format_datetime(local(at, zone), pattern, locale=locale))
 
 
 def _comma(day: str) -> str:

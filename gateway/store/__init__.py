@@ -24,6 +24,7 @@ from gateway.model.row import table_of
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
+from gateway.store.search import index as search_index
 from gateway.tickets.sla.outcomes import outcomes
 
 SQLITE_WAITS = 30.0  # seconds for another process to let go of the file
@@ -135,6 +136,7 @@ def apply(session: Session, plan: Plan) -> None:
     _change(session, alike)
     _add(session, plan.add)
     changes.record(session, plan)
+    search_index.follow(session, plan)
     if any(change.table is Promise for change in plan.change):
         _note_settled(session, plan.change)
     if settled := outcomes(plan):

@@ -164,9 +164,9 @@ def position(session: Session) -> int:
     return session.exec(_NEWEST).one() or 0
 
 
-def since(session: Session, number: int, most: int, before: int = OUT_OF_TURN) -> list[ChangedRow] | None:
-    """What was committed after the line `number`, and, since numbers are not committed in turn, a little from before;
-    None: more than `most` lines, or they are kept no longer."""
+def since(session: Session, number: int, most: int, before: int) -> list[ChangedRow] | None:
+    """What was committed after the line `number`, and the `before` lines before it (OUT_OF_TURN, where they are not
+    committed in turn); None: more than `most` lines, or they are kept no longer."""
     newest = position(session)
     first = session.exec(select(func.min(ChangedRow.id))).one() or 0
     if number > newest or newest - number > most or (number and number < first):

@@ -56,6 +56,7 @@ from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
+from gateway.store.search.index import follow_contact
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
 Row = TypeVar("Row", bound=SQLModel)
@@ -152,7 +153,8 @@ def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notifi
 def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:
     """The address is gone: nothing is sent there again until somebody corrects it."""
     statement = update(Contact).where(col(Contact.id) == contact_id, col(Contact.stopped_at).is_(None))
-    session.connection().execute(statement.values(stopped_at=now, stopped_why=why))
+    if session.connection().execute(statement.values(stopped_at=now, stopped_why=why)).rowcount:
+        follow_contact(session, contact_id)
 
 
 def release_lease(session: Session, lease: str, now: Instant) -> None:

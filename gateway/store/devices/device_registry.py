@@ -10,6 +10,7 @@ from gateway.devices.broker_access import DeviceAccess
 from gateway.devices.registration import BadDevice, DeviceCover, DeviceRequest, StoredFacts, name_hint
 from gateway.model import Credential, Device, DeviceState, Instant, ReasonKind, Site, Unclaimed
 from gateway.store import commands
+from gateway.store.search.index import reindex
 
 
 def active(session: Session, device_id: str) -> Device:
@@ -67,6 +68,7 @@ def add(session: Session, request: DeviceRequest) -> None:
         _bring_back(session, row, request)
     session.exec(delete(Unclaimed).where(col(Unclaimed.key) == request.key))
     session.flush()
+    reindex(session, sites=[request.site if row is None else row.site_id])
 
 
 def _bring_back(session: Session, row: Device, request: DeviceRequest) -> None:

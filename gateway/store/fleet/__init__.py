@@ -38,6 +38,7 @@ from gateway.model import (
 from gateway.store.chunks import chunks
 from gateway.store.fleet.people import save_people, save_person_sites, who_has_left
 from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert
+from gateway.store.search.index import reindex
 
 __all__ = ["Count", "contact_id", "providers_not_in", "save_dispatcher_contacts", "save_fleet"]
 
@@ -66,6 +67,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     file, or was retired, and for a person who has moved out.
     """
     who_has_left(session, fleet)
+    sites = {row.id for row in fleet.sites} | _sites_of_devices(session, [row.id for row in fleet.devices])
     steps: list[tuple[str, Callable[[], Count]]] = [
         ("areas", lambda: upsert(session, Area, _areas(fleet.areas))),
         ("customers", lambda: upsert(session, Customer, [_customer(row) for row in fleet.customers])),
@@ -83,6 +85,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     for name, step in steps:
         counts[name] = step()
         progress(counts[name].added + counts[name].changed + counts[name].unchanged)
+    reindex(session, {row.id for row in fleet.customers}, sites)
     return counts
 
 
@@ -180,6 +183,12 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
+
+
+def _sites_of_devices(session: Session, ids: Iterable[str]) -> set[str]:
+    """Where they stand until now: they are found there no longer."""
+    return {site for some in chunks(ids) for site in session.connection().scalars(
+        select(col(Device.site_id)).where(col(Device.id).in_(some)))}
 
 
 def _holders(session: Session, keys: Iterable[str]) -> Iterator[tuple[str, str]]:

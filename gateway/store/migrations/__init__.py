@@ -9,10 +9,12 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlmodel import Session
 
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.accounts.audit import protect
 from gateway.store.external_ids import end_with_rows
+from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
 ONE_AT_A_TIME = 7_134_026_114_935_031_201  # PostgreSQL advisory lock: any number, as long as it is always this one
@@ -43,7 +45,18 @@ def upgrade(store: Store) -> list[str]:
         command.upgrade(config, "head")
         protect(connection)
         end_with_rows(connection)
+        _fill_search(connection)
     return applied
+
+
+def _fill_search(connection: Connection) -> None:
+    """A database from before there was a search: everybody in it shall be found."""
+    if newest() is None:  # the first migration is being written
+        return
+    with Session(connection) as session:
+        if search_index.is_empty(session):
+            search_index.rebuild(session)
+        session.commit()  # hands it to the transaction of the connection
 
 
 def _config() -> Config:

@@ -3,9 +3,23 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal_column, or_, select, true, union_all
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -42,7 +56,7 @@ AT_RISK = 30 * MINUTE  # an open promise is at risk when its time is as near as 
 NOBODY = "nobody"
 AREAS = 300  # that one can choose from
 _LAST = 2**62  # of what has no time
-_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")  # its index says so too
+_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 
 
 class States(StrEnum):
@@ -147,14 +161,22 @@ def which_meet(session: Session, filters: Sequence[TicketFilter], of: Collection
                ) -> dict[TicketFilter, set[str]]:
     """For each filter, those of these tickets that meet it; all in one question."""
     met: dict[TicketFilter, set[str]] = {one: set() for one in filters}
-    columns = [case((and_(true(), *_where(one, now)), 1), else_=0) for one in filters]
+    query = _marks(tuple(filters))
     for some in chunks(list(of)):
-        query = _FROM.with_only_columns(col(Ticket.id), *columns).where(col(Ticket.id).in_(some))
-        for ticket_id, *marks in session.execute(query):
+        for ticket_id, *marks in session.execute(query, {"now": now, "of": some}):
             for one, mark in zip(filters, marks, strict=True):
                 if mark:
                     met[one].add(ticket_id)
     return met
+
+
+@lru_cache(maxsize=100)
+def _marks(filters: tuple[TicketFilter, ...]) -> Query:
+    """(number, for each filter 1 or 0) of the tickets `of` at `now`. Made once: that takes longer than to ask it."""
+    now: Any = bindparam("now", type_=BigInteger)
+    columns = [case((and_(true(), *_where(one, now)), 1), else_=0) for one in filters]
+    return _FROM.with_only_columns(col(Ticket.id), *columns).where(
+        col(Ticket.id).in_(bindparam("of", expanding=True)))
 
 
 def provider_names(session: Session) -> list[tuple[str, str]]:
@@ -168,7 +190,8 @@ def area_names(session: Session, chosen: str) -> list[tuple[str, str]]:
     above = select(col(Area.parent_id)).where(col(Area.parent_id).is_not(None))
     query = select(col(Area.id), col(Area.name)).where(or_(
         col(Area.id).in_(above), col(Area.parent_id).is_(None), col(Area.id) == chosen))
-    return [(one, name) for one, name in session.execute(query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS))]
+    query = query.order_by(col(Area.id) != chosen, col(Area.name)).limit(AREAS)
+    return [(one, name) for one, name in session.execute(query)]
 
 
 _FROM = (select(col(Ticket.id)).select_from(Ticket).join(Site, col(Site.id) == Ticket.site_id)
@@ -220,7 +243,8 @@ def _in_state(state: States | TicketState, now: Instant) -> ColumnElement[bool]:
         case States.OVER:
             return over
         case States.ALL:
-            return or_(still_open, lately)
+            both = union_all(*(select(col(Ticket.id)).where(one) for one in (still_open, lately)))
+            return col(Ticket.id).in_(select(both.subquery("all").c.id))
     return and_(still_open if state in OPEN else over, col(Ticket.state) == state)
 
 
@@ -265,7 +289,7 @@ def _sorted(query: Query, sort: Sort) -> tuple[Query, tuple[Any, ...], bool]:
     oldest = (col(Ticket.opened_at), number)
     match sort:
         case Sort.NUMBER:
-            return query, (number,), False
+            return query, (number.concat(""),), False  # as such it would be walked through by, the closed ones too
         case Sort.AGE:
             return query, oldest, True
         case Sort.SEVERITY:
@@ -306,6 +330,17 @@ _ROW = (
 )
 
 
+_OF: BindParameter[Any] = bindparam("of", expanding=True)  # ids; to make a statement takes longer than to ask it
+_ROWS = _ROW.where(col(Ticket.id).in_(_OF))
+_JOBS = (select(col(JobTicket.ticket_id), Job).join(Job, col(Job.id) == JobTicket.job_id)
+         .where(col(JobTicket.ticket_id).in_(_OF), col(Job.closed_at).is_(None)))
+_OFFERS = select(col(Offer.id), col(Offer.job_id)).where(col(Offer.job_id).in_(_OF), col(Offer.closed_at).is_(None))
+_DUES = select(Due).where(col(Due.subject_id).in_(_OF), col(Due.at).is_not(None))
+_PROMISES = (select(Promise).where(_OPEN_PROMISE, col(Promise.subject_id).in_(_OF))
+             .order_by(col(Promise.due_at), col(Promise.id)))
+_PAGES = select(OnCallPage).where(col(OnCallPage.closed_at).is_(None), col(OnCallPage.subject_id).in_(_OF))
+
+
 def load(session: Session, ticket_ids: Collection[str]) -> dict[str, TicketRow]:
     """What the rows of these tickets are made of; of those that exist."""
     found: dict[str, TicketRow] = {}
@@ -315,24 +350,20 @@ def load(session: Session, ticket_ids: Collection[str]) -> dict[str, TicketRow]:
 
 
 def _load(session: Session, ticket_ids: Sequence[str]) -> dict[str, TicketRow]:
+    of = {"of": ticket_ids}
     jobs: dict[str, list[Job]] = {}
-    for ticket_id, job in session.execute(
-            select(col(JobTicket.ticket_id), Job).join(Job, col(Job.id) == JobTicket.job_id)
-            .where(col(JobTicket.ticket_id).in_(ticket_ids), col(Job.closed_at).is_(None))):
+    for ticket_id, job in session.execute(_JOBS, of):
         jobs.setdefault(ticket_id, []).append(job)
     dues = _next_deadlines(session, ticket_ids, jobs)
     promises: dict[str, Promise] = {}
-    for promise in session.scalars(select(Promise).where(_OPEN_PROMISE, col(Promise.subject_id).in_(ticket_ids))
-                                   .order_by(col(Promise.due_at), col(Promise.id))):
+    for promise in session.scalars(_PROMISES, of):
         promises.setdefault(promise.subject_id, promise)
     pages: dict[str, list[OnCallPage]] = {}
-    for one in session.scalars(select(OnCallPage).where(col(OnCallPage.closed_at).is_(None),
-                                                        col(OnCallPage.subject_id).in_(ticket_ids))):
+    for one in session.scalars(_PAGES, of):
         pages.setdefault(one.subject_id, []).append(one)
     return {ticket.id: TicketRow(ticket, site, customer, device, outage, provider, visit, jobs.get(ticket.id, ()),
                                  dues.get(ticket.id), promises.get(ticket.id), pages.get(ticket.id, ()))
-            for ticket, site, customer, device, outage, provider, visit
-            in session.execute(_ROW.where(col(Ticket.id).in_(ticket_ids)))}
+            for ticket, site, customer, device, outage, provider, visit in session.execute(_ROWS, of)}
 
 
 def _next_deadlines(session: Session, ticket_ids: Iterable[str], jobs: Mapping[str, Sequence[Job]]) -> dict[str, Due]:
@@ -340,12 +371,11 @@ def _next_deadlines(session: Session, ticket_ids: Iterable[str], jobs: Mapping[s
     whose = dict(of_job)  # what may have a deadline → the job that it belongs to
     whose |= {job.visit_id: job.id for of in jobs.values() for job in of if job.visit_id is not None}
     for some in chunks(list(of_job)):
-        whose |= {offer_id: job_id for offer_id, job_id in session.execute(
-            select(col(Offer.id), col(Offer.job_id)).where(col(Offer.job_id).in_(some),
-                                                           col(Offer.closed_at).is_(None)))}
+        for offer_id, job_id in session.execute(_OFFERS, {"of": some}):
+            whose[offer_id] = job_id
     first: dict[str, Due] = {}
     for some in chunks([*ticket_ids, *whose]):
-        for due in session.scalars(select(Due).where(col(Due.subject_id).in_(some), col(Due.at).is_not(None))):
+        for due in session.scalars(_DUES, {"of": some}):
             key = whose.get(due.subject_id, due.subject_id)
             if key not in first or (due.at or 0) < (first[key].at or 0):
                 first[key] = due

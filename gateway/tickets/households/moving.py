@@ -1,5 +1,7 @@
 """Plans who moves out of a home and who moves in: what ends for the first, and what the others hear of."""
 
+import re
+
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.lifecycle import move as move_call
 from gateway.callbacks.open import end_call
@@ -98,10 +100,13 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
                       paged: bool = True) -> None:
     """Nothing of the home is theirs any more: links, promises, calls, how to get in. The faults stay, and with them the
     visits; without anybody who moves in, a person has to see who opens the door (`paged`)."""
-    for person in list(home.people.values()):
+    residents = list(home.people.values())
+    for person in residents:
         _leaves(person, home, work, who, now)
     site = work.draft.copy(work.site)
     site.household_left_at, site.access = now, ""
+    if _words(site.name) & _words(" ".join((work.customer.name, *(one.name for one in residents)))):
+        site.name = site.address or site.id  # it was named after them
     work.site = site
     for one in home.links:
         other = home.also_in.get(one.subject_id)
@@ -128,6 +133,10 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
         if ticket.state in UNSETTLED and paged:
             page_dispatcher(work.draft, policy, ticket, PageReason.HOUSEHOLD_LEFT, now,
                             facts=ticket_facts(ticket, work, policy))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
 
 
 def _hand_over(ticket: Ticket, household: Customer, home: HomeContext, work: SiteWork, policy: Policy, who: Actor,

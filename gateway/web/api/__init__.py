@@ -16,7 +16,7 @@ from gateway.web.api import (
 )
 from gateway.web.api.administration import audit, users
 from gateway.web.api.calls import bridge, context
-from gateway.web.api.households import customers, people, sites
+from gateway.web.api.households import customers, people, search, sites
 from gateway.web.api.systems import events, external_ids
 from gateway.web.api.work import offers, providers, visits
 from gateway.web.dependencies import READS
@@ -28,6 +28,7 @@ TAGS = [
     {"name": "outages", "description": "Homes of one area dark together, and planned work."},
     {"name": "callbacks", "description": "People who pressed a button and wait for a call."},
     {"name": "households", "description": "Customers, their sites and people, and how each is reached."},
+    {"name": "search", "description": "Anything, by what people say."},
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
@@ -43,7 +44,7 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, offers, visits, events, users, audit, external_ids):
+             outages, maintenance, customers, sites, people, search, offers, visits, events, users, audit, external_ids):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

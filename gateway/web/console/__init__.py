@@ -2,11 +2,21 @@
 
 from fastapi import APIRouter, FastAPI
 
-from gateway.web.console import account, drafts, now, sign_in, sign_in_outside, tickets, tickets_bulk, tickets_merge
+from gateway.web.console import (
+    account,
+    drafts,
+    now,
+    search,
+    sign_in,
+    sign_in_outside,
+    tickets,
+    tickets_bulk,
+    tickets_merge,
+)
 
 router = APIRouter(include_in_schema=False)
 # before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, sign_in_outside, account, now, drafts, tickets, tickets_bulk, tickets_merge):
+for part in (sign_in, sign_in_outside, account, now, drafts, search, tickets, tickets_bulk, tickets_merge):
     router.include_router(part.router)
 
 

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from gateway.flow.accounts.sign_in import SignedIn, who_is
 from gateway.flow.gateway import Gateway
-from gateway.model import ChangedRow, Instant, Role
+from gateway.model import ChangedRow, Instant, Link, Notification, Role, Ticket
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.views.ticket_list import TicketFilter, TicketRow, ids, load, which_meet
@@ -27,7 +27,7 @@ MANY = 50  # rows: when more have changed at once, pages load themselves again
 CHECK_S = 10.0  # how often it is asked whether a stream's session still holds: it ends at most 15 seconds after that
 KEPT_IDS = 20_000  # of one filter: of a longer list nobody is told which rows are new
 BACKLOG = 200  # events that a slow browser has not taken
-_NOT_SHOWN = frozenset({"notification", "link"})  # kinds of which a row of the list says nothing
+_NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Notification, Link))  # a row says nothing of them
 
 log = logging.getLogger(__name__)
 StillSignedIn = Callable[[], bool]
@@ -227,7 +227,7 @@ class LiveTickets:
     def _missed(self, stream: _Stream, since: Since) -> list[bytes]:
         """What has changed between the page that they see and now."""
         with self._gw.store.read() as session:
-            rows = changes.since(session, since.position, 2 * MANY)
+            rows = changes.since(session, since.position, 2 * MANY, 0 if self._gw.store.sqlite else changes.OUT_OF_TURN)
             of = None if rows is None or any(row.kind == "" for row in rows) else sorted(_tickets_of(rows))
             if of is None or len(of) > MANY:
                 return [event("refetch", event_id=str(changes.position(session)))]
@@ -272,7 +272,7 @@ class LiveTickets:
                 while stream.waiting:
                     yield stream.waiting.pop(0)
                 try:
-                    await asyncio.wait_for(stream.woken.wait(), every)
+                    await asyncio.wait_for(stream.woken.wait(), max(0.0, min(every, stream.until - loop.time())))
                 except TimeoutError:
                     yield b": here\n\n"
                 stream.woken.clear()
@@ -301,8 +301,9 @@ def _name_of(is_new: bool, meets: bool) -> str:
 
 def _tickets_of(rows: Sequence[ChangedRow]) -> set[str]:
     """The tickets that these changes may show on."""
-    return {one for row in rows if row.kind not in _NOT_SHOWN
-            for one in (row.row_id if row.kind == "ticket" else "", row.subject_id or "") if one.startswith("T-")}
+    shown = [row for row in rows if row.kind not in _NOT_SHOWN]
+    found = {row.row_id for row in shown if row.kind == Ticket.__tablename__} | {row.subject_id or "" for row in shown}
+    return {one for one in found if one.startswith("T-")}
 
 
 async def _once(part: bytes) -> AsyncIterator[bytes]:

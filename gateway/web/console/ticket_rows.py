@@ -12,7 +12,7 @@ from gateway.tickets.lifecycle import DUTIES, UNDER_WAY
 from gateway.web.console.pages import WORDS, time_format
 from gateway.web.pages.templates import Renderer
 
-_NAMES = {Responsible.GATEWAY: "Gateway", Responsible.DISPATCHER: "Dispatcher", Responsible.PROVIDER: "Provider",
+_NAMES = {Responsible.GATEWAY: "Gateway", Responsible.DISPATCHER: "Dispatcher", Responsible.PROVIDER: "Providers asked",
           Responsible.TECHNICIAN: "Technician", Responsible.CUSTOMER: "Customer"}
 
 
@@ -31,7 +31,6 @@ class RowView(NamedTuple):
     place: str
     opened_at: Instant
     responsible: str
-    by_name: str  # the firm, the technician
     until: str  # what should have happened by then
     owner: str  # who sees to it
     paged: bool  # somebody is paged, and nobody sees to it
@@ -52,8 +51,8 @@ def row_view(row: TicketRow, now: Instant) -> RowView:
         number=ticket.id, version=short_version(row), cause=cause_of(row), device=row.device.name if row.device else "",
         state=ticket.state, severity=ticket.severity, round=ticket.round, customer=row.customer.name,
         customer_id=row.customer.id, place=row.site.address or row.site.name, opened_at=ticket.opened_at,
-        responsible=_NAMES[responsible] if responsible is not None else "",
-        by_name=_by_name(row, responsible, provider), until=duty.until if duty is not None else "",
+        responsible=_who_acts(row, responsible, provider) if responsible is not None else "",
+        until=duty.until if duty is not None else "",
         owner=owners[0] if owners else "", paged=bool(row.pages) and not owners,
         due_at=row.due.at if row.due is not None else None, promise_at=promised,
         promise_at_risk=promised is not None and promised < now + AT_RISK, provider=provider)
@@ -81,9 +80,10 @@ def row_html(renderer: Renderer, gw: Gateway, row: TicketRow, role: Role, now: I
     return html.strip()
 
 
-def _by_name(row: TicketRow, responsible: Responsible | None, provider: str) -> str:
+def _who_acts(row: TicketRow, responsible: Responsible, provider: str) -> str:
+    """By name where one is known."""
     if responsible is Responsible.TECHNICIAN and row.visit is not None:
         return row.visit.technician or provider
-    if responsible is Responsible.PROVIDER:
-        return provider if row.ticket.state in UNDER_WAY else "asked"
-    return ""
+    if responsible is Responsible.PROVIDER and row.ticket.state in UNDER_WAY and provider:
+        return provider
+    return _NAMES[responsible]

@@ -118,7 +118,8 @@ def list_page(request: Request, user: User, query: TicketQuery, status: int = 20
     begins = round_up(now, 30 * MINUTE)
     last = query.rows_before + len(found.rows)
     return page(
-        request, user, "tickets.html", status, wrong=wrong, asked=query, rows=[row_view(row, now) for row in found.rows],
+        request, user, "tickets.html", status, wrong=wrong, asked=query,
+        rows=[row_view(row, now) for row in found.rows],
         count=count, position=position, first=query.rows_before + 1, last=last,
         next=query.address(cursor=found.next, before=last) if found.next else "", sort=sort, turned=turned,
         views=[(name, one.address(), "", one.filter_only == query.filter_only) for name, one in _USUAL_VIEWS]

@@ -1,4 +1,4 @@
-"""An act on many tickets of the list: those that are ticked, or all that match; what became of each is kept for a day."""
+"""An act on many tickets of the list, the ticked ones or all that match; what became of each is kept for a day."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from gateway.access.rights import Right, may_act_on
 from gateway.calendars import arrival_windows
 from gateway.flow.act import FilledForm
 from gateway.flow.gateway import Gateway
-from gateway.model import BulkResult, HoldReason, Instant, Subject, SubjectKind, TicketState, new_id
+from gateway.model import BulkResult, HoldReason, Instant, Subject, SubjectKind, Ticket, TicketState, new_id
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict, changes
@@ -141,7 +141,7 @@ def _changed_since(gw: Gateway, position: str) -> frozenset[str] | None:
         rows = changes.since(session, int(position) if position.isdecimal() and len(position) < 19 else 0, CHANGES, 0)
     if rows is None or any(row.kind == "" for row in rows):
         return None
-    return frozenset(row.row_id for row in rows if row.kind == "ticket")
+    return frozenset(row.row_id for row in rows if row.kind == Ticket.__tablename__)
 
 
 def _run(user: User, given: BulkForm, make: Callable[[str], actions.Act], chosen: Chosen) -> str:

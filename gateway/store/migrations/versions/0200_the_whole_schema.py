@@ -280,6 +280,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'topic')
     )
     op.create_index(op.f('ix_route_changed_at'), 'route', ['changed_at'], unique=False)
+    op.create_table('search_term',
+        sa.Column('field', sa.String(), nullable=False),
+        sa.Column('term', sa.String().with_variant(sa.String(collation='C'), 'postgresql'), nullable=False),
+        sa.Column('entry_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint('field', 'term', 'entry_id'),
+    sqlite_with_rowid=False
+    )
+    op.create_index('search_term_of', 'search_term', ['entry_id', 'term'], unique=False)
     op.create_table('sent_form',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('account', sa.String(), nullable=False),
@@ -590,6 +598,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_saved_view_user_id'), 'saved_view', ['user_id'], unique=False)
+    op.create_table('search_entry',
+        sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), autoincrement=True, nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=True),
+        sa.Column('site_id', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id'),
+        sa.UniqueConstraint('customer_id'),
+        sa.UniqueConstraint('site_id')
+    )
     op.create_table('site_area',
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('area_id', sa.String(), nullable=False),

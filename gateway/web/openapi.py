@@ -34,7 +34,7 @@ _BY_NAME: dict[str, Any] = {
     "text": "The heat pump is overheating",
     "wish": "Asks about the invoice", "created_by": "agent Dana", "recipient": "customer/alice", "who": "agent Dana",
     "what": "Offered to Keller Heating", "left_out": "The road was closed by the police",
-    "access": "The key is with the neighbour", "told_last": "Told: fault found",
+    "context": "Lindenweg 4, 4058 Basel", "access": "The key is with the neighbour", "told_last": "Told: fault found",
     "notice": "We are no rescue service. In danger ring 112.",
 }
 MISSING = "?"  # a test finds it

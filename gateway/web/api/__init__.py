@@ -44,7 +44,8 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, search, offers, visits, events, users, audit, external_ids):
+             outages, maintenance, customers, sites, people, search, offers, visits, events, users, audit,
+             external_ids):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

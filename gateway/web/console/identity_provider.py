@@ -76,7 +76,8 @@ class IdentityProvider:
         methods = document.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         return OAuth2Session(
             self.settings.client_id, self.settings.client_secret.get_secret_value(),
-            scope=" ".join(self.settings.scopes), redirect_uri=self._redirect_uri, code_challenge_method="S256", default_timeout=_WAITS,
+            scope=" ".join(self.settings.scopes), redirect_uri=self._redirect_uri,
+            code_challenge_method="S256", default_timeout=_WAITS,
             token_endpoint_auth_method="client_secret_basic" if "client_secret_basic" in methods
             else "client_secret_post")
 

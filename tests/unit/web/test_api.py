@@ -145,6 +145,7 @@ def test_the_description_is_good_enough_to_generate_a_client(there: WebStory) ->
             assert "$ref" in answer["schema"]
         assert set(operation["responses"]["422"]["content"]) == {PROBLEM}
     assert schema["components"]["schemas"]["Ticket"]["properties"]["opened_at"]["format"] == "date-time"
+    assert not [name for name in schema["components"]["schemas"] if "__" in name]  # two models of one name
     assert "HTTPValidationError" not in schema["components"]["schemas"]
 
 

@@ -30,7 +30,8 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("generator")
     made = run(sys.executable, "-m", "venv", home, cwd=home)
     assert made.returncode == 0, made.stderr
-    pip = run(home / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check", GENERATOR, cwd=home)
+    pip = run(home / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "-qq", GENERATOR,
+              cwd=home)
     if pip.returncode != 0:
         pytest.skip(f"pip cannot install {GENERATOR}: {pip.stderr.strip()[-200:]}")
     return home / "bin"

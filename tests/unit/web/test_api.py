@@ -6,8 +6,6 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
 
 from gateway.model import MINUTE, ApiKey
 from gateway.monitoring.health import Health
@@ -199,23 +197,3 @@ def test_metrics_count_and_name_nobody(there: WebStory) -> None:
     assert 'gateway_alarms_opened_total{severity="critical"}' in text
     for name in ("alice", "Alice", "Kunz", "Lindenweg", "T-"):
         assert name not in text
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("default")
-def test_nothing_that_a_client_can_send_breaks_the_api_and_every_answer_is_as_described(there: WebStory) -> None:
-    there.break_down()
-    there.call_for_help()
-
-    headers, checks = there.key("agent"), schemathesis.checks
-    kept = [checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
-            checks.response_schema_conformance]
-    operations: Any = schemathesis.openapi.from_url(f"{there.base}/openapi.json").get_all_operations()
-    for found in operations:
-        @settings(max_examples=15, deadline=None, phases=[Phase.generate],
-                  suppress_health_check=list(HealthCheck))
-        @given(case=found.ok().as_strategy())
-        def ask(case: Any) -> None:
-            case.call_and_validate(headers=headers, checks=kept)
-
-        ask()

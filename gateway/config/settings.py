@@ -188,7 +188,7 @@ class OnCall(Section):
 class Oidc(Section):
     """Signing in at the console through an identity provider (OpenID Connect); docs/operations.md."""
 
-    issuer: HttpUrl  # as its discovery document names it; https, or on this machine
+    issuer: str  # as its discovery document spells it, to the last slash; https, or on this machine
     client_id: str = Field(min_length=1)
     client_secret: SecretStr
     name: str = "your company's account"  # the button: Sign in with …
@@ -200,7 +200,8 @@ class Oidc(Section):
     @field_validator("issuer")
     @classmethod
     def _not_in_the_clear(cls, issuer: str) -> str:
-        if not issuer.startswith("https:") and urlsplit(issuer).hostname not in LOOPBACK:
+        where = urlsplit(issuer)
+        if where.scheme != "https" and not (where.scheme == "http" and where.hostname in LOOPBACK):
             raise ValueError(f"{issuer!r} — expected an address with https://")
         return issuer
 

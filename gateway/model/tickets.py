@@ -241,6 +241,8 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
+        Index("visit_open", "window_from", "id", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
     )

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, bindparam, delete, func, insert, or_
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, insert, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from gateway.model import (
@@ -256,7 +256,9 @@ def read_after(session: Session, cursor: Cursor, limit: int, now: Instant) -> Ch
     if cursor.last < oldest - 1 and cursor.last < newest - KEPT:  # else nobody has committed those before the oldest
         raise TooOld
     gaps = [gap for gap in cursor.gaps if gap.until > now]
-    wanted = or_(col(ChangedRow.id) > cursor.last, *(col(ChangedRow.id).between(gap.first, gap.last) for gap in gaps))
+    first = min([cursor.last + 1, *(gap.first for gap in gaps)])
+    wanted = and_(col(ChangedRow.id) >= first, or_(
+        col(ChangedRow.id) > cursor.last, *(col(ChangedRow.id).between(gap.first, gap.last) for gap in gaps)))
     rows: list[ChangedRow] = []
     last = cursor.last
     for row in session.exec(select(ChangedRow).where(wanted).order_by(col(ChangedRow.id)).limit(limit)):

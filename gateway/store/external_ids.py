@@ -19,8 +19,8 @@ def of_rows(session: Session, kind: ExternalKind, row_ids: Collection[str]) -> d
     """Row id → its ids elsewhere, in the order of the systems' names; {} for a row without any."""
     found: dict[str, dict[str, str]] = {row_id: {} for row_id in row_ids}
     for some in chunks(list(found)):
-        for row in session.exec(select(ExternalId).where(ExternalId.kind == kind, col(ExternalId.row_id).in_(some))
-                                .order_by(col(ExternalId.system))):
+        rows = session.exec(select(ExternalId).where(ExternalId.kind == kind, col(ExternalId.row_id).in_(some)))
+        for row in sorted(rows, key=lambda row: row.system):  # in the database SQLite would take the wrong index
             found[row.row_id][row.system] = row.value
     return found
 

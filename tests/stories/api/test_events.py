@@ -74,16 +74,17 @@ def test_of_many_at_once_it_says_that_there_are_many(there: WebStory, agent: htt
 
 def test_a_cursor_from_before_what_is_kept_is_refused_with_what_to_do(there: WebStory, agent: httpx.Client) -> None:
     after = agent.get("events").json()["next"]
-    with there.gw.store.write() as session:
-        for number in (1, changes.KEPT):
-            session.add(ChangedRow(id=int(after) + number, transaction=1, kind="entry"))
-        session.flush()
-        changes.forget_changes(session)
+
+    def add_and_forget(*numbers: int) -> None:
+        with there.gw.store.write() as session:
+            for number in numbers:
+                session.add(ChangedRow(id=int(after) + number, transaction=1, kind="entry"))
+            session.flush()
+            changes.forget_changes(session)
+
+    add_and_forget(1, changes.KEPT)
     assert len(ask(agent, after)[0]) == 2
-    write(there.gw.store, 1)
-    write(there.gw.store, 2)
-    with there.gw.store.write() as session:
-        changes.forget_changes(session)
+    add_and_forget(changes.KEPT + 2)
     assert "without `after`" in is_problem(agent.get("events", params={"after": after}), 410)["detail"]
     assert ask(agent, agent.get("events").json()["next"])[0] == []
 

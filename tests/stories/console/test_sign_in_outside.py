@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
@@ -10,10 +11,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from gateway.config.settings import Oidc, SignIn
+from gateway.config.settings import Oidc, SignIn, Web
 from gateway.flow.housekeeping import forget
 from gateway.model import DAY, MINUTE, Audit, AuditOutcome, Role, SignInFlow, User
 from gateway.web.console.identity_provider import redirect_uri
+from tests.drivers.browser import browser
 from tests.drivers.web_driver import Console, WebStory, read
 from tests.fixtures.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 
@@ -224,3 +226,23 @@ def test_who_leaves_and_never_comes_back_is_forgotten(there: WebStory, provider:
     leave(there.browser())
     forget(there.gw, there.now + DAY)
     assert there.all(SignInFlow) == []
+
+
+@pytest.mark.slow
+def test_in_a_real_browser_one_click_leads_there_and_back(there: WebStory, chromium: str, tmp_path: Path) -> None:
+    """With our own rules for scripts, forms and frames in force."""
+    there.gw.settings = there.gw.settings.model_copy(update={"web": Web(public_url=there.base)})
+    with openid_provider(redirect_uri(there.base)) as provider, browser(chromium, tmp_path) as window:
+        configure(there, issuer=provider.issuer)
+        provider.knows(dana=DANA)
+        tab = window.tab()
+        tab.open(f"{there.base}/console/sign-in?next=/console/account")
+        tab.run("document.querySelector('form[action$=oidc] button').click()")
+        tab.wait("document.querySelector('input[name=login]') !== null")
+        tab.run("document.querySelector('input[name=login]').value = 'dana';"
+                "document.querySelector('input[name=password]').value = 'any';"
+                "document.querySelector('form').submit()")
+        tab.wait("document.querySelector('input[name=prompt][value=consent]') !== null")
+        tab.run("document.querySelector('form').submit()")
+        tab.wait("location.pathname === '/console/account' && document.readyState === 'complete'")
+        assert "Dana Meier" in tab.text()

@@ -908,5 +908,6 @@ def upgrade() -> None:
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
+    op.create_index('visit_open', 'visit', ['window_from', 'id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

@@ -10,7 +10,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import reason_sentence
 
-_OUTCOMES = {
+OUTCOMES = {
     AttemptOutcome.REFUSED: "refused for good",
     AttemptOutcome.UNKNOWN: "outcome never learnt",
     AttemptOutcome.STARTED: "under way",
@@ -102,7 +102,7 @@ def _reason(reason: Reason | None, times: TimeFormat) -> str:
 
 def _tried(attempts: list[Attempt]) -> str:
     """The tries that did not arrive."""
-    failed = [f"{one.channel}: {_OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
+    failed = [f"{one.channel}: {OUTCOMES.get(one.outcome, one.outcome)}{f', {one.why}' if one.why else ''}"
               for one in attempts if one.outcome != AttemptOutcome.SENT]
     if not failed:
         return ""

@@ -42,12 +42,12 @@ def forget(gw: Gateway, now: Instant) -> int:
     feed and at the console; returns how many messages."""
     with gw.store.write() as session:
         flows.forget_old(session, now)
-        open_pages.forget_old(session, now)
-        desk.forget_old(session, now)
         retention.delete_old_losses(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)
+        open_pages.forget_old(session, now)
+        desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 
 

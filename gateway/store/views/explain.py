@@ -65,7 +65,7 @@ _MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, En
 def facts_of(session: Session, subject_id: str) -> Facts | None:
     """The facts for an explanation of the alarm, ticket, callback, outage, device or version of an SLA policy with this
     id; None for no such id."""
-    return (_alarm(session, subject_id) or _ticket(session, subject_id) or _callback(session, subject_id)
+    return (_alarm(session, subject_id) or ticket_facts(session, subject_id) or _callback(session, subject_id)
             or _outage(session, subject_id) or _device(session, subject_id) or _sla_policy(session, subject_id))
 
 
@@ -95,7 +95,8 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
                       command=_get(session, Command, alarm.command_id), suppressed_by=held, history=history)
 
 
-def _ticket(session: Session, ticket_id: str) -> TicketFacts | None:
+def ticket_facts(session: Session, ticket_id: str) -> TicketFacts | None:
+    """One ticket with all that explains it; None for no such id."""
     ticket = session.get(Ticket, ticket_id)
     if ticket is None:
         return None

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.model import Instant, Job, Ticket, Visit
+from gateway.model import LATEST, Instant, Job, Ticket, Visit
 
-_LONGEST = 500  # characters of a version as a form carries it
+_LONGEST = 2000  # characters of a version as a form carries it
 
 
 class TicketVersion(NamedTuple):
@@ -49,10 +49,14 @@ def version_of(ticket: Ticket, jobs: Iterable[Job], visit: Visit | None) -> Tick
 def read_version(text: str) -> TicketVersion | None:
     """What `written` gave; None for anything else."""
     try:
-        read = json.loads(text[:_LONGEST])
-        return TicketVersion(*read)
+        read = TicketVersion(*json.loads(text[:_LONGEST]))
     except (ValueError, TypeError):
         return None
+    times = read.window_from, read.window_until, read.hold_until
+    numbers = all(one is None or (isinstance(one, int) and abs(one) <= LATEST) for one in times)
+    words = all(one is None or isinstance(one, str) for one in (read.state, read.provider_id, read.merged_into,
+                                                                read.price_answer))
+    return read if numbers and words else None
 
 
 def check_version(given: str, now: TicketVersion) -> None:

@@ -6,17 +6,20 @@ from gateway.web.console import (
     account,
     drafts,
     now,
+    presence,
     search,
     sign_in,
     sign_in_outside,
+    ticket,
     tickets,
     tickets_bulk,
     tickets_merge,
 )
 
 router = APIRouter(include_in_schema=False)
-# before the page of one ticket: /console/tickets/merge is none
-for part in (sign_in, sign_in_outside, account, now, drafts, search, tickets, tickets_bulk, tickets_merge):
+# the page of one ticket last: /console/tickets/merge is none
+for part in (sign_in, sign_in_outside, account, now, drafts, presence, search, tickets, tickets_bulk, tickets_merge,
+             ticket):
     router.include_router(part.router)
 
 

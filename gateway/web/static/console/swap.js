@@ -43,7 +43,8 @@ var desk = {};
   // Makes `old` like `fresh`, node by node: what is the same stays the same node. Inputs that somebody has changed are
   // left alone, and so are menus that are open.
   desk.morph = function (old, fresh) {
-    if (old.isEqualNode(fresh) && !old.querySelector("input, textarea, select")) return;
+    if (isOwn(old)) return;
+    if (old.isEqualNode(fresh) && !old.matches("input, textarea, select") && !old.querySelector("input, textarea, select")) return;
     attributes(old, fresh);
     if (old.matches("textarea")) {
       if (!touched.has(old)) old.value = fresh.value;
@@ -76,6 +77,7 @@ var desk = {};
     var byId = {}, at = old.firstChild;
     Array.from(old.children).forEach(function (one) { if (one.id) byId[one.id] = one; });
     Array.from(fresh.childNodes).forEach(function (wanted) {
+      while (at && isOwn(at) && at.id !== wanted.id) at = at.nextSibling;
       var same = wanted.id ? byId[wanted.id] : null;
       if (!same && at && !(at.id && fresh.querySelector("#" + CSS.escape(at.id))) && at.nodeName === wanted.nodeName && !wanted.id)
         same = at;
@@ -90,10 +92,13 @@ var desk = {};
     });
     while (at) {
       var after = at.nextSibling;
-      at.remove();
+      if (!isOwn(at)) at.remove();
       at = after;
     }
   }
+
+  // What a stream knows nothing of: it stays until the page itself comes again.
+  function isOwn(node) { return node.dataset !== undefined && node.dataset.own !== undefined; }
 
   // `fresh`: a <main>. A row that had the focus and is gone gives it to the one in its place.
   desk.update = function (fresh) {
@@ -150,6 +155,7 @@ var desk = {};
     desk.morph(document.getElementById("screens"), page.getElementById("screens"));
     if (same || refused) {
       if (post && answer.ok) desk.main().querySelectorAll("details.more[open]").forEach(function (one) { one.open = false; });
+      desk.main().querySelectorAll("[data-own]").forEach(function (one) { one.remove(); });
       desk.update(fresh);
       if (how.top) scrollTo(0, 0);
     } else {

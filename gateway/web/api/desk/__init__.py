@@ -1,0 +1,1 @@
+"""API routes for what somebody at the desk should do."""

@@ -60,21 +60,28 @@ prepare() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# What the firmware's test under MicroPython needs, from npm; does nothing when this was done before with the same file.
-install_board() {
-    local home=tests/fixtures/micropython
+# What some tests need from npm: MicroPython for the firmware, and an identity provider for the sign-in; does nothing
+# when this was done before with the same files.
+install_board() { install_from_npm micropython MicroPython "the firmware is not tested under MicroPython"; }
+install_identity_provider() {
+    install_from_npm identity_provider "an identity provider" "signing in by OpenID Connect is not tested"
+}
+
+# install_from_npm FOLDER WHAT WITHOUT: of tests/fixtures; WITHOUT: what is left out when it cannot be installed
+install_from_npm() {
+    local home=tests/fixtures/$1
     if ! command -v npm >/dev/null; then
-        say "no npm here: the firmware is not tested under MicroPython (Debian, Ubuntu: sudo apt-get install npm)"
+        say "no npm here: $3 (Debian, Ubuntu: sudo apt-get install npm)"
         return
     fi
     if cmp -s "$home/package.json" "$home/node_modules/made-from.json"; then
         return
     fi
-    say "installing MicroPython for the firmware's test"
+    say "installing $2 for its test"
     if (cd "$home" && npm install --no-audit --no-fund --no-package-lock --loglevel=error >&2); then
         cp "$home/package.json" "$home/node_modules/made-from.json"
     else
         rm -rf "$home/node_modules"
-        say "npm could not install it: the firmware is not tested under MicroPython"
+        say "npm could not install it: $3"
     fi
 }

@@ -27,6 +27,7 @@ class Right(StrEnum):
     PLAN_WORK = "plan_work", "announce planned work in an area, and say what an outage is about"
     MERGE = "merge", "carry two tickets on as one, and separate them again"
     WITHDRAW_ANSWERS = "withdraw_answers", "take back an answer that others have saved for callers and pages"
+    NAME_ELSEWHERE = "name_elsewhere", "say how another system calls a household, a device, a ticket and so on"
     ACT_ON_MANY = "act_on_many", "act on more tickets at once than BULK_LIMIT"
     JUDGE_PROVIDERS = "judge_providers", "leave an offer or a visit out of a provider's track record"
     PUBLISH = "publish", "put rules, texts and settings into effect"
@@ -42,7 +43,8 @@ BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
 
 _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
-                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS}
+                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
+                       Right.NAME_ELSEWHERE}
 _DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY}
 
 RIGHTS: dict[Role, frozenset[Right]] = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
+from gateway.app.check_sign_in import sign_in_errors, sign_in_warnings
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.days_off import check_days_off
@@ -144,7 +145,8 @@ def profile_test_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterat
 
 def settings_errors(settings: Settings) -> list[str]:
     """What is wrong between settings and the rest of the gateway; a single value has been checked before."""
-    return [*_dialects(settings), *_service(settings), *_files(settings), *_login(settings), *_build(settings)]
+    return [*_dialects(settings), *_service(settings), *_files(settings), *_login(settings), *_build(settings),
+            *sign_in_errors(settings)]
 
 
 def _dialects(settings: Settings) -> Iterator[str]:
@@ -206,6 +208,7 @@ MANY = 500  # names, among which a misspelt one is no longer looked for
 def settings_warnings(settings: Settings) -> Iterator[str]:
     yield from _callback_hours(settings.service)
     yield from on_call_warnings(settings)
+    yield from sign_in_warnings(settings)
     if not settings.service.dispatcher:
         yield ("service.dispatcher: nobody, so no person hears of it when no firm is left or a customer cannot be told "
                "— expected a contact, e.g. [{channel: email, address: dispatch@example.com}]")

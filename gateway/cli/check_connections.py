@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from rich.markup import escape
 
+from gateway.app.check_sign_in import provider_found
 from gateway.cli.common import out
 from gateway.config.fleet_file import Fleet
 from gateway.config.settings import Settings
@@ -40,6 +41,7 @@ def check_connections(settings: Settings, fleet: Fleet | None) -> bool:
 def _each(settings: Settings, fleet: Fleet | None) -> Iterator[CheckLine]:
     yield from _broker(settings)
     yield _database(settings)
+    yield from _identity_provider(settings)
     addresses = _addresses(settings, fleet)
     for channel in build_channels(settings).values():
         known = [address for name, address in addresses if name == channel.name]
@@ -74,6 +76,13 @@ def _database(settings: Settings) -> CheckLine:
         return CheckLine("✗", f"{name}: {' '.join(redact_quote(str(error)).split())}")
     finally:
         store.close()
+
+
+def _identity_provider(settings: Settings) -> Iterator[CheckLine]:
+    found = provider_found(settings)
+    if found is not None:
+        good, said = found
+        yield CheckLine("✓" if good else "✗", said)
 
 
 def _server(settings: Settings, channel: Channel, known: Sequence[str]) -> Iterator[CheckLine]:

@@ -21,7 +21,7 @@ from gateway.config.field_types import (
     TimeZone,
     WebhookSecret,
 )
-from gateway.model.states import Severity
+from gateway.model.states import Role, Severity
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
@@ -185,6 +185,38 @@ class OnCall(Section):
     emergency: list[Shift] = Field(default_factory=list)  # calls for help
 
 
+class Oidc(Section):
+    """Signing in at the console through an identity provider (OpenID Connect); docs/operations.md."""
+
+    issuer: str  # as its discovery document spells it, to the last slash; https, or on this machine
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr
+    name: str = "your company's account"  # the button: Sign in with …
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    groups_claim: str = "groups"
+    # group → role; of several the first line that fits counts. Who has no account here and none of these is refused
+    roles: dict[str, Literal[Role.AGENT, Role.DISPATCHER, Role.OPERATOR, Role.AUDITOR]] = Field(default_factory=dict)
+
+    @field_validator("issuer")
+    @classmethod
+    def _not_in_the_clear(cls, issuer: str) -> str:
+        where = urlsplit(issuer)
+        if where.scheme != "https" and not (where.scheme == "http" and where.hostname in LOOPBACK):
+            raise ValueError(f"{issuer!r} — expected an address with https://")
+        return issuer
+
+    @field_validator("scopes")
+    @classmethod
+    def _openid(cls, scopes: tuple[str, ...]) -> tuple[str, ...]:
+        if "openid" not in scopes:
+            raise ValueError("expected openid among them")
+        return scopes
+
+
+class SignIn(Section):
+    oidc: Oidc | None = None
+
+
 class Settings(Section):
     """Everything the operator decides. `gateway.config.settings_loader.load` makes it: `Settings(…)` reads no file."""
 
@@ -203,6 +235,7 @@ class Settings(Section):
     channels: Channels = Channels()
     service: Service = Service()
     on_call: OnCall = OnCall()
+    sign_in: SignIn = SignIn()
 
     @property
     def reach_somebody_at_any_hour(self) -> bool:

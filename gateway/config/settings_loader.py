@@ -21,7 +21,7 @@ from gateway.config.yaml_lines import Path as Way
 PREFIX = "GATEWAY_"
 NOT_SETTINGS = ("GATEWAY_SECRETS_DIR", "GATEWAY_CONFIG")
 _PLACEHOLDER = re.compile(r"\$\{\w+[^}]*\}")
-SECRET_FIELDS = ("password", "secret")
+SECRET_FIELDS = ("password", "secret", "client_secret")
 
 
 class BadSettings(Exception):

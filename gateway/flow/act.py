@@ -1,4 +1,4 @@
-"""act: applies what a person does, by page, API or console, adds planned maintenance, and saves answers for callers."""
+"""act: applies what a person does, by page, API or console, adds planned work, and saves answers and outside ids."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,18 +8,31 @@ from sqlmodel import Session
 from gateway.access.audit import action_name, target_of
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, Instant, MaintenanceWindow, Outage, SavedAnswer, Subject, SubjectKind, Ticket
-from gateway.model.plan import NoSuch, Refused
+from gateway.model import (
+    Actor,
+    ExternalId,
+    Instant,
+    MaintenanceWindow,
+    Notification,
+    Outage,
+    SavedAnswer,
+    Subject,
+    SubjectKind,
+    Ticket,
+)
+from gateway.model.plan import Draft, NoSuch, Plan, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.lifecycle import Action, move
 from gateway.outages.maintenance import plan_maintenance
 from gateway.outages.saved_answers import plan_save, plan_withdraw
-from gateway.store import apply
+from gateway.store import apply, external_ids
 from gateway.store.accounts import open_pages
 from gateway.store.contexts import action, maintenance
 from gateway.tickets.actions import Act
 from gateway.tickets.context import ActionContext
 from gateway.tickets.desk.ticket_version import check_version, version_of
 from gateway.tickets.plan_action import plan_person_action
+from gateway.tickets.sla.follow import complete
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
@@ -64,6 +77,54 @@ def _subject(session: Session, about: Subject) -> Outage | Ticket:
     if row is None:
         raise NoSuch(f"there is no {about.kind} {about.id}")
     return row
+
+
+def put_external_id(gw: Gateway, row: ExternalId, who: Actor, now: Instant) -> None:
+    """In place of what the system called it before. Raises NoSuch, and Refused when that id is another row's."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            if not external_ids.exists(session, row.kind, row.row_id):
+                raise NoSuch(f"there is no {row.kind} {row.row_id}")
+            owner = external_ids.owner(session, row.kind, row.system, row.value)
+            if owner == row.row_id:
+                return
+            if owner is not None:
+                raise Refused(RefusedReason.EXTERNAL_ID_TAKEN, system=row.system, value=row.value, id=owner)
+            external_ids.put(session, row)
+            write_act(session, "put_external_id", (row.kind, row.row_id), Plan(), who, now)
+
+    retry_on_conflict(once)
+
+
+def remove_external_id(gw: Gateway, row: ExternalId, who: Actor, now: Instant) -> bool:
+    """Whether the system had one for it."""
+    with gw.store.write() as session:
+        if not external_ids.remove(session, row):
+            return False
+        write_act(session, "remove_external_id", (row.kind, row.row_id), Plan(), who, now)
+    return True
+
+
+def send_again(gw: Gateway, notification_id: str, who: Actor, now: Instant) -> None:
+    """A message by which nobody was reached is tried once more, at every contact; it is still dropped when it is no
+    longer true. Raises NoSuch, and Refused for any other."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            row = session.get(Notification, notification_id)
+            if row is None:
+                raise NoSuch(f"there is no message {notification_id}")
+            draft = Draft()
+            copy = draft.copy(row)
+            move(copy, Action.TRY_AGAIN, now, due_at=now)
+            copy.retried_at = now
+            plan = complete(draft, gw.policy, now)
+            apply(session, plan)
+            write_act(session, "send_again", ("notification", notification_id), plan, who, now)
+
+    retry_on_conflict(once)
+    gw.outbox_filled.set()
 
 
 class FilledForm(NamedTuple):

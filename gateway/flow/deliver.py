@@ -76,7 +76,6 @@ GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this o
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
 ENOUGH_S = 30.0  # then the caller gets to look at the clock
 
-_HOUSEHOLD = (RecipientKind.CUSTOMER, RecipientKind.PERSON)
 
 _log = logging.getLogger(__name__)
 _pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="deliver")
@@ -330,8 +329,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
-        if row.recipient_kind in _HOUSEHOLD:
-            said = _kept(message, gw.channels[contact.channel], facts.link)
+        said = _kept(message, gw.channels[contact.channel], facts.link)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept

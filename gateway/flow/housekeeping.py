@@ -8,7 +8,7 @@ from gateway.model import DAY, Instant
 from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
-from gateway.store.accounts import audit, desk, open_pages, sessions
+from gateway.store.accounts import audit, desk, flows, open_pages, sessions
 from gateway.store.views.unwatched import unwatched
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def forget(gw: Gateway, now: Instant) -> int:
     """Deletes a bounded number of readings, dead letters and losses past their retention, and what is old in the change
     feed and at the console; returns how many messages."""
     with gw.store.write() as session:
+        flows.forget_old(session, now)
         retention.delete_old_losses(session, now)
         retention.delete_old_answers(session, now)
         changes.forget_changes(session)

@@ -5,6 +5,7 @@ from gateway.model.access import (
     Audit,
     BulkResult,
     Credential,
+    ExternalId,
     FormDraft,
     Link,
     OpenPage,
@@ -12,6 +13,7 @@ from gateway.model.access import (
     RecoveryCode,
     SavedView,
     SentForm,
+    SignInFlow,
     User,
     WebSession,
 )
@@ -87,6 +89,7 @@ from gateway.model.states import (
     CommandState,
     Cover,
     DueKind,
+    ExternalKind,
     HoldReason,
     IncompleteReason,
     LinkPurpose,
@@ -138,7 +141,7 @@ from gateway.model.tickets import (
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Audit", "AuditOutcome",
     "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
-    "ChangedRow",
+    "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
     "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",

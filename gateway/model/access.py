@@ -1,5 +1,6 @@
 """Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, the
-devices' logins at the broker, who has which page open, and what they keep at the console."""
+devices' logins at the broker, who has which page open, what they keep at the console, and how other systems call
+things."""
 
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlmodel import Field
 
 from gateway.model.instant import Instant
 from gateway.model.row import Row, numbered
-from gateway.model.states import ActorKind, AuditOutcome, LinkPurpose, Role, SubjectKind, stored
+from gateway.model.states import ActorKind, AuditOutcome, ExternalKind, LinkPurpose, Role, SubjectKind, stored
 
 
 class Link(Row, table=True):
@@ -74,6 +75,19 @@ class RecoveryCode(Row, table=True):
     hash: str = Field(primary_key=True)
     user_id: str = Field(foreign_key="account.id", index=True)
     used_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class SignInFlow(Row, table=True):
+    """That somebody is at the identity provider, and will come back within ten minutes, once, in the same browser."""
+
+    __tablename__ = "sign_in_flow"
+    id: str = Field(primary_key=True)  # SHA-256 of the `state` that comes back with them
+    browser: str  # SHA-256 of the cookie that only their browser has
+    nonce: str  # which the provider puts into its token
+    verifier: str  # whose hash the provider has: whoever steals the code cannot use it
+    ends_at: Instant = Field(sa_type=BigInteger, index=True)
+    next: str = ""  # where they were going
+    kept: str = ""  # what they had written when their session was over
 
 
 class Audit(Row, table=True):
@@ -182,3 +196,14 @@ class Credential(Row, table=True):
     device_id: str = Field(primary_key=True, foreign_key="device.id")
     hash: str  # as Mosquitto's password file holds it: $7$<iterations>$<salt>$<hash>
     made_at: Instant = Field(sa_type=BigInteger)
+
+
+class ExternalId(Row, table=True):
+    """How another system calls a row of ours: one id in each system, and each of its ids belongs to one row."""
+
+    __tablename__ = "external_id"
+    __table_args__ = (Index("external_id_once", "kind", "system", "value", unique=True),)
+    kind: ExternalKind = Field(primary_key=True, sa_type=stored(ExternalKind))
+    row_id: str = Field(primary_key=True)
+    system: str = Field(primary_key=True)  # e.g. "crm"
+    value: str

@@ -98,6 +98,7 @@ class Notification(Row, table=True):
     lease: str | None = None  # fencing token of the worker that is sending
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     reason: Reason | None = Field(default=None, sa_type=ReasonColumn)  # why held, dropped or failed
+    retried_at: Instant | None = Field(default=None, sa_type=BigInteger)  # tries from before are over
     list_id: str | None = None  # the dispatcher's message that names its recipient among those who were not told
 
     @property

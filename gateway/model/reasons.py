@@ -162,6 +162,8 @@ class RefusedReason(StrEnum):
     """The ticket `id` has come to its end: its `state` says which."""
     NOT_OFFERED_NOW = "not_offered_now"
     """Somebody has the ticket `id` already, or nobody needs to come: its `state` says which."""
+    EXTERNAL_ID_TAKEN = "external_id_taken"
+    """In the other `system` the id `value` belongs to the row `id`."""
     NOT_MERGEABLE = "not_mergeable"
     """The tickets `id` and `into` are not two unsettled ones of one home."""
     NOT_MERGED = "not_merged"

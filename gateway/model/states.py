@@ -801,6 +801,39 @@ class SubjectKind(StrEnum):
     """A household."""
 
 
+class ExternalKind(StrEnum):
+    """What other systems have ids of their own for; the name of its table, but for a user's."""
+
+    CUSTOMER = "customer"
+    """A household or firm."""
+    PERSON = "person"
+    """Somebody of a household."""
+    SITE = "site"
+    """A home."""
+    DEVICE = "device"
+    """A device."""
+    TICKET = "ticket"
+    """A ticket."""
+    ALARM = "alarm"
+    """An alarm."""
+    CALLBACK = "callback"
+    """A callback."""
+    OUTAGE = "outage"
+    """An area outage."""
+    MAINTENANCE = "maintenance_window"
+    """Planned work."""
+    OFFER = "offer"
+    """An offer to a provider."""
+    VISIT = "visit"
+    """A visit."""
+    PROVIDER = "provider"
+    """A local firm."""
+    NOTIFICATION = "notification"
+    """A message."""
+    USER = "account"
+    """Somebody who signs in."""
+
+
 class EnumColumn(TypeDecorator[Any]):
     """Text in the database, a member of `members` in Python."""
 

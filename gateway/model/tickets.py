@@ -214,6 +214,7 @@ class Offer(Row, table=True):
 
     __table_args__ = (
         _open_once("offer_open", "job_id", "provider_id"),
+        Index("offer_listed", "offered_at", "id"),
         Index("offer_pending", "provider_id", "expires_at", "closed_at", sqlite_where=text("closed_at IS NULL"),
               postgresql_where=text("closed_at IS NULL")),
         Index("offer_answered", "closed_at", "provider_id", "state", "left_out",
@@ -247,6 +248,8 @@ class Visit(Row, table=True):
         Index("visit_done", "done_at", sqlite_where=text("done_at IS NOT NULL"),
               postgresql_where=text("done_at IS NOT NULL")),
         Index("visit_until", "state", "window_until", sqlite_where=text("done_at IS NULL"),
+              postgresql_where=text("done_at IS NULL")),
+        Index("visit_open", "window_from", "id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),

@@ -22,6 +22,8 @@ class Action(StrEnum):
     """It is no longer true or useful."""
     GIVE_UP = "give_up"
     """Nobody could be reached."""
+    TRY_AGAIN = "try_again"
+    """Nobody could be reached, and a person wants it tried once more."""
     LOSE_TRACK = "lose_track"
     """It was handed over, and whether it arrived will never be known."""
 
@@ -39,6 +41,7 @@ TRANSITIONS: dict[tuple[NotificationState, Action], NotificationState] = {
     (_SENDING, Action.SEND): _SENT,
     (_SENDING, Action.DROP): NotificationState.DROPPED,
     (_SENDING, Action.GIVE_UP): NotificationState.FAILED,
+    (NotificationState.FAILED, Action.TRY_AGAIN): _QUEUED,
     (_SENDING, Action.LOSE_TRACK): _UNKNOWN,
     **{(state, Action.SEND): _SENT for state in MAY_STILL_ARRIVE},
 }

@@ -48,6 +48,7 @@ from gateway.model import (
     Reading,
     RecoveryCode,
     Route,
+    SignInFlow,
     Site,
     SlaClock,
     SlaPolicyVersion,
@@ -95,7 +96,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),
     (Outage, "restoring_at"), (Outage, "restored_at"), (Outage, "closed_at"),
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
-    (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"),
+    (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"), (Notification, "retried_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
     (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
     (DeadLetter, "received_at"),
@@ -105,6 +106,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
+    (SignInFlow, "ends_at"),
     (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
     (Callback, "promised_by"), (Callback, "ring_from"), (Promise, "made_at"), (Promise, "shown_at"),
     (Promise, "from_at"), (Promise, "due_at"), (Promise, "watch_at"), (Promise, "settled_at"),

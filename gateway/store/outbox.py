@@ -246,7 +246,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
             residents={one.id: one for one in home.residents} if home else {},
             can_be_rung=bool(home and home.telephones),
-            attempts=tuple(attempts[row.id]), siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
+            attempts=tuple(one for one in attempts[row.id] if not _is_over(one, row)),
+            siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
@@ -391,6 +392,12 @@ def _numbers(session: Session, notifications: Iterable[Notification], tickets: M
     whose = {asking[row.id].id: _whose(row, tickets, callbacks, devices) for row in failed.values()}
     numbers = telephones(session, set(whose.values()))
     return {asking_id: tuple(numbers[one]) for asking_id, one in whose.items()}
+
+
+def _is_over(attempt: Attempt, row: Notification) -> bool:
+    """Whether it failed before somebody had it tried again: then it counts no more."""
+    return (row.retried_at is not None and attempt.started_at < row.retried_at
+            and attempt.outcome in (AttemptOutcome.FAILED, AttemptOutcome.REFUSED))
 
 
 def _said_before(

@@ -14,6 +14,7 @@ from gateway.web import api, console, openapi, problems, public
 from gateway.web.console import limits
 from gateway.web.console.live import ConsoleLive
 from gateway.web.console.ticket_rows import row_html
+from gateway.web.event_waiters import EventWaiters
 from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
@@ -49,6 +50,9 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     limits.install(app)
     if hasattr(app.state, "feed"):
         app.state.feed.end()
+    if hasattr(app.state, "sign_in_limiter"):
+        del app.state.sign_in_limiter  # the tries were at another gateway
     app.state.feed = ChangeFeed(gw.store)
+    app.state.event_waiters = EventWaiters(app.state.feed)
     app.state.live = LivePages(app.state.feed, customer.NOT_SHOWN)
     app.state.console_live = ConsoleLive(app.state.feed, gw, now, partial(row_html, app.state.renderer, gw))

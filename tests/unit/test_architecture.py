@@ -59,6 +59,7 @@ FILES_OF_A_PATH = ("read_text", "read_bytes", "write_text", "write_bytes", "glob
 WRITES_CODE = ("exec", "eval", "compile")
 
 OWNERS = {
+    "authlib": ("web",), "joserfc": ("web",),
     "alembic": ("store",), "argon2": ("flow",), "cryptography": ("flow",), "limits": ("web",), "pyotp": ("flow",),
     "apprise": ("notifications.channels",), "babel": ("notifications",),
     "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),

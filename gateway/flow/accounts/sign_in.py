@@ -10,7 +10,7 @@ from gateway.flow.accounts.audit import actor_of, write_act, write_denial
 from gateway.flow.accounts.one_time_codes import decrypt, hash_recovery_code, step_of
 from gateway.flow.accounts.passwords import fits, hash_password, is_outdated
 from gateway.flow.gateway import Gateway
-from gateway.model import SECOND, Actor, ActorKind, AuditOutcome, Instant, User, WebSession
+from gateway.model import SECOND, Actor, ActorKind, AuditOutcome, Instant, Role, User, WebSession
 from gateway.model.plan import Plan
 from gateway.store.accounts import sessions, users
 
@@ -61,8 +61,8 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
         if user is not None and not users.take_try(session, user.id, now):
             raise HasToWait(_seconds(user, now))
     good = fits(user.password if user is not None else None, password)
-    if user is None or not good or user.disabled_at is not None:
-        _write_failure(gw, user, visitor, now)
+    if user is None or not good or user.disabled_at is not None or _is_from_outside(gw, user):
+        write_failure(gw, user, visitor, now)
         raise NotSignedIn
     with gw.store.write() as session:
         waits = user.code_secret is not None
@@ -72,6 +72,13 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
         if not waits:
             _signed_in(session, user, visitor, now)
     return SignIn(token, waits)
+
+
+def _is_from_outside(gw: Gateway, user: User) -> bool:
+    """Whether only the identity provider vouches for them. An operator's password works all the same: for the day on
+    which the provider does not answer."""
+    oidc = gw.settings.sign_in.oidc
+    return oidc is not None and user.issuer == oidc.issuer and user.role is not Role.OPERATOR
 
 
 def start(gw: Gateway, user: User, visitor: Visitor, now: Instant) -> SignIn:
@@ -95,7 +102,7 @@ def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant
             sessions.end(session, row.id, now)
             _signed_in(session, user, visitor, now)
             return SignIn(sessions.start(session, user, *visitor, now), False)
-    _write_failure(gw, user, visitor, now)
+    write_failure(gw, user, visitor, now)
     raise NotSignedIn
 
 
@@ -177,7 +184,8 @@ def _signed_in(session: Session, user: User, visitor: Visitor, now: Instant) -> 
     write_act(session, "sign_in", ("user", user.id), Plan(), actor_of(user, visitor.address), now)
 
 
-def _write_failure(gw: Gateway, user: User | None, visitor: Visitor, now: Instant) -> None:
+def write_failure(gw: Gateway, user: User | None, visitor: Visitor, now: Instant) -> None:
+    """That somebody was not let in; `user`: whom they said they were."""
     who = Actor(ActorKind.AGENT, "", user.id if user is not None else "", None, visitor.address)
     with gw.store.write() as session:
         session.add(denial_of("sign_in", ("user", who.account), who, now, AuditOutcome.FAILED))

@@ -226,8 +226,13 @@ def _checked(session: Session, role: str, provider_id: str | None) -> Role:
     return Role(role)
 
 
+def is_last_operator(session: Session, user: User) -> bool:
+    """Whether nobody else is left who gives rights."""
+    return user.role is Role.OPERATOR and {one.id for one in users.enabled_operators(session)} <= {user.id}
+
+
 def _keep_an_operator(session: Session, user: User) -> None:
-    if user.role is Role.OPERATOR and {one.id for one in users.enabled_operators(session)} <= {user.id}:
+    if is_last_operator(session, user):
         raise BadUser("role", "they are the last operator — give somebody else that role first")
 
 

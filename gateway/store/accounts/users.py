@@ -1,12 +1,15 @@
 """Queries for users: found by what they sign in with, and what is counted of their tries in one statement each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import case, or_, update
 from sqlmodel import Session, col, delete, select
 
 from gateway.access.sessions import FREE_TRIES, block_after
-from gateway.model import Instant, Link, LinkPurpose, RecoveryCode, Role, User
+from gateway.model import ExternalKind, Instant, Link, LinkPurpose, RecoveryCode, Role, User
+from gateway.store import external_ids
+from gateway.store.views.pagination import Order, Page, page
 
 _MOST_TRIES = 40  # the delay no longer grows then
 
@@ -23,6 +26,19 @@ def by_outside_id(session: Session, issuer: str, outside_id: str) -> User | None
 def all_users(session: Session) -> Sequence[User]:
     """By name."""
     return session.exec(select(User).order_by(col(User.name), col(User.id))).all()
+
+
+def listed(session: Session, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
+    """Rows are User, by id; `wanted`: role, disabled, external_id (system, id there)."""
+    query = select(User)
+    if "role" in wanted:
+        query = query.where(User.role == wanted["role"])
+    if "disabled" in wanted:
+        disabled = col(User.disabled_at)
+        query = query.where(disabled.is_not(None) if wanted["disabled"] else disabled.is_(None))
+    if "external_id" in wanted:
+        query = query.where(external_ids.is_called(ExternalKind.USER, User.id, *wanted["external_id"]))
+    return page(session, query, Order((User.id,), rising=True), cursor, limit)
 
 
 def any_user(session: Session) -> bool:

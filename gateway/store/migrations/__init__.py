@@ -13,6 +13,7 @@ from sqlmodel import Session
 
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.accounts.audit import protect
+from gateway.store.external_ids import end_with_rows
 from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
@@ -43,6 +44,7 @@ def upgrade(store: Store) -> list[str]:
         config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
         command.upgrade(config, "head")
         protect(connection)
+        end_with_rows(connection)
         _fill_search(connection)
     return applied
 

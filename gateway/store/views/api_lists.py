@@ -19,6 +19,8 @@ from gateway.model import (
     Device,
     DeviceState,
     Entry,
+    ExternalKind,
+    JobTicket,
     LinkState,
     MaintenanceWindow,
     Notification,
@@ -32,6 +34,7 @@ from gateway.model import (
     Unclaimed,
     Visit,
 )
+from gateway.store import external_ids
 from gateway.store.views.pagination import Order, Page, Query, page
 from gateway.tickets.lifecycle import UNDER_WAY
 
@@ -57,6 +60,10 @@ def _is_to(kind: str, owner_id: str) -> ColumnElement[bool]:
     return and_(col(Notification.recipient_kind) == kind, col(Notification.recipient_id) == owner_id)
 
 
+def _called(kind: ExternalKind, column: Any) -> _Filters:
+    return {"external_id": lambda one: external_ids.is_called(kind, column, *one)}
+
+
 def _between(column: Any) -> _Filters:
     return {"since": lambda at: column >= at, "until": lambda at: column < at}
 
@@ -65,23 +72,25 @@ _TICKETS: _Filters = {
     "state": _equals(col(Ticket.state)), "site": _equals(col(Ticket.site_id)),
     "customer": _equals(col(Ticket.customer_id)), "device": _equals(col(Ticket.device_id)),
     "provider": _equals(col(Ticket.provider_id)), "open": _empty(col(Ticket.closed_at)),
-    **_between(col(Ticket.opened_at)),
+    **_between(col(Ticket.opened_at)), **_called(ExternalKind.TICKET, col(Ticket.id)),
 }
 _ALARMS: _Filters = {
     "device": _equals(col(Alarm.device_id)), "site": _equals(col(Alarm.site_id)), "rule": _equals(col(Alarm.rule)),
     "severity": _equals(col(Alarm.severity)), "ticket": _equals(col(Alarm.ticket_id)),
     "flapping": _equals(col(Alarm.flapping)), "monitor": _equals(col(Alarm.dry_run)),
     "acknowledged": _filled(col(Alarm.acknowledged_at)), "open": _empty(col(Alarm.closed_at)),
-    **_between(col(Alarm.opened_at)),
+    **_between(col(Alarm.opened_at)), **_called(ExternalKind.ALARM, col(Alarm.id)),
 }
 _CALLBACKS: _Filters = {
     "state": _equals(col(Callback.state)), "site": _equals(col(Callback.site_id)),
     "customer": _equals(col(Callback.customer_id)), "urgent": _equals(col(Callback.urgent)),
     "open": _empty(col(Callback.closed_at)), **_between(col(Callback.requested_at)),
+    **_called(ExternalKind.CALLBACK, col(Callback.id)),
 }
 _DEVICES: _Filters = {
     "profile": _equals(col(Device.profile)), "site": _equals(col(Device.site_id)),
     "link": lambda link: func.coalesce(DeviceState.link, LinkState.UNHEARD) == link,
+    **_called(ExternalKind.DEVICE, col(Device.id)),
 }
 _BUTTON_TESTS: _Filters = {
     "state": _equals(col(ButtonTest.state)), "device": _equals(col(ButtonTest.device_id)),
@@ -90,14 +99,27 @@ _BUTTON_TESTS: _Filters = {
 _NOTIFICATIONS: _Filters = {
     "state": _equals(col(Notification.state)), "recipient": lambda to: _is_to(*to),
     "subject": _equals(col(Notification.subject_id)), "topic": _equals(col(Notification.topic)),
-    **_between(col(Notification.created_at)),
+    **_between(col(Notification.created_at)), **_called(ExternalKind.NOTIFICATION, col(Notification.id)),
 }
 _READINGS = _between(col(Reading.at))
 _COMMANDS = _between(col(Command.created_at))
 _OUTAGES: _Filters = {
     "state": _equals(col(Outage.state)), "area": _equals(col(Outage.area_id)), "kind": _equals(col(Outage.kind)),
     "open": _empty(col(Outage.closed_at)), **_between(col(Outage.began_at)),
+    **_called(ExternalKind.OUTAGE, col(Outage.id)),
 }
+_OFFERS: _Filters = {
+    "ticket": _equals(col(Offer.ticket_id)), "provider": _equals(col(Offer.provider_id)),
+    "state": _equals(col(Offer.state)), "open": _empty(col(Offer.closed_at)), **_between(col(Offer.offered_at)),
+    **_called(ExternalKind.OFFER, col(Offer.id)),
+}
+_VISITS: _Filters = {
+    "ticket": _equals(col(Visit.ticket_id)), "provider": _equals(col(Visit.provider_id)),
+    "site": _equals(col(Ticket.site_id)), "state": _equals(col(Visit.state)), "open": _empty(col(Visit.done_at)),
+    **_between(col(Visit.window_from)), **_called(ExternalKind.VISIT, col(Visit.id)),
+}
+_PROVIDERS: _Filters = _called(ExternalKind.PROVIDER, col(Provider.id))
+_WINDOWS: _Filters = _called(ExternalKind.MAINTENANCE, col(MaintenanceWindow.id))
 _OUTAGE_MEMBERS: _Filters = {"state": _equals(col(OutageMember.state))}
 _DEAD_LETTERS: _Filters = {"dialect": _equals(col(DeadLetter.dialect)), **_between(col(DeadLetter.received_at))}
 
@@ -235,17 +257,68 @@ def dead_letters(session: Session, wanted: Values, cursor: str | None, limit: in
     return page(session, _filtered(select(DeadLetter), _DEAD_LETTERS, wanted), Order((DeadLetter.id,)), cursor, limit)
 
 
-def providers(session: Session, cursor: str | None, limit: int) -> Page:
+_JOBS = (
+    select(func.count()).select_from(Ticket)
+    .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(UNDER_WAY)).scalar_subquery()
+)
+_PENDING = (
+    select(func.count()).select_from(Offer)
+    .where(col(Offer.provider_id) == Provider.id, col(Offer.closed_at).is_(None)).scalar_subquery()
+)
+_PROVIDER = select(Provider, _JOBS, _PENDING)
+
+
+def providers(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (Provider, open jobs, pending offers), by id."""
-    jobs = (
-        select(func.count()).select_from(Ticket)
-        .where(col(Ticket.provider_id) == Provider.id, col(Ticket.state).in_(UNDER_WAY)).scalar_subquery()
-    )
-    offers = (
-        select(func.count()).select_from(Offer)
-        .where(col(Offer.provider_id) == Provider.id, col(Offer.closed_at).is_(None)).scalar_subquery()
-    )
-    return page(session, select(Provider, jobs, offers), Order((Provider.id,), rising=True), cursor, limit)
+    return page(session, _filtered(_PROVIDER, _PROVIDERS, wanted), Order((Provider.id,), rising=True), cursor, limit)
+
+
+def provider(session: Session, provider_id: str) -> Any | None:
+    return session.execute(_PROVIDER.where(col(Provider.id) == provider_id)).first()
+
+
+_OFFER = (
+    select(Offer, Provider, Ticket, Site)
+    .join(Provider, col(Provider.id) == Offer.provider_id)
+    .join(Ticket, col(Ticket.id) == Offer.ticket_id)
+    .join(Site, col(Site.id) == Ticket.site_id)
+)
+
+
+def offers(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
+    """Rows are (Offer, Provider, Ticket, Site), newest first."""
+    return page(session, _filtered(_OFFER, _OFFERS, wanted), Order((Offer.offered_at, Offer.id)), cursor, limit)
+
+
+def offer(session: Session, offer_id: str) -> Any | None:
+    return session.execute(_OFFER.where(col(Offer.id) == offer_id)).first()
+
+
+_VISIT = (
+    select(Visit, Provider, Ticket, Site, Customer)
+    .join(Provider, col(Provider.id) == Visit.provider_id)
+    .join(Ticket, col(Ticket.id) == Visit.ticket_id)
+    .join(Site, col(Site.id) == Ticket.site_id)
+    .join(Customer, col(Customer.id) == Ticket.customer_id)
+)
+
+
+def visits(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
+    """Rows are (Visit, Provider, Ticket, Site, Customer), the latest arrival window first."""
+    return page(session, _filtered(_VISIT, _VISITS, wanted), Order((Visit.window_from, Visit.id)), cursor, limit)
+
+
+def visit(session: Session, visit_id: str) -> Any | None:
+    return session.execute(_VISIT.where(col(Visit.id) == visit_id)).first()
+
+
+def tickets_of_job(session: Session, job_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Job → the numbers of the tickets that it settles in one trip."""
+    found: dict[str, list[str]] = {}
+    query = select(col(JobTicket.job_id), col(JobTicket.ticket_id)).where(col(JobTicket.job_id).in_(job_ids))
+    for job_id, ticket_id in session.execute(query.order_by(col(JobTicket.ticket_id))):
+        found.setdefault(job_id, []).append(ticket_id)
+    return found
 
 
 def outage(session: Session, outage_id: str) -> Outage | None:
@@ -270,9 +343,10 @@ def outage_members(session: Session, outage_id: str, wanted: Values, cursor: str
 _WINDOW = select(MaintenanceWindow, Area).join(Area, col(Area.id) == MaintenanceWindow.area_id)
 
 
-def maintenance_windows(session: Session, cursor: str | None, limit: int) -> Page:
+def maintenance_windows(session: Session, wanted: Values, cursor: str | None, limit: int) -> Page:
     """Rows are (MaintenanceWindow, Area), the latest first."""
-    return page(session, _WINDOW, Order((MaintenanceWindow.from_at, MaintenanceWindow.id)), cursor, limit)
+    order = Order((MaintenanceWindow.from_at, MaintenanceWindow.id))
+    return page(session, _filtered(_WINDOW, _WINDOWS, wanted), order, cursor, limit)
 
 
 def maintenance_window(session: Session, window_id: str) -> Any | None:

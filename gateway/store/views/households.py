@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlmodel import Session, col, select
 
-from gateway.model import Contact, Customer, Person, PersonSite, Site, customer, person
+from gateway.model import Contact, Customer, ExternalKind, Person, PersonSite, Site, customer, person
+from gateway.store import external_ids
 from gateway.store.households import contacts_of
 from gateway.store.views.pagination import Order, Page, page
 
@@ -15,6 +16,7 @@ class PersonDetails(NamedTuple):
     person: Person
     sites: list[str]  # ids, where they live or help now
     contacts: list[Contact]  # in their order, stopped ones too
+    external_ids: dict[str, str]  # system → what it calls them
 
 
 class CustomerDetails(NamedTuple):
@@ -22,16 +24,23 @@ class CustomerDetails(NamedTuple):
     sites: list[str]
     people: list[str]  # ids of those who have not left, in the household's order
     contacts: list[Contact]
+    external_ids: dict[str, str]
 
 
 class SiteDetails(NamedTuple):
     site: Site
     people: list[str]
+    external_ids: dict[str, str]
 
 
-def customers(session: Session, cursor: str | None, limit: int) -> Page:
-    """Rows are CustomerDetails, by id."""
-    found = page(session, select(Customer), Order((Customer.id,), rising=True), cursor, limit)
+def _called(kind: ExternalKind, column: Any, wanted: Mapping[str, Any]) -> list[Any]:
+    return [external_ids.is_called(kind, column, *wanted["external_id"])] if "external_id" in wanted else []
+
+
+def customers(session: Session, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
+    """Rows are CustomerDetails, by id; `wanted`: external_id (system, id there)."""
+    query = select(Customer).where(*_called(ExternalKind.CUSTOMER, Customer.id, wanted))
+    found = page(session, query, Order((Customer.id,), rising=True), cursor, limit)
     return Page(_customers(session, found.rows), found.next)
 
 
@@ -41,8 +50,8 @@ def one_customer(session: Session, customer_id: str) -> CustomerDetails | None:
 
 
 def sites(session: Session, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
-    """Rows are SiteDetails, by id; `wanted`: customer."""
-    query = select(Site)
+    """Rows are SiteDetails, by id; `wanted`: customer, external_id."""
+    query = select(Site).where(*_called(ExternalKind.SITE, Site.id, wanted))
     if "customer" in wanted:
         query = query.where(Site.customer_id == wanted["customer"])
     found = page(session, query, Order((Site.id,), rising=True), cursor, limit)
@@ -55,8 +64,8 @@ def one_site(session: Session, site_id: str) -> SiteDetails | None:
 
 
 def people(session: Session, wanted: Mapping[str, Any], cursor: str | None, limit: int) -> Page:
-    """Rows are PersonDetails, by id; `wanted`: customer, site, left (whether they have)."""
-    query = select(Person)
+    """Rows are PersonDetails, by id; `wanted`: customer, site, left (whether they have), external_id."""
+    query = select(Person).where(*_called(ExternalKind.PERSON, Person.id, wanted))
     if "customer" in wanted:
         query = query.where(Person.customer_id == wanted["customer"])
     if "site" in wanted:
@@ -86,7 +95,9 @@ def _customers(session: Session, rows: list[Customer]) -> list[CustomerDetails]:
             .order_by(col(Person.position), col(Person.id))):
         members[owner].append(who)
     contacts = contacts_of(session, {customer(one) for one in ids})
-    return [CustomerDetails(row, places[row.id], members[row.id], contacts[customer(row.id)]) for row in rows]
+    elsewhere = external_ids.of_rows(session, ExternalKind.CUSTOMER, ids)
+    return [CustomerDetails(row, places[row.id], members[row.id], contacts[customer(row.id)], elsewhere[row.id])
+            for row in rows]
 
 
 def _sites(session: Session, rows: list[Site]) -> list[SiteDetails]:
@@ -96,7 +107,8 @@ def _sites(session: Session, rows: list[Site]) -> list[SiteDetails]:
             .where(col(PersonSite.site_id).in_([row.id for row in rows]), col(PersonSite.left_at).is_(None))
             .order_by(col(Person.position), col(Person.id))):
         members[site].append(who)
-    return [SiteDetails(row, members[row.id]) for row in rows]
+    elsewhere = external_ids.of_rows(session, ExternalKind.SITE, [row.id for row in rows])
+    return [SiteDetails(row, members[row.id], elsewhere[row.id]) for row in rows]
 
 
 def _people(session: Session, rows: list[Person]) -> list[PersonDetails]:
@@ -108,4 +120,5 @@ def _people(session: Session, rows: list[Person]) -> list[PersonDetails]:
             .order_by(col(PersonSite.site_id))):
         places[who].append(site)
     contacts = contacts_of(session, {person(one) for one in ids})
-    return [PersonDetails(row, places[row.id], contacts[person(row.id)]) for row in rows]
+    elsewhere = external_ids.of_rows(session, ExternalKind.PERSON, ids)
+    return [PersonDetails(row, places[row.id], contacts[person(row.id)], elsewhere[row.id]) for row in rows]

@@ -12,12 +12,14 @@ from gateway.web.api import (
     notifications,
     outages,
     promises,
-    providers,
     tickets,
 )
+from gateway.web.api.administration import audit, users
 from gateway.web.api.calls import bridge, context
 from gateway.web.api.desk import next_actions
 from gateway.web.api.households import customers, people, search, sites
+from gateway.web.api.systems import events, external_ids
+from gateway.web.api.work import offers, providers, visits
 from gateway.web.dependencies import READS
 from gateway.web.problems import responses
 
@@ -31,7 +33,11 @@ TAGS = [
     {"name": "devices", "description": "What speaks, and what was heard."},
     {"name": "notifications", "description": "What people were told, and each try at telling them."},
     {"name": "providers", "description": "Local firms and their open jobs."},
+    {"name": "offers and visits", "description": "What providers were asked, why they, and their trips."},
     {"name": "promises", "description": "Times told to customers, and what became of them."},
+    {"name": "events", "description": "What has changed, for programs that keep a copy. Every noun has `external_ids`: "
+                                      "what your own systems call it."},
+    {"name": "users and audit", "description": "Who signs in at the console, and who did what."},
     {"name": "explain", "description": "Why: anything with an id, in a person's words."},
     {"name": "bridge", "description": "Connects technicians with customers, whose numbers they do not see."},
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
@@ -39,7 +45,8 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, search, next_actions):
+             outages, maintenance, customers, sites, people, search, next_actions, offers, visits, events,
+             users, audit, external_ids):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from gateway.model import Alarm, Command, Site
+from gateway.model import Alarm, Command, ExternalKind, Site
 from gateway.notifications.catalogues import catalogue_for
+from gateway.store import external_ids
 from gateway.store.views import api_lists
 from gateway.tickets.actions import AcknowledgeAlarm
 from gateway.web.api import filters, models
@@ -18,11 +19,12 @@ from gateway.web.problems import responses
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
 
-def _alarm(row: Any) -> models.Alarm:
+def _alarm(row: Any, names: dict[str, dict[str, str]]) -> models.Alarm:
     alarm, device, command = row
     by = alarm.suppressed_by
     return models.Alarm(**alarm.model_dump(), why=alarm.evidence, monitor=alarm.dry_run, device_name=device.name,
-                        held_by=None if by is None else str(by), first_try=_first_try(alarm, command))
+                        held_by=None if by is None else str(by), first_try=_first_try(alarm, command),
+                        external_ids=names[alarm.id])
 
 
 def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
@@ -35,7 +37,8 @@ def _first_try(alarm: Alarm, command: Command | None) -> models.FirstTry | None:
 
 def _one(gw: Gw, alarm_id: str) -> models.Alarm:
     with gw.store.read() as session:
-        return _alarm(or_404(api_lists.alarm(session, alarm_id), "alarm"))
+        return _alarm(or_404(api_lists.alarm(session, alarm_id), "alarm"),
+                      external_ids.of_rows(session, ExternalKind.ALARM, [alarm_id]))
 
 
 @router.get("", summary="List alarms")
@@ -43,7 +46,8 @@ def list_alarms(gw: Gw, query: Annotated[filters.Alarms, Query()]) -> models.Ala
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.alarms(session, query.wanted(), query.cursor, query.limit)
-    return models.AlarmPage(items=[_alarm(row) for row in page.rows], next=page.next)
+        names = external_ids.of_rows(session, ExternalKind.ALARM, [row[0].id for row in page.rows])
+    return models.AlarmPage(items=[_alarm(row, names) for row in page.rows], next=page.next)
 
 
 @router.get("/{alarm_id}", summary="One alarm, with the values behind it", responses=responses(404))

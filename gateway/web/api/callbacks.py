@@ -4,13 +4,15 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import Field, model_validator
+from sqlmodel import Session
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.queue import Waiting, due_order
 from gateway.callbacks.slots import slots
-from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
+from gateway.model import DAY, CallOutcome, ExternalKind, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
+from gateway.store import external_ids
 from gateway.store.devices.device_registry import sites_with
 from gateway.store.households import needs_at
 from gateway.store.views import api_lists
@@ -78,22 +80,27 @@ class AttemptBody(Body):
                         examples=["Alice Keller"])
 
 
-class CancelBody(Body):
+class CancelCallbackBody(Body):
     why: Words = Field(examples=["A child pressed the button"])
 
 
-def as_model(row: Any, country: str) -> models.Callback:
-    """`row`: (Callback, Site, Customer); `country`: of sites that do not say theirs."""
+def as_model(row: Any, country: str, names: dict[str, str]) -> models.Callback:
+    """`row`: (Callback, Site, Customer); `country`: of sites that do not say theirs; `names`: in other systems."""
     callback, site, customer = row
     number = emergency_number(site.country or country) if callback.emergency else ""
     return models.Callback(**callback.model_dump(), site_name=site.name, customer_name=customer.name,
-                           emergency_number=number or None,
+                           emergency_number=number or None, external_ids=names,
                            notice=no_rescue_service(number, catalogue_for("en")) if callback.emergency else None)
+
+
+def _names(session: Session, *callback_ids: str) -> dict[str, dict[str, str]]:
+    return external_ids.of_rows(session, ExternalKind.CALLBACK, callback_ids)
 
 
 def _one(gw: Gw, callback_id: str) -> models.Callback:
     with gw.store.read() as session:
-        return as_model(or_404(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country)
+        return as_model(or_404(api_lists.callback(session, callback_id), "callback"), gw.settings.service.country,
+                        _names(session, callback_id)[callback_id])
 
 
 @router.get("", summary="List callbacks")
@@ -101,7 +108,9 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.callbacks(session, query.wanted(), query.cursor, query.limit)
-    return models.CallbackPage(items=[as_model(row, gw.settings.service.country) for row in page.rows], next=page.next)
+        names = _names(session, *(row[0].id for row in page.rows))
+    return models.CallbackPage(items=[as_model(row, gw.settings.service.country, names[row[0].id])
+                                      for row in page.rows], next=page.next)
 
 
 @router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
@@ -110,8 +119,8 @@ def open_callback(by: Reporter, body: WishBody) -> models.Callback:
     nobody is at the desk is refused (409) with the nearest at which somebody is."""
     by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
     with by.gw.store.read() as session:
-        found = api_lists.open_callback(session, body.site_id)
-    return as_model(or_404(found, "callback"), by.gw.settings.service.country)
+        found = or_404(api_lists.open_callback(session, body.site_id), "callback")
+    return _one(by.gw, found[0].id)
 
 
 @router.get("/queue", summary="Who is rung next")
@@ -122,12 +131,14 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
         rows = {row[0].id: row for row in api_lists.open_callbacks(session)}
         sites = {row[0].site_id for row in rows.values()}
         needs = needs_at(session, sites)
+        names = _names(session, *rows)
         buttons = sites_with(session, sites, [key for key, one in gw.profiles.items() if one.emergency])
     order = due_order((Waiting(row[0], needs.get(row[0].site_id, frozenset()), row[0].site_id in buttons)
                        for row in rows.values()), now)
     country = gw.settings.service.country
     return models.QueuePage(next=None, items=[
-        models.QueuedCallback(**dict(as_model(rows[one.callback.id], country)), needs=sorted(one.needs))
+        models.QueuedCallback(**dict(as_model(rows[one.callback.id], country, names[one.callback.id])),
+                              needs=sorted(one.needs))
         for one in order[:limit]])
 
 
@@ -208,6 +219,6 @@ def finish_callback(by: CallbackWorker, callback_id: Id, body: FinishBody) -> mo
 
 
 @router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
-def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelBody) -> models.Callback:
+def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelCallbackBody) -> models.Callback:
     by(CancelCallback(callback_id, body.why))
     return _one(by.gw, callback_id)

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from gateway.detection import memory
+from gateway.model import ButtonTest, DeviceState, ExternalKind
 from gateway.model import Command as Row
-from gateway.model import DeviceState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
+from gateway.store import external_ids
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
@@ -20,10 +21,10 @@ from gateway.web.problems import responses
 router = APIRouter(tags=["devices"])
 
 
-def _facts(row: Any) -> dict[str, Any]:
+def _facts(row: Any, names: dict[str, dict[str, str]]) -> dict[str, Any]:
     device, state = row
     known = (state or DeviceState(device_id=device.id)).model_dump(exclude={"signals", "memory"})
-    return {**device.model_dump(), **known}
+    return {**device.model_dump(), **known, "external_ids": names[device.id]}
 
 
 @router.get("/devices", summary="List devices")
@@ -31,7 +32,8 @@ def list_devices(gw: Gw, query: Annotated[filters.Devices, Query()]) -> models.D
     """By id."""
     with gw.store.read() as session:
         page = api_lists.devices(session, query.wanted(), query.cursor, query.limit)
-    return models.DevicePage(items=[models.Device(**_facts(row)) for row in page.rows], next=page.next)
+        names = external_ids.of_rows(session, ExternalKind.DEVICE, [row[0].id for row in page.rows])
+    return models.DevicePage(items=[models.Device(**_facts(row, names)) for row in page.rows], next=page.next)
 
 
 @router.get("/devices/{device_id}", summary="One device, with its last signals", responses=responses(404))
@@ -39,10 +41,11 @@ def get_device(gw: Gw, device_id: Id) -> models.DeviceDetail:
     with gw.store.read() as session:
         row = or_404(api_lists.device(session, device_id), "device")
         test = open_tests(session, [device_id]).get(device_id)
+        names = external_ids.of_rows(session, ExternalKind.DEVICE, [device_id])
     state = row[1]
     signals = json.loads(state.signals) if state else {}
     remembered = memory.loads(state.memory)[0] if state else memory.HEALTHY
-    return models.DeviceDetail(**_facts(row), signals=signals, rules=memory.active_rules(remembered),
+    return models.DeviceDetail(**_facts(row, names), signals=signals, rules=memory.active_rules(remembered),
                                button_test=None if test is None else models.ButtonTest(**test.model_dump()))
 
 
@@ -52,6 +55,12 @@ def list_button_tests(gw: Gw, query: Annotated[filters.ButtonTests, Query()]) ->
     with gw.store.read() as session:
         page = api_lists.button_tests(session, query.wanted(), query.cursor, query.limit)
     return models.ButtonTestPage(items=[models.ButtonTest(**row.model_dump()) for row in page.rows], next=page.next)
+
+
+@router.get("/button-tests/{test_id}", summary="One test of an emergency button", responses=responses(404))
+def get_button_test(gw: Gw, test_id: Id) -> models.ButtonTest:
+    with gw.store.read() as session:
+        return models.ButtonTest(**or_404(session.get(ButtonTest, test_id), "button test").model_dump())
 
 
 @router.get("/devices/{device_id}/readings", summary="What it measured", responses=responses(404))

@@ -1,11 +1,25 @@
 """Query parameters of the API's lists; unknown ones are refused."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gateway.model import ButtonTestState, CallbackState, LinkState, NotificationState, Severity, TicketState
+from gateway.model import (
+    AuditOutcome,
+    ButtonTestState,
+    CallbackState,
+    LinkState,
+    NotificationState,
+    OfferState,
+    Role,
+    Severity,
+    TicketState,
+    VisitState,
+)
 from gateway.web.api.models import GivenTime, Id, Language
+
+SYSTEM = r"[a-z0-9][a-z0-9._-]{0,39}"
+GivenExternalId = Annotated[str, StringConstraints(pattern=f"^{SYSTEM}:[^\\x00-\\x1f]{{1,200}}$")]
 
 
 class Pagination(BaseModel):
@@ -19,6 +33,20 @@ class Pagination(BaseModel):
         return self.model_dump(exclude_none=True, exclude={"cursor", "limit"})
 
 
+class Named(Pagination):
+    """Of what other systems have ids for."""
+
+    external_id: GivenExternalId | None = Field(None, description="The one that a system calls so: `system:id`.",
+                                                examples=["crm:4711"])
+
+    def wanted(self) -> dict[str, Any]:
+        found = super().wanted()
+        if self.external_id is not None:
+            system, _, value = self.external_id.partition(":")
+            found["external_id"] = (system, value)
+        return found
+
+
 class Timeline(Pagination):
     language: Language = Field("en", description="Of the sentences; English where that language is not written.")
 
@@ -28,7 +56,40 @@ class Period(Pagination):
     until: GivenTime | None = Field(None, description="Before this time.")
 
 
-class Tickets(Period):
+class NamedPeriod(Period, Named):
+    pass
+
+
+class Offers(NamedPeriod):
+    ticket: Id | None = None
+    provider: Id | None = None
+    state: OfferState | None = None
+    open: bool | None = Field(None, description="true: not answered, lapsed or taken back.")
+
+
+class Visits(NamedPeriod):
+    """`since` and `until`: when its arrival window begins."""
+
+    ticket: Id | None = None
+    provider: Id | None = None
+    site: Id | None = None
+    state: VisitState | None = None
+    open: bool | None = Field(None, description="true: somebody is to come, comes, or is there.")
+
+
+class Users(Named):
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class AuditLines(Period):
+    account: Id | None = Field(None, description="Of the user or the key who did it.", examples=["U-4F7QK2M9"])
+    object: Id | None = Field(None, description="What it was done to.", examples=["T-4F7QK2M9"])
+    action: Id | None = Field(None, examples=["hold_ticket"])
+    outcome: AuditOutcome | None = None
+
+
+class Tickets(NamedPeriod):
     state: TicketState | None = None
     site: Id | None = None
     customer: Id | None = None
@@ -37,7 +98,7 @@ class Tickets(Period):
     open: bool | None = Field(None, description="true: not closed and not cancelled.")
 
 
-class Alarms(Period):
+class Alarms(NamedPeriod):
     device: Id | None = None
     site: Id | None = None
     rule: Id | None = None
@@ -49,7 +110,7 @@ class Alarms(Period):
     monitor: bool | None = Field(None, description="true: of rules that are only watched.")
 
 
-class Callbacks(Period):
+class Callbacks(NamedPeriod):
     state: CallbackState | None = None
     site: Id | None = None
     customer: Id | None = None
@@ -57,17 +118,17 @@ class Callbacks(Period):
     open: bool | None = None
 
 
-class Sites(Pagination):
+class Sites(Named):
     customer: Id | None = None
 
 
-class People(Pagination):
+class People(Named):
     customer: Id | None = None
     site: Id | None = Field(None, description="Where they live or help.")
     left: bool | None = Field(None, description="false: without those who have left.")
 
 
-class Devices(Pagination):
+class Devices(Named):
     profile: Id | None = None
     site: Id | None = None
     link: LinkState | None = None
@@ -80,7 +141,7 @@ class ButtonTests(Pagination):
     open: bool | None = None
 
 
-class Notifications(Period):
+class Notifications(NamedPeriod):
     state: NotificationState | None = None
     recipient: Id | None = Field(None, examples=["customer/alice"])
     subject: Id | None = Field(None, examples=["T-4F7QK2M9"])

@@ -59,6 +59,10 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+ExternalIds = Annotated[dict[str, str], Field(description="What other systems call it: system → id.",
+                                               examples=[{"crm": "4711"}])]
+
+
 class Visit(ApiModel):
     """One trip of a technician."""
 
@@ -143,6 +147,7 @@ class Ticket(ApiModel):
     price_answer: PriceAnswer | None = Field(description="What they said; null: they need not be asked.")
     price_answered_at: Time | None
     closed_at: Time | None
+    external_ids: ExternalIds
 
 
 class ReportedTicket(Ticket):
@@ -222,6 +227,7 @@ class Alarm(ApiModel):
     acknowledged_by: str | None
     fixed_by: str | None = Field(description="`command`: it was put right from afar, and nobody had to drive.")
     first_try: FirstTry | None
+    external_ids: ExternalIds
 
 
 class Callback(ApiModel):
@@ -254,6 +260,7 @@ class Callback(ApiModel):
     ticket_id: str | None = Field(description="That it started, or joined.")
     outage_id: str | None = Field(description="That answered it, or may be the reason.")
     closed_at: Time | None
+    external_ids: ExternalIds
 
 
 class QueuedCallback(Callback):
@@ -287,6 +294,7 @@ class Device(ApiModel):
     link_at: Time | None
     seen_at: Time | None = Field(description="When anything at all was last heard (our clock).")
     data_at: Time | None = Field(description="The newest telemetry (the device's clock).")
+    external_ids: ExternalIds
 
 
 class ButtonTest(ApiModel):
@@ -346,6 +354,8 @@ class Attempt(ApiModel):
     kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "
                                          "refused | server trouble | no answer | recipient refused | message refused "
                                          "| unusable", examples=["login refused"])
+    text: str | None = Field(description="What was sent, without its link, which opens the recipient's page; null: "
+                                         "nothing was, or this key may not see it.")
 
 
 class Notification(ApiModel):
@@ -367,6 +377,7 @@ class Notification(ApiModel):
     due_at: Time | None
     done_at: Time | None
     attempts: list[Attempt]
+    external_ids: ExternalIds
 
 
 class DeadLetter(ApiModel):
@@ -410,63 +421,66 @@ class Provider(ApiModel):
     open_jobs: int
     pending_offers: int
     record: TrackRecord
+    external_ids: ExternalIds
 
 
-class _Listed(BaseModel):
+class Page(BaseModel):
+    """Of a list."""
+
     next: str | None = Field(description="Pass as `cursor` for the following page; null on the last one.")
 
 
-class TicketPage(_Listed):
+class TicketPage(Page):
     items: list[Ticket]
 
 
-class EntryPage(_Listed):
+class EntryPage(Page):
     items: list[Entry]
 
 
-class AlarmPage(_Listed):
+class AlarmPage(Page):
     items: list[Alarm]
 
 
-class CallbackPage(_Listed):
+class CallbackPage(Page):
     items: list[Callback]
 
 
-class QueuePage(_Listed):
+class QueuePage(Page):
     items: list[QueuedCallback]
 
 
-class SlotPage(_Listed):
+class SlotPage(Page):
     items: list[Slot]
 
 
-class DevicePage(_Listed):
+class DevicePage(Page):
     items: list[Device]
 
 
-class ReadingPage(_Listed):
+class ReadingPage(Page):
     items: list[Reading]
 
 
-class CommandPage(_Listed):
+class CommandPage(Page):
     items: list[Command]
 
 
-class ButtonTestPage(_Listed):
+class ButtonTestPage(Page):
     items: list[ButtonTest]
 
 
-class UnclaimedPage(_Listed):
+class UnclaimedPage(Page):
     items: list[Unclaimed]
 
 
-class NotificationPage(_Listed):
+class NotificationPage(Page):
     items: list[Notification]
 
 
-class DeadLetterPage(_Listed):
+class DeadLetterPage(Page):
     items: list[DeadLetter]
 
 
-class ProviderPage(_Listed):
+class ProviderPage(Page):
     items: list[Provider]

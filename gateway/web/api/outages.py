@@ -4,12 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
+from sqlmodel import Session
 
-from gateway.model import MemberState, OutageKind, OutageState, to_iso
+from gateway.model import ExternalKind, MemberState, OutageKind, OutageState, to_iso
 from gateway.model import Outage as Row
+from gateway.store import external_ids
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
-from gateway.web.api.models import ApiModel, Id, Time
+from gateway.web.api.models import ApiModel, ExternalIds, Id, Time
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
@@ -45,6 +47,7 @@ class Outage(ApiModel):
     restored_at: Time | None
     closed_at: Time | None
     etr_at: Time | None = Field(description="Estimated end, from how long earlier ones took; null without history.")
+    external_ids: ExternalIds
     why: Why = Field(description="k of n homes, the chance p of one loss in the window, the p-value, the "
                                  "window, how it was seen, and what was held back because of it.")
 
@@ -74,7 +77,7 @@ class MemberPage(BaseModel):
     items: list[Member]
 
 
-class Outages(filters.Period):
+class Outages(filters.NamedPeriod):
     state: OutageState | None = None
     area: Id | None = None
     kind: OutageKind | None = None
@@ -85,8 +88,9 @@ class Members(filters.Pagination):
     state: MemberState | None = None
 
 
-def _outage(row: Row) -> Outage:
-    return Outage(**row.model_dump(), why=row.evidence)
+def _outages(session: Session, *rows: Row) -> list[Outage]:
+    names = external_ids.of_rows(session, ExternalKind.OUTAGE, [row.id for row in rows])
+    return [Outage(**row.model_dump(), why=row.evidence, external_ids=names[row.id]) for row in rows]
 
 
 @router.get("", summary="List outages")
@@ -94,13 +98,13 @@ def list_outages(gw: Gw, query: Annotated[Outages, Query()]) -> OutagePage:
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.outages(session, query.wanted(), query.cursor, query.limit)
-    return OutagePage(items=[_outage(row) for row in page.rows], next=page.next)
+        return OutagePage(items=_outages(session, *page.rows), next=page.next)
 
 
 @router.get("/{outage_id}", summary="One outage, with the reasons", responses=responses(404))
 def get_outage(gw: Gw, outage_id: Id) -> Outage:
     with gw.store.read() as session:
-        return _outage(or_404(api_lists.outage(session, outage_id), "outage"))
+        return _outages(session, or_404(api_lists.outage(session, outage_id), "outage"))[0]
 
 
 @router.get("/{outage_id}/members", summary="The homes in it", responses=responses(404))

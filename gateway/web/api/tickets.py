@@ -4,25 +4,31 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from gateway.model import MINUTE, HoldReason, Instant, Severity, SlaClock, Subject, SubjectKind
+from gateway.model import MINUTE, ExternalKind, HoldReason, Instant, Severity, SlaClock, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.reasons import resolution_sentence
+from gateway.store import external_ids
 from gateway.store.contexts import sla
 from gateway.store.views import api_lists, reports
 from gateway.tickets.actions import (
     AcknowledgePage,
     AddNote,
     AgreeToPrice,
+    AllowEarly,
     AskAgain,
     AssignTo,
     CancelTicket,
+    ContestNoAccess,
     DeclinePrice,
+    DropVisit,
     HoldTicket,
+    KeepVisit,
     MergeTickets,
     OfferTo,
     OpenTicket,
+    ReportMissed,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -49,11 +55,11 @@ class ReportBody(Body):
                                examples=["Rang at noon; a baby in the house"])
 
 
-class OfferBody(BaseModel):
+class OfferBody(Body):
     provider_id: Id = Field(examples=["keller"])
 
 
-class AssignBody(BaseModel):
+class AssignBody(Body):
     provider_id: Id = Field(examples=["keller"])
     technician: Id | None = Field(None, description="Who comes, as the customer reads it; else the provider's name.",
                                   examples=["Karin Kunz"])
@@ -62,36 +68,37 @@ class AssignBody(BaseModel):
     window_until: GivenTime = Field(examples=["2026-11-27T12:00:00Z"])
 
 
-class HoldBody(BaseModel):
+class HoldBody(Body):
     reason: HoldReason = Field(description="What it waits for.", examples=["no_access"])
     until: GivenTime = Field(description="Then it goes on by itself.", examples=["2026-11-30T08:00:00Z"])
     note: Words | None = Field(None, description="Goes into the timeline.", examples=["The customer rang: not today"])
 
 
-class ResolveBody(BaseModel):
+class ResolveBody(Body):
     note: Words = Field(description="How it was settled; goes into the timeline.", examples=["Reset by phone"])
 
 
-class NoteBody(BaseModel):
+class NoteBody(Body):
     note: Words = Field(examples=["Rang at noon; the key is with the neighbour"])
 
 
-class MergeBody(BaseModel):
+class MergeBody(Body):
     into: Id = Field(description="The number that carries both on.", examples=["T-4F7QK2M9"])
 
 
-class CancelBody(BaseModel):
+class CancelTicketBody(Body):
     why: Words = Field(examples=["Customer has sold the house"])
 
 
-def _ticket(row: Any, clocks: list[SlaClock], policies: SlaPolicies, now: Instant) -> models.Ticket:
+def _ticket(row: Any, clocks: list[SlaClock], names: dict[str, str], policies: SlaPolicies, now: Instant
+            ) -> models.Ticket:
     ticket, site, customer, device, outage, provider, visit = row
     resolution = resolution_sentence(ticket, catalogue_for("en")) or None
     return models.Ticket(
         **ticket.model_dump() | {"resolution": resolution}, site_name=site.name, customer_name=customer.name,
         device_name=device.name if device else None, area_name=outage.name if outage else None,
         provider_name=provider.name if provider else None,
-        visit=models.Visit(**visit.model_dump()) if visit else None,
+        visit=models.Visit(**visit.model_dump()) if visit else None, external_ids=names,
         sla=[_sla_clock(clock, policies.named(clock.policy_name), ticket.severity, now) for clock in clocks])
 
 
@@ -105,7 +112,8 @@ def _one(gw: Gw, ticket_id: str, now: Instant) -> models.Ticket:
     with gw.store.read() as session:
         row = or_404(api_lists.ticket(session, ticket_id), "ticket")
         clocks = sla.of_tickets(session, [ticket_id])
-    return _ticket(row, clocks.get(ticket_id, []), gw.sla, now)
+        names = external_ids.of_rows(session, ExternalKind.TICKET, [ticket_id])
+    return _ticket(row, clocks.get(ticket_id, []), names[ticket_id], gw.sla, now)
 
 
 @router.get("", summary="List tickets")
@@ -113,9 +121,10 @@ def list_tickets(gw: Gw, now: Now, query: Annotated[filters.Tickets, Query()]) -
     """Newest first."""
     with gw.store.read() as session:
         page = api_lists.tickets(session, query.wanted(), query.cursor, query.limit)
-        clocks = sla.of_tickets(session, [row[0].id for row in page.rows])
-    return models.TicketPage(items=[_ticket(row, clocks.get(row[0].id, []), gw.sla, now) for row in page.rows],
-                             next=page.next)
+        ids = [row[0].id for row in page.rows]
+        clocks, names = sla.of_tickets(session, ids), external_ids.of_rows(session, ExternalKind.TICKET, ids)
+    items = [_ticket(row, clocks.get(row[0].id, []), names[row[0].id], gw.sla, now) for row in page.rows]
+    return models.TicketPage(items=items, next=page.next)
 
 
 def check_report(gw: Gw, report: OpenTicket, *within: str) -> None:
@@ -219,7 +228,7 @@ def unmerge_ticket(by: Merger, ticket_id: Id) -> models.Ticket:
 
 
 @router.post("/{ticket_id}/cancel", summary="Close it as not needed", responses=responses(404, 409))
-def cancel_ticket(by: TicketWorker, ticket_id: Id, body: CancelBody) -> models.Ticket:
+def cancel_ticket(by: TicketWorker, ticket_id: Id, body: CancelTicketBody) -> models.Ticket:
     by(CancelTicket(ticket_id, body.why))
     return _one(by.gw, ticket_id, by.now)
 
@@ -235,4 +244,37 @@ def agree_to_price(by: TicketWorker, ticket_id: Id) -> models.Ticket:
 def decline_price(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     """The ticket is cancelled, and the customer reads that nobody comes. A second time it changes nothing."""
     by(DeclinePrice(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+class StillNeededBody(Body):
+    needed: bool = Field(description="true: somebody shall still come; false: nobody needs to, it works again.")
+
+
+@router.post("/{ticket_id}/answer-for-customer", summary="The customer says whether somebody shall still come",
+             responses=responses(404, 409))
+def answer_for_customer(by: TicketWorker, ticket_id: Id, body: StillNeededBody) -> models.Ticket:
+    """The device reports no fault any more, and they were asked."""
+    by(KeepVisit(ticket_id) if body.needed else DropVisit(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/allow-early", summary="The customer agrees to an arrival before the window",
+             responses=responses(404, 409))
+def allow_early(by: TicketWorker, ticket_id: Id) -> models.Ticket:
+    by(AllowEarly(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/report-missed", summary="The customer says that nobody came within the window",
+             responses=responses(404, 409))
+def report_missed(by: TicketWorker, ticket_id: Id) -> models.Ticket:
+    by(ReportMissed(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+@router.post("/{ticket_id}/contest-no-access", summary="The customer says that somebody was there to open the door",
+             responses=responses(404, 409))
+def contest_no_access(by: TicketWorker, ticket_id: Id) -> models.Ticket:
+    by(ContestNoAccess(ticket_id))
     return _one(by.gw, ticket_id, by.now)

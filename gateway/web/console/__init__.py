@@ -17,6 +17,7 @@ from gateway.web.console import (
     prove,
     search,
     sign_in,
+    sign_in_outside,
     ticket,
     tickets,
     tickets_bulk,
@@ -27,8 +28,8 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
-for part in (sign_in, account, now, search, drafts, presence, prove, incoming_call, answers, callbacks, callback,
-             tickets, tickets_bulk, tickets_merge, ticket, audit, users, work, customers, customer_acts):
+for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, callbacks,
+             callback, tickets, tickets_bulk, tickets_merge, ticket, audit, users, work, customers, customer_acts):
     router.include_router(part.router)
 
 

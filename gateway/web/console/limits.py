@@ -9,6 +9,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 _OF_ADDRESS = RateLimitItemPerMinute(30, 5)  # a whole office may come from one
+_LEAVING = RateLimitItemPerMinute(60, 5)
 _OF_NAME = RateLimitItemPerMinute(10, 5)
 
 
@@ -29,6 +30,14 @@ def seconds_to_wait(app: FastAPI, address: str, email: str) -> int:
         if not limiter.test(item, key):
             waits.append(limiter.get_window_stats(item, key).reset_time - time.time())
     return round(max(waits)) + (1 if len(waits) > 1 else 0)
+
+
+def seconds_until_leaving(app: FastAPI, address: str) -> int:
+    """For who wants to go to the identity provider; each time is counted. 0: now."""
+    limiter = _limiter(app)
+    if limiter.hit(_LEAVING, "leaving", address):
+        return 0
+    return max(1, round(limiter.get_window_stats(_LEAVING, "leaving", address).reset_time - time.time()))
 
 
 def count_wrong(app: FastAPI, address: str, email: str) -> None:

@@ -67,16 +67,16 @@ def _secret(gw: Gateway) -> bytes:
 
 def cookie_name(gw: Gateway) -> str:
     """A browser takes `__Host-` only over https, and then from nobody but this host."""
-    return "__Host-session" if _https(gw) else "session"
+    return "__Host-session" if https(gw) else "session"
 
 
 def set_cookie(answer: Response, gw: Gateway, token: str) -> None:
-    answer.set_cookie(cookie_name(gw), token, max_age=LONGEST // SECOND, path="/", secure=_https(gw), httponly=True,
+    answer.set_cookie(cookie_name(gw), token, max_age=LONGEST // SECOND, path="/", secure=https(gw), httponly=True,
                       samesite="lax")
 
 
 def clear_cookie(answer: Response, gw: Gateway) -> None:
-    answer.delete_cookie(cookie_name(gw), path="/", secure=_https(gw), httponly=True, samesite="lax")
+    answer.delete_cookie(cookie_name(gw), path="/", secure=https(gw), httponly=True, samesite="lax")
 
 
 def token_of(request: Request, gw: Gateway) -> str:
@@ -147,5 +147,6 @@ def needs(right: Right, **how: bool) -> Any:
     return Depends(NeedsUser(right, **how))
 
 
-def _https(gw: Gateway) -> bool:
+def https(gw: Gateway) -> bool:
+    """Whether the world sees us over https."""
     return gw.settings.web.public_url.startswith("https:")

@@ -56,8 +56,8 @@ class WelcomeForm(BaseModel):
 @router.get("/console/sign-in")
 def show_sign_in(request: Request, gw: Gw, now: Now, next: str = START) -> Response:
     if isinstance(sign_in.who_is(gw, token_of(request, gw), now), SignedIn):
-        return go_on(_ours(next))
-    return _sign_in_page(request, next=_ours(next))
+        return go_on(only_ours(next))
+    return sign_in_page(request, next=only_ours(next))
 
 
 @router.post("/console/sign-in")
@@ -65,33 +65,33 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
     check_origin(request, gw)
     wait = limits.seconds_to_wait(request.app, address_of(request), given.email)
     if wait:
-        return _sign_in_page(request, 429, given, HasToWait(wait).sentence)
+        return sign_in_page(request, 429, given, HasToWait(wait).sentence)
     try:
-        done = sign_in.give_password(gw, given.email, given.password, _visitor(request), now)
+        done = sign_in.give_password(gw, given.email, given.password, visitor_of(request), now)
     except HasToWait as waits:
-        return _sign_in_page(request, 429, given, waits.sentence)
+        return sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
         limits.count_wrong(request.app, address_of(request), given.email)
-        return _sign_in_page(request, 401, given, "This address and this password do not belong together.")
+        return sign_in_page(request, 401, given, "This address and this password do not belong together.")
     if done.waits_for_code:
-        answer = bare_page(request, "code.html", next=_ours(given.next), kept=given.kept, wrong="")
+        answer = bare_page(request, "code.html", next=only_ours(given.next), kept=given.kept, wrong="")
         set_cookie(answer, gw, done.token)
         return answer
-    return _enter(request, gw, done, given.next, given.kept, now)
+    return enter(request, gw, done, given.next, given.kept, now)
 
 
 @router.post("/console/code")
 def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]) -> Response:
     check_origin(request, gw)
     try:
-        done = sign_in.give_code(gw, token_of(request, gw), given.code, _visitor(request), now)
+        done = sign_in.give_code(gw, token_of(request, gw), given.code, visitor_of(request), now)
     except HasToWait as waits:
         wrong, status = waits.sentence, 429
     except NotSignedIn:
         wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
     else:
-        return _enter(request, gw, done, given.next, given.kept, now)
-    return bare_page(request, "code.html", status, next=_ours(given.next), kept=given.kept, wrong=wrong)
+        return enter(request, gw, done, given.next, given.kept, now)
+    return bare_page(request, "code.html", status, next=only_ours(given.next), kept=given.kept, wrong=wrong)
 
 
 @router.post("/console/sign-out")
@@ -118,20 +118,20 @@ def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[
         return _welcome_page(request, gw, now, token, given, f"{bad.field.capitalize()}: {bad.expected}.")
     if user is None:
         raise LinkInvalid
-    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+    return enter(request, gw, sign_in.start(gw, user, visitor_of(request), now), START, "", now)
 
 
 @router.get("/e/{token}")
-def show_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+def showenter(request: Request, gw: Gw, now: Now, token: str) -> Response:
     """Asks first: programs that look at every link must not use it up, or be signed in."""
     return bare_page(request, "enter.html", name=_who_enters(gw, token, now).name)
 
 
 @router.post("/e/{token}")
-def do_enter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+def doenter(request: Request, gw: Gw, now: Now, token: str) -> Response:
     check_origin(request, gw)
     user = _who_enters(gw, token, now)
-    return _enter(request, gw, sign_in.start(gw, user, _visitor(request), now), START, "", now)
+    return enter(request, gw, sign_in.start(gw, user, visitor_of(request), now), START, "", now)
 
 
 def _who_enters(gw: Gateway, token: str, now: Instant) -> UserRow:
@@ -154,7 +154,7 @@ def _welcome_page(request: Request, gw: Gateway, now: Instant, token: str, given
                      email=user.email if user is not None else typed.email)
 
 
-def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now: Instant) -> Response:
+def enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now: Instant) -> Response:
     """To where they were going; whoever had written something sees it again first, and sends it with one click."""
     found = kept(text) if text else None
     signed_in = sign_in.who_is(gw, done.token, now)
@@ -162,7 +162,7 @@ def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, no
         answer: Response = bare_page(request, "go_on.html", kept=found,
                                      csrf=User(gw, signed_in, address_of(request), now).csrf)
     else:
-        onwards = _ours(path)
+        onwards = only_ours(path)
         if onwards == START and isinstance(signed_in, SignedIn):
             onwards = home_of(signed_in.user.role)
         answer = go_on(onwards)
@@ -170,17 +170,24 @@ def _enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, no
     return answer
 
 
-def _sign_in_page(request: Request, status: int = 200, given: SignInForm | None = None, wrong: str = "",
+def sign_in_page(request: Request, status: int = 200, given: SignInForm | None = None, wrong: str = "",
                   next: str = START, ended: str = "", text: str = "") -> Response:
     return bare_page(request, "sign_in.html", status, wrong=wrong, ended=ended, email=given.email if given else "",
-                     next=_ours(given.next) if given else next, kept=given.kept if given else text)
+                     next=only_ours(given.next) if given else next, kept=given.kept if given else text,
+                     elsewhere=_elsewhere(request))
 
 
-def _visitor(request: Request) -> Visitor:
+def _elsewhere(request: Request) -> str:
+    """What the identity provider is called; "": there is none."""
+    oidc = request.app.state.gateway.settings.sign_in.oidc
+    return oidc.name if oidc is not None else ""
+
+
+def visitor_of(request: Request) -> Visitor:
     return Visitor(address_of(request), request.headers.get("user-agent", ""))
 
 
-def _ours(path: str) -> str:
+def only_ours(path: str) -> str:
     return path if is_ours(path) else START
 
 
@@ -189,8 +196,8 @@ async def _sign_in_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)
     if request.method in SAFE:
         query = f"?{request.url.query}" if request.url.query else ""
-        return _sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
-    return _sign_in_page(request, 401, next=request.url.path, text=keep(request),
+        return sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
+    return sign_in_page(request, 401, next=request.url.path, text=keep(request),
                          ended=f"{ended_sentence(error.ended)} What you wrote is kept.".strip())
 
 

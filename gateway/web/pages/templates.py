@@ -1,6 +1,7 @@
 """Renders the HTML pages with Jinja: escaped, strict about missing values, with URLs that work behind a prefix."""
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -26,6 +27,7 @@ def _environment() -> Environment:
     environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True, lstrip_blocks=True, auto_reload=False)
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     environment.filters["iso"], environment.filters["short"] = to_iso, short_duration
     for name in environment.list_templates():
         environment.get_template(name)

@@ -13,6 +13,7 @@ from gateway.model import Contact, RecipientKind
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests.fixtures import servers
+from tests.fixtures.openid_provider import openid_provider
 from tests.fixtures.sample_fleet import save_sample_fleet
 from tests.fixtures.servers import HOST, Mosquitto, free_port
 
@@ -90,6 +91,31 @@ def test_the_hook_that_forwards_calls_for_help_is_tried_too(
     result = run("check", "--connect", code=1, **hook)
     assert line(result, f"webhook {gone}").startswith(f"✗ webhook {gone}: unreachable — ")
     assert line(result, f"webhook {webhook_server.url}") == f"✓ webhook {webhook_server.url}: answers"
+
+
+OIDC = {"SIGN_IN__OIDC__CLIENT_ID": "gateway", "SIGN_IN__OIDC__CLIENT_SECRET": "hidden"}
+
+
+def test_the_identity_provider_is_asked_and_what_it_has_to_know_is_said(run: Run) -> None:
+    with openid_provider(f"http://{HOST}/") as provider:
+        result = run("check", "--connect", code=1, SIGN_IN__OIDC__ISSUER=provider.issuer, **OIDC)
+        other = run("check", "--connect", code=1, SIGN_IN__OIDC__ISSUER=f"{provider.issuer}/", **OIDC)
+    assert line(result, "identity provider") == (f"✓ identity provider {provider.issuer}: answers; it has to know the "
+                                                 "address http://127.0.0.1:8080/console/sign-in/oidc/back")
+    assert "expected" in line(other, "identity provider")
+    gone = run("check", "--connect", code=1, SIGN_IN__OIDC__ISSUER=f"http://{HOST}:1", **OIDC)
+    assert line(gone, "identity provider").startswith(f"✗ identity provider http://{HOST}:1: ")
+
+
+def test_roles_that_nobody_gets_and_a_way_back_in_the_clear_are_named(run: Run) -> None:
+    issuer = "https://login.example.com"
+    assert "sign_in.oidc.roles: none, so nobody gets an account" in run("check", SIGN_IN__OIDC__ISSUER=issuer,
+                                                                        **OIDC).output
+    assert "no group is for operators" in run("check", SIGN_IN__OIDC__ISSUER=issuer,
+                                              SIGN_IN__OIDC__ROLES='{"desk": "agent"}', **OIDC).output
+    result = run("check", code=1, SIGN_IN__OIDC__ISSUER=issuer, WEB__PUBLIC_URL="http://gateway.example.com",
+                 SECRET="k3Jd92mXq0Lz7Vb5Nc8Rt1Yw6Ps4Hg2F", **OIDC)
+    assert "web.public_url: " in result.output
 
 
 def test_wrong_settings_are_told_first_and_nothing_is_tried(run: Run) -> None:

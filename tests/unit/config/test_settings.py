@@ -279,3 +279,34 @@ def test_a_number_that_nobody_can_ring_is_refused_at_the_start(config: Path, giv
     [error] = errors(config)
     assert "service.phone" in error
     assert said in error
+
+
+OIDC = "sign_in: {oidc: {issuer: 'https://login.example.com', client_id: gateway, roles: {desk: agent}}}"
+
+
+def test_an_identity_provider_is_configured_with_its_secret_elsewhere(config: Path) -> None:
+    config.write_text(OIDC)
+    oidc = load(config, {"GATEWAY_SIGN_IN__OIDC__CLIENT_SECRET": "hidden"}).sign_in.oidc
+    assert oidc is not None
+    assert (oidc.issuer, oidc.client_secret.get_secret_value(), oidc.roles) == (
+        "https://login.example.com", "hidden", {"desk": "agent"})
+    assert oidc.scopes == ("openid", "email", "profile")
+    (config.parent / "hidden").write_text("from a file\n")
+    config.write_text(OIDC.replace("client_id", "client_secret_file: hidden, client_id"))
+    found = load(config, {}).sign_in.oidc
+    assert found is not None
+    assert found.client_secret.get_secret_value() == "from a file"
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (OIDC, "sign_in.oidc.client_secret is missing — expected it in GATEWAY_SIGN_IN__OIDC__CLIENT_SECRET"),
+    (OIDC.replace("client_id", "client_secret: plain, client_id"), "a secret in plain text"),
+    (OIDC.replace("https", "http"), "expected an address with https://"),
+    (OIDC.replace("desk: agent", "desk: provider"), "sign_in.oidc.roles"),
+    (OIDC.replace("roles", "scopes: [email], roles"), "expected openid among them"),
+    (OIDC.replace("roles", "rolls"), "sign_in.oidc.rolls"),
+])
+def test_what_is_wrong_with_an_identity_provider_is_named(config: Path, text: str, words: str) -> None:
+    config.write_text(text)
+    environment = {} if text == OIDC or "plain" in text else {"GATEWAY_SIGN_IN__OIDC__CLIENT_SECRET": "hidden"}
+    assert words in "\n".join(errors(config, environment))

@@ -122,6 +122,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_entry_subject_id'), 'entry', ['subject_id'], unique=False)
+    op.create_table('external_id',
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('row_id', sa.String(), nullable=False),
+        sa.Column('system', sa.String(), nullable=False),
+        sa.Column('value', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('kind', 'row_id', 'system')
+    )
+    op.create_index('external_id_once', 'external_id', ['kind', 'system', 'value'], unique=True)
     op.create_table('link',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('purpose', sa.String(), nullable=False),
@@ -170,6 +178,7 @@ def upgrade() -> None:
         sa.Column('lease', sa.String(), nullable=True),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('reason', sa.String(), nullable=True),
+        sa.Column('retried_at', sa.BigInteger(), nullable=True),
         sa.Column('list_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
@@ -306,6 +315,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('key')
     )
     op.create_index(op.f('ix_sent_form_at'), 'sent_form', ['at'], unique=False)
+    op.create_table('sign_in_flow',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('browser', sa.String(), nullable=False),
+        sa.Column('nonce', sa.String(), nullable=False),
+        sa.Column('verifier', sa.String(), nullable=False),
+        sa.Column('ends_at', sa.BigInteger(), nullable=False),
+        sa.Column('next', sa.String(), nullable=False),
+        sa.Column('kept', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_sign_in_flow_ends_at'), 'sign_in_flow', ['ends_at'], unique=False)
     op.create_table('sla_policy_version',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('content', sa.JSON(), nullable=False),
@@ -844,6 +864,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_offer_provider_id'), 'offer', ['provider_id'], unique=False)
     op.create_index(op.f('ix_offer_ticket_id'), 'offer', ['ticket_id'], unique=False)
     op.create_index('offer_answered', 'offer', ['closed_at', 'provider_id', 'state', 'left_out'], unique=False, sqlite_where=sa.text('closed_at IS NOT NULL'), postgresql_where=sa.text('closed_at IS NOT NULL'))
+    op.create_index('offer_listed', 'offer', ['offered_at', 'id'], unique=False)
     op.create_index('offer_open', 'offer', ['job_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at', 'closed_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',
@@ -909,6 +930,7 @@ def upgrade() -> None:
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
     op.create_index('visit_of_provider', 'visit', ['provider_id', 'done_at', 'id'], unique=False)
+    op.create_index('visit_open', 'visit', ['window_from', 'id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_until', 'visit', ['state', 'window_until'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

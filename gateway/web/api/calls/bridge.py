@@ -1,18 +1,18 @@
 """API route for the voice bridge: whom a technician's PIN connects with."""
 
 from fastapi import APIRouter, HTTPException
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from gateway.callbacks.numbers.visit_calls import DIGITS
 from gateway.flow.telephones import Locked, connect
-from gateway.web.api.models import ApiModel
+from gateway.web.api.models import ApiModel, Body
 from gateway.web.dependencies import Bridge
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/bridge", tags=["bridge"])
 
 
-class PinBody(BaseModel):
+class PinBody(Body):
     pin: str = Field(description="As the technician typed it.", pattern=rf"^[0-9]{{{DIGITS}}}$",
                      examples=["4029174553"])
 

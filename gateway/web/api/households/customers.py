@@ -22,10 +22,10 @@ router = APIRouter(prefix="/customers", tags=["households"])
 
 
 @router.get("", summary="List customers")
-def list_customers(by: Reader, query: Annotated[filters.Pagination, Query()]) -> CustomerPage:
+def list_customers(by: Reader, query: Annotated[filters.Named, Query()]) -> CustomerPage:
     """By id."""
     with by.gw.store.read() as session:
-        page = views.customers(session, query.cursor, query.limit)
+        page = views.customers(session, query.wanted(), query.cursor, query.limit)
     return CustomerPage(items=[customer_model(row, by) for row in page.rows], next=page.next)
 
 

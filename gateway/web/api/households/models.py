@@ -10,7 +10,7 @@ from gateway.model import Contact as ContactRow
 from gateway.model import Need, PersonRole
 from gateway.store.views import households as views
 from gateway.tickets.households import people
-from gateway.web.api.models import ApiModel, Body, Id, Line, Time
+from gateway.web.api.models import ApiModel, Body, ExternalIds, Id, Line, Time
 from gateway.web.dependencies import Caller
 
 HIDDEN = "…"  # what stands for an address that the key may not see
@@ -48,6 +48,7 @@ class Person(ApiModel):
     needs: Needs | None = Field(description="null: none, or this key may only look.")
     contacts: list[Contact] = Field(description="In their order.")
     left_at: Time | None = Field(description="No longer of this household.")
+    external_ids: ExternalIds
 
 
 class PersonPage(ApiModel):
@@ -66,6 +67,7 @@ class Customer(ApiModel):
     sites: list[str]
     people: list[str] = Field(description="Ids, without those who have left.")
     contacts: list[Contact] = Field(description="Of the household itself: they are told first.")
+    external_ids: ExternalIds
 
 
 class CustomerPage(ApiModel):
@@ -90,6 +92,7 @@ class Site(ApiModel):
     people: list[str] = Field(description="Ids of those who live or help there.")
     household_since: Time | None = Field(description="When they moved in: their pages show nothing from before.")
     household_left_at: Time | None = Field(description="Nobody lives there since.")
+    external_ids: ExternalIds
 
 
 class SitePage(ApiModel):
@@ -152,7 +155,8 @@ class NewCustomer(Body):
 
 
 class SiteChange(Body):
-    access: Note = Field(description="How to get in, for the technician only.")
+    access: Note = Field(description="How to get in, for the technician only.",
+                         examples=["The key is with the neighbour"])
 
 
 class LeaveBody(Body):
@@ -171,7 +175,7 @@ def person_model(row: views.PersonDetails, by: Caller) -> Person:
     who = row.person
     needs = Needs(kinds=[Need(one) for one in who.needs], consent=who.needs_consent_on or "",
                   review=who.needs_review_on) if who.needs and may_see(by) else None
-    return Person(**who.model_dump(exclude={"needs"}), sites=row.sites, needs=needs,
+    return Person(**who.model_dump(exclude={"needs"}), sites=row.sites, needs=needs, external_ids=row.external_ids,
                   contacts=[contact_model(one, by) for one in row.contacts])
 
 
@@ -179,11 +183,13 @@ def customer_model(row: views.CustomerDetails, by: Caller) -> Customer:
     who = row.customer
     quiet = (who.quiet_from, who.quiet_until) if who.quiet_from and who.quiet_until else None
     return Customer(**who.model_dump(), quiet_hours=quiet, sites=row.sites, people=row.people,
+                    external_ids=row.external_ids,
                     contacts=[contact_model(one, by) for one in row.contacts])
 
 
 def site_model(row: views.SiteDetails, by: Caller) -> Site:
-    return Site(**row.site.model_dump() | ({} if may_see(by) else {"access": None}), people=row.people)
+    return Site(**row.site.model_dump() | ({} if may_see(by) else {"access": None}), people=row.people,
+                external_ids=row.external_ids)
 
 
 def may_see(by: Caller) -> bool:

@@ -1,0 +1,1 @@
+"""Routes for who may use the gateway, and what they did."""

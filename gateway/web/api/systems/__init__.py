@@ -1,0 +1,1 @@
+"""Routes for other systems: what they call things, and what has changed."""

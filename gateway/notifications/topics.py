@@ -53,6 +53,8 @@ class TopicName(StrEnum):
     """We did not call by the time that we had promised."""
     CALLBACK_TRIED = "callback_tried"
     """We rang, and nobody answered: when we ring again."""
+    CALLBACK_CANCELLED = "callback_cancelled"
+    """A promised call is called off: they need not wait for it."""
     CALLBACK_EXPIRED = "callback_expired"
     """We rang as often as we do, and nobody answered: how they reach us."""
     WORSE = "worse"
@@ -396,6 +398,10 @@ def _call_not_needed(notification: Notification, context: NotificationContext, n
     return over
 
 
+def _call_promised_anew(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return Reason(ReasonKind.CALL_PROMISED_ANEW) if context.is_promised_anew else None
+
+
 def _test_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     test = context.button_test
     asked = test is not None and test.state is ButtonTestState.ASKED and test.id == notification.facts.get("number")
@@ -599,6 +605,13 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(  # they wait at the telephone
+        name=TopicName.CALLBACK_CANCELLED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, obsolete_when=_call_promised_anew,
+        only_after=OnlyAfter(
+            frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE, TopicName.CALLBACK_TRIED}),
+            _any, ReasonKind.NEVER_PROMISED),
+        link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

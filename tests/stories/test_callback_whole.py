@@ -29,6 +29,7 @@ from gateway.store import Store
 from gateway.tickets.actions import (
     Act,
     AttemptCallback,
+    CancelCallback,
     ClaimCallback,
     ConnectCallback,
     FinishCallback,
@@ -135,6 +136,74 @@ def test_the_second_agent_sees_what_the_first_has_written_down(story: Story) -> 
     second = refused(lambda: story.act(FinishCallback(callback.id, "All well", CallOutcome.INFORMED), "agent Ben"))
     assert second.reason is RefusedReason.CALL_SETTLED
     assert (second.parameters["who"], second.parameters["outcome"]) == ("agent Anna", "fixed")
+
+
+# a call that is called off
+
+def test_a_promised_call_that_an_agent_calls_off_is_told_where_it_was_promised(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.send_replies()
+    story.wait(minutes=1)
+    story.act(CancelCallback(story.one(Callback).id, "Not one of our customers, says Ben"))
+    story.wait()
+    assert topics(story) == ["callback_scheduled", "callback_cancelled"]
+    told = [message for message in story.messages if message.to == "alice@example.com"][-1]
+    assert told.subject == f"We do not call you after all ({story.one(Callback).id})"
+    assert "We had promised to call you by today 14:00. That call is off: please do not wait for it." in told.text
+    assert "If you still need us, press the button again, and we ring you anew." in told.text
+    assert "Ben" not in told.text
+    assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
+    assert [reply["state"] for reply in story.replies_to_devices] == ["callback_scheduled", "callback_closed"]
+    assert {reply["press_id"] for reply in story.replies_to_devices} == {"p1"}
+
+
+def test_a_call_off_at_a_time_that_suited_names_that_time_and_no_button_that_is_not_there(story: Story) -> None:
+    story.act(OpenCallback("bob-home", "Asks about the invoice", ring_from=from_iso("2026-11-24T13:00:00Z")))
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "nobody is here then"))
+    story.wait()
+    [told] = [message for message in story.messages if message.subject.startswith("Wir rufen Sie doch nicht an")]
+    assert "wir hatten Ihnen einen Anruf versprochen (morgen 14:00–15:00). Dieser Anruf entfällt" in told.text
+    assert "drücken" not in told.text
+
+
+def test_who_called_it_off_themselves_is_not_told_so(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "she called us", they_know=True))
+    story.wait()
+    assert topics(story) == ["callback_scheduled"]
+    assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
+
+
+def test_whom_an_agent_speaks_with_is_not_told_that_nobody_calls(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(ConnectCallback(story.one(Callback).id))
+    story.act(CancelCallback(story.one(Callback).id, "it was the neighbour"))
+    story.wait()
+    assert topics(story) == ["callback_scheduled"]
+
+
+def test_who_was_never_told_of_the_call_does_not_hear_that_it_is_off(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.act(CancelCallback(story.one(Callback).id, "a child"))
+    story.wait()
+    assert topics(story) == []
+    [off] = story.notifications("callback_cancelled")
+    assert (off.state, off.reason and off.reason.kind) == ("dropped", "never_promised")
+
+
+def test_who_has_asked_anew_since_hears_of_the_new_call_only(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "a child"))
+    story.press("alice-button", "p2")
+    story.wait()
+    assert topics(story) == ["callback_scheduled", "callback_scheduled"]
+    [off] = story.notifications("callback_cancelled")
+    assert off.reason and off.reason.kind == "call_promised_anew"
 
 
 # a time that suits

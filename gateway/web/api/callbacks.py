@@ -78,7 +78,8 @@ class AttemptBody(Body):
 
 
 class CancelBody(Body):
-    why: Words = Field(examples=["A child pressed the button"])
+    why: Words = Field(description="Only we read it.", examples=["A child pressed the button"])
+    they_know: bool = Field(False, description="They have called it off themselves, or have heard it: no message.")
 
 
 def as_model(row: Any, country: str) -> models.Callback:
@@ -208,5 +209,6 @@ def finish_callback(by: By, callback_id: Id, body: FinishBody) -> models.Callbac
 
 @router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
 def cancel_callback(by: By, callback_id: Id, body: CancelBody) -> models.Callback:
-    by(CancelCallback(callback_id, body.why))
+    """Whoever was told that we would call is told that we do not, without the reason."""
+    by(CancelCallback(callback_id, body.why, body.they_know))
     return _one(by.gw, callback_id)

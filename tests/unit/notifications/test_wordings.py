@@ -206,6 +206,12 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.CALLBACK_TRIED: {
         "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
         "no telephone": PROMISED | SLOT | {"phone": ""}},
+    TopicName.CALLBACK_CANCELLED: {
+        "a button that works": PROMISED | {"can_press": True}, "no button": PROMISED,
+        "no telephone": PROMISED | {"phone": ""}, "at a time that suits": PROMISED | SLOT | {"can_press": True},
+        "at a time that suits, no button": PROMISED | SLOT,
+        "a call for help": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller", "can_press": True},
+        "a call for help, no button": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller"}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -41,6 +41,15 @@ def test_another_slot_at_once_moves_the_call(there: WebStory, agent: httpx.Clien
     assert len(there.callbacks) == 1
 
 
+@pytest.mark.parametrize(("body", "told"), [({}, 1), ({"they_know": True}, 0)])
+def test_a_call_is_called_off_and_they_are_told_unless_they_know(
+        there: WebStory, agent: httpx.Client, body: dict[str, Any], told: int) -> None:
+    callback = there.call_for_help()
+    gone = agent.post(f"callbacks/{callback.id}/cancel", json={"why": "A child pressed the button"} | body)
+    assert gone.json()["state"] == "cancelled"
+    assert len(there.notifications("callback_cancelled")) == told
+
+
 @pytest.mark.parametrize(("wrong", "field", "says"), [
     ({"ring_from": "tomorrow"}, "body.ring_from", "'tomorrow' is no time; write e.g. 2026-11-22T14:25:06Z"),
     ({"ring_from": "2027-02-29T10:00:00Z"}, "body.ring_from", "write e.g. 2026-11-22T14:25:06Z"),

@@ -9,7 +9,7 @@ from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wis
 from gateway.callbacks.outcomes import plan_outcome
 from gateway.callbacks.presses.button_tests import plan_test_confirmed
 from gateway.callbacks.presses.replies import answer_of, reply
-from gateway.callbacks.slots import check_slot
+from gateway.callbacks.slots import check_desk_is_known, check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     MINUTE,
@@ -108,7 +108,10 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
 
 
 def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
-    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk."""
+    """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk, and
+    for all that is not urgent while nobody knows when somebody is."""
+    if not act.urgent:
+        check_desk_is_known(policy.service)
     if act.ring_from is not None:
         check_slot(act.ring_from, policy.service, now)
     return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,

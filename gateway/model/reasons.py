@@ -246,6 +246,8 @@ class RefusedReason(StrEnum):
     """Somebody has to come after the call `id`, and nobody says for what."""
     ID_TAKEN = "id_taken"
     """Another household has this `id`."""
+    NO_DESK_HOURS = "no_desk_hours"
+    """A call is wished for, and nobody has set the hours at which somebody is at the desk."""
     SLOT_PAST = "slot_past"
     """A call is wished for at a time that is past; `nearest`: the next time at which somebody is at the desk."""
     SLOT_OUTSIDE = "slot_outside"

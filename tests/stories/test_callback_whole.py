@@ -18,6 +18,8 @@ from gateway.model import (
     CallOutcome,
     Instant,
     Promise,
+    Reason,
+    ReasonKind,
     Severity,
     Ticket,
     customer,
@@ -192,7 +194,7 @@ def test_who_was_never_told_of_the_call_does_not_hear_that_it_is_off(story: Stor
     story.wait()
     assert topics(story) == []
     [off] = story.notifications("callback_cancelled")
-    assert (off.state, off.reason and off.reason.kind) == ("dropped", "never_promised")
+    assert (off.state, off.reason) == ("dropped", Reason(ReasonKind.NEVER_PROMISED))
 
 
 def test_who_has_asked_anew_since_hears_of_the_new_call_only(story: Story) -> None:
@@ -203,7 +205,7 @@ def test_who_has_asked_anew_since_hears_of_the_new_call_only(story: Story) -> No
     story.wait()
     assert topics(story) == ["callback_scheduled", "callback_scheduled"]
     [off] = story.notifications("callback_cancelled")
-    assert off.reason and off.reason.kind == "call_promised_anew"
+    assert off.reason == Reason(ReasonKind.CALL_PROMISED_ANEW)
 
 
 # a time that suits
@@ -221,6 +223,19 @@ def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
     assert (promise.from_at, promise.due_at) == (at, at + HOUR)
     story.press("alice-button", "p1")  # the same wish: nobody is promised two calls
     assert story.one(Callback).presses == 1
+
+
+@pytest.mark.parametrize("hours", [None, {}, {"mon": []}])
+@pytest.mark.parametrize("more", [{}, {"ring_from": FRIDAY_NIGHT + DAY}])
+def test_while_nobody_has_set_the_hours_of_the_desk_only_what_is_urgent_is_promised(
+        both_stores: Store, hours: dict[str, Any] | None, more: dict[str, Any]) -> None:
+    story = begin(both_stores, callback_hours=hours)
+    story.now = FRIDAY_NIGHT
+    said = refused(lambda: story.act(OpenCallback("alice-home", "Asks about the invoice", **more)))
+    assert said.reason is RefusedReason.NO_DESK_HOURS
+    assert story.callbacks == []
+    story.act(OpenCallback("alice-home", "Water on the floor", urgent=True))
+    assert story.one(Callback).promised_by == FRIDAY_NIGHT + 15 * MINUTE
 
 
 @pytest.mark.parametrize(("wanted", "reason", "nearest"), [

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.queue import Waiting, due_order
-from gateway.callbacks.slots import slots
+from gateway.callbacks.slots import check_desk_is_known, slots
 from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
@@ -107,7 +107,8 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
 @router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
 def open_callback(by: By, body: WishBody) -> models.Callback:
     """The site's open callback takes it on, if there is one. The customer is told by when we ring. A time at which
-    nobody is at the desk is refused (409) with the nearest at which somebody is."""
+    nobody is at the desk is refused (409) with the nearest at which somebody is. Without `service.callback_hours` only
+    an urgent one is taken."""
     by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
     with by.gw.store.read() as session:
         found = api_lists.open_callback(session, body.site_id)
@@ -131,9 +132,11 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
         for one in order[:limit]])
 
 
-@router.get("/slots", summary="When somebody can be rung")
+@router.get("/slots", summary="When somebody can be rung", responses=responses(409))
 def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
-    """Inside the hours of the desk, one after the other, for so many days."""
+    """Inside the hours of the desk, one after the other, for so many days. Without
+    `service.callback_hours` nobody knows: 409."""
+    check_desk_is_known(gw.settings.service)
     found = slots(gw.settings.service, now, now + days * DAY)
     return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 

@@ -175,7 +175,7 @@ def key_create(name: Annotated[str, typer.Argument(help="Whose key it is, e.g. '
     """Make a key and print it: the only time that it can be read."""
     with errors_as_messages(ValueError), open_store(settings_from(config)) as store, store.write() as session:
         plain = create_key(session, name, role, now())
-    err.print(f"a {role} key for {escape(name)}; only its hash is kept, so copy it now:")
+    err.print(f"{role} key for {escape(name)}; only its hash is kept, so copy it now:")
     print(plain)
 
 

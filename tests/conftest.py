@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -127,6 +128,18 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 def both_stores(request: pytest.FixtureRequest) -> Iterator[Store]:
     """The test runs twice: on SQLite and on PostgreSQL."""
     yield from _opened(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """A migrated store for all tests of a file, which run twice: on SQLite and on PostgreSQL."""
+    if request.param == "postgresql":
+        with contextmanager(_fresh_database)(request.getfixturevalue("postgres_server"), "empty") as url:
+            yield from _opened(url)
+    else:
+        path = tmp_path_factory.mktemp("sqlite") / "gateway.db"
+        shutil.copy(request.getfixturevalue("empty_sqlite"), path)
+        yield from _opened(f"sqlite:///{path}")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
+from gateway.calendars.days_off import check_days_off
 from gateway.calendars.desk_hours import names_hours
 from gateway.calendars.opening_hours import check_hours
 from gateway.config.error_messages import did_you_mean
@@ -19,6 +20,7 @@ from gateway.config.profiles_and_mappings import is_test_file, load_mappings, lo
 from gateway.config.settings import Service, Settings
 from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
 from gateway.config.sla_file import BadSla, load_sla
+from gateway.config.yaml_lines import dotted_path
 from gateway.devices.broker_access import address_error
 from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
@@ -155,6 +157,8 @@ def _dialects(settings: Settings) -> Iterator[str]:
 def _service(settings: Settings) -> Iterator[str]:
     if settings.service.callback_hours is not None:
         yield from (f"service.callback_hours: {wrong}" for wrong in check_hours(settings.service.callback_hours))
+    yield from (f"{dotted_path(('service', 'callback_days_off', *way))}: {wrong}"
+                for way, wrong in check_days_off(settings.service.callback_days_off))
     for name in OnCallRole:
         yield from (f"service.{name}: {wrong}" for wrong in _contacts(settings, getattr(settings.service, name)))
     yield from on_call_errors(settings, lambda contacts: _contacts(settings, contacts))

@@ -40,6 +40,7 @@ from gateway.store import Store, outbox
 from gateway.store.contexts import planning
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.store.migrations import upgrade
+from gateway.store.views.telephones import guesses
 from gateway.web import build_app
 from gateway.web.server import Server
 
@@ -160,13 +161,13 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
 
 
 def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthProbe:
-    """What /readyz reads: whether this process can write, and which channels fail."""
+    """What /readyz reads: whether this process can write, which channels fail, and whether PINs are guessed."""
 
-    def failing_channels(session: Session) -> list[str]:
+    def degraded(session: Session) -> list[str]:
         return [said for name, channel in gw.channels.items()
-                if (said := failing(channel, outbox.latest_attempts(session, name), now()))]
+                if (said := failing(channel, outbox.latest_attempts(session, name), now()))] + guesses(session, now())
 
-    return HealthProbe(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, failing_channels)
+    return HealthProbe(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, degraded)
 
 
 def _serve(running: Running) -> Server:

@@ -1,12 +1,15 @@
 """When somebody is at the operator's desk."""
 
+from gateway.calendars.days_off import days_off
 from gateway.calendars.opening_hours import Calendar
 from gateway.config.settings import Service
 
 
 def desk_hours(service: Service) -> Calendar | None:
     """The hours at which people are called back; None: at any hour, also when no hour is named."""
-    return Calendar(service.callback_timezone, service.callback_hours or {}) if names_hours(service) else None
+    if not names_hours(service):
+        return None
+    return Calendar(service.callback_timezone, service.callback_hours or {}, days_off(service.callback_days_off))
 
 
 NO_DESK_HOURS = ("has a button, and service.callback_hours is not set, so a press at 23:13 would be promised a call at "

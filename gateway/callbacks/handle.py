@@ -109,7 +109,9 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
 
 def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
     """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk, and
-    for all that is not urgent while nobody knows when somebody is."""
+    where nobody lives; and for all that is not urgent while nobody knows when somebody is."""
+    if work.site.household_left_at is not None:
+        raise Refused(RefusedReason.NOBODY_LIVES_THERE, id=act.site_id)
     if not act.urgent:
         check_desk_is_known(policy.service)
     if act.ring_from is not None:
@@ -126,12 +128,14 @@ def next_try(callback: Callback, service: Service, now: Instant) -> Instant:
 
 
 def _refuse_if_taken(act: CallbackAct, callback: Callback, who: Actor, now: Instant) -> None:
-    """The second of two agents sees what the first has done. A call for help may be taken over by whoever rings."""
+    """The second of two agents sees what the first has done. A call for help may be taken over by whoever rings. That
+    nobody answered is said by who has dialled: others would tell them so while they are spoken with."""
     if callback.state is CallbackState.DONE:
         raise Refused(RefusedReason.CALL_SETTLED, id=callback.id, who=callback.agent or "",
                       outcome=str(callback.outcome), at=to_iso(callback.closed_at or now))
     dials = isinstance(act, AttemptCallback) and not callback.emergency
-    if (isinstance(act, ClaimCallback) or dials) and callback.state in IN_HAND and callback.agent != str(who):
+    alone = dials or isinstance(act, ClaimCallback | MissCallback)
+    if alone and callback.state in IN_HAND and callback.agent != str(who):
         raise Refused(RefusedReason.CALL_TAKEN, id=callback.id, who=callback.agent or "",
                       until=to_iso(callback.claimed_until or now))
 

@@ -63,6 +63,8 @@ def wish_call(wish: Wish, work: SiteWork, policy: Policy, now: Instant) -> Callb
     known = work.callbacks.get(wish.kind)
     if known is None:
         return _open(wish, work, policy, now)
+    if known.customer_id != work.customer.id:
+        _hand_over(wish, known, work, policy, now)
     _join(wish, known, work, policy, now)
     return known
 
@@ -125,6 +127,17 @@ def _join(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: I
     work.draft.add(
         entry(callback, now, EntryKind.PRESSED_AGAIN, who=wish.who, press=wish.press, became=became) if wish.press
         else entry(callback, now, EntryKind.CALL_WISHED_AGAIN, who=wish.who, wish=wish.words, ring_from=wish.ring_from))
+
+
+def _hand_over(wish: Wish, callback: Callback, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """A call for help of those who lived there before is still open: whoever lives there now is rung from now on, and
+    hears of it as for the first time."""
+    callback.customer_id = work.customer.id
+    work.follow[callback.id] = follow = link(policy, LinkPurpose.FOLLOW, callback, now, now + FOLLOW_FOR)
+    work.draft.add(follow, entry(callback, now, EntryKind.HOUSEHOLD_MOVED_IN, who=wish.who))
+    if callback.state in WAITING:
+        promise_call(callback, promised_time(wish, policy.service, now), work, policy, now)
+    _confirm(callback, f"moved-in-{work.site.household_since}", work, policy, now)
 
 
 def _wish_entry(callback: Callback, wish: Wish, now: Instant) -> Entry:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr, StringConstraints, ValidationInfo
 
 from gateway.config.error_messages import WrongParts
-from gateway.config.phone_numbers import to_e164
+from gateway.config.phone_numbers import for_people, to_e164
 from gateway.config.yaml_lines import Path
 from gateway.model import Price
 
@@ -36,6 +36,11 @@ def _locale(name: str) -> str:
 def _phone(number: str, info: ValidationInfo) -> str:
     """A number without international prefix is one of the `country` in the validation's context."""
     return to_e164(number, (info.context or {}).get("country") or "") if number else ""
+
+
+def _hotline(number: str, info: ValidationInfo) -> str:
+    """As people read it, with its international prefix: some of them are abroad."""
+    return for_people(to_e164(number, (info.context or {}).get("country") or "", shared_cost=True)) if number else ""
 
 
 def _phones(numbers: Any, info: ValidationInfo) -> list[str]:
@@ -159,6 +164,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
+Hotline = Annotated[str, AfterValidator(_hotline), BeforeValidator(written)]
 Phones = Annotated[list[str], PlainValidator(_phones)]
 """One number, or a list of several."""
 Postcode = Annotated[str, AfterValidator(_postcode), BeforeValidator(written)]

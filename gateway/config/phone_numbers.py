@@ -28,9 +28,10 @@ class LineKind(StrEnum):
     """The country does not tell them apart, or it is neither."""
 
 
-def to_e164(text: str, country: str = "") -> str:
+def to_e164(text: str, country: str = "", shared_cost: bool = False) -> str:
     """`044 668 18 00` in CH, or `+41 44 668 18 00` anywhere → `+41446681800`. `country`: ISO 3166, of numbers without
-    an international prefix; "" = they are refused. ValueError says what to write instead."""
+    an international prefix; "" = they are refused. `shared_cost`: whoever rings may pay a part, as with many a hotline.
+    ValueError says what to write instead."""
     try:
         number = phonenumbers.parse(text, country or None)
     except NumberParseException:
@@ -42,7 +43,7 @@ def to_e164(text: str, country: str = "") -> str:
         meant = _valid(re.sub(r"[^\d+]", "", text), country) or _valid(written)
         raise ValueError(f"has more than digits in it — expected {meant or 'e.g. +41 44 668 18 00'}")
     kind = phonenumbers.number_type(number)
-    if kind in _COSTS_EXTRA:
+    if kind in _COSTS_EXTRA and not (shared_cost and kind == PhoneNumberType.SHARED_COST):
         raise ValueError(f"is a {_COSTS_EXTRA[kind]} number, which costs extra to ring — expected a landline or mobile "
                          "number")
     if kind in _NOBODY_SPEAKS:

@@ -13,6 +13,7 @@ from gateway.config.field_types import (
     ClientId,
     Country,
     Email,
+    Hotline,
     HttpUrl,
     Locale,
     Name,
@@ -122,6 +123,7 @@ class Service(Section):
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
+    callback_days_off: dict[str, Any] = Field(default_factory=dict)  # nobody is at the desk: {country: DE, …}
     callback_timezone: TimeZone = "UTC"
     callback_slot_minutes: int = Field(60, ge=10, le=8 * 60)  # how long the time is in which somebody wants to be rung
     callback_tries: int = Field(5, ge=1, le=20)  # how often somebody is rung who does not answer (ServiceNow: 5)
@@ -133,7 +135,7 @@ class Service(Section):
     country: Country = ""  # of sites that do not say theirs: whose emergency number is named
     outage_skill: str = "electrical"  # what a firm must be able to do to be asked about a whole area; "": anybody
     nested_minutes: int = Field(10, ge=1)  # a home still dark so long after its neighbours gets its own ticket
-    phone: str = ""  # the number customers may call, printed in messages
+    phone: Hotline = ""  # the number customers may call, printed in messages
     # how technicians ring customers: through a bridge that asks for a PIN, e.g. "tel:+41445550000,,{pin}#"; "": they
     # are shown the number while they are on the way or there
     call_template: CallTemplate = ""

@@ -143,12 +143,12 @@ def _telemetry(profile: Profile, state: ClaimedDevice, signal: Telemetry, now: I
 
 def _pressed(profile: Profile, state: ClaimedDevice, was: LinkState, press_id: str | None, kind: str,
              at: Instant | None, now: Instant, verdicts: list[Verdict]) -> None:
-    """A press is never too old: somebody still waits. Any press of an emergency button is an emergency, except the
-    gesture that only tries it."""
+    """A press is never too old: somebody still waits, and a time that cannot be believed is now. Any press of an
+    emergency button is an emergency, except the gesture that only tries it."""
     test = kind == PressKind.TEST
     emergency = not test and (profile.emergency or kind == PressKind.URGENT)
     urgent = emergency or (PressKind.DOUBLE if kind in _MORE_THAN_TWO else kind) in profile.urgent_presses
-    at = min(at or now, now)
+    at = now if at is None or invalid_timestamp_reason(at, now) is not None else min(at, now)
     place = len(verdicts)  # whoever pressed is answered first; what it tells of the button comes after
     presses.note_press(profile, state, was, press_id, now, verdicts)
     verdicts.insert(place, Pressed(press_id, kind, urgent, at, emergency, presses.battery_percent(profile, state),

@@ -44,7 +44,7 @@ _STATES = {
 _STEPS = (("suspected_at", "suspected"), ("confirmed_at", "confirmed"), ("restoring_at", "coming back"),
           ("restored_at", "restored"), ("closed_at", "closed"))
 _WORDED_KEYS = {"k", "n", "p", "p_value", "since", "until", "how", "found_by_silence", "held_back", "absorbed_by",
-                "listening", "jumped_ms", "unheard", "doubt", "unheard_filters"}
+                "listening", "jumped_ms", "unheard", "doubt", "unheard_filters", "paged_at"}
 
 
 def explain_outage(facts: OutageFacts, times: TimeFormat) -> Explanation:
@@ -97,6 +97,9 @@ def _why(why: dict[str, Any], times: TimeFormat) -> Iterator[Line]:
         yield Line("why", f"It jumped {'forward' if jumped > 0 else 'back'} by {times.duration(abs(jumped))}")
     if "absorbed_by" in why:
         yield Line("why", f"It is part of a larger one: {why['absorbed_by']}")
+    if "paged_at" in why:
+        yield Line("why", "Whoever is on call was paged about the homes to ring first, last on "
+                          f"{times.exact(why['paged_at'])}")
     for name, given in why.items():
         if name not in _WORDED_KEYS:
             yield Line("why", f"{name.replace('_', ' ')}: {plain(given)}")

@@ -23,9 +23,10 @@ from gateway.tickets.households.people import (
 from gateway.tickets.sla.follow import complete
 
 
-def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequence[str] | None, who: Actor,
-               now: Instant) -> str:
-    """The new person's id. Without `site_ids` they are at all sites of the household. Raises NoSuch."""
+def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequence[str] | None,
+               reached: Sequence[tuple[str, str]], who: Actor, now: Instant) -> str:
+    """The new person's id. Without `site_ids` they are at all sites of the household; `reached`: (channel, address), in
+    their order. Raises NoSuch."""
     person_id = gw.policy.new_id("H")
 
     def write(session: Session, draft: Draft) -> None:
@@ -34,8 +35,12 @@ def add_person(gw: Gateway, customer_id: str, given: GivenPerson, site_ids: Sequ
         for site in site_ids or ():
             if site not in sites:
                 raise NoSuch(f"customer {customer_id} has no site {site}")
-        plan_add(person_id, given, household, sites if site_ids is None else site_ids,
-                 households.next_position(session, customer_id), draft, who, now)
+        row = plan_add(person_id, given, household, sites if site_ids is None else list(dict.fromkeys(site_ids)),
+                       households.next_position(session, customer_id), draft, who, now)
+        contacts: list[Contact] = []
+        for channel, address in reached:
+            key = contact_id(person(person_id), channel, address)
+            contacts = plan_add_contact(row, contacts, key, channel, address, draft, who, now)
 
     _in_one(gw, write, now)
     return person_id

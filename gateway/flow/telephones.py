@@ -10,7 +10,14 @@ from gateway.callbacks.call_context.facts import CallFacts
 from gateway.callbacks.call_context.view import CallReader, CallView, call_view
 from gateway.callbacks.numbers.looks import is_same_look, looked_at
 from gateway.callbacks.numbers.telephones import Telephone
-from gateway.callbacks.numbers.visit_calls import after_wrong, is_connected, seconds_locked
+from gateway.callbacks.numbers.visit_calls import (
+    after_wrong,
+    counted,
+    is_connected,
+    is_guessed_at,
+    named_by,
+    seconds_locked,
+)
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Actor, ActorKind, ApiKey, Callback, EntryKind, Instant, PinTries, Subject, Ticket, Visit
 from gateway.model.plan import Plan
@@ -32,7 +39,7 @@ class Connected(NamedTuple):
 
 
 class Locked(Exception):
-    """Too many wrong PINs came with this key; `seconds` from now the next one is looked at."""
+    """Too many wrong PINs of this visit came; `seconds` from now the next one is looked at."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(seconds)
@@ -72,7 +79,7 @@ def connect(gw: Gateway, key: ApiKey, pin: str, now: Instant) -> Connected | Non
 
     def once() -> Connected | None:
         with gw.store.write() as session:
-            tries = telephones.pin_tries(session, key.id)
+            tries = telephones.pin_tries(session, named_by(pin))
             if wait := seconds_locked(tries, now):
                 raise Locked(wait)
             found = telephones.visit_by_pin(session, pin, now)
@@ -92,8 +99,11 @@ def _technician(visit: Visit, firm: str) -> str:
 
 
 def _note_wrong(session: Session, tries: PinTries, key: ApiKey, now: Instant) -> None:
-    after = after_wrong(tries, now)
+    """The visit that its first digits name is locked after some: whoever guesses keeps nobody else from ringing."""
+    telephones.save_tries(session, after_wrong(tries, now))
+    before = telephones.pin_tries(session, "")
+    after = counted(before, now)
     telephones.save_tries(session, after)
-    if after.locks != tries.locks:
-        log.warning("the bridge's key %s (%s) is locked for %d s: too many wrong PINs", key.id, key.name,
-                    seconds_locked(after, now))
+    if is_guessed_at(after, now) and not is_guessed_at(before, now):
+        log.warning("somebody guesses PINs of the bridge: %d wrong ones within an hour, the last with the key %s (%s)",
+                    len(after.wrong), key.id, key.name)

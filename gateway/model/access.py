@@ -35,10 +35,11 @@ class ApiKey(Row, table=True):
 
 
 class PinTries(Row, table=True):
-    """The wrong PINs that came with one key of the bridge: after too many it is locked for a while."""
+    """The wrong PINs with the same first digits, which name the visit: after too many those are locked for a while.
+    Under `id` "" are all of them, which lock nothing."""
 
     __tablename__ = "pin_tries"
-    key_id: str = Field(primary_key=True, foreign_key="api_key.id")
+    id: str = Field(primary_key=True)
     wrong: list[int] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # when, the newest last
     locks: int = 0  # one after the other, with less than a day between them
     locked_until: Instant | None = Field(default=None, sa_type=BigInteger)

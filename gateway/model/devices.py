@@ -91,8 +91,9 @@ class PressRecord(Row, table=True):
     """A finger on a button, once, whatever the network repeats."""
 
     __tablename__ = "press"
-    device_id: str = Field(primary_key=True)
-    press_id: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)  # device/press
+    device_id: str = Field(index=True)
+    press_id: str  # the device's own, of a press without one ours
     kind: PressKind = Field(sa_type=stored(PressKind))
     at: Instant = Field(sa_type=BigInteger)
     received_at: Instant = Field(sa_type=BigInteger)

@@ -21,6 +21,7 @@ from gateway.model.signals import Ignored, Press, Undecodable
 from gateway.mqtt.batches import receive_all
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client
 
+AT_ONCE = 500  # presses in one transaction at most: a button that floods us must not keep us from everything else
 REMEMBERED = 10_000  # presses whose other copy has not come yet
 AGAIN_AFTER = (1.0, 5.0, 30.0, 300.0)  # seconds between attempts to connect
 PATIENCE = 2.0  # seconds for one attempt: the listener waits so long
@@ -100,7 +101,7 @@ class PressConnection:
     def _read(self) -> list[MqttMessage]:
         if self._client is None:
             return []
-        while self.socket is not None:
+        while self.socket is not None and len(self._queue) < AT_ONCE:
             count = len(self._queue)
             self._client.loop_read()
             if len(self._queue) == count:  # would block, or was something other than a message

@@ -34,9 +34,12 @@ class TimeFormat:
         return f"{self.when(begin)} – {self.when(end)}"
 
     def time(self, at: Instant) -> str:
-        """`14:05`"""
+        """`14:05`; in the night in which the clocks go back it says which of the two is meant."""
         there = local(at, self.zone)
-        return f"{there.hour:02}:{there.minute:02}"
+        written = f"{there.hour:02}:{there.minute:02}"
+        if there.replace(fold=0).utcoffset() == there.replace(fold=1).utcoffset():
+            return written
+        return self.catalogue("date.second_time" if there.fold else "date.first_time", time=written)
 
     def date(self, at: Instant) -> str:
         """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""

@@ -90,6 +90,8 @@ class Facts:
     near: bool = False  # no home of theirs is known to be in it …
     seen: bool = False  # … and a device there shows that it has power
     can_press: bool = False  # they have a button that works, as far as we know
+    emergency_button_dead: bool = False  # their emergency button does not, as far as we know …
+    we_ring: bool = False  # … or they depend on power: the desk rings them first
     answered: bool = False  # somebody pressed, and this is the answer …
     promised: bool = False  # … in place of the call that they were promised
     form: str = "dark"  # … with what it means to their home: dark | still_dark | back | near | unseen
@@ -110,6 +112,7 @@ class Facts:
     telephones: str = ""  # … at which numbers they are rung …
     told_topic: str = ""  # … what …
     why: str = ""  # … and why
+    telephone_only: bool = False  # nothing but a telephone is known of them
     unsure: bool = False  # … and it may have arrived all the same
     household: str = ""  # of a helper's message: whose emergency button it is …
     ring: str = ""  # … and the number there
@@ -154,6 +157,7 @@ class MessageRenderer:
             "why_asked": _worded("page_reason", facts.reason, catalogue),
             "todo": _worded("page_todo", facts.reason, catalogue),
             "no_rescue_service": no_rescue_service(facts.emergency_number, catalogue), "sentences": sentences,
+            "in_danger": in_danger(facts.emergency_number, catalogue),
         }
         try:
             template = self._text.get_template(f"{topic}.j2")
@@ -182,6 +186,11 @@ class MessageRenderer:
 def topic_name(topic: str, catalogue: Catalogue) -> str:
     """How people call it, e.g. "fault found"; KeyError for an unknown topic."""
     return catalogue(f"topic.{topic}")
+
+
+def in_danger(number: str, catalogue: Catalogue) -> str:
+    """Whom anybody calls who is in danger: never us; `number` "": the country is not known."""
+    return catalogue("message.if_in_danger", number=number or catalogue("message.local_emergency_number"))
 
 
 def no_rescue_service(number: str, catalogue: Catalogue) -> str:

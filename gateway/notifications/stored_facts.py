@@ -170,6 +170,8 @@ class AreaOutageFacts(AreaFacts, total=False):
     near: bool  # no home of theirs is known to be in it
     seen: bool  # a device there shows that it has power
     can_press: bool  # they have a button that works, as far as we know
+    emergency_button_dead: bool  # their emergency button does not, as far as we know …
+    we_ring: bool  # … or they depend on power: the desk rings them first
 
 
 class OutageAnswerFacts(AreaOutageFacts, total=False):

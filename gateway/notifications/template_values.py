@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
-from gateway.model import RESIDENTS, CallbackKind, Cover, Instant, Notification, Price, RecipientKind, ResolvedBy, Site
+from gateway.model import (
+    RESIDENTS,
+    CallbackKind,
+    Cover,
+    Instant,
+    Notification,
+    Price,
+    ReasonKind,
+    RecipientKind,
+    ResolvedBy,
+    Site,
+)
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.format_values import price, rounded_homes
@@ -20,7 +31,8 @@ _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since
                "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion", "test_asked_at", "again",
                "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
-                "can_press", "after_outage", "what", "seconds", "missing", "filters", "sla", "due_at", "policy")
+                "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
+                "filters", "sla", "due_at", "policy")
 
 _OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
 """Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""
@@ -65,6 +77,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "number": str(facts.get("number") or notification.subject_id), "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
+        "telephone_only": _is_reason(facts.get("why"), ReasonKind.TELEPHONE_ONLY),
         "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
         "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
         "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
@@ -90,9 +103,9 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     values["parts"] = ", ".join(facts.get("parts", ()))
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out
+    values["emergency_number"] = emergency_number((context.site.country if context.site else "") or signed.country)
     if context.callback is not None and context.callback.emergency:
-        country = (context.site.country if context.site else "") or signed.country
-        values |= {"emergency": True, "emergency_number": emergency_number(country)}
+        values["emergency"] = True
     if context.outage is not None:
         values["etr"] = context.outage.etr_at
     if "told_topic" in facts:
@@ -153,6 +166,10 @@ def _what(facts: Mapping[str, Any], context: NotificationContext, catalogue: Cat
         return context.device.name
     subject = context.ticket.subject if context.ticket is not None else None
     return str(facts.get("device") or "") if subject is None else skill_name(subject, catalogue)
+
+
+def _is_reason(stored: object, kind: ReasonKind) -> bool:
+    return isinstance(stored, Mapping) and stored.get("reason") == kind
 
 
 def _undelivered(people: Sequence[Undelivered], catalogue: Catalogue) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits
 from gateway.outages.context import OutageContext
+from gateway.outages.homes.devices import emergency_button_is_dead, is_rung_first
 from gateway.outages.lifecycle import MemberAction, move_member
 from gateway.tickets.context import Policy
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
@@ -85,19 +86,34 @@ class OutageChanges:
         """One message each, whatever number of homes they have in it. Returns how many."""
         notified = self.context.notified.setdefault(outage.id, {})
         count = 0
-        facts = {"area": outage.name, "etr": outage.etr_at, "homes": outage.homes}
+        members = list(members)
+        needy = self._needy(members)
         for member in members:
             recipient = member.customer_id
             if recipient not in notified or member.round > 1:
                 if recipient in notified and notified[recipient].occurrence == str(member.round):
                     continue
                 row = notify(self.policy, customer(member.customer_id), TopicName.OUTAGE, outage, member.round,
-                             self.now, facts=facts, heard_at=self.now,
+                             self.now, heard_at=self.now,
+                             facts={"area": outage.name, "etr": outage.etr_at, "homes": outage.homes,
+                                    **needy.get(recipient, {})},
                              link_id=self.page_link(notified.get(recipient), outage, member.site_id))
                 notified[recipient] = row
                 self.context.draft.add(row)
                 count += 1
         return count
+
+    def _needy(self, members: Iterable[OutageMember]) -> dict[str, dict[str, bool]]:
+        """Customer → what more they read, because one of their homes is rung first."""
+        said: dict[str, dict[str, bool]] = {}
+        for member in members:
+            home, profiles = self.context.needy.get(member.site_id), self.policy.profiles
+            if home is None or not is_rung_first(home.needs, home.devices, profiles, member.died_at):
+                continue
+            one = said.setdefault(member.customer_id, {"emergency_button_dead": False, "we_ring": False})
+            one["emergency_button_dead"] |= emergency_button_is_dead(home.needs, home.devices, profiles, member.died_at)
+            one["we_ring"] |= bool(home.telephone)
+        return said
 
     def page_link(self, before: Notification | None, outage: Outage, site_id: str) -> str:
         """The link to this customer's page of the outage: one, whatever is told of it later."""

@@ -28,7 +28,7 @@ class NeedyHome(NamedTuple):
     needs: frozenset[Need]  # of those who live there
     devices: Sequence[HomeDevice]
     helpers: Sequence[Person]  # who have agreed to look in
-    telephone: str  # the first number to ring; "" for none
+    telephone: str  # the first number to ring, as people read it; "" for none
     check: Callback | None = None  # the newest call that an outage was the reason for
     told_dead: bool = False  # its helpers that the button is dead …
     told_works: bool = False  # … and that it works again

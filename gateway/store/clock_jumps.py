@@ -92,7 +92,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
-    (Site, "household_since"), (PressRecord, "at"), (PressRecord, "received_at"), (DeadLetter, "received_at"),
+    (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
+    (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
     (Command, "acknowledged_at"),
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
@@ -108,7 +109,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
     (SlaPolicyVersion, "first_loaded_at"),
-    (Site, "household_left_at"), (Person, "left_at"), (PersonSite, "left_at"),
+    (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

@@ -208,10 +208,17 @@ def home_context(session: Session, draft: Draft, site_id: str, newcomer: Custome
         Outage, col(Outage.id) == OutageMember.outage_id).where(
         OutageMember.site_id == site_id, col(OutageMember.back_at).is_(None), col(Outage.closed_at).is_(None)))]
     outages = session.exec(select(Outage).where(col(Outage.id).in_([one.outage_id for one in members])))
+    links = [draft.copy(row) for row in session.exec(_LINKS, params={"site": site_id})]
+    also_in = session.exec(select(OutageMember.outage_id, OutageMember.site_id).join(
+        Site, col(Site.id) == OutageMember.site_id).where(
+        col(OutageMember.outage_id).in_([one.subject_id for one in links if one.subject_kind is SubjectKind.OUTAGE]),
+        OutageMember.customer_id == select(Site.customer_id).where(Site.id == site_id).scalar_subquery(),
+        Site.customer_id == OutageMember.customer_id, OutageMember.site_id != site_id,
+        col(Site.household_left_at).is_(None)).order_by(col(OutageMember.site_id).desc()))
     return HomeContext(
         people=people, stays=stays, elsewhere=frozenset(elsewhere),
         contacts={one: [draft.copy(row) for row in contacts[person(one)]] for one in people},
-        links=[draft.copy(row) for row in session.exec(_LINKS, params={"site": site_id})], dark=members,
+        links=links, dark=members, also_in=dict(also_in.all()),
         outages={row.id: draft.copy(row) for row in outages},
         newcomer=None if newcomer is None else draft.copy(newcomer),
         arriving={} if newcomer is None else _arriving(session, draft, site_id, newcomer.id),

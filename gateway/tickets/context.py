@@ -280,6 +280,7 @@ class HomeContext:
     links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
     dark: list[OutageMember] = field(default_factory=list)  # of open outages
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
+    also_in: dict[str, str] = field(default_factory=dict)  # outage id → another home of theirs that is or was in it
     newcomer: Customer | None = None  # who moves in …
     arriving: dict[str, PersonSite | None] = field(default_factory=dict)  # … with these people, who were there before
     told: frozenset[tuple[str, str, str]] = frozenset()  # (subject id, topic, occurrence) of all that they were told

@@ -84,8 +84,8 @@ class Browser:
         self._reader.start()
 
     def tab(self) -> Tab:
-        """A new, empty one."""
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        """A new, empty one, in a window of its own: none is hidden behind another."""
+        target = self.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         tab = Tab(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         self._tabs[tab.session] = tab
         for domain in ("Page", "Runtime", "Log"):

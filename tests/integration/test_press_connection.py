@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config.settings import Mqtt, Settings
 from gateway.devices.dialects import DIALECTS
+from gateway.flow.gateway import Gateway
 from gateway.model import Instant
-from gateway.mqtt.press_connection import PressConnection
+from gateway.mqtt.press_connection import AT_ONCE, PressConnection
 from gateway.store import Store
 from tests.drivers.device_client import DeviceClient, device_client
 from tests.drivers.load_check import count, rows
 from tests.fixtures.hundred_sites import save_hundred_sites
-from tests.fixtures.listener_in_process import clock, running_listener
+from tests.fixtures.listener_in_process import clock, hundred_sites_profiles, running_listener
 from tests.fixtures.servers import Mosquitto, wait_until
 
 pytestmark = pytest.mark.slow  # real brokers
@@ -76,9 +78,9 @@ def test_a_press_overtakes_thousands_of_readings_and_counts_once(
 def test_a_press_that_is_repeated_is_answered_as_often_as_it_came(
         village: Store, memory_only_mosquitto: Mosquitto, devices: DeviceClient) -> None:
     with running_listener(village, memory_only_mosquitto.port):
-        for _ in range(5):
+        for number in range(1, 6):  # an answer that has not left yet serves for two
             devices.say("devices/button-1a/press", {"id": "the same"})
-        wait_until(lambda: len(devices.commands("button-1a")) >= 5, what="five answers")
+            wait_until(lambda so_far=number: len(devices.commands("button-1a")) == so_far, what="an answer")
         measure(devices, 0, 1)
         wait_until(lambda: readings(village) == 1, what="whatever was said before")
     assert len(devices.commands("button-1a")) == 5
@@ -135,6 +137,32 @@ def test_several_gateways_that_share_topics_have_no_second_connection(
         connection = PressConnection(listener._gw)
         connection.keep_up()
         assert connection.socket is None
+
+
+def test_a_flood_of_presses_is_stored_in_batches_so_that_everything_else_is_heard_too(
+        village: Store, memory_only_mosquitto: Mosquitto, devices: DeviceClient) -> None:
+    gw = Gateway(Settings(mqtt=Mqtt(port=memory_only_mosquitto.port)), village, hundred_sites_profiles(), {})
+    connection = PressConnection(gw)
+
+    def connected() -> bool:
+        connection.keep_up()
+        connection.process(clock)
+        return connection._subscribed
+
+    wait_until(connected, what="the connection")
+    for number in range(3 * AT_ONCE):
+        press(devices, f"p{number}", f"button-{number % 3}a")
+    devices.flush()
+    assert connection.process(clock)
+    assert 0 < count(village, "SELECT count(*) FROM press") <= AT_ONCE
+
+    def all_stored() -> bool:
+        connection.process(clock)
+        return count(village, "SELECT count(*) FROM press") == 3 * AT_ONCE
+
+    wait_until(all_stored, 60, "all presses")
+    connection.close()
+    assert count(village, "SELECT count(*) FROM callback") == 3
 
 
 def test_only_presses_come_by_what_a_dialect_names_so() -> None:

@@ -212,7 +212,7 @@ def test_the_button_that_misses_its_test_brings_a_person_to_the_telephone(story:
     assert (missed.state, missed.callback_id) == ("missed", callback.id)
     assert (callback.kind, callback.origin, callback.device_id) == ("check", "test_missed", "alice-button")
     assert open_test(story).state == "planned"
-    assert told(story, "We call you") == []  # nobody promised them a call
+    assert told(story, "We will call you") == []  # nobody promised them a call
     # the agent rings, they find the button, and it is heard
     story.act(AttemptCallback(callback.id))
     story.act(ConnectCallback(callback.id))

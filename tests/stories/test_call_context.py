@@ -36,7 +36,7 @@ from gateway.model import (
 from gateway.model.states import ButtonTestState, GhostSign
 from gateway.notifications.catalogues import catalogue_for
 from gateway.store import Store
-from gateway.tickets.actions import AttemptCallback, Depart, Finish, FinishCallback, MissCallback
+from gateway.tickets.actions import AttemptCallback, Depart, Finish, FinishCallback, LeaveSite, MissCallback
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, is_problem
 from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
@@ -301,3 +301,11 @@ def test_a_test_that_was_asked_for_and_a_press_that_may_be_none_are_said(there: 
         "Ask at once: do you need help, and is anybody hurt?",
         "Perhaps nobody pressed (the button sticks). Ring all the same, and ask.",
         "We asked for a test of the button today 12:00: ask whether this was the test."]
+
+
+def test_a_call_for_help_from_a_home_that_a_household_has_left_says_so_first(
+        there: WebStory, agent: httpx.Client) -> None:
+    callback = there.call_for_help(kind="urgent")
+    assert "moved_out" not in reasons(context(agent, callback))
+    there.act(LeaveSite("alice-home"))
+    assert reasons(context(agent, callback))[:2] == ["help", "moved_out"]

@@ -1,12 +1,17 @@
 """One button: a person presses, somebody calls."""
 
 import pytest
+from sqlmodel import col
 
-from gateway.model import MINUTE, Callback, CallOutcome, Promise, from_iso
+from gateway.detection.batch import Finding
+from gateway.detection.device_state import Pressed
+from gateway.flow.receive import apply_findings
+from gateway.model import MINUTE, Callback, CallOutcome, Device, Promise, from_iso
 from gateway.model.plan import Refused
 from gateway.store import Store
+from gateway.store.devices import device_states
 from gateway.tickets.actions import AttemptCallback, CancelCallback, ConnectCallback, FinishCallback, MissCallback
-from tests.drivers.story import Story, begin
+from tests.drivers.story import NOON, Story, begin
 
 
 @pytest.fixture
@@ -180,3 +185,41 @@ def test_a_press_with_a_wrong_clock_is_still_somebody_pressing(story: Story) -> 
     for number, at in enumerate((0, story.now + 400 * 24 * 60 * MINUTE)):
         story.receive("devices/alice-button/press", {"id": f"p{number}", "kind": "single", "ts": at})
     assert story.one(Callback).presses == 2
+
+
+@pytest.mark.parametrize("before", ["test", "long", "single"])
+def test_an_id_that_a_counter_gives_out_again_is_a_new_press(story: Story, before: str) -> None:
+    """The battery was changed, and the button counts from one again."""
+    story.press("alice-button", "1", before)
+    story.wait()
+    for call in story.callbacks:
+        story.act(CancelCallback(call.id, "settled"))
+    story.wait(minutes=0 if before != "single" else 25 * 60)
+    story.press("alice-button", "1")
+    story.press("alice-button", "1")
+    call = story.one(Callback, col(Callback.closed_at).is_(None))
+    assert call.presses == 1
+    assert story.replies_to_devices[-1]["state"] == "callback_scheduled"
+    story.wait(minutes=60)
+    story.press("alice-button", "1")
+    assert story.one(Callback, Callback.id == call.id).presses == 1
+
+
+def test_a_press_that_is_sent_again_days_later_is_the_same_press(story: Story) -> None:
+    story.press("alice-button", "1")
+    pressed_at = story.now
+    story.act(CancelCallback(story.one(Callback).id, "settled"))
+    story.wait(minutes=3 * 24 * 60)
+    story.receive("devices/alice-button/press", {"id": "1", "kind": "single", "ts": pressed_at})
+    assert len(story.callbacks) == 1
+
+
+def test_a_button_whose_clock_stands_still_presses_each_time(story: Story) -> None:
+    """It has no ids of its own either."""
+    for number, minutes in enumerate((0, 1, 60)):
+        story.wait(minutes=minutes)
+        with story.gw.store.write() as session:
+            device = session.get_one(Device, "alice-button")
+            state = device_states.load(session, {device.key})[device.key]
+            apply_findings(story.gw, session, [Finding(state, Pressed(None, "single", False, NOON, False))], story.now)
+        assert story.one(Callback).presses == (1, 1, 2)[number]

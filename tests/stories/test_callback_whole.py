@@ -17,6 +17,7 @@ from gateway.model import (
     CallbackState,
     CallOutcome,
     Instant,
+    OnCallPage,
     Promise,
     Reason,
     ReasonKind,
@@ -86,7 +87,7 @@ def test_somebody_who_does_not_answer_is_rung_five_times_and_told_each_time(stor
     assert (over.state, over.attempts, over.closed_at) == ("expired", 5, story.now)
     assert topics(story) == ["callback_scheduled", *["callback_tried"] * 4, "callback_expired"]
     told = [message.text for message in story.messages if message.to == "alice@example.com"]
-    assert "We try again today 13:15–13:45." in told[1]
+    assert "We will try again today 13:15–13:45." in told[1]
     assert "We rang you 5 times and did not reach you." in told[-1]
     assert {promise.state for promise in story.all(Promise)} == {"kept"}
     story.press("alice-button", "p2")
@@ -119,6 +120,33 @@ def test_who_takes_a_call_has_it_for_five_minutes(story: Story) -> None:
     assert "Free again: agent Anna has not said what came of it" in story.timeline(callback.id)
     story.act(AttemptCallback(callback.id), "agent Ben")
     assert story.one(Callback).agent == "agent Ben"
+
+
+def test_on_a_public_holiday_nobody_is_at_the_desk(both_stores: Store) -> None:
+    """Christmas is a Friday."""
+    story = begin(both_stores, **DESK, callback_days_off={
+        "country": "CH", "subdivision": "ZH", "closed": ["2026-12-28"]})
+    story.now = from_iso("2026-12-25T09:00:00Z")
+    story.listen()
+    story.press("alice-button", "p-1")
+    assert story.one(Callback).promised_by == from_iso("2026-12-29T08:00:00Z")
+    with pytest.raises(Refused, match="slot_outside"):
+        story.act(OpenCallback("bob-home", "x", ring_from=from_iso("2026-12-28T09:00:00Z")))
+    story.press("alice-button", "p-2", "long")
+    story.wait()
+    [paged] = story.all(OnCallPage)
+    assert paged.reasons == ["call_urgent"]
+
+
+def test_that_nobody_answered_is_said_by_who_has_dialled(story: Story) -> None:
+    story.press("alice-button", "p-1")
+    call = story.one(Callback)
+    story.act(AttemptCallback(call.id), "agent Anna")
+    with pytest.raises(Refused, match="call_taken"):
+        story.act(MissCallback(call.id), "agent Ben")
+    assert story.one(Callback).tries == 0
+    story.act(MissCallback(call.id), "agent Anna")
+    assert story.one(Callback).tries == 1
 
 
 def test_who_lets_a_call_go_leaves_it_to_others_at_once(story: Story) -> None:
@@ -217,7 +245,7 @@ def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
     callback = story.one(Callback)
     assert (callback.ring_from, callback.promised_by, callback.presses) == (at, at + HOUR, 0)
     [told] = story.messages
-    assert told.subject == f"We call you tomorrow 14:00–15:00 ({callback.id})"
+    assert told.subject == f"We will call you tomorrow 14:00–15:00 ({callback.id})"
     assert "You pressed" not in told.text
     [promise] = story.all(Promise)
     assert (promise.from_at, promise.due_at) == (at, at + HOUR)
@@ -276,6 +304,8 @@ def test_a_promise_for_the_night_of_the_change_is_kept_and_missed_by_the_real_ho
     at = from_iso("2026-10-25T00:30:00Z")  # 02:30 for the first time
     story.act(OpenCallback("alice-home", "Cannot sleep", ring_from=at))
     story.wait()
+    [told] = story.told_to("alice@example.com")
+    assert told.startswith("We will call you tomorrow 02:30 (before the clocks change)–02:30 (after the clocks change)")
     story.now = at + HOUR - 1  # 02:29 for the second time
     story.wait()
     assert story.notifications("callback_late") == []

@@ -89,7 +89,7 @@ def test_a_time_that_moved_is_told_as_it_is_now(office: DeliveryDriver, smtp_ser
     office.write(note("N-C", "callback_scheduled", 1, NOON, subject=Subject(SubjectKind.CALLBACK, "C-1"),
                       facts={"callback_by": NOON + HOUR}))
     office.deliver()
-    assert smtp_server.mails[0].message["Subject"] == "We call you by today 12:15 (C-1)"
+    assert smtp_server.mails[0].message["Subject"] == "We will call you by today 12:15 (C-1)"
 
 
 # --- quiet hours

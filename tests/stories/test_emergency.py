@@ -88,6 +88,16 @@ def test_everybody_on_call_is_told_at_once_at_night(story: Story) -> None:
     assert story.told_to("desk@example.com") == []
 
 
+@pytest.mark.parametrize("ts", [0, 1000, NIGHT + 4000 * 24 * HOUR, "no time"])
+def test_whoever_is_on_call_is_told_no_time_of_a_clock_that_is_wrong(story: Story, ts: object) -> None:
+    story.receive("devices/alice-button/press", {"id": "p1", "kind": "single", "ts": ts})
+    story.wait()
+    told = [one for one in story.messages if one.to == "night@example.com"]
+    assert len(told) == 1
+    assert "03:00" in told[0].text
+    assert "1970" not in told[0].text
+
+
 def test_an_ordinary_press_at_night_waits_for_the_desk(story: Story) -> None:
     story.gw.profiles["button"] = replace(story.gw.profiles["button"], emergency=False)
     story.press("alice-button", "p1")

@@ -72,7 +72,8 @@ def test_who_has_nothing_but_a_telephone_is_rung_by_the_dispatcher_who_reads_the
     break_pump(story)
     [asked] = [one for one in story.messages if one.to == DESK and "Household Arber" in one.subject]
     assert "To ring: Erna Arber +41 44 668 18 01, Nina Arber (relative) +49 30 123456" in asked.text
-    assert "they can be told by telephone only" in asked.text
+    assert "Household Arber can be told by telephone only. Please ring them" in asked.text
+    assert "check the contacts" not in asked.text
     assert "The telephone number of Erna Arber, Nina Arber, Helga Hug was in the message to the dispatcher" in (
         story.timeline(story.ticket.id)), "a number that is sent is looked at"
     row = story.one(Notification, Notification.topic == "fault_found", Notification.recipient_id == "arber")
@@ -107,7 +108,7 @@ def test_who_has_only_a_landline_and_presses_is_rung_and_nobody_is_asked_to_ring
     story.wait()
     assert story.one(Callback).state is CallbackState.EXPIRED
     [once] = story.told_to(DESK)
-    assert once == f"Could not tell Household Arber: could not be reached by telephone ({callback.id})"
+    assert once == f"Please ring Household Arber: could not be reached by telephone ({callback.id})"
 
 
 def test_the_numbers_to_ring_are_the_residents_then_the_relatives_then_the_helpers(story: Story) -> None:

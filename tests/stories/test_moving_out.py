@@ -35,11 +35,12 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.notifications import signed_links
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
-from gateway.tickets.actions import AgreeToPrice, LeaveSite, MoveIn
+from gateway.tickets.actions import AgreeToPrice, LeaveSite, MoveIn, OpenCallback
 from tests.drivers.story import HOURLY, Story, begin
-from tests.drivers.web_driver import read, web_story
+from tests.drivers.web_driver import WebStory, read, web_story
 from tests.fixtures.household import ARBER, move_in
 from tests.fixtures.outage_fleet import LEFT, begin_outage_story
+from tests.fixtures.web import serve
 
 HOME = "arber-home"
 LANG = """
@@ -326,3 +327,84 @@ def test_who_comes_back_hears_again_of_what_is_open_and_once_of_who_comes(story:
     topics = story.heard(customer("alice"))
     assert (topics.count("fault_found"), topics.count("technician_assigned")) == (1, 1)
     assert story.ticket.round == 3
+
+
+# who is rung
+
+
+def test_who_moves_in_and_calls_for_help_is_rung_though_the_call_of_those_before_is_still_open(both_stores: Store
+                                                                                            ) -> None:
+    there = web_story(both_stores)
+    move_in(there)
+    move_in(there, LANG)
+    there.gw.profiles["button"] = replace(there.gw.profiles["button"], emergency=True)
+    there.press("arber-button", "p1")
+    there.act(MoveIn(HOME, "lang"))
+    there.wait(minutes=1)
+    assert there.heard(customer("lang")) == []
+    there.press("arber-button", "p2")
+    there.press("arber-button", "p3")
+    there.wait(seconds=1)
+    call = there.one(Callback)
+    assert (call.presses, call.customer_id) == (3, "lang")
+    assert there.heard(customer("lang")) == ["callback_scheduled"]
+    assert "Ihr Hilferuf ist angekommen" in read_page(there, call)
+    with there.client(there.key()) as api:
+        known = api.get(f"/api/v1/callbacks/{call.id}/context").json()
+    assert [one["number"] for one in known["ring"]] == ["+41790000007"]
+    assert known["for_verified"]["customer"] == "Household Lang"
+    assert there.one(OnCallPage).state != "ended"
+
+
+def read_page(there: WebStory, call: Callback) -> str:
+    """What the household that lives there now reads about its call."""
+    [page] = [row for row in links(there, LinkPurpose.FOLLOW) if row.subject_id == call.id]
+    with there.client() as web:
+        return read(web.get(signed_links.url("", there.secret, LinkPurpose.FOLLOW, page.id)))
+
+
+@pytest.mark.parametrize(("emergency", "next_act"), [(False, "empty"), (True, "no_number_help")])
+def test_a_press_where_nobody_lives_shows_no_number_of_those_before(both_stores: Store, emergency: bool, next_act: str
+                                                                   ) -> None:
+    there = web_story(both_stores)
+    move_in(there)
+    there.gw.profiles["button"] = replace(there.gw.profiles["button"], emergency=emergency)
+    everybody_leaves(there)
+    there.wait(minutes=1)
+    there.press("arber-button", "p1")
+    with there.client(there.key()) as api:
+        known = api.get(f"/api/v1/callbacks/{there.one(Callback).id}/context").json()
+    assert known["ring"] == []
+    assert known["next"]["reason"] == next_act
+    assert "moved_out" in [one["reason"] for one in known["ask_first"]]
+
+
+def test_nobody_is_to_be_rung_where_nobody_lives(story: Story) -> None:
+    everybody_leaves(story)
+    with pytest.raises(Refused, match="nobody_lives_there"):
+        story.act(OpenCallback(HOME, "asks about the invoice"))
+
+
+def test_who_leaves_one_of_two_dark_homes_reads_of_the_other_on_the_same_page(both_stores: Store) -> None:
+    quarter = begin_outage_story(both_stores)
+    with quarter.gw.store.write() as session:
+        session.get_one(Site, "a1").customer_id = "a0"
+    quarter.lose(*LEFT)
+    quarter.live(minutes=3, step=0.5)
+    there = WebStory(**vars(Story(quarter.gw, quarter.now)))
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    [link] = [row for row in there.all(Link) if row.site_id in ("a0", "a1")]
+    page = signed_links.url("", there.secret, LinkPurpose.FOLLOW, link.id)
+    names = {site.id: site.name for site in there.all(Site)}
+    with there.client() as web:
+        assert names["a0"] in read(web.get(page))
+        there.act(LeaveSite(link.site_id))
+        left, kept = (link.site_id, "a1" if link.site_id == "a0" else "a0")
+        shown = read(web.get(page))
+        assert names[left] not in shown
+        there.act(LeaveSite(kept))
+        assert web.get(page).status_code == 404
+    quarter.now = there.now
+    quarter.back(*LEFT)
+    quarter.live(minutes=6)
+    assert len(quarter.told_to("a0@example.com")) == 1

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.app.main import health_probe
 from gateway.model import (
     DAY,
     HOUR,
@@ -179,12 +180,12 @@ def test_a_technician_rings_through_the_bridge_and_never_sees_the_number(bridged
     ticket, visit, page = coming(bridged)
     with bridged.client() as web, bridged.client(bridged.key("bridge")) as bridge:
         assert visit.call_pin is not None
-        assert re.fullmatch("[0-9]{6}", visit.call_pin)
+        assert re.fullmatch("[0-9]{10}", visit.call_pin)
         for _ in range(2):
             shown = web.get(page)
             assert f'href="tel:+41445550000,,{visit.call_pin}%23"' in shown.text
             assert not has_number(shown)
-            assert f"PIN {visit.call_pin[:3]} {visit.call_pin[3:]}" in read(shown)
+            assert f"PIN {visit.call_pin[:4]} {visit.call_pin[4:7]} {visit.call_pin[7:]}" in read(shown)
             answer = bridge.post("/api/v1/bridge", json={"pin": visit.call_pin})
             assert answer.json() == {"number": ALICE, "name": "Alice Keller", "language": "en"}
             bridged.act(Depart(visit.id, 20), KARIN)
@@ -205,7 +206,7 @@ def test_the_bridge_connects_from_an_hour_before_the_window(bridged: WebStory) -
         assert "From today 15:00, or once you have set out" in read(web.get(page))
         assert str(visit.call_pin) not in web.get(page).text
         early = bridge.post("/api/v1/bridge", json=pin)
-        unknown = bridge.post("/api/v1/bridge", json={"pin": f"{(int(visit.call_pin or 0) + 1) % 10**6:06}"})
+        unknown = bridge.post("/api/v1/bridge", json={"pin": f"{(int(visit.call_pin or 0) + 1) % 10**10:010}"})
         assert early.status_code == unknown.status_code == 404
         assert early.json() == unknown.json()
         bridged.now += 2 * HOUR
@@ -226,20 +227,25 @@ def test_the_pin_dies_with_the_link(bridged: WebStory) -> None:
     assert looks(bridged, ticket, EntryKind.NUMBER_DIALLED) == [(KARIN, "Alice Keller")]
 
 
+def of_visit(visit: Visit, secret: int) -> dict[str, str]:
+    """A PIN that begins as the visit's, which is what anybody can see who has read one over a shoulder."""
+    pin = f"{(visit.call_pin or '')[:4]}{secret:06}"
+    assert pin != visit.call_pin
+    return {"pin": pin}
+
+
 def test_guessing_a_pin_is_hopeless(bridged: WebStory) -> None:
     _, visit, _ = coming(bridged)
-    key = bridged.key("bridge")
     right = {"pin": visit.call_pin}
-    wrong = [{"pin": f"{number:06}"} for number in range(1, 40) if f"{number:06}" != visit.call_pin]
-    with bridged.client(key) as bridge, bridged.client(bridged.key("bridge")) as another:
+    with bridged.client(bridged.key("bridge")) as bridge, bridged.client(bridged.key("bridge")) as another:
         def guess(count: int) -> list[int]:
-            return [bridge.post("/api/v1/bridge", json=wrong[number]).status_code for number in range(count)]
+            return [bridge.post("/api/v1/bridge", json=of_visit(visit, number)).status_code for number in range(count)]
 
         assert guess(7) == [404] * 5 + [429] * 2
         locked = bridge.post("/api/v1/bridge", json=right)
         assert locked.status_code == 429
         assert locked.headers["retry-after"] == "60"
-        assert another.post("/api/v1/bridge", json=right).status_code == 200  # of a key of its own
+        assert another.post("/api/v1/bridge", json=right).status_code == 429  # a second key is no second chance
         bridged.now += MINUTE
         assert bridge.post("/api/v1/bridge", json=right).status_code == 200
         assert guess(6) == [404] * 5 + [429]
@@ -247,12 +253,36 @@ def test_guessing_a_pin_is_hopeless(bridged: WebStory) -> None:
 
 
 def test_a_slow_guesser_is_locked_out_too(bridged: WebStory) -> None:
-    coming(bridged)
+    _, visit, _ = coming(bridged)
     with bridged.client(bridged.key("bridge")) as bridge:
         for number in range(20):
             bridged.now += 2 * MINUTE
-            assert bridge.post("/api/v1/bridge", json={"pin": f"{number:06}"}).status_code == 404
-        assert bridge.post("/api/v1/bridge", json={"pin": "000020"}).status_code == 429
+            assert bridge.post("/api/v1/bridge", json=of_visit(visit, number)).status_code == 404
+        assert bridge.post("/api/v1/bridge", json=of_visit(visit, 20)).status_code == 429
+
+
+def test_whoever_guesses_through_the_same_bridge_locks_no_technician_out_and_the_operator_hears_of_it(
+        bridged: WebStory) -> None:
+    _, visit, _ = coming(bridged)
+    right = {"pin": visit.call_pin}
+    dice = random.Random(13)
+    health = health_probe(bridged.gw, "web", lambda: bridged.now)
+    with bridged.client(bridged.key("bridge")) as bridge:
+        for number in range(200):
+            guessed = f"{dice.randrange(10**10):010}"
+            if guessed[:4] != (visit.call_pin or "")[:4]:
+                assert bridge.post("/api/v1/bridge", json={"pin": guessed}).status_code in (404, 429)
+            if number == 40:
+                health.check()
+                assert health.degraded == [], "technicians mistype too"
+        assert bridge.post("/api/v1/bridge", json=right).status_code == 200
+    health.check()
+    assert health.degraded == ["bridge: 50 wrong PINs and more within an hour; visits with their right PIN are "
+                               "connected as ever"]
+    bridged.now += HOUR
+    health.check()
+    assert health.degraded == []
+    health.close()
 
 
 def test_a_key_of_the_bridge_may_do_nothing_else(bridged: WebStory) -> None:

@@ -198,8 +198,22 @@ def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ri
     assert "Your call for help has reached us At the latest Today 13:15" in read(answer)
     assert "This is not a rescue service. If anyone is in danger, call 999 now." in read(answer)
     assert 'href="tel:999"' in answer.text
-    there.change(callback, state="done", closed_at=there.now)
-    assert "call 999 now" in read(web.get(there.follow(callback)))
+    there.change(callback, state="done", closed_at=there.now, outcome="help_sent")
+    told = read(web.get(there.follow(callback)))
+    assert "Help is on its way to you" in told
+    assert "Your request is settled" not in told
+    assert "call 999 now" in told
+
+
+@pytest.mark.parametrize(("outcome", "said"), [
+    ("visit_needed", "We agreed that somebody comes to you We write to you who comes, and when."),
+    ("still_out", "We have noted that you have no power"), ("was_test", "Your test has reached us"),
+    ("fixed", "Your request is settled")])
+def test_the_page_says_what_came_of_the_call(there: WebStory, web: httpx.Client, outcome: str, said: str) -> None:
+    callback = there.call_for_help()
+    page = there.follow(callback)
+    there.change(callback, state="done", closed_at=there.now, outcome=outcome)
+    assert said in read(web.get(page))
 
 
 def test_who_called_for_help_in_a_country_unknown_to_us_still_reads_it(there: WebStory, web: httpx.Client) -> None:

@@ -379,7 +379,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     there.wait(minutes=61)
     path = page_of(there, callback)
     page = read(web.get(path))
-    assert "Please call back They wait for our call. Call promised by today 14:16" in page
+    assert "Please call back They are waiting for our call. Call promised by today 14:16" in page
     assert "A promised call has not been made." in page
     assert "Ring Alice Keller, +41 79 123 45 67. Alice Keller +41 79 123 45 67 mobile" in page
     assert "What to say and ask first Say sorry first: we promised to call by today 14:16." in page
@@ -387,7 +387,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     assert "Alice Keller Lindenweg 1 8001 Wiesental" in page
     for tap in ("attempt", "connect"):
         assert web.post(path, data={"act": tap}).status_code == 303
-    assert "agent Dana Weber is speaking with them." in read(web.get(path))
+    assert "Dana Weber is speaking with them." in read(web.get(path))
     assert "Please say in a few words" in read(web.post(path, data={"act": "finish"}), 422)
     assert web.post(path, data={"act": "finish", "note": "All is well", "outcome": "informed"}).status_code == 303
     assert there.again(callback).state == "done"

@@ -12,6 +12,7 @@ from gateway.model import (
     HOUR,
     ActorKind,
     Callback,
+    CallOutcome,
     Entry,
     EntryKind,
     Link,
@@ -27,7 +28,7 @@ from gateway.model import (
 from gateway.notifications.format_values import number, rounded_homes
 from gateway.store import Store
 from gateway.store.api_keys import create_key
-from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish
+from gateway.tickets.actions import Arrive, CancelTicket, ConnectCallback, Depart, Finish, FinishCallback, OpenCallback
 from tests.drivers.browser import browser
 from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
@@ -293,3 +294,43 @@ def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
         assert tab.wait("document.body.innerText.includes('We hear your home again')", 5) < 2
         assert "Probably a power cut" not in tab.text()
         assert tab.said == []  # nothing that the content security policy had to stop
+
+
+def say_still_out(there: OutageWeb, home: str) -> None:
+    """Somebody of that home is rung, and says that there is no power."""
+    there.act(OpenCallback(home, "they asked"))
+    call = there.one(Callback, Callback.site_id == home)
+    there.act(ConnectCallback(call.id))
+    there.act(FinishCallback(call.id, "all dark", CallOutcome.STILL_OUT))
+
+
+def test_a_home_that_is_dark_by_word_alone_reads_that_we_know_it_from_them(there: OutageWeb, web: httpx.Client) -> None:
+    there.cut(*LEFT, *RIGHT[:4])
+    say_still_out(there, "b4")
+    there.wait(seconds=1)
+    page = read(web.get(there.page("b4")))
+    assert "you told us that your home has no power" in page
+    assert "yours among them" not in page
+    there.live(minutes=5)
+    there.back(*LEFT, *RIGHT[:4])
+    there.live(minutes=1)
+    assert there.latest.state == "restoring"
+    page = read(web.get(there.page("b4")))
+    assert "At least half of the homes have it again. You told us that yours has none" in page
+    assert "Yours is still dark: we see that" not in page
+
+
+def test_nobody_is_said_to_have_come_to_an_outage_that_ended_by_itself_and_goes_on_for_one_home(
+        there: OutageWeb, web: httpx.Client) -> None:
+    there.cut()
+    there.live(minutes=5)
+    there.back(*LEFT)
+    there.live(minutes=3)
+    say_still_out(there, "a0")
+    there.wait(seconds=1)
+    assert there.latest.state == "restoring"
+    links = there.all(Link, Link.subject_id == there.latest.id, Link.site_id == "a0")
+    link = max(links, key=lambda row: row.created_at)
+    page = read(web.get(there.address(link)))
+    assert "assigned (not needed) On the way (not needed) On site (not needed) Power back (now)" in page
+    assert "The work is finished" not in page

@@ -228,7 +228,7 @@ def test_what_is_critical_and_the_answer_to_a_press_wait_for_no_quota(story: Sto
     assert story.one(Callback).state == "requested"
     story.wait(seconds=5)
     told = story.told_to("alice@example.com")[before:]
-    assert any(subject.startswith("We call you by") for subject in told)
+    assert any(subject.startswith("We will call you by") for subject in told)
     assert any("Compressor fault" in message.text for message in story.messages if message.to == "alice@example.com")
 
 

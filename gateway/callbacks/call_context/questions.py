@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from gateway.callbacks.call_context.facts import A_WEEK_BACK, OFTEN, CallFacts
 from gateway.callbacks.lifecycle import OPEN
-from gateway.callbacks.numbers.telephones import Telephone
+from gateway.callbacks.numbers.telephones import Telephone, had_left
 from gateway.callbacks.presses.answers import Form
 from gateway.model import DAY, CallbackKind, CallbackState, Instant, LinkState, Need, OutageState, VisitState
 
@@ -18,6 +18,8 @@ class Ask(StrEnum):
 
     HELP = "help"
     """Whether they need help at once."""
+    MOVED_OUT = "moved_out"
+    """Whoever lived there has left since: nobody knows who pressed."""
     GHOST = "ghost"
     """Perhaps nobody pressed: they are rung all the same."""
     TEST = "test"
@@ -68,6 +70,8 @@ class Next(StrEnum):
     WRITE_DOWN = "write_down"
     NO_NUMBER = "no_number"
     NO_NUMBER_HELP = "no_number_help"
+    EMPTY = "empty"
+    """Nobody lives there."""
     OVER = "over"
 
 
@@ -88,6 +92,8 @@ def _questions(facts: CallFacts, now: Instant) -> Iterator[Question]:
     needs = {need for person in facts.people for need in person.needs}
     if callback.emergency:
         yield Question(Ask.HELP, {})
+    if facts.site.household_left_at is not None or facts.site.customer_id != callback.customer_id:
+        yield Question(Ask.MOVED_OUT, {})
     if facts.suspicion is not None:
         yield Question(Ask.GHOST, {"suspicion": facts.suspicion})
     if facts.test_asked_at is not None and facts.test_asked_at > now - DAY:
@@ -142,6 +148,8 @@ def next_act(facts: CallFacts, now: Instant) -> NextAct:
         return NextAct(Next.WRITE_DOWN)
     if callback.state is CallbackState.ATTEMPTING:
         return NextAct(Next.SAY_HOW_IT_WENT)
+    if had_left(callback, facts.site) and not callback.emergency:
+        return NextAct(Next.EMPTY)
     if not telephones:
         return NextAct(Next.NO_NUMBER_HELP if callback.emergency else Next.NO_NUMBER)
     to_ring = telephones[callback.tries % len(telephones)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.config.phone_numbers import PHONE, LineKind, for_people, line_kind
-from gateway.model import RESIDENTS, Contact, Customer, Person, PersonRole, Recipient, customer, person
+from gateway.model import RESIDENTS, Callback, Contact, Customer, Person, PersonRole, Recipient, Site, customer, person
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -38,6 +38,11 @@ def numbers_to_ring(household: Customer, people: Sequence[Person], contacts: Seq
     found += [number for one in ranked if one not in residents
               for number in _of(person(one.id), one, one.name, contacts)]
     return _each_once(found)
+
+
+def had_left(callback: Callback, site: Site) -> bool:
+    """Whether nobody lived there any more when the call was asked for: the numbers of before are others' business."""
+    return site.household_left_at is not None and callback.requested_at >= site.household_left_at
 
 
 def numbers_of(name: str, phone: str, contacts: Iterable[Contact], who: Person | None = None) -> list[Telephone]:

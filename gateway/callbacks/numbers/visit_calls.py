@@ -8,13 +8,15 @@ from gateway.callbacks.numbers.telephones import Telephone
 from gateway.model import DAY, HOUR, MINUTE, RESIDENTS, SECOND, Instant, PinTries, Visit, VisitState
 
 BEFORE_WINDOW = HOUR  # so long before the arrival window the bridge connects, though nobody has set out
-DIGITS = 6
-AT_ONCE = ((5, MINUTE), (20, HOUR))  # so many wrong PINs within this time lock the bridge
+NAMING, SECRET = 4, 6  # digits of a PIN: which visit it is of, and what nobody can guess
+DIGITS = NAMING + SECRET
+AT_ONCE = ((5, MINUTE), (20, HOUR))  # so many wrong PINs of one visit within this time lock it, and no other
 FIRST_LOCK, LONGEST_LOCK = MINUTE, HOUR  # each lock within a day of the last is twice as long
+GUESSED = 50  # wrong PINs of whatever visit within an hour: more than tired fingers type
 
 
 def call_pin(random_id: str) -> str:
-    """Six digits that nobody can guess, of an id that nobody has seen."""
+    """Ten digits that nobody can guess, of an id that nobody has seen."""
     return f"{int.from_bytes(sha256(random_id.encode()).digest()) % 10 ** DIGITS:0{DIGITS}}"
 
 
@@ -48,17 +50,42 @@ def bridge_number(template: str) -> str:
     return "".join(re.findall(r"^tel:(\+[0-9]+)", template))
 
 
+def named_by(pin: str) -> str:
+    """The digits of a PIN that name its visit."""
+    return pin[:NAMING]
+
+
+def spoken(pin: str) -> str:
+    """`4029174553` → `4029 174 553`"""
+    return f"{pin[:NAMING]} {pin[NAMING:-3]} {pin[-3:]}"
+
+
 def after_wrong(tries: PinTries, now: Instant) -> PinTries:
-    """The same key after one more wrong PIN."""
-    wrong = [at for at in tries.wrong if at > now - HOUR] + [now]
+    """The same visit after one more wrong PIN."""
+    wrong = [*lately(tries, now), now]
     if not any(sum(at > now - within for at in wrong) >= most for most, within in AT_ONCE):
-        return PinTries(key_id=tries.key_id, wrong=wrong, locks=tries.locks, locked_until=tries.locked_until)
+        return PinTries(id=tries.id, wrong=wrong, locks=tries.locks, locked_until=tries.locked_until)
     again = tries.locked_until is not None and now - tries.locked_until < DAY
     locks = tries.locks + 1 if again else 1
-    length = min(FIRST_LOCK * 2 ** min(locks - 1, DIGITS), LONGEST_LOCK)
-    return PinTries(key_id=tries.key_id, wrong=[], locks=locks, locked_until=now + length)
+    length = min(FIRST_LOCK * 2 ** min(locks - 1, 6), LONGEST_LOCK)
+    return PinTries(id=tries.id, wrong=[], locks=locks, locked_until=now + length)
+
+
+def counted(all_tries: PinTries, now: Instant) -> PinTries:
+    """All wrong PINs after one more."""
+    return PinTries(id=all_tries.id, wrong=[*lately(all_tries, now), now][-GUESSED:])
+
+
+def lately(tries: PinTries, now: Instant) -> list[Instant]:
+    """When wrong ones came within the last hour."""
+    return [at for at in tries.wrong if now - HOUR < at <= now]
+
+
+def is_guessed_at(all_tries: PinTries, now: Instant) -> bool:
+    """Whether somebody tries one PIN after the other."""
+    return len(lately(all_tries, now)) >= GUESSED
 
 
 def seconds_locked(tries: PinTries, now: Instant) -> int:
-    """How long the key is locked from now on; 0: it is not."""
+    """How long the visit is locked from now on; 0: it is not."""
     return max(0, -((now - (tries.locked_until or 0)) // SECOND))

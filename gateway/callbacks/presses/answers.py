@@ -42,7 +42,7 @@ class Form(StrEnum):
     NEAR = "near"
     """The power cut is around it; a device of theirs still reports."""
     UNSEEN = "unseen"
-    """The power cut is around it, and nothing there can tell us."""
+    """The power cut is around it, and nothing there has told us since."""
     REPORTED = "reported"
     """They have said on the telephone that it has no power."""
 

@@ -25,8 +25,6 @@ from gateway.model import (
     DueKind,
     EntryKind,
     Instant,
-    PressKind,
-    PressRecord,
     Reason,
     ReasonKind,
     Responsible,
@@ -46,10 +44,6 @@ _OF_A_TEST = (CallbackOrigin.TEST_DUE, CallbackOrigin.TEST_MISSED)
 
 def plan_test_press(pressed: Pressed, press_id: str, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """Somebody made the gesture that only tests the button; the press was not heard before. Nobody is called."""
-    press = PressRecord(device_id=context.device.id, press_id=press_id, kind=PressKind.TEST, at=pressed.at,
-                        received_at=now)
-    context.presses[press_id] = context.last_press = press
-    context.draft.add(press)
     reply_to_test(pressed, press_id, context, policy, now)
     test = context.work.button_tests.get(context.device.id)
     if test is None or (test.state is ButtonTestState.PLANNED and now - (test.passed_before or 0) < SAME_TEST):

@@ -1,11 +1,11 @@
 """Plans a button press: it opens or joins the site's callback of its kind, and the device hears what follows."""
 
-from itertools import count
 from typing import Any
 
 from gateway.callbacks.open import Wish, call_facts, wish_call
 from gateway.callbacks.presses.answers import answer_press, answer_to_press, link_call, outage_here
 from gateway.callbacks.presses.button_tests import plan_test_press, reply_to_test, requested_test
+from gateway.callbacks.presses.records import earlier_press, is_echo, keep_press
 from gateway.callbacks.presses.replies import answer_of, reply
 from gateway.detection.device_state import Pressed
 from gateway.model import (
@@ -16,43 +16,36 @@ from gateway.model import (
     Instant,
     OnCallRole,
     PageReason,
-    PressKind,
-    PressRecord,
 )
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
 
-SAME_FINGER = 2 * SECOND  # presses without an id of their own within this time are one press sent twice
 SAME_PAGE = 10 * SECOND  # presses within this time of a page are told by it, with their number
 
 
 def plan_press(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> None:
     """A press opens a callback, or joins the site's open one of its kind; a repeated message is no new press. Every
     press is answered."""
-    seen = context.presses.get(pressed.press_id) if pressed.press_id else None
-    if seen is None and pressed.press_id is None and _is_echo(pressed, context):
+    if is_echo(pressed, context, now):
         return
-    if pressed.test and seen is not None:
-        reply_to_test(pressed, seen.press_id, context, policy, now)
-        return
-    if seen is not None:  # the network repeated it: answer again, change nothing
+    seen = earlier_press(pressed, context, now)
+    if seen is not None:  # answer again, change nothing
         known = context.press_callbacks.get(seen.callback_id or "")
-        if known is not None:
+        if pressed.test:
+            reply_to_test(pressed, seen.press_id, context, policy, now)
+        elif known is not None:
             _reply(seen.press_id, known, context, policy, now)
         return
-    press_id = pressed.press_id or _generated_id(context, now)
+    press = keep_press(pressed, context, now)
     if pressed.test:
-        plan_test_press(pressed, press_id, context, policy, now)
+        plan_test_press(pressed, press.press_id, context, policy, now)
         return
     callback = _call_for(pressed, context, policy, now)
-    press = PressRecord(device_id=context.device.id, press_id=press_id, kind=PressKind(pressed.kind), at=pressed.at,
-                        received_at=now, callback_id=callback.id)
-    context.presses[press_id] = context.last_press = press
+    press.callback_id = callback.id
     context.press_callbacks[callback.id] = callback
-    context.draft.add(press)
     if pressed.emergency:
-        _call_for_help(pressed, press_id, callback, context, policy, now)
-    _reply(press_id, callback, context, policy, now)
+        _call_for_help(pressed, press.press_id, callback, context, policy, now)
+    _reply(press.press_id, callback, context, policy, now)
 
 
 def _call_for(pressed: Pressed, context: PlanningContext, policy: Policy, now: Instant) -> Callback:
@@ -67,18 +60,6 @@ def _call_for(pressed: Pressed, context: PlanningContext, policy: Policy, now: I
     if outage is not None and callback.outage_id is None:
         link_call(callback, outage, context.work, now)
     return callback
-
-
-def _generated_id(context: PlanningContext, now: Instant) -> str:
-    """An id for a press that came without one; two at the same moment get different ids."""
-    last = context.last_press.press_id if context.last_press is not None else ""
-    names = (f"at-{now}" if number == 1 else f"at-{now}-{number}" for number in count(1))
-    return next(name for name in names if name not in context.presses and name != last)
-
-
-def _is_echo(pressed: Pressed, context: PlanningContext) -> bool:
-    last = context.last_press
-    return last is not None and last.kind == pressed.kind and abs(pressed.at - last.at) < SAME_FINGER
 
 
 def _call_for_help(pressed: Pressed, press_id: str, callback: Callback, context: PlanningContext, policy: Policy,
@@ -104,4 +85,3 @@ def _doubts(pressed: Pressed, context: PlanningContext) -> dict[str, Any]:
 
 def _reply(press_id: str, callback: Callback, context: PlanningContext, policy: Policy, now: Instant) -> None:
     reply(press_id, answer_of(callback, context, policy), context, policy, now)
-

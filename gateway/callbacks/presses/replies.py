@@ -37,7 +37,7 @@ def answer_of(callback: Callback, context: PlanningContext, policy: Policy) -> P
     if callback.closed_at is not None:
         return PressAnswer(PressReply.CALLBACK_CLOSED)
     in_hand = callback.state in IN_HAND or callback.state is CallbackState.CONNECTED
-    said = (PressAnswer(PressReply.COMING, callback.promised_by, who=_name(callback.agent)) if in_hand
+    said = (PressAnswer(PressReply.COMING, callback.promised_by, who=name_of(callback.agent)) if in_hand
             else PressAnswer(PressReply.CALLBACK_SCHEDULED, callback.promised_by))
     if not callback.emergency:
         return said
@@ -46,6 +46,6 @@ def answer_of(callback: Callback, context: PlanningContext, policy: Policy) -> P
     return said._replace(notice=notice, emergency_number=number)
 
 
-def _name(agent: str | None) -> str:
+def name_of(agent: str | None) -> str:
     """`agent Dana Meier` is Dana Meier to whoever waits for her."""
     return (agent or "").partition(" ")[2]

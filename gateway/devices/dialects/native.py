@@ -128,7 +128,7 @@ def _press(key: str, body: Json, retained: bool) -> Press:
     if retained:
         raise Ignored("retained press")
     kind = _one_of("kind", body.get("kind", "single"), PRESS_KINDS)
-    return Press(key, kind, short_text("id", body.get("id")), _moment("ts", body.get("ts")))
+    return Press(key, kind, short_text("id", body.get("id")), _moment_or_now(body.get("ts")))
 
 
 def _fault(key: str, body: Json, retained: bool) -> FaultCode:
@@ -164,6 +164,14 @@ def _moment(field: str, value: Any) -> Instant | None:
     if at is None or not 0 <= at < YEAR_10000:
         raise Undecodable(f"{field}: expected milliseconds since 1970 or RFC 3339 with an offset, got {shown(value)}")
     return int(at)
+
+
+def _moment_or_now(value: Any) -> Instant | None:
+    """Of a press: somebody waits, whatever their button's clock says."""
+    try:
+        return _moment("ts", value)
+    except Undecodable:
+        return None
 
 
 def _truth(field: str, value: Any) -> bool:
@@ -205,6 +213,8 @@ EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], .
     ("devices/door 3/press", b'{"kind":"single"}', False, Undecodable),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"urgent"}', False,
      (Press("native:door 3", "urgent", "b7-0003"),)),
+    ("devices/door 3/press", b'{"id":"b7-0005","ts":"noon"}', False, (Press("native:door 3", "single", "b7-0005"),)),
+    ("devices/door 3/press", b'{"id":"b7-0006","ts":-1}', False, (Press("native:door 3", "single", "b7-0006"),)),
     ("devices/door 3/press", b'{"id":"b7-0004","kind":"test"}', False, (Press("native:door 3", "test", "b7-0004"),)),
     ("devices/door 3/press", b'{"id":"b7-0003","kind":"pressed"}', False, Undecodable),
     ("devices/hp-17/fault", b'{"code":"E-204","text":"No flow","ts":1788264000000}', False,

@@ -1,10 +1,10 @@
 """What the devices of a home say about its power, and which of its buttons can be pressed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from gateway.devices.profiles import Profile
-from gateway.model import Instant, LinkState, OutageMember
+from gateway.model import Instant, LinkState, Need, OutageMember
 from gateway.outages.connection_losses import detectable_profiles
 from gateway.tickets.context import HomeDevice
 
@@ -17,7 +17,7 @@ class Power(StrEnum):
     OFF = "off"
     """Those that would speak are gone."""
     UNSEEN = "unseen"
-    """Nothing there can tell."""
+    """Nothing there has told us since."""
 
 
 _SPEAKS = frozenset((LinkState.ONLINE, LinkState.SLEEPING))
@@ -47,6 +47,21 @@ def is_button(device: HomeDevice, profiles: Mapping[str, Profile]) -> bool:
     """Whether somebody has pressed it, or its profile says that it is there for that."""
     profile = profiles.get(device.profile)
     return device.pressed or (profile is not None and profile.button)
+
+
+def emergency_button_is_dead(needs: Collection[Need], devices: Sequence[HomeDevice], profiles: Mapping[str, Profile],
+                             dark: Instant | None) -> bool:
+    """Whether somebody there relies on a button, and none of those that they could press can be heard."""
+    buttons = [one for one in devices if one.profile in profiles and profiles[one.profile].emergency]
+    if not buttons and Need.EMERGENCY_BUTTON in needs:
+        buttons = [one for one in devices if is_button(one, profiles)]
+    return bool(buttons) and not any(works(one, devices, dark) for one in buttons)
+
+
+def is_rung_first(needs: Collection[Need], devices: Sequence[HomeDevice], profiles: Mapping[str, Profile],
+                  dark: Instant) -> bool:
+    """Whether the desk rings this home of an outage before others."""
+    return Need.POWER_DEPENDENT in needs or emergency_button_is_dead(needs, devices, profiles, dark)
 
 
 def works(device: HomeDevice, devices: Sequence[HomeDevice], dark: Instant | None) -> bool:

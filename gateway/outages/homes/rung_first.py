@@ -1,13 +1,12 @@
 """Homes that somebody rings first: they depend on power, or their emergency button is as dead as the home."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.opening_hours import is_open
 from gateway.callbacks.lifecycle import Action, move
 from gateway.callbacks.open import Wish, end_call, wish_call
-from gateway.devices.profiles import Profile
 from gateway.model import (
     MINUTE,
     Callback,
@@ -28,7 +27,7 @@ from gateway.model import (
 from gateway.notifications.topics import TopicName
 from gateway.outages.changes import OutageChanges
 from gateway.outages.context import NeedyHome
-from gateway.outages.homes.devices import is_button, works
+from gateway.outages.homes.devices import emergency_button_is_dead, is_rung_first
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.households.needs import needs_first
 from gateway.tickets.new_rows import entry, notify
@@ -43,8 +42,8 @@ def ring_first(changes: OutageChanges, outage: Outage, members: Iterable[OutageM
     Their helpers hear that the button is dead."""
     dark = [(member, changes.context.needy[member.site_id]) for member in members
             if member.back_at is None and member.site_id in changes.context.needy]
-    found = [(member, home) for member, home in dark if Need.POWER_DEPENDENT in home.needs
-             or button_is_dead(home, changes.policy.profiles, member.died_at)]
+    found = [(member, home) for member, home in dark
+             if is_rung_first(home.needs, home.devices, changes.policy.profiles, member.died_at)]
     found.sort(key=lambda one: (_rank(one[1], changes.policy), one[0].died_at, one[0].site_id))
     calls = [_ring(changes, outage, member, home) for member, home in found]
     if calls:
@@ -59,7 +58,7 @@ def look_at_returned(changes: OutageChanges) -> None:
         check, work = home.check, changes.context.sites[site_id]
         if check is None or any(site_id in homes and homes[site_id].dark for homes in changes.context.members.values()):
             continue
-        if button_is_dead(home, changes.policy.profiles, None):
+        if emergency_button_is_dead(home.needs, home.devices, changes.policy.profiles, None):
             continue
         if home.told_dead and not home.told_works:
             changes.context.draft.add(*(_tell(changes.policy, TopicName.BUTTON_WORKS, who, check, home, work,
@@ -73,14 +72,6 @@ def look_at_returned(changes: OutageChanges) -> None:
             end_call(call, work, changes.now)
 
 
-def button_is_dead(home: NeedyHome, profiles: Mapping[str, Profile], dark: Instant | None) -> bool:
-    """Whether somebody there relies on a button, and none of those that they could press can be heard."""
-    buttons = [one for one in home.devices if one.profile in profiles and profiles[one.profile].emergency]
-    if not buttons and Need.EMERGENCY_BUTTON in home.needs:
-        buttons = [one for one in home.devices if is_button(one, profiles)]
-    return bool(buttons) and not any(works(one, home.devices, dark) for one in buttons)
-
-
 def _rank(home: NeedyHome, policy: Policy) -> int:
     return needs_first(home.needs, any(
         one.profile in policy.profiles and policy.profiles[one.profile].emergency for one in home.devices))
@@ -92,7 +83,7 @@ def _ring(changes: OutageChanges, outage: Outage, member: OutageMember, home: Ne
     callback = wish_call(Wish(CallbackKind.CHECK, CallbackOrigin.OUTAGE, by=by), work, policy, now)
     callback.outage_id = callback.outage_id or outage.id
     told = home.told_dead and home.check is not None and home.check.id == callback.id
-    if button_is_dead(home, policy.profiles, member.died_at) and not told:
+    if emergency_button_is_dead(home.needs, home.devices, policy.profiles, member.died_at) and not told:
         changes.context.draft.add(*(_tell(policy, TopicName.BUTTON_DEAD, who, callback, home, work, now)
                                     for who in home.helpers))
     return callback

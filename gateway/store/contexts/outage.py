@@ -150,8 +150,9 @@ def _add_needy(session: Session, context: OutageContext, new_members: Sequence[t
     for some in chunks(sorted(dark)):
         needs |= {site: known for site, known in needs_at(session, some).items()
                   if known & {Need.POWER_DEPENDENT, Need.EMERGENCY_BUTTON}}
-        with_button |= set(session.exec(select(Device.site_id).where(
-            col(Device.site_id).in_(some), col(Device.profile).in_(emergency), col(Device.retired_at).is_(None))))
+        with_button |= set(session.exec(select(Device.site_id).join(Site, col(Site.id) == Device.site_id).where(
+            col(Device.site_id).in_(some), col(Device.profile).in_(emergency), col(Device.retired_at).is_(None),
+            col(Site.household_left_at).is_(None))))
     checks: dict[str, Callback] = {}
     for some in chunks(sorted(changed | needs.keys() | with_button)):
         for row in session.exec(select(Callback).where(
@@ -171,7 +172,7 @@ def _add_needy(session: Session, context: OutageContext, new_members: Sequence[t
         numbers = home.telephones
         context.needy[site] = NeedyHome(
             needs.get(site, frozenset()), devices[site], [one for one in home.people if one.role is PersonRole.HELPER],
-            numbers[0].number if numbers else "", check,
+            numbers[0].shown if numbers else "", check,
             check is not None and (check.id, TopicName.BUTTON_DEAD) in told,
             check is not None and (check.id, TopicName.BUTTON_WORKS) in told)
 

@@ -54,8 +54,7 @@ _OPEN_TEST = col(ButtonTest.closed_at).is_(None)
 _OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
 _VALID = col(Link.revoked_at).is_(None)
 _FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
-_PRESSES = select(PressRecord).where(col(PressRecord.press_id).in_(bindparam("ids", expanding=True)),
-                                     col(PressRecord.device_id).in_(bindparam("devices", expanding=True)))
+_PRESSES = select(PressRecord).where(col(PressRecord.id).in_(bindparam("ids", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
 _UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.press_id).is_not(None))
@@ -234,7 +233,7 @@ def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]
 
 def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext],
                  press_ids: Mapping[str, set[str]]) -> None:
-    presses = _presses(session, contexts, press_ids)
+    presses = [draft.copy(one) for one in _presses(session, press_ids)]
     known = {one.id: one for context in contexts.values() for one in context.work.callbacks.values()}
     earlier = {p.callback_id for p in presses if p.callback_id and p.callback_id not in known}
     known |= {c.id: c for c in _copies(session, draft, Callback, Callback.id, earlier)}
@@ -252,11 +251,10 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
         contexts[command.device_id].unsent_replies[command.press_id or ""] = command
 
 
-def _presses(session: Session, contexts: Mapping[str, PlanningContext], press_ids: Mapping[str, set[str]]
-             ) -> list[PressRecord]:
+def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressRecord]:
     """Those with these ids, and the last of each device that needs it."""
-    wanted = {press_id for ids in press_ids.values() for press_id in ids}
-    presses = list(session.exec(_PRESSES, params={"ids": list(wanted), "devices": list(press_ids)})) if wanted else []
+    wanted = [f"{device_id}/{press_id}" for device_id, ids in press_ids.items() for press_id in ids if press_id]
+    presses = list(session.exec(_PRESSES, params={"ids": wanted})) if wanted else []
     for device_id, ids in press_ids.items():
         if "" in ids:
             presses += session.exec(_LAST_PRESS, params={"device": device_id})

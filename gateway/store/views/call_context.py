@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.call_context.facts import Around, CallFacts, OpenTicket
+from gateway.callbacks.numbers.telephones import had_left
 from gateway.callbacks.presses.answers import form_for, likeliest
 from gateway.devices.profiles import Profile
 from gateway.model import (
@@ -58,7 +59,7 @@ def call_facts(session: Session, callback: Callback, profiles: Mapping[str, Prof
                                Callback.id != callback.id, Callback.requested_at >= since)
         .order_by(col(Callback.requested_at).desc()).limit(CALLS)))
     return CallFacts(
-        callback, site, home.customer, home.people, home.telephones, devices,
+        callback, site, home.customer, home.people, [] if had_left(callback, site) else home.telephones, devices,
         _around(session, site, callback, profiles, now),
         alarms=alarms, tickets=tickets, callbacks=calls,
         told=list(session.exec(

@@ -357,7 +357,8 @@ def _chain(session: Session, outage_id: str) -> list[Outage]:
 def _homes(session: Session, outage_ids: list[str], customer_id: str) -> list[tuple[OutageMember, Site]]:
     rows = session.execute(
         select(OutageMember, Site).join(Site, col(Site.id) == OutageMember.site_id)
-        .where(col(OutageMember.outage_id).in_(outage_ids), col(OutageMember.customer_id) == customer_id))
+        .where(col(OutageMember.outage_id).in_(outage_ids), col(OutageMember.customer_id) == customer_id,
+               col(Site.customer_id) == customer_id, col(Site.household_left_at).is_(None)))
     latest: dict[str, tuple[OutageMember, Site]] = {}
     for member, site in sorted(rows, key=lambda row: outage_ids.index(row[0].outage_id)):
         latest[site.id] = (member, site)

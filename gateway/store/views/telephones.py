@@ -5,7 +5,7 @@ from typing import NamedTuple
 from sqlmodel import Session, col, select
 
 from gateway.callbacks.numbers.telephones import Telephone
-from gateway.callbacks.numbers.visit_calls import at_home
+from gateway.callbacks.numbers.visit_calls import GUESSED, at_home, is_guessed_at
 from gateway.model import (
     Actor,
     Entry,
@@ -67,10 +67,18 @@ def visit_call(session: Session, visit: Visit) -> VisitCall | None:
     return VisitCall(visit, ticket, firm, household_at(session, site))
 
 
-def pin_tries(session: Session, key_id: str) -> PinTries:
-    """Locked: two wrong PINs at the same moment count as two."""
-    query = select(PinTries).where(PinTries.key_id == key_id).with_for_update()
-    return session.exec(query).first() or PinTries(key_id=key_id)
+def pin_tries(session: Session, of: str) -> PinTries:
+    """Of the visit that these digits name, or ("") all. Locked: two wrong PINs at the same moment count as two."""
+    query = select(PinTries).where(PinTries.id == of).with_for_update()
+    return session.exec(query).first() or PinTries(id=of)
+
+
+def guesses(session: Session, now: Instant) -> list[str]:
+    """That somebody tries PINs, in a sentence for the operator."""
+    tries = session.get(PinTries, "")
+    if tries is None or not is_guessed_at(tries, now):
+        return []
+    return [f"bridge: {GUESSED} wrong PINs and more within an hour; visits with their right PIN are connected as ever"]
 
 
 def save_tries(session: Session, tries: PinTries) -> None:

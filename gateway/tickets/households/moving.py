@@ -104,6 +104,10 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
     site.household_left_at, site.access = now, ""
     work.site = site
     for one in home.links:
+        other = home.also_in.get(one.subject_id)
+        if other is not None:  # a household has one page of an outage, whatever homes of theirs are in it
+            one.site_id = other
+            continue
         one.revoked_at = now
         if one.subject_id in work.follow:
             del work.follow[one.subject_id]

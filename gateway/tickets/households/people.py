@@ -49,12 +49,13 @@ def subject_of_person(person_id: str) -> Subject:
 
 
 def plan_add(person_id: str, given: GivenPerson, household: Customer, site_ids: Sequence[str], position: int,
-             draft: Draft, who: Actor, now: Instant) -> None:
+             draft: Draft, who: Actor, now: Instant) -> Person:
     """A new person of the household, who lives or helps at these sites of theirs."""
     row = Person(id=person_id, customer_id=household.id, name=given.name, role=given.role, position=position)
     _describe(row, given)
     draft.add(row, *(PersonSite(id=f"{person_id}/{site}", person_id=person_id, site_id=site) for site in site_ids),
               entry(subject_of_person(person_id), now, EntryKind.PERSON_ADDED, who=who, role=given.role))
+    return row
 
 
 def plan_change(row: Person, given: GivenPerson, draft: Draft, who: Actor, now: Instant) -> None:
@@ -65,19 +66,22 @@ def plan_change(row: Person, given: GivenPerson, draft: Draft, who: Actor, now: 
 
 
 def plan_add_contact(row: Person, contacts: Sequence[Contact], contact_id: str, channel: str, address: str,
-                     draft: Draft, who: Actor, now: Instant) -> None:
-    """The last to be tried; one that was stopped is used again. `contacts`: theirs, as copies of the draft."""
+                     draft: Draft, who: Actor, now: Instant) -> list[Contact]:
+    """The last to be tried; one that was stopped is used again. `contacts`: theirs, as copies of the draft. Returns all
+    of theirs."""
     _still_there(row)
     known = next((one for one in contacts if one.id == contact_id), None)
     if known is not None and known.stopped_at is None:
-        return
+        return [*contacts]
+    added = []
     if known is not None:
         known.stopped_at, known.stopped_why = None, None
     else:
         owner = person(row.id)
-        draft.add(Contact(id=contact_id, owner_kind=owner.kind, owner_id=owner.id, channel=channel, address=address,
-                          position=max((one.position for one in contacts), default=-1) + 1))
-    draft.add(entry(subject_of_person(row.id), now, EntryKind.CONTACT_ADDED, who=who, channel=channel))
+        added = [Contact(id=contact_id, owner_kind=owner.kind, owner_id=owner.id, channel=channel, address=address,
+                         position=max((one.position for one in contacts), default=-1) + 1)]
+    draft.add(*added, entry(subject_of_person(row.id), now, EntryKind.CONTACT_ADDED, who=who, channel=channel))
+    return [*contacts, *added]
 
 
 def plan_remove_contact(row: Person, contacts: Sequence[Contact], contact_id: str, draft: Draft, who: Actor,

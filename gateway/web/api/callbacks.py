@@ -74,7 +74,8 @@ class WishBody(Body):
 
 
 class AttemptBody(Body):
-    person: str = Field("", max_length=200, description="Whom, by name.", examples=["Alice Keller"])
+    person: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Whom, by name.",
+                        examples=["Alice Keller"])
 
 
 class CancelBody(Body):

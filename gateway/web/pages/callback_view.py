@@ -1,7 +1,7 @@
 """The content of the customer's page for a callback."""
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
-from gateway.model import Callback, CallbackKind, CallbackState, Instant
+from gateway.model import Callback, CallbackKind, CallbackState, CallOutcome, Instant
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import no_rescue_service
@@ -21,6 +21,8 @@ CALL_LOOK = {
 }
 _PRESS_AGAIN = (CallbackState.DONE, CallbackState.EXPIRED, CallbackState.CANCELLED, CallbackState.ANSWERED)
 
+_GOES_ON = (CallOutcome.HELP_SENT, CallOutcome.VISIT_NEEDED, CallOutcome.STILL_OUT)  # outcomes after which more comes
+
 
 def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFormat, country: str, can_press: bool,
                           outage_page: str) -> FollowPage:
@@ -39,7 +41,7 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
     known = [(words("page.known_already"), words_of(cause, ticket, words)) for ticket, cause in facts.open_tickets]
     urgent = [("", words("page.urgent"))] if callback.urgent and not callback.closed_at else []
     return FollowPage(
-        tone, icon, words(f"page.call.{key}"), words(f"page.call.{key}_more{_by_telephone(key, can_press)}"),
+        tone, icon, *_headline(callback, key, can_press, words),
         time_name=words("page.call_between" if callback.ring_from else "page.by") if waiting else "",
         time=capital(call_time(callback, say)) if waiting else "",
         sorry=_call_sorry(callback, words, say.now) if waiting else "",
@@ -48,6 +50,16 @@ def callback_page_content(facts: FollowedCallback, words: Catalogue, say: TimeFo
         past=_call_past(facts, words), facts=urgent + known, number=callback.id,
         leads_to=(outage_page, words("page.call.to_outage")) if outage_page else None,
     )
+
+
+def _headline(callback: Callback, key: str, can_press: bool, words: Catalogue) -> tuple[str, str]:
+    """The headline and what follows it; nobody to whom help is on its way reads that all is settled."""
+    more = words(f"page.call.{key}_more{_by_telephone(key, can_press)}")
+    if callback.outcome is CallOutcome.WAS_TEST:
+        return words("page.call.done.was_test"), more
+    if callback.outcome in _GOES_ON:
+        return words(f"page.call.done.{callback.outcome}"), f"{words(f'page.call.done.{callback.outcome}_more')} {more}"
+    return words(f"page.call.{key}"), more
 
 
 def _by_telephone(key: str, can_press: bool) -> str:

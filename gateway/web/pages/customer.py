@@ -16,7 +16,7 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.outages.homes.devices import dark_since, has_working_button
+from gateway.outages.homes.devices import dark_since, emergency_button_is_dead, has_working_button
 from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
 from gateway.tickets.actions import (
@@ -123,4 +123,6 @@ def _outage_page(session: Session, gw: Gateway, render: Renderer, link: Link, no
     dark = max(filter(None, (dark_since(member) for member, site in facts.homes if site.id == link.site_id)),
                default=None)
     can_press = has_working_button(facts.devices, gw.profiles, dark)
-    return words, say, outage_page_content(facts, words, say, can_press, page), frozenset(about - {""})
+    button_dead = dark is not None and emergency_button_is_dead((), facts.devices, gw.profiles, dark)
+    return words, say, outage_page_content(
+        facts, words, say, gw.settings.service.country, can_press, button_dead, page), frozenset(about - {""})

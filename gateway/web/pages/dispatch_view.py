@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from gateway.callbacks.lifecycle import TRANSITIONS as CALL_MOVES
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.outcomes import OUTCOMES
+from gateway.callbacks.presses.replies import name_of
 from gateway.config.settings import OnCall
 from gateway.model import (
     GATEWAY,
     CallbackKind,
+    CallbackState,
     CallOutcome,
     Instant,
     Offer,
@@ -139,14 +141,19 @@ def callback_content(facts: DispatchCallback, on_call: OnCall, me: str, words: C
     wants = "help" if callback.emergency else "call_soon" if callback.urgent else "call"
     if callback.kind is CallbackKind.CHECK:
         wants = "check"
-    span = "between" if callback.ring_from is not None else "by"
+    of_our_own = callback.kind is CallbackKind.CHECK  # nobody was promised it
+    span = "call_between" if callback.ring_from is not None else "ring_by" if of_our_own else "call_by"
+    idle = of_our_own and callback.state is CallbackState.REQUESTED
+    who = name_of(callback.agent) or words("page.dispatch.somebody")
     return DispatchPage(
         number=callback.id, tone="alert" if say.now > callback.promised_by else look.tone, icon=look.icon,
-        headline=words(f"page.dispatch.call.{callback.state}", who=callback.agent or words("page.somebody")),
-        next_step=words(f"page.dispatch.call_{span}", when=call_time(callback, say)),
+        headline=words("page.dispatch.call_of_our_own") if idle else words(
+            f"page.dispatch.call.{callback.state}", who=who),
+        next_step=words(f"page.dispatch.{span}", when=call_time(callback, say)),
         what=words(f"page.dispatch.wants_{wants}"),
-        facts=[(words("page.device"), device), (words("page.since"), capital(say.when(callback.requested_at))),
-               (words("page.dispatch.presses"), str(callback.presses))],
+        facts=[*([(words("page.device"), device)] if device else []),
+               (words("page.since"), capital(say.when(callback.requested_at))),
+               *([(words("page.dispatch.presses"), str(callback.presses))] if callback.presses else [])],
         pages=_pages(facts.whose, on_call, me, words, say),
         can=frozenset({act for act, action in _CALL_ACTS.items() if (callback.state, action) in CALL_MOVES}
                       | _acknowledge(facts.whose)),

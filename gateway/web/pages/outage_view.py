@@ -2,14 +2,16 @@
 
 from typing import NamedTuple
 
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import Instant, MemberState, OutageMember, OutageState, Site, TicketState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number, rounded_homes
+from gateway.notifications.messages import in_danger
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.pages import FollowedOutage, FollowedTicket
-from gateway.tickets.lifecycle import UNASSIGNED, WORKS
+from gateway.tickets.lifecycle import SETTLED, UNASSIGNED, WORKS
 from gateway.web.pages.ticket_view import (
     TICKET_LOOK,
     Card,
@@ -36,6 +38,8 @@ class _OutageReader(NamedTuple):
     words: Catalogue
     say: TimeFormat
     can_press: bool  # there is a button that works, as far as we know
+    button_dead: bool  # an emergency button there does not, as far as we know
+    country: str  # of a site that does not say its own
 
     @property
     def over(self) -> bool:
@@ -47,11 +51,13 @@ class _OutageReader(NamedTuple):
         return not self.over and self.own in ("dark", "near")
 
 
-def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, can_press: bool, ticket_page: str = ""
-                        ) -> FollowPage:
-    """The page for one customer at `say.now`. `can_press`: a button there works, as far as we know; `ticket_page`: the
-    address of their own ticket's page, "" for none."""
-    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say, can_press)
+def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat, country: str, can_press: bool,
+                        button_dead: bool, ticket_page: str = "") -> FollowPage:
+    """The page for one customer at `say.now`. `country`: of sites that do not say theirs; `can_press`: a button there
+    works, as far as we know; `button_dead`: an emergency button there does not; `ticket_page`: the address of their own
+    ticket's page, "" for none."""
+    reader = _OutageReader(facts, _worst([member for member, _ in facts.homes]), words, say, can_press, button_dead,
+                           country)
     outage = facts.outage
     if outage.kind not in CUSTOMER_KINDS:
         tone, icon = _LOOK["ours"]
@@ -90,12 +96,17 @@ def _headline(reader: _OutageReader) -> tuple[str, str, str, str]:
                 words(f"page.outage_{key}_more"))
     if reader.own == "back":
         return *_LOOK["back"], words("page.outage_back"), words("page.outage_back_more", area=area)
-    near = "" if reader.own == "dark" else "_near"
+    near = "_near" if reader.own != "dark" else "_said" if _by_word_alone(facts) else ""
     if facts.outage.state == OutageState.RESTORING:
         return (*_LOOK["restoring"], words("page.outage_restoring", area=area),
                 words(f"page.outage_restoring{near}_more"))
     return (*_LOOK["dark"], words("page.outage", area=area),
             words(f"page.outage{near}_more", homes=_homes(reader, "_to")))
+
+
+def _by_word_alone(facts: FollowedOutage) -> bool:
+    """Whether we know from the household itself that it is dark, and not from its devices."""
+    return all(member.by_word for member, _ in facts.homes if member.dark)
 
 
 def _homes(reader: _OutageReader, case: str = "") -> str:
@@ -132,7 +143,8 @@ def _progress(reader: _OutageReader) -> list[Step]:
     work = reader.facts.work
     if work is None or reader.own == MemberState.NESTED or not (reader.over or reader.waits):
         return []
-    left_out = steps_not_reached(work) - {"fixed"} if reader.over else frozenset[str]()
+    settled = reader.over or work.ticket.state in SETTLED  # also when it has been reopened for a single home
+    left_out = steps_not_reached(work) - {"fixed"} if settled else frozenset[str]()
     at = len(_STEPS) - 1 if reader.over else TICKET_LOOK[work.ticket.state].station
     return steps(_STEPS, at, "good" if reader.over else "moving", left_out, reader.words)
 
@@ -160,7 +172,7 @@ def _crew(reader: _OutageReader, work: FollowedTicket) -> str:
     if ticket.state in UNASSIGNED:
         return words("page.crew.wanted")
     if ticket.state in WORKS:
-        return words("page.crew.done")
+        return words("page.crew.done") if visit is not None and visit.done_at is not None else ""
     if ticket.state == TicketState.ON_SITE:
         return words("page.crew.on_site", firm=firm)
     if visit is None or ticket.state == TicketState.CANCELLED:
@@ -210,7 +222,10 @@ def _advice(reader: _OutageReader) -> Card | None:
         return None
     nothing = ["page.can_nothing"] if reader.waits and reader.own == "dark" else []
     press = ["page.can_press"] if reader.can_press else []  # a button in a dark home is dead with its hub
-    return Card(words("page.you_can"), lines=[words(key) for key in (*nothing, *press, "page.can_call")])
+    danger = in_danger(emergency_number(reader.facts.site.country or reader.country), words)
+    dead = ["page.button_dead"] if reader.button_dead else []
+    return Card(words("page.you_can"),
+                lines=[*(words(key) for key in (*nothing, *press, *dead)), danger, words("page.can_call")])
 
 
 def _past(reader: _OutageReader) -> list[PastEvent]:

@@ -10,7 +10,14 @@ from pydantic import BaseModel
 
 from gateway.calendars import arrival_windows
 from gateway.callbacks.numbers.telephones import Telephone
-from gateway.callbacks.numbers.visit_calls import bridge_number, call_link, connects_from, is_connected, is_under_way
+from gateway.callbacks.numbers.visit_calls import (
+    bridge_number,
+    call_link,
+    connects_from,
+    is_connected,
+    is_under_way,
+    spoken,
+)
 from gateway.config.phone_numbers import for_people
 from gateway.flow.act import act
 from gateway.flow.gateway import Gateway
@@ -226,4 +233,4 @@ def _calling(view: VisitView, template: str, now: Instant, numbers: Sequence[Tel
     if not is_connected(visit, now):
         return Calling(opens=connects_from(visit))
     pin = visit.call_pin or ""
-    return Calling(link=call_link(template, pin), bridge=for_people(bridge_number(template)), pin=pin)
+    return Calling(link=call_link(template, pin), bridge=for_people(bridge_number(template)), pin=spoken(pin))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.check import check_all
+from gateway.app.check import check_all, settings_errors
+from gateway.config.settings import Service, Settings
 
 PERSON = '{name: Dana Weber, contacts: [{channel: email, address: dana@example.com}]}'
 HEAD = f"""channels: {{email: {{host: 127.0.0.1, sender: service@example.com, security: none}}}}
@@ -74,3 +75,10 @@ def test_hours_of_nobody_and_people_who_are_never_on_call_are_warned_of(tmp_path
         "on_call.dispatcher: nobody is on call at tue 20:00 (Europe/Zurich), when everybody of this role is paged in "
         "turn — expected a shift without hours as the last",
         "on_call.people: max in no shift, so never paged — expected each in one"]
+
+
+def test_days_off_of_the_desk_are_checked() -> None:
+    wrong = [error for error in settings_errors(Settings(service=Service(
+        callback_days_off={"country": "Schweiz", "closed": ["24.12.2026"]}))) if "days_off" in error]
+    assert [error.partition(":")[0] for error in wrong] == ["service.callback_days_off.country",
+                                                           "service.callback_days_off.closed[0]"]

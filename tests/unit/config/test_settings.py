@@ -258,3 +258,24 @@ def test_what_is_missing_is_said_with_the_variable_it_is_expected_in(config: Pat
     config.write_text(text)
     [said] = errors(config)
     assert said.startswith(f"{config}:1: {expected}")
+
+
+@pytest.mark.parametrize(("given", "country", "shown"), [
+    ("+41446681800", "", "+41 44 668 18 00"), ("044 668 18 00", "CH", "+41 44 668 18 00"),
+    ("0848 800 800", "CH", "+41 848 800 800"), ("", "", ""),
+])
+def test_the_number_in_messages_is_one_that_can_be_rung_from_anywhere(config: Path, given: str, country: str,
+                                                                     shown: str) -> None:
+    config.write_text(f'service: {{phone: "{given}", country: "{country}"}}\n')
+    assert load(config, {}).service.phone == shown
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ("call us", "is no telephone number"), ("044 668 18 00", "has no international prefix"),
+    ("+41 44 668", "is too short"), ("+41 900 123 456", "is a premium rate number"),
+])
+def test_a_number_that_nobody_can_ring_is_refused_at_the_start(config: Path, given: str, said: str) -> None:
+    config.write_text(f'service: {{phone: "{given}"}}\n')
+    [error] = errors(config)
+    assert "service.phone" in error
+    assert said in error

@@ -51,9 +51,12 @@ UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=Fals
 AGREED = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=True)
 DANGER = Payer(device="Heat pump", cover=Cover.CALL_OUT_PRICE, price="95.00 EUR", agreed=False)
 POWER_CUT: dict[str, Any] = {"area": "Lateral 9a", "number": "X-7F4QK2M9", "homes": 50, "hear_by": None, "cause": "",
-                             "device": "", "site": ""}
+                             "device": "", "site": "", "emergency_number": "112"}
 HELPS: dict[str, Any] = {"reader": "Hugo Frei", "household": "Alice Keller", "site": "Lindenweg 1, 8001 Wiesental",
                          "ring": "+41 44 668 18 01", "link": "", "hear_by": None, "for_customer": False}
+TELEPHONE_ONLY: dict[str, Any] = DESK | {
+    "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
+    "telephones": "Erna Arber +41 44 668 18 01", "telephone_only": True, "why": Reason(ReasonKind.TELEPHONE_ONLY)}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 PROMISED: dict[str, Any] = CALL | {"tries": 0, "callback_by": NOW + HOUR, "device": "Help button"}
 SLOT: dict[str, Any] = {"ring_from": NOW + HOUR, "callback_by": NOW + 2 * HOUR}
@@ -126,9 +129,11 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.JOB_TAKEN: {"yes on the telephone": DESK | {"reader": "Kunz Heating", "hear_by": None}},
     TopicName.ON_THE_WAY: {"earlier than told": {"eta": NOW + 40 * MINUTE, "early": True, "hear_by": None}},
     TopicName.UNDELIVERABLE: {
-        "nothing but a telephone": DESK | {
-            "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
-            "telephones": "Erna Arber +41 44 668 18 01", "why": Reason(ReasonKind.TELEPHONE_ONLY)}},
+        "nothing but a telephone": TELEPHONE_ONLY,
+        "nothing but a telephone, of a call": TELEPHONE_ONLY | {
+            "told_topic": "could not be reached by telephone", "is_call": True, "number": "C-7F4QK2M9",
+            "device": "Help button"},
+        "no contact works": TELEPHONE_ONLY | {"telephone_only": False, "why": Reason(ReasonKind.CONTACTS_STOPPED)}},
     TopicName.UNDELIVERED_LIST: {
         "of an outage": DESK | {"area": "Lateral 9a", "number": "X-7F4QK2M9"},
         "many in ten minutes": DESK | {"people": 12},
@@ -177,6 +182,9 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "two devices": {"payers": Paying(AGREED, CONTRACT), "hear_by": None}},
     TopicName.OUTAGE: {
         "their home is in it": POWER_CUT | {"etr": NOW + 2 * HOUR},
+        "with an emergency button": POWER_CUT | {"emergency_button_dead": True, "we_ring": True},
+        "somebody depends on power": POWER_CUT | {"we_ring": True},
+        "in a country of which we do not know the number": POWER_CUT | {"emergency_number": ""},
         "the answer to a press": POWER_CUT | {"answered": True, "can_press": True},
         "the answer instead of a call": POWER_CUT | {"answered": True, "promised": True},
         "others are back": POWER_CUT | {"answered": True, "form": "still_dark", "restoring": True, "can_press": True,

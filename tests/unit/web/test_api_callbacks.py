@@ -32,6 +32,13 @@ def test_somebody_is_to_be_rung_and_another_wish_joins(there: WebStory, agent: h
     assert agent.get(f"callbacks/{opened['id']}").json() == joined
 
 
+def test_whom_somebody_rings_is_one_line_of_text(there: WebStory, agent: httpx.Client) -> None:
+    callback = there.call_for_help()
+    for name in ("Alice\x00", "Alice\nKeller"):
+        is_problem(agent.post(f"callbacks/{callback.id}/attempt", json={"person": name}), 422)
+    assert agent.post(f"callbacks/{callback.id}/attempt", json={"person": "Alice Keller"}).status_code == 200
+
+
 def test_a_slot_is_one_of_those_that_are_listed(there: WebStory, agent: httpx.Client) -> None:
     offered = agent.get("callbacks/slots?days=1").json()["items"]
     assert offered

@@ -5,9 +5,12 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import event
 from sqlmodel import col
 
-from gateway.model import Contact, Person, Site
+from gateway.flow.people import add_person
+from gateway.model import Actor, ActorKind, Contact, Person, PersonRole, Site
+from gateway.tickets.households.people import GivenPerson
 from tests.drivers.web_driver import WebStory, is_problem, items
 from tests.fixtures.household import ARBER, move_in
 
@@ -99,6 +102,26 @@ def test_a_person_is_added_changed_and_removed(there: WebStory, arbers: httpx.Cl
     assert kinds == ["person_added", "contact_added", "contact_added", "number_seen", "person_changed", "person_left"]
     move_in(there)  # a person of the API is not in the file, and stays as they are
     assert there.one(Person, Person.id == otto["id"]).left_at is not None
+
+
+def test_what_is_named_twice_counts_once(there: WebStory, arbers: httpx.Client) -> None:
+    answer = arbers.post("people", json={
+        "customer_id": "arber", "name": "Otto", "role": "tenant", "sites": ["arber-home", "arber-home"], "contacts": [
+            {"channel": "phone", "address": "+41 79 000 00 09"}, {"channel": "phone", "address": "079 000 00 09"}]})
+    assert answer.status_code == 201
+    otto = answer.json()
+    assert (otto["sites"], channels_of(otto)) == (["arber-home"], [("phone", "+41790000009")])
+
+
+def test_a_person_is_written_with_all_their_contacts_at_once(there: WebStory, arbers: httpx.Client) -> None:
+    """Where the database goes away in between, whoever hears nothing tries again."""
+    commits: list[object] = []
+    event.listen(there.gw.store.engine, "commit", commits.append)
+    add_person(there.gw, "arber", GivenPerson("Otto", PersonRole.TENANT), None,
+               [("phone", "+41790000009"), ("phone", "+41790000008")], Actor(ActorKind.AGENT), there.now)
+    assert len(commits) == 1
+    [otto] = [one for one in items(arbers.get("people?customer=arber")) if one["name"] == "Otto"]
+    assert len(otto["contacts"]) == 2
 
 
 def test_the_import_leaves_alone_whom_an_agent_has_added(there: WebStory, arbers: httpx.Client) -> None:

@@ -157,16 +157,25 @@ def upgrade() -> None:
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
+    op.create_table('pin_tries',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('wrong', sa.JSON(), nullable=False),
+        sa.Column('locks', sa.Integer(), nullable=False),
+        sa.Column('locked_until', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
     op.create_table('press',
+        sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
         sa.Column('press_id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
         sa.Column('at', sa.BigInteger(), nullable=False),
         sa.Column('received_at', sa.BigInteger(), nullable=False),
         sa.Column('callback_id', sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint('device_id', 'press_id')
+        sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_press_callback_id'), 'press', ['callback_id'], unique=False)
+    op.create_index(op.f('ix_press_device_id'), 'press', ['device_id'], unique=False)
     op.create_table('promise',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('kind', sa.String(), nullable=False),
@@ -329,14 +338,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_person_customer_id'), 'person', ['customer_id'], unique=False)
-    op.create_table('pin_tries',
-        sa.Column('key_id', sa.String(), nullable=False),
-        sa.Column('wrong', sa.JSON(), nullable=False),
-        sa.Column('locks', sa.Integer(), nullable=False),
-        sa.Column('locked_until', sa.BigInteger(), nullable=True),
-        sa.ForeignKeyConstraint(['key_id'], ['api_key.id']),
-        sa.PrimaryKeyConstraint('key_id')
-    )
     op.create_table('site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException
 from pydantic import BaseModel, Field
 
+from gateway.callbacks.numbers.visit_calls import DIGITS
 from gateway.flow.telephones import Locked, connect
 from gateway.model import ApiKey
 from gateway.web.api.models import ApiModel
@@ -15,7 +16,8 @@ router = APIRouter(prefix="/bridge", tags=["bridge"])
 
 
 class PinBody(BaseModel):
-    pin: str = Field(description="As the technician typed it.", pattern=r"^[0-9]{6}$", examples=["402917"])
+    pin: str = Field(description="As the technician typed it.", pattern=rf"^[0-9]{{{DIGITS}}}$",
+                     examples=["4029174553"])
 
 
 class Connection(ApiModel):
@@ -29,12 +31,12 @@ class Connection(ApiModel):
 @router.post("", summary="Whom a PIN connects with", responses=responses(404, 429))
 def ask_bridge(gw: Gw, now: Now, key: Annotated[ApiKey, Depends(bridge)], body: PinBody) -> Connection:
     """While the visit is under way, and from an hour before its arrival window. 404, always the same, for every other
-    PIN; after five of them within a minute the key is locked, each time for longer. The caller's own number is not
-    asked for. Each connection is written down."""
+    PIN; after five within a minute that begin with the same four digits those are locked, each time for longer, and no
+    others. The caller's own number is not asked for. Each connection is written down."""
     try:
         found = connect(gw, key, body.pin, now)
     except Locked as locked:
-        raise HTTPException(429, "Too many wrong PINs: nothing is connected for a while.",
+        raise HTTPException(429, "Too many wrong PINs that begin like this one: it is not looked at for a while.",
                             {"Retry-After": str(locked.seconds)}) from None
     if found is None:
         raise HTTPException(404, "This PIN connects with nobody now.")

@@ -79,9 +79,8 @@ def post_person(by: By, key: Key, body: PersonBody) -> Person:
         contacts = _checked(by.gw, session, body.contacts, household.sites)
     _raise(_wrong_needs(body.needs, by.now))
     given = GivenPerson(body.name, body.role, body.locale, body.needs.given() if body.needs else Needs())
-    person_id = add_person(by.gw, body.customer_id, given, body.sites, by.who, by.now)
-    for contact in contacts:
-        add_contact(by.gw, person_id, contact.channel, contact.address, by.who, by.now)
+    person_id = add_person(by.gw, body.customer_id, given, body.sites,
+                           [(one.channel, one.address) for one in contacts], by.who, by.now)
     return get_person(by.gw, by.now, key, person_id)
 
 

@@ -148,7 +148,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.EMERGENCY_PRESS: {
         "a call for help": HELP, "a test was asked for": HELP | {"test_asked_at": NOW - 5 * HOUR},
         "it sticks": HELP | {"suspicion": "sticks"}, "it had just come back": HELP | {"suspicion": "just_back"},
-        "an empty battery": HELP | {"suspicion": "battery_low"},
+        "a retired button": HELP | {"suspicion": "retired"}, "an empty battery": HELP | {"suspicion": "battery_low"},
         "a test was asked for, and it sticks": HELP | {"suspicion": "sticks", "test_asked_at": NOW - 5 * HOUR}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind} | {

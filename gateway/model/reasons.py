@@ -141,6 +141,8 @@ class ReasonKind(StrEnum):
     """A message: handed over by `channel`, and whether it arrived was never learnt."""
     TELEPHONE_ONLY = "telephone_only"
     """A message: they can be rung, and nothing can be sent to them."""
+    NOT_THEIR_BUTTON = "not_their_button"
+    """A message about a call: the button was retired before they moved in."""
     RUNG_ANYWAY = "rung_anyway"
     """A message about a call: they can only be rung, and that is what somebody does."""
     NO_CONTACT = "no_contact"

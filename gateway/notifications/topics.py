@@ -389,10 +389,19 @@ def _call_over(notification: Notification, context: NotificationContext, now: In
     return Reason(ReasonKind.CALLBACK_OVER) if callback is None or callback.closed_at is not None else None
 
 
+def _pressed_an_old_button(context: NotificationContext) -> bool:
+    """Whether the button was retired before they moved in: it hung in their home once, and others may have it now."""
+    retired = context.device.retired_at if context.device else None
+    since = context.site.household_since if context.site else None
+    return retired is not None and since is not None and retired < since
+
+
 def _call_not_needed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     over = _call_over(notification, context, now)
     if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
         return Reason(ReasonKind.ALREADY_SPEAKING)
+    if over is None and _pressed_an_old_button(context):
+        return Reason(ReasonKind.NOT_THEIR_BUTTON)
     if over is None and context.can_be_rung and not context.contacts:
         return Reason(ReasonKind.RUNG_ANYWAY)  # else the dispatcher would be asked to ring them about a call
     return over

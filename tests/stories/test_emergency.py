@@ -49,6 +49,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    MoveIn,
 )
 from gateway.tickets.new_rows import subject_of
 from tests import ROOT
@@ -124,6 +125,17 @@ def test_a_retired_button_that_calls_for_help_is_heard_and_marked_as_such(story:
     story.press("alice-button", "p2")
     story.wait(seconds=20)
     assert story.one(Callback).presses == 2
+
+
+def test_who_moved_in_after_the_button_was_retired_is_not_told_that_they_pressed(story: Story) -> None:
+    retired(story)
+    story.wait(minutes=1)
+    story.act(MoveIn("alice-home", "bob"))
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    assert len(story.notifications("emergency_press")) == 2
+    [told] = story.notifications("callback_scheduled")
+    assert (told.recipient_id, told.reason) == ("bob", Reason(ReasonKind.NOT_THEIR_BUTTON))
 
 
 def test_a_retired_button_says_nothing_else_and_nothing_once_its_address_is_claimed_anew(story: Story) -> None:

@@ -181,7 +181,7 @@ def test_a_promised_call_that_an_agent_calls_off_is_told_where_it_was_promised(s
     told = [message for message in story.messages if message.to == "alice@example.com"][-1]
     assert told.subject == f"We do not call you after all ({story.one(Callback).id})"
     assert "We had promised to call you by today 14:00. That call is off: please do not wait for it." in told.text
-    assert "If you still need us, press the button again, and we ring you anew." in told.text
+    assert "If you still need us, press the button again, and we will ring you." in told.text
     assert "Ben" not in told.text
     assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
     assert [reply["state"] for reply in story.replies_to_devices] == ["callback_scheduled", "callback_closed"]

@@ -9,7 +9,7 @@ from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wis
 from gateway.callbacks.outcomes import plan_outcome
 from gateway.callbacks.presses.button_tests import plan_test_confirmed
 from gateway.callbacks.presses.replies import answer_of, reply
-from gateway.callbacks.slots import check_desk_is_known, check_slot
+from gateway.callbacks.slots import check_desk_hours_are_set, check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     MINUTE,
@@ -113,7 +113,7 @@ def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: A
     if work.site.household_left_at is not None:
         raise Refused(RefusedReason.NOBODY_LIVES_THERE, id=act.site_id)
     if not act.urgent:
-        check_desk_is_known(policy.service)
+        check_desk_hours_are_set(policy.service)
     if act.ring_from is not None:
         check_slot(act.ring_from, policy.service, now)
     return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,

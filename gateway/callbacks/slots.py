@@ -26,7 +26,7 @@ def slots(service: Service, now: Instant, until: Instant) -> Iterator[tuple[Inst
             begins += length
 
 
-def check_desk_is_known(service: Service) -> None:
+def check_desk_hours_are_set(service: Service) -> None:
     """Raises Refused while nobody has said when somebody is at the desk: a wish at 23:13 would be promised for 00:13.
     """
     if not names_hours(service):

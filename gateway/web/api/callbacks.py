@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.queue import Waiting, due_order
-from gateway.callbacks.slots import check_desk_is_known, slots
+from gateway.callbacks.slots import check_desk_hours_are_set, slots
 from gateway.model import DAY, CallOutcome, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
@@ -137,7 +137,7 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
 def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
     """Inside the hours of the desk, one after the other, for so many days. Without
     `service.callback_hours` nobody knows: 409."""
-    check_desk_is_known(gw.settings.service)
+    check_desk_hours_are_set(gw.settings.service)
     found = slots(gw.settings.service, now, now + days * DAY)
     return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 

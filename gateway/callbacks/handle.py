@@ -4,12 +4,12 @@ from typing import Any
 
 from gateway.calendars.desk_hours import desk_hours
 from gateway.calendars.working_time import promise_after
-from gateway.callbacks.lifecycle import IN_HAND, OPEN, Action, move
+from gateway.callbacks.lifecycle import IN_HAND, OPEN, WAITING, Action, move
 from gateway.callbacks.open import Wish, call_facts, end_call, promise_call, wish_call
 from gateway.callbacks.outcomes import plan_outcome
 from gateway.callbacks.presses.button_tests import plan_test_confirmed
 from gateway.callbacks.presses.replies import answer_of, reply
-from gateway.callbacks.slots import check_slot
+from gateway.callbacks.slots import check_desk_hours_are_set, check_slot
 from gateway.config.settings import Service
 from gateway.model import (
     MINUTE,
@@ -73,8 +73,7 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_ATTEMPT, who=who, number=callback.attempts,
                                  person=person))
         case MissCallback():
-            can_press = has_working_button(context.around.devices, policy.profiles, context.around.dark)
-            _miss(callback, work, policy, who, now, can_press)
+            _miss(callback, work, policy, who, now, _can_press(context, policy))
         case ConnectCallback():
             move(callback, Action.CONNECT, now)
             callback.agent = str(who)
@@ -88,10 +87,13 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
                 plan_test_confirmed(callback, work, policy, now)
             callback.note, callback.outcome, callback.agent = note, outcome, str(who)
             work.draft.add(entry(callback, now, EntryKind.CALLBACK_DONE, who=who, call_outcome=outcome, note=note))
-        case CancelCallback(why=why):
+        case CancelCallback(why=why, they_know=they_know):
+            they_wait = callback.state in WAITING and not they_know
             move(callback, Action.CANCEL, now)
             callback.note, callback.agent = why, str(who)
             work.draft.add(entry(callback, now, EntryKind.CANCELLED, who=who, reason=why))
+            if they_wait:
+                _tell(TopicName.CALLBACK_CANCELLED, callback, work, policy, now, can_press=_can_press(context, policy))
     if callback.state not in IN_HAND:
         end_due(callback, work, DueKind.CLAIM_ENDS)
     if callback.state is CallbackState.CONNECTED:
@@ -99,16 +101,21 @@ def plan_callback(act: CallbackAct, callback: Callback, context: ActionContext, 
         watch_outcome(callback, work.draft, policy, who, now, call_facts(callback, work))
     elif callback.state in IN_HAND:
         acknowledge(callback, work.draft, who, now)
-        _show_who_comes(callback, context, policy, now)
+        if callback.emergency:  # whoever called for help sees that somebody is coming to the telephone
+            _show_at_button(callback, context, policy, now)
     elif callback.state not in OPEN:
+        if callback.state is CallbackState.CANCELLED:
+            _show_at_button(callback, context, policy, now)
         end_call(callback, work, now)
 
 
 def plan_open_callback(act: OpenCallback, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> Callback:
     """Somebody is to be rung because a person says so. Raises Refused for a time at which nobody is at the desk, and
-    where nobody lives."""
+    where nobody lives; and for all that is not urgent while nobody knows when somebody is."""
     if work.site.household_left_at is not None:
         raise Refused(RefusedReason.NOBODY_LIVES_THERE, id=act.site_id)
+    if not act.urgent:
+        check_desk_hours_are_set(policy.service)
     if act.ring_from is not None:
         check_slot(act.ring_from, policy.service, now)
     return wish_call(Wish(CallbackKind.ORDINARY, act.origin, act.urgent, words=act.words, ring_from=act.ring_from,
@@ -152,28 +159,31 @@ def _miss(callback: Callback, work: SiteWork, policy: Policy, who: Actor, now: I
         settle_promises(work.promises.get(callback.id, []), now)
         work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=None),
                        entry(callback, now, EntryKind.CALLBACK_EXPIRED, tries=callback.tries))
-        _tell_missed(TopicName.CALLBACK_EXPIRED, callback, work, policy, now, can_press=can_press)
+        _tell(TopicName.CALLBACK_EXPIRED, callback, work, policy, now, can_press=can_press)
         return
     if not callback.emergency:
         callback.ring_from = next_try(callback, policy.service, now)
         by = promise_after(None if callback.urgent else desk_hours(policy.service), callback.ring_from, TRY_WITHIN)
         settle_promises(work.promises.get(callback.id, []), now)  # we have called
         promise_call(callback, by, work, policy, now)
-        _tell_missed(TopicName.CALLBACK_TRIED, callback, work, policy, now)
+        _tell(TopicName.CALLBACK_TRIED, callback, work, policy, now)
     if callback.kind is CallbackKind.CHECK and callback.tries >= policy.service.callback_tries:
         page_dispatcher(work.draft, policy, callback, PageReason.CALL_UNANSWERED, now,
                         facts=call_facts(callback, work))
     work.draft.add(entry(callback, now, EntryKind.CALLBACK_NO_ANSWER, who=who, again_at=callback.ring_from))
 
 
-def _tell_missed(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant,
-                 **more: Any) -> None:
+def _can_press(context: ActionContext, policy: Policy) -> bool:
+    return has_working_button(context.around.devices, policy.profiles, context.around.dark)
+
+
+def _tell(topic: TopicName, callback: Callback, work: SiteWork, policy: Policy, now: Instant, **more: Any) -> None:
     work.draft.add(notify(policy, customer(callback.customer_id), topic, callback, callback.tries, now,
                           facts=call_facts(callback, work) | {"tries": callback.tries} | more,
                           link_id=work.follow_id(callback.id)))
 
 
-def _show_who_comes(callback: Callback, context: ActionContext, policy: Policy, now: Instant) -> None:
-    """Whoever called for help sees at the button that somebody is coming to the telephone."""
-    if callback.emergency and context.planning is not None and context.last_press is not None:
+def _show_at_button(callback: Callback, context: ActionContext, policy: Policy, now: Instant) -> None:
+    """What has become of their call is shown where it was asked for."""
+    if context.planning is not None and context.last_press is not None:
         reply(context.last_press.press_id, answer_of(callback, context.planning, policy), context.planning, policy, now)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gateway.calendars.desk_hours import desk_hours
+from gateway.calendars.desk_hours import desk_hours, names_hours
 from gateway.calendars.opening_hours import open_spans
 from gateway.config.settings import Service
 from gateway.model import DAY, MINUTE, Instant, round_up, to_iso
@@ -24,6 +24,13 @@ def slots(service: Service, now: Instant, until: Instant) -> Iterator[tuple[Inst
         while begins + length <= min(closes, until):
             yield begins, begins + length
             begins += length
+
+
+def check_desk_hours_are_set(service: Service) -> None:
+    """Raises Refused while nobody has said when somebody is at the desk: a wish at 23:13 would be promised for 00:13.
+    """
+    if not names_hours(service):
+        raise Refused(RefusedReason.NO_DESK_HOURS)
 
 
 def check_slot(ring_from: Instant, service: Service, now: Instant) -> None:

@@ -58,7 +58,7 @@ class CallCentre:
         row: Row = self._http.get(f"devices/{device_id}").raise_for_status().json()
         return row
 
-    def act(self, what: str, **body: str) -> Row:
+    def act(self, what: str, **body: str | bool) -> Row:
         """Posts an action and returns the answer; {} when it is no longer possible (409): somebody else was faster."""
         answer = self._http.post(what, json=body) if body else self._http.post(what)
         if answer.status_code == httpx.codes.CONFLICT:

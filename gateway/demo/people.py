@@ -64,7 +64,8 @@ class People:
     def _clear_calls(self) -> None:
         """Cancels callbacks left open by the last demonstration, which would take in today's presses."""
         for callback in self._call_centre.rows("callbacks", open="true"):
-            self._call_centre.act(f"callbacks/{callback['id']}/cancel", why="Left over from the last demonstration")
+            self._call_centre.act(f"callbacks/{callback['id']}/cancel", they_know=True,
+                                  why="Left over from the last demonstration")
 
     def _clear_tickets(self) -> None:
         for ticket in self._call_centre.rows("tickets", until=to_iso(self._since), open="true"):

@@ -18,8 +18,8 @@ from gateway.detection.device_state import Pressed, Raised, RuleFailed
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Alarm, Instant, LinkState
 from gateway.model.plan import Draft
-from gateway.model.signals import Announced, Presence, Signal
-from gateway.model.states import BridgeWord
+from gateway.model.signals import Announced, Presence, Press, Signal
+from gateway.model.states import BridgeWord, GhostSign
 from gateway.monitoring import metrics
 from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
@@ -106,6 +106,8 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
         keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
         known = device_states.load(session, keys, gw.scheduled)
         judged = judge(attempt, known, gw.profiles, now)
+        if judged.unclaimed:
+            _hear_retired_buttons(gw, session, attempt, judged, now)
         if judged.working:
             _prove_bridges_working(gw, session, judged, now)
         dialect_notes.save_notes(session, notes)
@@ -170,6 +172,20 @@ def _extend_to_bridged_devices(gw: Gateway, session: Session, decoded: DecodedBa
             signals[-1:] = [(number, retained, signal._replace(key=hub)),
                             (number, retained, signal._replace(state=LinkState.UNKNOWN) if explained else signal)]
     return signals
+
+
+def _hear_retired_buttons(gw: Gateway, session: Session, decoded: DecodedBatch, judged: BatchResult, now: Instant
+                          ) -> None:
+    """A call for help from a button that was retired is one all the same, marked as such: somebody has it in their
+    hand. Whatever else it says is an unclaimed device's."""
+    pressed = [one for one in decoded.signals if type(one[2]) is Press and one[2].key in judged.unclaimed]
+    if not pressed:
+        return
+    heard = judge(DecodedBatch(pressed), device_states.load_retired(session, {one[2].key for one in pressed}),
+                  gw.profiles, now)
+    judged.changed_devices |= heard.changed_devices  # how often it was pressed: it may stick
+    judged.findings += [Finding(device, verdict._replace(suspicion=GhostSign.RETIRED))
+                        for device, verdict in heard.findings if isinstance(verdict, Pressed) and verdict.emergency]
 
 
 def _can_be_lost(gw: Gateway, profile: str | None) -> bool:

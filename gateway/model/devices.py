@@ -57,6 +57,7 @@ class Device(Row, table=True):
     covered_until: str | None = None  # … up to and with this day on the site's calendar, e.g. 2027-03-31
     call_out_price: Price | None = Field(default=None, sa_type=PriceColumn)  # what the customer pays when nobody else
     retired_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    retired_key: str | None = Field(default=None, index=True)  # the name under which it was heard before
 
 
 class DeviceState(Row, table=True):

@@ -588,6 +588,8 @@ class GhostSign(StrEnum):
     """The button had come back a moment before, as after a power cut."""
     BATTERY_LOW = "battery_low"
     """Its battery is nearly empty."""
+    RETIRED = "retired"
+    """The button was retired: it may be anywhere by now."""
 
 
 class PressReply(StrEnum):

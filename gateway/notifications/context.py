@@ -46,6 +46,7 @@ class NotificationContext:
 
     ticket: Ticket | None = None
     callback: Callback | None = None
+    is_promised_anew: bool = False  # that callback is over, and the home has another open one of its kind
     visit: Visit | None = None  # the visit the notification speaks of, else the ticket's current one
     offer: Offer | None = None  # the offer it speaks of
     outage: Outage | None = None

@@ -53,6 +53,8 @@ class TopicName(StrEnum):
     """We did not call by the time that we had promised."""
     CALLBACK_TRIED = "callback_tried"
     """We rang, and nobody answered: when we ring again."""
+    CALLBACK_CANCELLED = "callback_cancelled"
+    """A promised call is called off: they need not wait for it."""
     CALLBACK_EXPIRED = "callback_expired"
     """We rang as often as we do, and nobody answered: how they reach us."""
     WORSE = "worse"
@@ -389,13 +391,26 @@ def _call_over(notification: Notification, context: NotificationContext, now: In
     return Reason(ReasonKind.CALLBACK_OVER) if callback is None or callback.closed_at is not None else None
 
 
+def _pressed_an_old_button(context: NotificationContext) -> bool:
+    """Whether the button was retired before they moved in: it hung in their home once, and others may have it now."""
+    retired = context.device.retired_at if context.device else None
+    since = context.site.household_since if context.site else None
+    return retired is not None and since is not None and retired < since
+
+
 def _call_not_needed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     over = _call_over(notification, context, now)
     if over is None and context.callback is not None and context.callback.state == CallbackState.CONNECTED:
         return Reason(ReasonKind.ALREADY_SPEAKING)
+    if over is None and _pressed_an_old_button(context):
+        return Reason(ReasonKind.NOT_THEIR_BUTTON)
     if over is None and context.can_be_rung and not context.contacts:
         return Reason(ReasonKind.RUNG_ANYWAY)  # else the dispatcher would be asked to ring them about a call
     return over
+
+
+def _call_promised_anew(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return Reason(ReasonKind.CALL_PROMISED_ANEW) if context.is_promised_anew else None
 
 
 def _test_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -601,6 +616,13 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+    Topic(  # they wait at the telephone
+        name=TopicName.CALLBACK_CANCELLED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, obsolete_when=_call_promised_anew,
+        only_after=OnlyAfter(
+            frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE, TopicName.CALLBACK_TRIED}),
+            _any, ReasonKind.NEVER_PROMISED),
+        link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

@@ -224,6 +224,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))
+    anew = _promised_anew(session, [callbacks[row.subject_id] for row in notifications
+                                    if row.topic == TopicName.CALLBACK_CANCELLED])
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
@@ -236,7 +238,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
         home = homes.get((to.id, whose[row.id][1])) if to.kind is RecipientKind.CUSTOMER else None
         contexts[row.id] = NotificationContext(
-            ticket=ticket, callback=callback, visit=visit, offer=offers.get(row.occurrence),
+            ticket=ticket, callback=callback, is_promised_anew=row.subject_id in anew, visit=visit,
+            offer=offers.get(row.occurrence),
             customer=customers.get(work.customer_id if work else to.id),
             outage=outages.get(row.subject_id), dark_home=dark.get((row.subject_id, to)),
             site=sites.get(place.site_id) if place else None,
@@ -359,6 +362,15 @@ def _page(row: Notification, said: Iterable[Notification]) -> str | None:
     if row.link_id is not None or row.subject_kind != SubjectKind.OUTAGE:
         return row.link_id
     return next((before.link_id for before in said if before.link_id is not None), None)
+
+
+def _promised_anew(session: Session, ended: Sequence[Callback]) -> set[str]:
+    """Which of these callbacks have an open one after them: of the same home and kind."""
+    if not ended:
+        return set()
+    still = set(session.exec(select(Callback.site_id, Callback.kind).where(
+        col(Callback.closed_at).is_(None), col(Callback.site_id).in_([one.site_id for one in ended]))))
+    return {one.id for one in ended if (one.site_id, one.kind) in still}
 
 
 def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:

@@ -326,9 +326,11 @@ class FinishCallback(CallbackAct):
 
 @dataclass(frozen=True)
 class CancelCallback(CallbackAct):
-    """Nobody needs to call any more; `why` in a person's words."""
+    """Nobody needs to call any more; `why` in a person's words, which only we read. `they_know`: they have called it
+    off themselves, or have heard it; else they are told not to wait for it."""
 
     why: str
+    they_know: bool = False
 
 
 Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct

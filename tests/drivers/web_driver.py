@@ -143,9 +143,9 @@ class WebStory(Story):
         return self.gw.settings.secret.get_secret_value()
 
 
-def web_story(store: Store) -> WebStory:
+def web_story(store: Store, **service: Any) -> WebStory:
     """Everybody has moved in and the web is up."""
-    there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00")))
+    there = WebStory(**vars(begin(store, name="Wiesental Service", phone="+41 44 668 18 00", **service)))
     there.base = serve(there.gw, there.clock, lambda: there.health)
     return there
 

@@ -19,6 +19,8 @@ from gateway.model import (
     Instant,
     OnCallPage,
     Promise,
+    Reason,
+    ReasonKind,
     Severity,
     Ticket,
     customer,
@@ -30,6 +32,7 @@ from gateway.store import Store
 from gateway.tickets.actions import (
     Act,
     AttemptCallback,
+    CancelCallback,
     ClaimCallback,
     ConnectCallback,
     FinishCallback,
@@ -165,6 +168,74 @@ def test_the_second_agent_sees_what_the_first_has_written_down(story: Story) -> 
     assert (second.parameters["who"], second.parameters["outcome"]) == ("agent Anna", "fixed")
 
 
+# a call that is called off
+
+def test_a_promised_call_that_an_agent_calls_off_is_told_where_it_was_promised(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.send_replies()
+    story.wait(minutes=1)
+    story.act(CancelCallback(story.one(Callback).id, "Not one of our customers, says Ben"))
+    story.wait()
+    assert topics(story) == ["callback_scheduled", "callback_cancelled"]
+    told = [message for message in story.messages if message.to == "alice@example.com"][-1]
+    assert told.subject == f"We do not call you after all ({story.one(Callback).id})"
+    assert "We had promised to call you by today 14:00. That call is off: please do not wait for it." in told.text
+    assert "If you still need us, press the button again, and we will ring you." in told.text
+    assert "Ben" not in told.text
+    assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
+    assert [reply["state"] for reply in story.replies_to_devices] == ["callback_scheduled", "callback_closed"]
+    assert {reply["press_id"] for reply in story.replies_to_devices} == {"p1"}
+
+
+def test_a_call_off_at_a_time_that_suited_names_that_time_and_no_button_that_is_not_there(story: Story) -> None:
+    story.act(OpenCallback("bob-home", "Asks about the invoice", ring_from=from_iso("2026-11-24T13:00:00Z")))
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "nobody is here then"))
+    story.wait()
+    [told] = [message for message in story.messages if message.subject.startswith("Wir rufen Sie doch nicht an")]
+    assert "wir hatten Ihnen einen Anruf versprochen (morgen 14:00–15:00). Dieser Anruf entfällt" in told.text
+    assert "drücken" not in told.text
+
+
+def test_who_called_it_off_themselves_is_not_told_so(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "she called us", they_know=True))
+    story.wait()
+    assert topics(story) == ["callback_scheduled"]
+    assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
+
+
+def test_whom_an_agent_speaks_with_is_not_told_that_nobody_calls(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(ConnectCallback(story.one(Callback).id))
+    story.act(CancelCallback(story.one(Callback).id, "it was the neighbour"))
+    story.wait()
+    assert topics(story) == ["callback_scheduled"]
+
+
+def test_who_was_never_told_of_the_call_does_not_hear_that_it_is_off(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.act(CancelCallback(story.one(Callback).id, "a child"))
+    story.wait()
+    assert topics(story) == []
+    [off] = story.notifications("callback_cancelled")
+    assert (off.state, off.reason) == ("dropped", Reason(ReasonKind.NEVER_PROMISED))
+
+
+def test_who_has_asked_anew_since_hears_of_the_new_call_only(story: Story) -> None:
+    story.press("alice-button", "p1")
+    story.wait()
+    story.act(CancelCallback(story.one(Callback).id, "a child"))
+    story.press("alice-button", "p2")
+    story.wait()
+    assert topics(story) == ["callback_scheduled", "callback_scheduled"]
+    [off] = story.notifications("callback_cancelled")
+    assert off.reason == Reason(ReasonKind.CALL_PROMISED_ANEW)
+
+
 # a time that suits
 
 def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
@@ -180,6 +251,19 @@ def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
     assert (promise.from_at, promise.due_at) == (at, at + HOUR)
     story.press("alice-button", "p1")  # the same wish: nobody is promised two calls
     assert story.one(Callback).presses == 1
+
+
+@pytest.mark.parametrize("hours", [None, {}, {"mon": []}])
+@pytest.mark.parametrize("more", [{}, {"ring_from": FRIDAY_NIGHT + DAY}])
+def test_while_nobody_has_set_the_hours_of_the_desk_only_what_is_urgent_is_promised(
+        both_stores: Store, hours: dict[str, Any] | None, more: dict[str, Any]) -> None:
+    story = begin(both_stores, callback_hours=hours)
+    story.now = FRIDAY_NIGHT
+    said = refused(lambda: story.act(OpenCallback("alice-home", "Asks about the invoice", **more)))
+    assert said.reason is RefusedReason.NO_DESK_HOURS
+    assert story.callbacks == []
+    story.act(OpenCallback("alice-home", "Water on the floor", urgent=True))
+    assert story.one(Callback).promised_by == FRIDAY_NIGHT + 15 * MINUTE
 
 
 @pytest.mark.parametrize(("wanted", "reason", "nearest"), [

@@ -17,10 +17,14 @@ from gateway.callbacks.numbers.emergency_numbers import NUMBERS, emergency_numbe
 from gateway.config.fleet_file import BadFleet, FleetSettings, read_fleet
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import compile_profile
+from gateway.devices.registration import DeviceRequest
+from gateway.flow.administer import retire
 from gateway.flow.receive import receive
 from gateway.model import (
     HOUR,
     MINUTE,
+    Actor,
+    ActorKind,
     Callback,
     CallbackKind,
     CallOutcome,
@@ -36,6 +40,7 @@ from gateway.model import (
 )
 from gateway.notifications.channels import NotSent, Outcome, Sent, Unknown
 from gateway.store import Store
+from gateway.store.devices import device_registry
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import (
     AcknowledgePage,
@@ -44,6 +49,7 @@ from gateway.tickets.actions import (
     ConnectCallback,
     FinishCallback,
     MissCallback,
+    MoveIn,
 )
 from gateway.tickets.new_rows import subject_of
 from tests import ROOT
@@ -96,6 +102,56 @@ def test_whoever_is_on_call_is_told_no_time_of_a_clock_that_is_wrong(story: Stor
     assert len(told) == 1
     assert "03:00" in told[0].text
     assert "1970" not in told[0].text
+
+
+def retired(story: Story, device: str = "alice-button") -> None:
+    with story.gw.store.write() as session:
+        retire(session, device, story.gw.policy, False, Actor(ActorKind.OPERATOR), story.now)
+
+
+def test_a_retired_button_that_calls_for_help_is_heard_and_marked_as_such(story: Story) -> None:
+    retired(story)
+    story.press("alice-button", "p1")
+    story.press("alice-button", "p1")  # the network repeats it
+    story.wait(seconds=1)
+    callback = story.one(Callback)
+    assert (callback.emergency, callback.site_id, callback.presses) == (True, "alice-home", 1)
+    for address in ("+41790000001", "night@example.com"):
+        assert story.told_to(address) == [f"Call for help: Alice Keller ({callback.id})"]
+    [told] = [message.text for message in story.messages if message.to == "night@example.com"]
+    assert "This button was retired. It hung there last, and may be somewhere else by now." in told
+    assert "Lindenweg 1, 8001 Wiesental" in told
+    assert story.replies_to_devices == []  # its address is no longer its own
+    story.press("alice-button", "p2")
+    story.wait(seconds=20)
+    assert story.one(Callback).presses == 2
+
+
+def test_who_moved_in_after_the_button_was_retired_is_not_told_that_they_pressed(story: Story) -> None:
+    retired(story)
+    story.wait(minutes=1)
+    story.act(MoveIn("alice-home", "bob"))
+    story.press("alice-button", "p1")
+    story.wait(seconds=1)
+    assert len(story.notifications("emergency_press")) == 2
+    [told] = story.notifications("callback_scheduled")
+    assert (told.recipient_id, told.reason) == ("bob", Reason(ReasonKind.NOT_THEIR_BUTTON))
+
+
+def test_a_retired_button_says_nothing_else_and_nothing_once_its_address_is_claimed_anew(story: Story) -> None:
+    retired(story)
+    story.press("alice-button", "p0", retained=True)
+    story.press("alice-button", "p1", "test")
+    story.says("alice-button", battery=3.0)
+    story.wait(seconds=1)
+    assert (story.callbacks, story.messages) == ([], [])
+    story.gw.profiles["button"] = replace(story.gw.profiles["button"], emergency=False)
+    story.press("alice-button", "p2")  # an ordinary wish of a button that is no longer anybody's
+    assert story.callbacks == []
+    with story.gw.store.write() as session:
+        device_registry.add(session, DeviceRequest("new-button", "native:alice-button", "button", "bob-home"))
+    story.press("alice-button", "p3")
+    assert [one.site_id for one in story.callbacks] == ["bob-home"]
 
 
 def test_an_ordinary_press_at_night_waits_for_the_desk(story: Story) -> None:

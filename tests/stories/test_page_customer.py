@@ -18,7 +18,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.store import Store
-from gateway.tickets.actions import AttemptCallback, CancelTicket, MissCallback
+from gateway.tickets.actions import AttemptCallback, CancelCallback, CancelTicket, MissCallback
 from tests.drivers.web_driver import WebStory, accept, read, web_story, without_ids
 
 
@@ -144,6 +144,16 @@ def test_a_cancelled_ticket_says_that_nobody_comes(there: WebStory, web: httpx.C
     told = read(web.get(there.follow(ticket)))
     assert "Nobody will come for it." in told
     assert "sold the house" not in told
+
+
+def test_a_call_that_is_called_off_says_so_without_the_reason(there: WebStory, web: httpx.Client) -> None:
+    callback = there.call_for_help()
+    page = there.follow(callback)
+    there.act(CancelCallback(callback.id, "we have no time today"))
+    told = read(web.get(page))
+    assert "This call is off You need not wait for it. If you still need us, press again or call us." in told
+    assert "Called off." in told
+    assert "no time" not in told
 
 
 def test_nothing_internal_reaches_the_customer(there: WebStory, web: httpx.Client) -> None:

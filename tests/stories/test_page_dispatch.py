@@ -394,3 +394,14 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     assert f"{callback.id} is over" in read(web.get(path))
     assert [kind for kind, _ in timeline(there, callback)] == [
         "callback_attempt", "page_acknowledged", "callback_connected", "callback_done"]  # one acknowledgement a minute
+
+
+@pytest.mark.parametrize(("ticked", "told"), [({}, 1), ({"they_know": "yes"}, 0)])
+def test_a_call_is_called_off_and_they_are_told_unless_they_know(there: WebStory, web: httpx.Client,
+                                                                 ticked: dict[str, str], told: int) -> None:
+    callback = there.call_for_help()
+    there.wait(minutes=61)
+    path = page_of(there, callback)
+    assert "Why nobody needs to call They know: do not write to them Cancel it" in read(web.get(path))
+    assert web.post(path, data={"act": "cancel", "note": "a child", **ticked}).status_code == 303
+    assert (there.again(callback).state, len(there.notifications("callback_cancelled"))) == ("cancelled", told)

@@ -298,7 +298,7 @@ def test_in_a_browser_the_page_turns_by_itself_when_the_home_is_back(
 
 def say_still_out(there: OutageWeb, home: str) -> None:
     """Somebody of that home is rung, and says that there is no power."""
-    there.act(OpenCallback(home, "they asked"))
+    there.act(OpenCallback(home, "they asked", urgent=True))
     call = there.one(Callback, Callback.site_id == home)
     there.act(ConnectCallback(call.id))
     there.act(FinishCallback(call.id, "all dark", CallOutcome.STILL_OUT))

@@ -291,7 +291,7 @@ def test_a_call_for_help_in_an_outage_still_pages(quarter: SosStory) -> None:
 
 def say_still_out(quarter: SosStory, home: str) -> Callback:
     """Somebody of that home is rung, and says that there is no power."""
-    quarter.act(OpenCallback(home, "they asked"))
+    quarter.act(OpenCallback(home, "they asked", urgent=True))
     call = next(row for row in quarter.calls if row.site_id == home and row.closed_at is None)
     quarter.act(ConnectCallback(call.id))
     quarter.act(FinishCallback(call.id, "all dark", CallOutcome.STILL_OUT))

@@ -143,7 +143,7 @@ def unlink_call(callback: Callback, work: SiteWork, now: Instant) -> None:
 
 
 def outage_answer(outage: Outage, form: Form, callback: Callback, site: Site, policy: Policy, now: Instant, page: str,
-                **more: Any) -> Notification:
+                  **more: Any) -> Notification:
     """The message that is the answer. It is about the outage, so that its news go to whoever had it."""
     heard_at = more.pop("heard_at", None)
     facts = {"area": outage.name, "homes": outage.homes, "etr": outage.etr_at, "answered": True, "form": str(form),

@@ -17,13 +17,15 @@ def reply(press_id: str, said: PressAnswer, context: PlanningContext, policy: Po
     yet says the newer truth instead: a device that repeats faster than we speak hears one answer. Nothing, where its
     dialect cannot be told."""
     unsent = context.unsent_replies.get(press_id)
-    command_id, until = policy.new_id("M") if unsent is None else unsent.id, now + REPLY_FOR
+    if unsent is not None and unsent.expires_at <= now:
+        unsent = None
+    command_id, until = (policy.new_id("M"), now + REPLY_FOR) if unsent is None else (unsent.id, unsent.expires_at)
     message = reply_to_press(context.device.key, press_id, said, command_id, until)
     if message is None:
         return
     topic, payload = message
-    if unsent is not None:
-        unsent.payload, unsent.expires_at = payload, until
+    if unsent is not None:  # mostly it says this already: then nothing is written, and nobody is in the publisher's way
+        unsent.payload = payload
         return
     context.unsent_replies[press_id] = Command(id=command_id, device_id=context.device.id, topic=topic,
                                                payload=payload, press_id=press_id, created_at=now, expires_at=until)

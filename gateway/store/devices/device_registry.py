@@ -74,7 +74,7 @@ def add(session: Session, request: DeviceRequest) -> None:
 def _bring_back(session: Session, row: Device, request: DeviceRequest) -> None:
     """With an empty state: what the device said before it was retired is no news now."""
     row.key, row.profile, row.name, row.via = request.key, request.profile, request.name or row.name, request.via
-    row.retired_at = None
+    row.retired_at = row.retired_key = None
     set_cover(session, row, request.cover)
     blank = DeviceState(device_id=row.id).model_dump()
     session.exec(update(DeviceState).where(col(DeviceState.device_id) == row.id).values(**blank))

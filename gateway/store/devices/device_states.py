@@ -20,6 +20,13 @@ _LOAD = {
               "CROSS JOIN device_state s ON s.device_id = d.id WHERE d.retired_at IS NULL",
     "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND d.key = ANY(%s) ORDER BY d.id FOR UPDATE OF s",
 }
+_RETIRED_COLUMNS = _COLUMNS.replace("d.key", "d.retired_key", 1)
+_LOAD_RETIRED = {
+    "sqlite": f"SELECT {_RETIRED_COLUMNS} FROM json_each(?) j CROSS JOIN device d ON d.retired_key = j.value "
+              "CROSS JOIN device_state s ON s.device_id = d.id ORDER BY d.retired_at",
+    "postgresql": f"SELECT {_RETIRED_COLUMNS} FROM device d JOIN device_state s ON s.device_id = d.id "
+                  "WHERE d.retired_key = ANY(%s) ORDER BY d.retired_at FOR UPDATE OF s",
+}
 _DUE = {
     "sqlite": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= ? ORDER BY s.due_at LIMIT ?",
     "postgresql": f"SELECT {_COLUMNS} FROM {_BOTH} AND s.due_at <= %s ORDER BY s.due_at LIMIT %s "
@@ -62,12 +69,21 @@ _READING_COLUMNS = ("device_id", "at", "seq", "received_at", "signals")
 def load(session: Session, keys: Iterable[str], zones: bool = False) -> dict[str, ClaimedDevice]:
     """key → state of the claimed devices among `keys`, locked until the transaction ends; `zones`: with the time zone
     of each site."""
+    return _load(_LOAD_WITH_ZONE if zones else _LOAD, session, keys)
+
+
+def load_retired(session: Session, keys: Iterable[str]) -> dict[str, ClaimedDevice]:
+    """Key → state of the device that was heard under it until it was retired, the last one."""
+    return _load(_LOAD_RETIRED, session, keys)
+
+
+def _load(statements: dict[str, str], session: Session, keys: Iterable[str]) -> dict[str, ClaimedDevice]:
     connection = session.connection()
     name = connection.dialect.name
     wanted: Any = list(keys)
     if name == "sqlite":
         wanted = orjson.dumps(wanted).decode()
-    rows = connection.exec_driver_sql((_LOAD_WITH_ZONE if zones else _LOAD)[name], (wanted,)).all()
+    rows = connection.exec_driver_sql(statements[name], (wanted,)).all()
     return {row[0]: _state_from_row(row) for row in rows}
 
 

@@ -59,7 +59,7 @@ def plan_retired(context: PlanningContext, policy: Policy, who: Actor, now: Inst
                                     reason=RETIRED))
     context.alarms.clear()
     end_test(context.device, context.work, now)
-    context.device.retired_at = now
+    context.device.retired_at, context.device.retired_key = now, context.device.key
     context.device.key = f"retired:{context.device.id}"  # keys are unique: its own may be claimed anew
 
 

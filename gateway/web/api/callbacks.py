@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.queue import Waiting, due_order
-from gateway.callbacks.slots import slots
+from gateway.callbacks.slots import check_desk_hours_are_set, slots
 from gateway.model import DAY, CallOutcome, ExternalKind, Severity, Subject, SubjectKind
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.messages import no_rescue_service
@@ -81,7 +81,8 @@ class AttemptBody(Body):
 
 
 class CancelCallbackBody(Body):
-    why: Words = Field(examples=["A child pressed the button"])
+    why: Words = Field(description="Only we read it.", examples=["A child pressed the button"])
+    they_know: bool = Field(False, description="They have called it off themselves, or have heard it: no message.")
 
 
 def as_model(row: Any, country: str, names: dict[str, str]) -> models.Callback:
@@ -116,7 +117,8 @@ def list_callbacks(gw: Gw, query: Annotated[filters.Callbacks, Query()]) -> mode
 @router.post("", summary="Somebody is to be rung", status_code=201, responses=responses(404, 409))
 def open_callback(by: Reporter, body: WishBody) -> models.Callback:
     """The site's open callback takes it on, if there is one. The customer is told by when we ring. A time at which
-    nobody is at the desk is refused (409) with the nearest at which somebody is."""
+    nobody is at the desk is refused (409) with the nearest at which somebody is. Without `service.callback_hours` only
+    an urgent one is taken."""
     by(OpenCallback(body.site_id, body.words, body.urgent, body.ring_from))
     with by.gw.store.read() as session:
         found = or_404(api_lists.open_callback(session, body.site_id), "callback")
@@ -142,9 +144,11 @@ def list_queue(gw: Gw, now: Now, limit: Annotated[int, Query(ge=1, le=200)] = 50
         for one in order[:limit]])
 
 
-@router.get("/slots", summary="When somebody can be rung")
+@router.get("/slots", summary="When somebody can be rung", responses=responses(409))
 def list_slots(gw: Gw, now: Now, days: Annotated[int, Query(ge=1, le=28)] = 7) -> models.SlotPage:
-    """Inside the hours of the desk, one after the other, for so many days."""
+    """Inside the hours of the desk, one after the other, for so many days. Without
+    `service.callback_hours` nobody knows: 409."""
+    check_desk_hours_are_set(gw.settings.service)
     found = slots(gw.settings.service, now, now + days * DAY)
     return models.SlotPage(items=[models.Slot(ring_from=begins, ring_until=ends) for begins, ends in found], next=None)
 
@@ -220,5 +224,6 @@ def finish_callback(by: CallbackWorker, callback_id: Id, body: FinishBody) -> mo
 
 @router.post("/{callback_id}/cancel", summary="No call is needed", responses=responses(404, 409))
 def cancel_callback(by: CallbackWorker, callback_id: Id, body: CancelCallbackBody) -> models.Callback:
-    by(CancelCallback(callback_id, body.why))
+    """Whoever was told that we would call is told that we do not, without the reason."""
+    by(CancelCallback(callback_id, body.why, body.they_know))
     return _one(by.gw, callback_id)

@@ -57,6 +57,7 @@ class DispatchForm(BaseModel):
     until: str = ""
     note: str = ""
     outcome: str = ""  # of a call
+    they_know: str = ""  # a call is called off, and they need not be told
 
 
 class View(NamedTuple):
@@ -161,7 +162,7 @@ def _call_acts(given: DispatchForm, note: str) -> dict[str, Callable[[str], acti
         "claim": actions.ClaimCallback, "attempt": actions.AttemptCallback, "miss": actions.MissCallback,
         "connect": actions.ConnectCallback,
         "finish": lambda key: actions.FinishCallback(key, note, _outcome(given)),
-        "cancel": lambda key: actions.CancelCallback(key, note),
+        "cancel": lambda key: actions.CancelCallback(key, note, bool(given.they_know)),
     }
 
 

@@ -148,7 +148,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.EMERGENCY_PRESS: {
         "a call for help": HELP, "a test was asked for": HELP | {"test_asked_at": NOW - 5 * HOUR},
         "it sticks": HELP | {"suspicion": "sticks"}, "it had just come back": HELP | {"suspicion": "just_back"},
-        "an empty battery": HELP | {"suspicion": "battery_low"},
+        "a retired button": HELP | {"suspicion": "retired"}, "an empty battery": HELP | {"suspicion": "battery_low"},
         "a test was asked for, and it sticks": HELP | {"suspicion": "sticks", "test_asked_at": NOW - 5 * HOUR}},
     TopicName.SLA_WARNING: {str(kind): DESK | {"sla": kind} for kind in SlaKind},
     TopicName.SLA_MISSED: {str(kind): DESK | {"sla": kind, "due_at": NOW - HOUR} for kind in SlaKind} | {
@@ -215,6 +215,12 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
         "no telephone": PROMISED | SLOT | {"phone": ""}},
     TopicName.PAGE_LINK: {"a ticket": {"hear_by": None}},
+    TopicName.CALLBACK_CANCELLED: {
+        "a button that works": PROMISED | {"can_press": True}, "no button": PROMISED,
+        "no telephone": PROMISED | {"phone": ""}, "at a time that suits": PROMISED | SLOT | {"can_press": True},
+        "at a time that suits, no button": PROMISED | SLOT,
+        "a call for help": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller", "can_press": True},
+        "a call for help, no button": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller"}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
 }

@@ -6,10 +6,18 @@ import httpx
 import pytest
 
 from gateway.model import Callback, Ticket
-from tests.drivers.web_driver import WebStory, is_problem
+from gateway.store import Store
+from tests.drivers.web_driver import WebStory, is_problem, web_story
 
 WISH: dict[str, Any] = {"site_id": "alice-home", "words": "Asks about the invoice"}
 FAULT: dict[str, Any] = {"cause": "The radiators stay cold", "skill": "heating", "severity": "major"}
+ALWAYS = {key: [("00:00", "24:00")] for key in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+
+
+@pytest.fixture
+def there(request: pytest.FixtureRequest, store: Store) -> WebStory:
+    """With somebody at the desk around the clock, unless the test says otherwise."""
+    return web_story(store, callback_hours=getattr(request, "param", ALWAYS))
 
 
 def test_somebody_is_to_be_rung_and_another_wish_joins(there: WebStory, agent: httpx.Client) -> None:
@@ -40,12 +48,31 @@ def test_a_slot_is_one_of_those_that_are_listed(there: WebStory, agent: httpx.Cl
     assert said.startswith("That time is past. The next time at which somebody is at the desk: 20")
 
 
+@pytest.mark.parametrize("there", [None], indirect=True)
+def test_without_the_hours_of_the_desk_only_an_urgent_call_is_taken(there: WebStory, agent: httpx.Client) -> None:
+    for answer in (agent.post("callbacks", json=WISH), agent.get("callbacks/slots")):
+        said = is_problem(answer, 409)["detail"]
+        assert said.startswith("Nobody has said when somebody is at the desk, so no call can be promised")
+        assert 'The operator sets service.callback_hours, e.g. mon: [["08:00", "17:00"]]' in said
+    assert there.callbacks == []
+    assert agent.post("callbacks", json=WISH | {"urgent": True}).status_code == 201
+
+
 def test_another_slot_at_once_moves_the_call(there: WebStory, agent: httpx.Client) -> None:
     first, second, third = (one["ring_from"] for one in agent.get("callbacks/slots?days=1").json()["items"][:3])
     for wanted in (first, second, third):
         moved = agent.post("callbacks", json=WISH | {"ring_from": wanted, "words": f"at {wanted}"})
         assert (moved.status_code, moved.json()["ring_from"]) == (201, wanted)
     assert len(there.callbacks) == 1
+
+
+@pytest.mark.parametrize(("body", "told"), [({}, 1), ({"they_know": True}, 0)])
+def test_a_call_is_called_off_and_they_are_told_unless_they_know(
+        there: WebStory, agent: httpx.Client, body: dict[str, Any], told: int) -> None:
+    callback = there.call_for_help()
+    gone = agent.post(f"callbacks/{callback.id}/cancel", json={"why": "A child pressed the button"} | body)
+    assert gone.json()["state"] == "cancelled"
+    assert len(there.notifications("callback_cancelled")) == told
 
 
 @pytest.mark.parametrize(("wrong", "field", "says"), [

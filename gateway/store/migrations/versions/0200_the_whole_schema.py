@@ -497,11 +497,13 @@ def upgrade() -> None:
         sa.Column('covered_until', sa.String(), nullable=True),
         sa.Column('call_out_price', sa.String(), nullable=True),
         sa.Column('retired_at', sa.BigInteger(), nullable=True),
+        sa.Column('retired_key', sa.String(), nullable=True),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id'),
         sa.UniqueConstraint('key')
     )
     op.create_index('device_key_begins', 'device', ['key'], unique=False, postgresql_ops={'key': 'text_pattern_ops'})
+    op.create_index(op.f('ix_device_retired_key'), 'device', ['retired_key'], unique=False)
     op.create_index(op.f('ix_device_site_id'), 'device', ['site_id'], unique=False)
     op.create_index(op.f('ix_device_via'), 'device', ['via'], unique=False)
     op.create_table('due',

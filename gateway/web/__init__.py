@@ -50,8 +50,6 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     limits.install(app)
     if hasattr(app.state, "feed"):
         app.state.feed.end()
-    if hasattr(app.state, "sign_in_limiter"):
-        del app.state.sign_in_limiter  # the tries were at another gateway
     app.state.feed = ChangeFeed(gw.store)
     app.state.event_waiters = EventWaiters(app.state.feed)
     app.state.live = LivePages(app.state.feed, customer.NOT_SHOWN)

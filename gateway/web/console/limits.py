@@ -14,7 +14,7 @@ _OF_NAME = RateLimitItemPerMinute(10, 5)
 
 
 def install(app: FastAPI) -> None:
-    """Nobody has tried anything so far."""
+    """Nobody has tried anything at this gateway so far."""
     app.state.sign_in_limiter = MovingWindowRateLimiter(MemoryStorage())
 
 

@@ -122,13 +122,13 @@ def do_welcome(request: Request, gw: Gw, now: Now, token: str, given: Annotated[
 
 
 @router.get("/e/{token}")
-def showenter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+def show_entry(request: Request, gw: Gw, now: Now, token: str) -> Response:
     """Asks first: programs that look at every link must not use it up, or be signed in."""
     return bare_page(request, "enter.html", name=_who_enters(gw, token, now).name)
 
 
 @router.post("/e/{token}")
-def doenter(request: Request, gw: Gw, now: Now, token: str) -> Response:
+def do_entry(request: Request, gw: Gw, now: Now, token: str) -> Response:
     check_origin(request, gw)
     user = _who_enters(gw, token, now)
     return enter(request, gw, sign_in.start(gw, user, visitor_of(request), now), START, "", now)

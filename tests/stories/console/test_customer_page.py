@@ -320,6 +320,7 @@ def test_a_page_says_which_state_it_shows_as_its_stream_does(there: WebStory) ->
     there.break_down()
     call, browser = there.call_for_help(), there.console()
     for path in (ALICE, f"/console/callbacks/{call.id}", "/console/call?site=alice-home"):
+        browser.get(path)  # that they have seen the numbers is a line of the page itself
         shown = re.search(r'data-live="([^"]+)" data-version="([0-9a-f]{16})"', browser.get(path).text)
         assert shown is not None
         with browser.web.stream("GET", f"{shown[1]}{'&' if '?' in shown[1] else '?'}version=another") as answer:

@@ -57,6 +57,7 @@ class Line(NamedTuple):
     due: Instant | None = None
     word: str = ""  # its state, in a chip
     tone: str = "quiet"
+    message: str = ""  # a message that can be sent again
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,7 @@ def _not_told(one: NotTold) -> Line:
     failed = one.state is NotificationState.FAILED
     return Line(one.id, _path_of(one.subject), _capital(topic_name(one.topic, WORDS)),
                 one.customer or str(one.recipient), one.done_at, None, "Failed" if failed else "Not known",
-                "bad" if failed else "alert")
+                "bad" if failed else "alert", one.id if failed else "")
 
 
 def _system(facts: NowFacts, health: Health) -> Iterator[Line]:

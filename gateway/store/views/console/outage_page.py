@@ -131,7 +131,7 @@ class OutageFacts(NamedTuple):
     told: Told
     messages: Sequence[tuple[str, NotificationState, int, Instant | None]]  # topic, state, how many, the last
     languages: Sequence[tuple[str, int]]  # of its households, the most spoken first
-    reads: str | None  # a home of it, best a dark one, whose household has been told: what it reads others read
+    reads: str | None  # a home whose household has been told: what it has read, most have
     homes: Sequence[HomeRow]
     next_home: str | None
     first: Sequence[HomeRow]  # dark homes where somebody has to be thought of first
@@ -326,8 +326,9 @@ def _languages(session: Session, outage_id: str) -> list[tuple[str, int]]:
 
 
 def _reads(session: Session, outage: Outage) -> str | None:
-    """With messages that have arrived, a dark home before one that is back."""
-    for which in (_DARK, ()):
+    """Of those that a message has reached: while it lasts one that is dark with the others, then one that is back."""
+    fares = MemberState.AFFECTED if outage.dark else MemberState.RESTORED
+    for which in ((col(OutageMember.state) == fares,), ()):
         found = session.scalar(
             select(col(OutageMember.site_id)).where(
                 col(OutageMember.outage_id) == outage.id, *which,

@@ -157,8 +157,8 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     dana.on("a[href$='/console/callbacks/new?site=a3']")
     dana.is_at("/console/callbacks/new?site=a3")
     dana.looks()
-    dana.types("He wants to know when the light is back", "words")
-    dana.on("main form[method=post] button.primary")
+    dana.types("He wants to know when the light is back", "wish-words")
+    dana.on("#wish button.primary")
     tab.wait("/^\\/console\\/callbacks\\/C-/.test(location.pathname)")
     wish = quarter.one(Callback, Callback.site_id == "a3", Callback.kind == CallbackKind.ORDINARY)
     assert tab.run("location.pathname") == f"/console/callbacks/{wish.id}"

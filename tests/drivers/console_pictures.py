@@ -47,7 +47,7 @@ def show(tab: Tab, there: PicturedTown, who: Console | None, path: str, size: tu
     chrome.call("Emulation.setEmulatedMedia", tab.session,
                 features=[{"name": "prefers-color-scheme", "value": scheme}])
     chrome.call("Emulation.setDeviceMetricsOverride", tab.session, width=width, height=height, deviceScaleFactor=1,
-                mobile=False)
+                mobile=width < height)
     tab.open(there.base + path)
     tab.wait(LIVE)
 
@@ -74,7 +74,7 @@ def seats(there: PicturedTown) -> Iterator[tuple[str, Console | None, str]]:
 def shown_town(store: Store) -> Iterator[PicturedTown]:
     """The town, with whoever else is there."""
     with pictured_town(store) as there:
-        erik = there.console("agent", "Erik Vogt")
+        erik = there.seat("agent", "Erik Vogt")
         erik.post("/console/presence", subject=there.overheated.id)
         erik.post(f"/console/tickets/{there.overheated.id}", act="add_note", target=there.overheated.id,
                   note="She has an electric heater until then")

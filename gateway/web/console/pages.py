@@ -84,8 +84,8 @@ def bare_page(request: Request, template: str, status: int = 200, **facts: Any) 
     return renderer.page(f"console/{template}", WORDS, status, **facts)
 
 
-def refused_page(request: Request, status: int, said: str) -> HTMLResponse:
-    return bare_page(request, "refused.html", status, said=said)
+def refused_page(request: Request, status: int, said: str, title: str = "That was not done") -> HTMLResponse:
+    return bare_page(request, "refused.html", status, said=said, title=title)
 
 
 def places(user: User) -> list[tuple[str, str, str]]:

@@ -67,6 +67,7 @@ class CallForm(BaseModel):
     severity: str = ""
     device: str = ""
     why: str = ""
+    they_know: str = ""  # it is called off, and they need not be told
     then: str = ""
 
 
@@ -188,7 +189,7 @@ def _act(user: User, callback_id: str, given: CallForm) -> actions.Act:
         case "cancel":
             if not given.why.strip():
                 raise _Unusable("Say why nobody has to call.")
-            return actions.CancelCallback(callback_id, given.why.strip()[:NOTE])
+            return actions.CancelCallback(callback_id, given.why.strip()[:NOTE], bool(given.they_know))
         case "finish":
             return _finish(user, callback_id, given)
     raise _Unusable("Choose what to do.")

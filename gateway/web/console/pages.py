@@ -38,7 +38,7 @@ def page(request: Request, user: User, template: str, status: int = 200, **facts
     """A screen with its frame: where one can go, who is signed in."""
     renderer: Renderer = request.app.state.renderer
     return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
-                         places=places(user), home=home_of(user.role), alone=False,
+                         places=places(user), start=home_of(user.role), alone=False,
                          **{"say": time_format(user.gw, user.now)} | facts)
 
 
@@ -84,8 +84,8 @@ def bare_page(request: Request, template: str, status: int = 200, **facts: Any) 
     return renderer.page(f"console/{template}", WORDS, status, **facts)
 
 
-def refused_page(request: Request, status: int, said: str) -> HTMLResponse:
-    return bare_page(request, "refused.html", status, said=said)
+def refused_page(request: Request, status: int, said: str, title: str = "That was not done") -> HTMLResponse:
+    return bare_page(request, "refused.html", status, said=said, title=title)
 
 
 def places(user: User) -> list[tuple[str, str, str]]:

@@ -16,7 +16,7 @@ GROWS = ("ticket", "job", "job_ticket", "due", "offer", "visit", "promise", "sit
          "alarm", "reading", "outage_member", "search_term", "search_entry", "changed_row", "link", "external_id")
 SMALL = ("ticket_open_since", "ticket_outage_open", "ticket_subject_open", "ticket_untaken", "callback_promised",
          "callback_open", "callback_help", "promise_due", "promise_broken", "notification_not_told", "due_at",
-         "outage_open",
+         "outage_open", "promise_open",
          "customer_by_name", "audit_at")  # read in their order until a page is full
 SEARCHES = ("K-1001", "novák", "nov lindenweg", "lindenweg 12 8012", "044 668 18 00", "1800", "alice-pump", "t-0a00",
             "pump heat wiesental", "T-0A000003")

@@ -16,7 +16,7 @@ from itertools import islice
 
 import httpx
 
-from benchmarks.console.agents import Screens, ended, looking, sign_in, timed
+from benchmarks.console.agents import Screens, await_web, ended, looking, sign_in, timed
 from benchmarks.console.households import (
     EACH_DAY,
     add_agents,
@@ -93,6 +93,7 @@ def measure(asked: Asked) -> dict[str, object]:
         hours = {"GATEWAY_SERVICE__CALLBACK_HOURS": json.dumps(EACH_DAY)}
         with here.gateway(settings=hours | {"GATEWAY_WEB__PORT": str(port)}) as process:
             base = f"http://{HOST}:{port}"
+            await_web(base)
             browsers = [sign_in(base, email) for email in emails]
             _wait_until_idle(process)
             alone = _screens(browsers[0], asked)

@@ -1,6 +1,5 @@
 """Somebody is calling: what is out where they live, in the words that customers read, and what others have said."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
@@ -23,7 +22,7 @@ from gateway.web.console.caller import Said as CallerSaid
 from gateway.web.console.caller import doubts
 from gateway.web.console.live import follow_main
 from gateway.web.console.outage_words import InWords, in_words, told_all, told_words, what_not_to_promise
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -89,7 +88,7 @@ async def stream_call(request: Request, user: Annotated[User, needs(Right.READ, 
         content = _content(user, site, now)
         html = _main(request, user, content, now)
         outage = content.outage.id if content.outage is not None else ""
-        return View(_hash(html), html, frozenset({site, outage, str(Outage.__tablename__)} - {""}))
+        return View(version_of(html), html, frozenset({site, outage, str(Outage.__tablename__)} - {""}))
 
     return await follow_main(request, user, f"call/{site}/{user.row.id}", load, version)
 
@@ -115,7 +114,10 @@ def verify_caller(request: Request, user: Works, given: Annotated[CallerForm, Fo
 def _call_page(request: Request, user: User, site: str, status: int = 200, wrong: str = "",
                given: CallerForm | None = None, typed: str = "") -> Response:
     content = _content(user, site, user.now)
-    version = _hash(_main(request, user, content, user.now))
+    if given is None and not typed and not wrong:
+        return live_page(request, user, "call.html", status, one=content, typed="", homes=[], wrong="",
+                         given=CallerForm(), root_path=PATH)
+    version = version_of(_main(request, user, content, user.now))  # of what they typed the stream knows nothing
     return page(request, user, "call.html", status, one=content, typed=typed, homes=[], wrong=wrong,
                 given=given or CallerForm(), version=version, root_path=PATH)
 
@@ -123,10 +125,6 @@ def _call_page(request: Request, user: User, site: str, status: int = 200, wrong
 def _main(request: Request, user: User, content: CallerPage, now: Instant) -> str:
     return main_of(request, user.gw, Viewer(user.role, now), "call.html", one=content, typed="", homes=[], wrong="",
                    given=CallerForm(), version="", root_path=PATH)
-
-
-def _hash(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]
 
 
 def _content(user: User, site_id: str, now: Instant) -> CallerPage:

@@ -21,8 +21,8 @@ from gateway.store import Store
 from tests import ROOT
 from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
-SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", "scripts/endurance", "scripts/without-optional-programs",
-           ".ci/run")
+SCRIPTS = ("scripts/demo", "scripts/test", "scripts/check", "scripts/endurance", "scripts/pictures",
+           "scripts/without-optional-programs", ".ci/run")
 EXAMPLE = ROOT / "example"
 NOT_OURS = (".git", ".venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
             ".hypothesis", "demo-data", "build")

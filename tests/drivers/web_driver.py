@@ -36,6 +36,7 @@ from tests.drivers.story import Story, begin
 from tests.fixtures.web import serve
 
 PROBLEM = "application/problem+json"
+ALWAYS = {day: [("00:00", "24:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
 @dataclass
@@ -152,8 +153,8 @@ def web_story(store: Store, **service: Any) -> WebStory:
 
 @contextmanager
 def console_story(store: Store) -> Iterator[WebStory]:
-    """With browsers, which are closed in the end."""
-    there = web_story(store)
+    """With browsers, which are closed in the end. The desk can ring at any hour."""
+    there = web_story(store, callback_hours=ALWAYS)
     yield there
     for browser in there.browsers:
         browser.web.close()

@@ -37,7 +37,7 @@ def page(request: Request, user: User, template: str, status: int = 200, **facts
     """A screen with its frame: where one can go, who is signed in."""
     renderer: Renderer = request.app.state.renderer
     return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
-                         places=places(user), home=home_of(user.role), alone=False,
+                         places=places(user), start=home_of(user.role), alone=False,
                          **{"say": time_format(user.gw, user.now)} | facts)
 
 

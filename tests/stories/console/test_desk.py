@@ -60,7 +60,7 @@ def test_a_call_from_taking_it_to_what_came_of_it(there: WebStory) -> None:
                                                              "agent Dana Meier")
     assert there.again(ticket).state == "resolved"
     assert [line.action for line in there.all(Audit) if line.object_id == callback.id] == [
-        "claim_callback", "attempt_callback", "connect_callback", "finish_callback"]
+        "see_numbers", "claim_callback", "attempt_callback", "connect_callback", "finish_callback"]
 
 
 def test_a_visit_is_needed_and_its_form_is_there(there: WebStory) -> None:

@@ -51,7 +51,9 @@ var desk = {};
       return;
     }
     if (old.matches("select")) {
-      if (!touched.has(old)) old.replaceChildren.apply(old, Array.from(fresh.cloneNode(true).childNodes));
+      if (touched.has(old)) return;
+      if (!old.isEqualNode(fresh)) old.replaceChildren.apply(old, Array.from(fresh.cloneNode(true).childNodes));
+      old.selectedIndex = fresh.selectedIndex;  // options that move one by one are chosen one after the other
       return;
     }
     children(old, fresh);

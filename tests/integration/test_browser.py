@@ -162,7 +162,7 @@ def test_new_content_leaves_what_somebody_has_typed_ticked_opened_and_where_they
         return HTMLResponse("<!doctype html><link rel=icon href=data:,><style>.long { margin-top: 3000px }</style>"
                             f"<main id=live data-live=/stream data-version={title}>{load().html}</main>"
                             "<p class=news></p><p class=stale hidden><time></time></p>"
-                            "<script src=/static/live.js></script>")
+                            "<script src=/static/stream.js></script><script src=/static/live.js></script>")
 
     @app.get("/stream")
     async def stream(version: str) -> StreamingResponse:

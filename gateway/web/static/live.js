@@ -31,7 +31,7 @@
     fetch(live.dataset.live + "?version=" + version, {signal: mine.signal, cache: "no-store"}).then(function (answer) {
       if (answer.status === 404) return location.reload();
       if (!answer.ok) throw answer;
-      return read(answer.body.getReader(), function (event) {
+      return stream.read(answer.body.getReader(), function (event) {
         if (event.name === "page") show(event);
         if (event.name === "gone") location.reload();
         if (event.name === "later") wait = event.data * (750 + 500 * Math.random());
@@ -51,32 +51,6 @@
       connection = null;
       timer = setTimeout(follow, wait);
     });
-  }
-
-  // Server-Sent Events: an empty line ends each.
-  function read(reader, take, alive) {
-    var decoder = new TextDecoder(), text = "";
-    return (function more() {
-      return reader.read().then(function (part) {
-        if (part.done) return;
-        alive();
-        text += decoder.decode(part.value, {stream: true});
-        var whole = text.split("\n\n");
-        text = whole.pop();
-        whole.forEach(function (lines) {
-          var event = {name: "", id: "", data: []};
-          lines.split("\n").forEach(function (line) {
-            var at = line.indexOf(": "), value = line.slice(at + 2);
-            if (line.slice(0, at) === "event") event.name = value;
-            if (line.slice(0, at) === "id") event.id = value;
-            if (line.slice(0, at) === "data") event.data.push(value);
-          });
-          event.data = event.data.join("\n");
-          take(event);
-        });
-        return more();
-      });
-    })();
   }
 
   function connected(now) {

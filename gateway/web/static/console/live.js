@@ -75,7 +75,7 @@
     fetch(at, {signal: mine.signal, cache: "no-store"}).then(function (answer) {
       if (answer.status === 401 || answer.status === 403) return over();
       if (!answer.ok) throw answer;
-      return read(answer.body.getReader(), function (event) {
+      return stream.read(answer.body.getReader(), function (event) {
         if (connection !== mine) return;
         if (event.id) last = event.id;
         if (event.name === "later") wait = event.data * (750 + 500 * Math.random());
@@ -93,32 +93,6 @@
       connection = null;
       timer = setTimeout(follow, wait);
     });
-  }
-
-  // Server-Sent Events: an empty line ends each.
-  function read(reader, take, alive) {
-    var decoder = new TextDecoder(), text = "";
-    return (function more() {
-      return reader.read().then(function (part) {
-        if (part.done) return;
-        alive();
-        text += decoder.decode(part.value, {stream: true});
-        var whole = text.split("\n\n");
-        text = whole.pop();
-        whole.forEach(function (lines) {
-          var event = {name: "", id: "", data: []};
-          lines.split("\n").forEach(function (one) {
-            var at = one.indexOf(": "), value = one.slice(at + 2);
-            if (one.slice(0, at) === "event") event.name = value;
-            if (one.slice(0, at) === "id") event.id = value;
-            if (one.slice(0, at) === "data") event.data.push(value);
-          });
-          event.data = event.data.join("\n");
-          if (event.name) take(event);
-        });
-        return more();
-      });
-    })();
   }
 
   function over() {

@@ -67,6 +67,10 @@ install_identity_provider() {
     install_from_npm identity_provider "an identity provider" "signing in by OpenID Connect is not tested"
 }
 
+install_axe() {
+    install_from_npm axe "axe" "that everybody can use the console is not tested"
+}
+
 # install_from_npm FOLDER WHAT WITHOUT: of tests/fixtures; WITHOUT: what is left out when it cannot be installed
 install_from_npm() {
     local home=tests/fixtures/$1

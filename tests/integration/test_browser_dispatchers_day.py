@@ -1,5 +1,5 @@
-"""A dispatcher's day in a real browser: an offer that lapses, a firm that does not come, two tickets of one problem, and
-many rows of which some have changed."""
+"""A dispatcher's day in a real browser: an offer that lapses, a firm that does not come, two tickets of one problem,
+and many rows of which some have changed."""
 
 from collections.abc import Iterator
 from pathlib import Path

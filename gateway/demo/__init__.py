@@ -13,6 +13,7 @@ from typing import Any, Literal
 import httpx
 from rich.console import Console
 
+from gateway.demo.agent import Agent
 from gateway.demo.call_centre import CallCentre
 from gateway.demo.event_lines import EventLines
 from gateway.demo.people import People
@@ -48,7 +49,7 @@ def demo(data: Path, headless: bool = False, seconds: float | None = None, json:
     if (aside := rename_old_data(data)) is not None:
         console.print(f"{data} was made by an older version; it is now {aside.name}; starting afresh", soft_wrap=True)
     try:
-        with _until_stopped() as stop, town(data, broker) as place, Screen(console, live=not headless) as screen:
+        with _until_stopped() as stop, town(data, broker, play) as place, Screen(console, live=not headless) as screen:
             told = _Demonstration(place, screen, speed, turns)
             summary = told.play(stop, seconds, patient=not (headless and seconds is None))
     except (NoBroker, NotListening) as error:
@@ -74,6 +75,7 @@ class _Demonstration:
         self._call_centre = CallCentre(place.url, place.key)
         self._scheduler = Scheduler(speed, lambda trouble: screen.say("!", trouble))
         self._people = People(place, self._scheduler, self._call_centre, turns)
+        self._agent = Agent(place, self._scheduler, turns, screen.say)
         self._event_lines = EventLines(place, self._call_centre)
         self._story: dict[str, bool] = {}
         self._listened_at = time.monotonic()
@@ -84,10 +86,11 @@ class _Demonstration:
         """Runs until stopped; an impatient one also ends when the story is complete, or takes too long.
 
         Raises NotListening."""
-        with closing(self._call_centre), closing(self._people):
+        with closing(self._call_centre), closing(self._people), closing(self._agent):
             for name, link in link_lines(self._town, {}).items():
                 self._screen.say("→", f"{name}: {link}")
             self._people.begin()
+            self._agent.begin()
             schedule_story(self._scheduler, self._town.devices, self._turns)
             self._scheduler.start()
             if self._turns.seconds is not None:

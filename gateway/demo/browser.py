@@ -1,5 +1,6 @@
 """A simulated browser for the demo: opens a link, fills in its form, and submits it."""
 
+import html
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -22,6 +23,15 @@ class Page:
     url: str
     text: str
     forms: list[Form]
+
+    @property
+    def words(self) -> str:
+        """Its text, as it is read."""
+        return html.unescape(self.text)
+
+    def value(self, field: str) -> str:
+        """What this field begins with; "" where there is none."""
+        return next((form.fields[field] for form in self.forms if field in form.fields), "")
 
     @property
     def acts(self) -> set[str]:
@@ -66,6 +76,17 @@ class Browser:
             if form.fields.get("act") == act or ("act", act) in form.buttons:
                 return self._page(self._http.post(page.url, data={**form.fields, "act": act, **typed}))
         raise NoSuchForm(act)
+
+    def fill_in(self, page: Page, **typed: str) -> Page:
+        """Sends the form that has these fields. Raises NoSuchForm, or httpx.HTTPError."""
+        for form in page.forms:
+            if typed.keys() <= form.fields.keys():
+                return self._page(self._http.post(page.url, data={**form.fields, **typed}))
+        raise NoSuchForm(", ".join(typed))
+
+    def send(self, url: str, **fields: str) -> None:
+        """What a script of a page sends beside it. Raises httpx.HTTPError."""
+        self._http.post(url, data=fields).raise_for_status()
 
     def close(self) -> None:
         self._http.close()

@@ -1,4 +1,4 @@
-"""The demo's call centre agent, a client of /api/v1."""
+"""What the demo's screen shows, read through /api/v1; and what the last demonstration left is put away there."""
 
 import re
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ def instant(row: Row, name: str) -> Instant:
 
 
 class CallCentre:
-    """The agent's API client. Raises httpx.HTTPError when the gateway does not answer or refuses, except where a method
+    """A client of the API. Raises httpx.HTTPError when the gateway does not answer or refuses, except where a method
     says otherwise."""
 
     def __init__(self, url: str, key: str) -> None:

@@ -1,6 +1,5 @@
 """The demo's customers and providers: they read their messages, open the links and submit the forms."""
 
-import html
 import re
 from contextlib import suppress
 from functools import partial
@@ -16,7 +15,7 @@ from gateway.demo.player_turns import Turns
 from gateway.demo.scheduler import Scheduler
 from gateway.demo.services import RunningDemo
 from gateway.demo.story import HOT, SILENT, WET
-from gateway.model import MINUTE, SECOND, CallbackState, CallOutcome, Instant, TicketState, VisitOutcome, to_iso
+from gateway.model import MINUTE, SECOND, Instant, TicketState, VisitOutcome, to_iso
 
 LINK = re.compile(r"https?://\S+/([ofv])/[\w.~-]+")
 VISIT = re.compile(r"https?://[^\s\"]+/v/[\w.~-]+")
@@ -31,13 +30,9 @@ NOTES = {"heat-pump": "Circulation pump replaced, system bled", "water-leak-sens
 FORGOTTEN = 24 * SECOND  # until the end of the arrival window that a technician forgets; he is reminded half-way
 PATIENCE = 40  # looks at the device before a technician gives up and says that it is not finished
 
-_NEXT: dict[str, str] = {
-    CallbackState.REQUESTED: "attempt", CallbackState.ATTEMPTING: "connect", CallbackState.CONNECTED: "finish",
-}
-
 
 class People:
-    """Providers, technicians, customers and the call centre's agent."""
+    """Providers, technicians and customers."""
 
     def __init__(self, town: RunningDemo, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
                  browser: Browser | None = None) -> None:
@@ -46,7 +41,6 @@ class People:
         self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns
         self._mailbox, self._devices, self._fleet, self._since = town.mailbox, town.devices, town.fleet, town.since
         self._browser = browser or Browser()
-        self._calls: set[str] = set()
         self._visits: set[str] = set()  # links of those that somebody looks after
         self._forgotten: dict[str, str] = {}  # a firm's only technician, by its address → the visit that he forgets
         self._reminded: set[str] = set()  # links of visits that a technician was asked about
@@ -56,7 +50,6 @@ class People:
         self._clear_calls()
         self._scheduler.after(3, self._clear_tickets)  # once the devices have said that they are well again
         self._scheduler.after(0, self._look_at_letters)
-        self._scheduler.after(0, self._look_at_calls)
 
     def close(self) -> None:
         self._browser.close()
@@ -182,31 +175,7 @@ class People:
             del self._out[man]
 
     def _about(self, page: Page) -> Device | None:
-        words = html.unescape(page.text)
-        return next((device for device in self._fleet.devices if device.name in words), None)
-
-    # -- the call centre
-
-    def _look_at_calls(self) -> None:
-        for callback in self._call_centre.rows("callbacks", open="true"):
-            if callback["id"] not in self._calls:
-                self._calls.add(callback["id"])
-                self._scheduler.after(2.0, partial(self._call, callback["id"], callback["state"]))
-        self._scheduler.after(0.5, self._look_at_calls)
-
-    def _call(self, callback: str, state: str) -> None:
-        step = _NEXT.get(state)
-        if step is None:
-            return
-        if step == "attempt" and self._turns.now is not None and self._turns.now.part == "press":
-            self._scheduler.after(0.5, partial(self._call, callback,
-                                               state))  # who still presses is not at the telephone
-            return
-        said = {"outcome": str(CallOutcome.INFORMED), "note": "Asked how the heating works; explained"}
-        body = said if step == "finish" else {}
-        told = self._call_centre.act(f"callbacks/{callback}/{step}", **body)
-        if told and step != "finish":
-            self._scheduler.after(1.0, partial(self._call, callback, str(told["state"])))
+        return next((device for device in self._fleet.devices if device.name in page.words), None)
 
 
 def _window(at: Instant) -> str:

@@ -8,6 +8,7 @@ from math import ceil
 TWO_MINUTES = 120.0
 PARTS = {  # in the order of the story
     "press": "press Enter twice: it is Bob's button",
+    "call": "you are the agent: call back, and say what came of it",
     "decline": "you are Rohrblitz and busy: decline this job, or take it",
     "accept": "you are Kunz Heating: accept this job, or decline it",
     "set out": "you are the technician: set out",
@@ -36,6 +37,14 @@ class Turns:
         self.now: Turn | None = None
         self.seconds, self._clock = seconds, clock
         self._over = set[str]()
+        self._waits_since: dict[str, float] = {}
+
+    def part_is(self, part: str) -> bool:
+        return self.now is not None and self.now.part == part
+
+    def has_waited(self, subject: str) -> bool:
+        """Whether it has been left to the person who plays for as long as a turn lasts, from the first question on."""
+        return self._clock() - self._waits_since.setdefault(subject, self._clock()) >= (self.seconds or 0)
 
     def left_to_you(self, part: str, subject: str, link: str = "") -> bool:
         """Whether to wait for the person at the keyboard. The first subject that asks has the part."""

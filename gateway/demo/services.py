@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.app.check import load_fleet
 from gateway.app.clock import now
@@ -21,7 +21,7 @@ from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.demo.mail_and_webhook import HOST, Mailbox, mail_server, web_hook
 from gateway.demo.simulation import Devices, devices
 from gateway.devices.dialects import understand
-from gateway.flow.accounts.users import add_user, sign_in_link
+from gateway.flow.accounts.users import add_user, sign_in_link, welcome
 from gateway.model import Actor, ActorKind, Instant, Role
 from gateway.monitoring import logs
 from gateway.mqtt.local_broker import Broker, chosen, free_port, installed_brokers, start_broker
@@ -34,8 +34,19 @@ from gateway.store.migrations import made_before_02
 HERE = Path(__file__).parent
 WEB_PORT = 8080  # when it is free
 KEY_NAME = "demonstration"
-GUEST = "you@wiesental.example"  # who signs in at the console
 DATABASE = "gateway.db"
+
+
+class Account(NamedTuple):
+    """Somebody at the console."""
+
+    name: str
+    email: str
+    role: Role
+
+
+GUEST = Account("You", "you@wiesental.example", Role.OPERATOR)  # whoever watches
+AGENT = Account("Lea Vogel", "lea.vogel@wiesental.example", Role.AGENT)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class RunningDemo:
     url: str  # of the gateway's web
     key: str  # for its API, with the role agent
     console: str  # the address that signs whoever watches in
+    agent: str  # the address where the town's agent sets her password
     since: Instant  # when it was started
     mailbox: Mailbox
     fleet: Fleet
@@ -70,8 +82,10 @@ def rename_old_data(data: Path) -> Path | None:
 
 
 @contextmanager
-def town(data: Path, kind: str = "auto") -> Iterator[RunningDemo]:
-    """Runs the demo until the block ends; its state is kept in `data` for the next time. Raises NoBroker."""
+def town(data: Path, kind: str = "auto", play: bool = False) -> Iterator[RunningDemo]:
+    """Runs the demo until the block ends; its state is kept in `data` for the next time. `play`: a call is promised
+    within a minute, so that who lets it wait sees what follows. Raises NoBroker."""
+    minutes = 1 if play else 30
     data.mkdir(parents=True, exist_ok=True)
     hook_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
     mailbox = Mailbox()
@@ -79,18 +93,18 @@ def town(data: Path, kind: str = "auto") -> Iterator[RunningDemo]:
           start_broker(data / "broker", find=lambda: chosen(installed_brokers(), kind), filters=_filters()) as broker,
           mail_server(mailbox) as mail_port,
           web_hook(mailbox, hook_secret, _same_port(data / "web-hook-port")) as hook):
-        settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port()))
+        settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port(), minutes))
         try:
             running = start(settings, our_broker=True)
         except BadSettings:  # another demonstration was as quick as we
-            settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port()))
+            settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port(), minutes))
             running = start(settings, our_broker=True)
         try:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
-            console = _console_link(running)
+            console, agent = _console_links(running)
             with devices(fleet, data / "scenario.yaml", broker.port) as living:
                 try:
-                    yield RunningDemo(url=settings.web.public_url, key=key, console=console, since=now(),
+                    yield RunningDemo(url=settings.web.public_url, key=key, console=console, agent=agent, since=now(),
                                       mailbox=mailbox, fleet=fleet, devices=living, broker=broker, running=running)
                 finally:
                     _revoke(running, key)
@@ -103,7 +117,8 @@ def _filters() -> list[str]:
     return understand(Settings().dialects).filters
 
 
-def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port: int) -> Settings:
+def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port: int, minutes: int
+              ) -> Settings:
     values: dict[str, Any] = {
         "database_url": f"sqlite:///{(data / DATABASE).resolve()}",
         "profiles": HERE / "profiles",
@@ -113,8 +128,8 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
             email=Smtp(host=HOST, port=mail_port, sender="service@wiesental.example", security="none"),
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
         # a fault that is gone is closed at once: the next demonstration begins without it
-        "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=30, recurrence_minutes=0,
-                           settle_seconds=0, offers=_ONE_AT_A_TIME, callback_hours=_ALWAYS,
+        "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=minutes,
+                           recurrence_minutes=0, settle_seconds=0, offers=_ONE_AT_A_TIME, callback_hours=_ALWAYS,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)
@@ -157,12 +172,14 @@ def _import_fleet(running: Running, file: Path, hook: str) -> tuple[Fleet, str]:
     return fleet, key
 
 
-def _console_link(running: Running) -> str:
-    """Signs in whoever watches, as somebody who may do everything; yesterday's link no longer does."""
+def _console_links(running: Running) -> tuple[str, str]:
+    """For whoever watches, who is signed in as somebody who may do everything, and for the town's agent; yesterday's
+    links no longer work."""
+    settings = running.gw.settings
     with running.gw.store.write() as session:
-        guest = by_email(session, GUEST) or add_user(session, "You", GUEST, Role.OPERATOR, None,
-                                                     Actor(ActorKind.OPERATOR), now())
-        return sign_in_link(running.gw.settings, session, guest.id, now())
+        guest, agent = (by_email(session, one.email) or add_user(session, *one, None, Actor(ActorKind.OPERATOR), now())
+                        for one in (GUEST, AGENT))
+        return sign_in_link(settings, session, guest.id, now()), welcome(settings, session, agent.id, now())
 
 
 def _revoke(running: Running, key: str) -> None:

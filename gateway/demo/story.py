@@ -47,7 +47,7 @@ def _wait_for_presses(scheduler: Scheduler, devices: Devices, turns: Turns) -> N
     for number in range(missing):
         scheduler.after(number, partial(devices.hand, PRESSED, "press"))
     scheduler.after(1.0, partial(turns.end, "press", PRESSED))
-    scheduler.after(2.0, partial(devices.hand, WET, "wet"))
+    _after(scheduler, turns, "call", partial(devices.hand, WET, "wet"))
     _after(scheduler, turns, "decline", partial(devices.hand, HOT, "overheat"))
     _after(scheduler, turns, "set out", partial(_next_event, scheduler, devices, cycle(_AFTERWARDS)))
 

@@ -15,6 +15,7 @@ from gateway.model import (
     ApiKey,
     Attempt,
     Audit,
+    BulkResult,
     ButtonTest,
     Callback,
     Command,
@@ -27,6 +28,7 @@ from gateway.model import (
     Due,
     DueKind,
     Entry,
+    FormDraft,
     Instant,
     Job,
     Link,
@@ -37,6 +39,7 @@ from gateway.model import (
     NotificationState,
     Offer,
     OnCallPage,
+    OpenPage,
     Outage,
     OutageMember,
     Person,
@@ -48,6 +51,9 @@ from gateway.model import (
     Reading,
     RecoveryCode,
     Route,
+    SavedAnswer,
+    SavedView,
+    SentForm,
     SignInFlow,
     Site,
     SlaClock,
@@ -104,6 +110,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Command, "acknowledged_at"),
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
+    (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (BulkResult, "at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),
@@ -119,6 +126,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (User, "created_at"), (User, "disabled_at"), (RecoveryCode, "used_at"), (Audit, "at"),
     (WebSession, "created_at"), (WebSession, "seen_at"), (WebSession, "proved_at"), (WebSession, "ends_at"),
     (WebSession, "revoked_at"),  # at worst somebody signs in once more
+    (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
     # only whether they are set matters, or days

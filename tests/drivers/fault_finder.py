@@ -1,14 +1,10 @@
 """Looks through a page in a real browser for what shuts people out or should not be there."""
 
 import json
-from functools import cache
 
-import pytest
-
-from tests import ROOT
+from tests.drivers.axe import violations
 from tests.drivers.seat import Seat
 
-AXE = ROOT / "tests" / "fixtures" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 TARGET = 32  # pixels that a thing to click is high and wide
 _POLICY = """window.broken = [];
 document.addEventListener('securitypolicyviolation',
@@ -29,13 +25,6 @@ _WIDE = """(() => {
 })()"""
 
 
-@cache
-def _axe() -> str:
-    if not AXE.is_file():
-        pytest.skip("axe is not installed: scripts/test installs it where there is npm")
-    return AXE.read_text(encoding="utf-8")
-
-
 def watch_policy(seat: Seat) -> None:
     """From the next page on: what the browser refuses to load or run is kept."""
     seat.command("Page.addScriptToEvaluateOnNewDocument", source=_POLICY)
@@ -44,13 +33,7 @@ def watch_policy(seat: Seat) -> None:
 def faults(seat: Seat, colours_only: bool = False) -> list[str]:
     """What is wrong with the page that they see, as it stands. Call watch_policy before it is opened."""
     tab = seat.tab
-    if not tab.run("!!window.axe"):
-        tab.run(f"{_axe()}; true")  # by the debugger, so our policy for scripts does not ask about it
-    only = "{runOnly: {type: 'rule', values: ['color-contrast']}}" if colours_only else "{}"
-    found = [f"axe: {one}" for one in tab.run(
-        f"axe.run(document, {only}).then(all => all.violations.flatMap(one => one.nodes.map(node => "
-        "one.id + ': ' + node.html.slice(0, 160) + ' ' + (node.any[0] || node.all[0] || node.none[0] || {}).message"
-        ")))")]
+    found = [f"axe: {one}" for one in violations(tab, ("color-contrast",) if colours_only else ())]
     if colours_only:
         return found
     found += [f"policy: {one}" for one in tab.run("broken")]

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 from sqlmodel import SQLModel, col
 
+from gateway.calendars.opening_hours import DAYS
 from gateway.flow.accounts import users
 from gateway.flow.accounts.passwords import hash_password
 from gateway.model import (
@@ -36,7 +37,6 @@ from tests.drivers.story import Story, begin
 from tests.fixtures.web import serve
 
 PROBLEM = "application/problem+json"
-ALWAYS = {day: [("00:00", "24:00")] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 
 
 @dataclass
@@ -151,10 +151,13 @@ def web_story(store: Store, **service: Any) -> WebStory:
     return there
 
 
+ROUND_THE_CLOCK = {day: [("00:00", "24:00")] for day in DAYS}
+
+
 @contextmanager
 def console_story(store: Store) -> Iterator[WebStory]:
-    """With browsers, which are closed in the end. The desk can ring at any hour."""
-    there = web_story(store, callback_hours=ALWAYS)
+    """With browsers, which are closed in the end; somebody is always at the desk."""
+    there = web_story(store, callback_hours=ROUND_THE_CLOCK)
     yield there
     for browser in there.browsers:
         browser.web.close()

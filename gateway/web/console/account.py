@@ -10,6 +10,7 @@ from gateway.access.rights import Right
 from gateway.flow.accounts import sign_in, users
 from gateway.flow.accounts.one_time_codes import address_for_app, new_secret
 from gateway.store.accounts import sessions
+from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import User, address_of, needs
 from gateway.web.dependencies import Gw, Now
@@ -67,4 +68,5 @@ def _page(request: Request, user: User, status: int = 200, wrong: str = "", secr
         rows = sessions.open_of(session, user.row.id, user.now)
     service = user.gw.settings.service.name
     return page(request, user, "account.html", status, wrong=wrong, secret=secret, codes=codes, sessions=rows,
+                browser_name=browser_name,
                 app_link=address_for_app(secret, user.row.email, service) if secret else "")

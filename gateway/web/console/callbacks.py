@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from gateway.access.rights import Right
+from gateway.calendars.desk_hours import names_hours
 from gateway.callbacks.presses.replies import name_of
 from gateway.callbacks.slots import slots
 from gateway.flow.gateway import Gateway
@@ -140,8 +141,9 @@ def _new_page(request: Request, user: User, given: WishForm, status: int = 200, 
         home = _home(session, given.site)
         found = homes_found(session, hits) if home is None else []
     say = time_format(user.gw, user.now)
+    service = user.gw.settings.service
     when = [("", "As soon as we can"), *((str(begins), say.span(begins, ends)) for begins, ends in slots(
-        user.gw.settings.service, user.now, user.now + _DAYS * DAY))]
+        service, user.now, user.now + _DAYS * DAY))] if names_hours(service) else []
     return page(request, user, "callback_new.html", status, wrong=wrong, given=given, home=home, typed=typed,
                 found=found, when=when)
 

@@ -1,5 +1,6 @@
 """Signing in and out, the second factor, and the first password by the welcome link."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
@@ -224,6 +225,9 @@ def _is_foreign(request: Request, gw: Gateway) -> bool:
 def _refused(request: Request, error: Exception) -> Response:
     """What their role may not, or what is not there, in the console's own frame."""
     assert isinstance(error, HTTPException)
+    if error.detail == HTTPStatus.NOT_FOUND.phrase:
+        return refused_page(request, error.status_code, "The address leads nowhere; perhaps a part of it is missing.",
+                            "There is no such page")
     said = _TOO_MANY if error.status_code == 400 and "fields" in error.detail else str(error.detail)
     return refused_page(request, error.status_code, f"{said.rstrip('.')}.")
 

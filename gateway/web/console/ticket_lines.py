@@ -196,7 +196,7 @@ def is_chosen(line: TimelineLine, chosen: str) -> bool:
 
 def message_line(row: Notification, attempts: Iterable[Attempt], story: TicketFacts, words: Catalogue) -> MessageLine:
     why = "" if row.reason is None else capital(reason_sentence(row.reason.stored(), words))
-    said = [(one, "Arrived at the channel" if one.outcome is AttemptOutcome.SENT else capital(
+    said = [(one, "Handed over" if one.outcome is AttemptOutcome.SENT else capital(
         OUTCOMES.get(one.outcome, str(one.outcome)))) for one in attempts]
     return MessageLine(row, story.history.names.get(row.recipient, str(row.recipient)), _topic(row.topic, words), why,
                        said)

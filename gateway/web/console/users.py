@@ -17,6 +17,7 @@ from gateway.store import Conflict
 from gateway.store.accounts import sessions
 from gateway.store.accounts import users as stored_users
 from gateway.store.views.ticket_list import provider_names
+from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
@@ -131,6 +132,7 @@ def _one(request: Request, user: User, user_id: str, status: int = 200, wrong: s
         firm = session.get(Provider, row.provider_id) if row.provider_id else None
         last_operator = row.role is Role.OPERATOR and {one.id for one in stored_users.enabled_operators(session)
                                                        } <= {row.id}
-    return page(request, user, "user.html", status, row=row, sessions=rows, firms=firms, firm=firm, wrong=wrong,
+    return page(request, user, "user.html", status, row=row, sessions=rows, firms=firms,
+                browser_name=browser_name, firm=firm, wrong=wrong,
                 link=link, roles=ROLES, last_operator=last_operator,
                 given=given or UserForm(role=row.role, provider_id=row.provider_id or ""))

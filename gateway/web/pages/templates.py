@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gateway.config.phone_numbers import for_people
 from gateway.config.settings import Settings
 from gateway.model import DAY, HOUR, MINUTE, to_iso
 from gateway.notifications.catalogue import Catalogue
@@ -29,6 +30,7 @@ def _environment() -> Environment:
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     environment.filters["iso"], environment.filters["short"] = to_iso, short_duration
+    environment.filters["telephone"] = for_people
     for name in environment.list_templates():
         environment.get_template(name)
     return environment

@@ -84,7 +84,7 @@ def test_the_page_shows_the_whole_story(there: WebStory) -> None:
     for words in (ticket.id, "The heat pump is overheating", "Offered", "Critical", "Kunz Heating, by today 13:10",
                   "Alice Keller", "Lindenweg 1 8001 Wiesental", "Heat pump", "Offered to Kunz Heating",
                   "First of 2: for and against", "covers postcodes 80*", "Seeblick Service came after them",
-                  "Fault found to Alice Keller Sent", "by email: Arrived at the channel", "Word from us"):
+                  "Fault found to Alice Keller Sent", "by email: Handed over", "Word from us"):
         assert words in text.replace(" ,", ",").replace(" :", ":"), words
     for part in ('class="chart"', 'class="course"', 'class="threshold"', "Alarm &gt; 75 °C", 'class="span alarm"',
                  'href="geo:', f'href="/console/customers/{ticket.customer_id}"', 'href="/console/devices/alice-pump"'):

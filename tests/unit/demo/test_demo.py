@@ -330,7 +330,16 @@ def test_the_whole_story_happens_and_the_last_line_says_so(tmp_path: Path) -> No
     assert told["messages"] > 100
     assert told["notifications"]["sent"] > 10
     assert 0 < told["p50_ms"] <= told["p99_ms"]
+    _assert_the_agent_worked_at_the_console(tmp_path / "data")
     _assert_nobody_is_out_twice(tmp_path / "data")
+
+
+def _assert_the_agent_worked_at_the_console(data: Path) -> None:
+    """Under her name, and from where she sat."""
+    did = _asked(data, "SELECT action FROM audit WHERE address = '127.0.0.1' AND account IN "
+                      "(SELECT id FROM account WHERE name = 'Lea Vogel')")
+    assert {"set_password", "claim_callback", "attempt_callback", "connect_callback", "finish_callback",
+            "add_note"} <= {action for (action,) in did}
 
 
 def _assert_nobody_is_out_twice(data: Path) -> None:
@@ -464,6 +473,8 @@ def test_who_plays_does_each_part_on_the_real_pages(tmp_path: Path) -> None:
                 assert process.stdin is not None
                 process.stdin.write("\n\n")
                 process.stdin.flush()
+            elif part == "call":
+                _call_back(browser, link)
             else:
                 act = {"set out": "depart"}.get(part, part)
                 typed = {"accept": {"technician": "Petra Probe"}, "decline": {"reason": "no_time"},
@@ -476,6 +487,18 @@ def test_who_plays_does_each_part_on_the_real_pages(tmp_path: Path) -> None:
     assert did == list(PARTS), err
     assert json.loads(out)["ok"], out
     assert ("Petra Probe",) in _asked(tmp_path / "data", "SELECT technician FROM visit")
+    assert _asked(tmp_path / "data", "SELECT outcome FROM callback WHERE agent = 'agent You'") == [("informed",)]
+
+
+def _call_back(browser: Browser, link: str) -> None:
+    """As whoever follows the link to the console does it: comes in, takes the call, and says what came of it."""
+    browser.fill_in(browser.open(link))
+    console = link.partition("/e/")[0] + "/console/callbacks"
+    found = re.search(r'href="/console/callbacks/(C-\w+)"', browser.open(console).text)
+    assert found is not None
+    for act in ("claim", "attempt", "connect"):
+        browser.submit(browser.open(f"{console}/{found[1]}"), act)
+    browser.submit(browser.open(f"{console}/{found[1]}"), "finish", outcome="informed", note="They wanted to know when")
 
 
 @pytest.mark.slow

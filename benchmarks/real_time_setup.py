@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,13 +97,22 @@ class Process:
 
     @property
     def peak_mb(self) -> float:
+        return self._memory_mb("VmHWM")
+
+    @property
+    def resident_mb(self) -> float:
+        return self._memory_mb("VmRSS")
+
+    def _memory_mb(self, line: str) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        return int(status.split(f"{line}:")[1].split()[0]) / 1024
 
 
 @contextmanager
-def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str = "each second") -> Iterator[Scene]:
-    """A running broker and a database that holds `devices` claimed heat pumps, ten to a customer."""
+def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str = "each second",
+          fill: Callable[[Store], None] | None = None) -> Iterator[Scene]:
+    """A running broker and a database that holds `devices` claimed heat pumps, ten to a customer; or what `fill` writes
+    into the empty one."""
     folder = Path(tempfile.mkdtemp(prefix="gateway-bench-"))
     (folder / "profiles").mkdir()
     (folder / "profiles" / "bench.yaml").write_text(PROFILE)
@@ -114,7 +123,10 @@ def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str
         with store.engine.begin() as connection:
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     upgrade(store)
-    _settle(store, devices, prefix)
+    if fill is not None:
+        fill(store)
+    else:
+        _settle(store, devices, prefix)
     broker = start_broker(folder / "broker", save=save)  # type: ignore[arg-type]
     try:
         yield Scene(folder, url, store, broker.port)

@@ -60,12 +60,13 @@ prepare() {
     printf '%s\n' "$wanted" >"$stamp"
 }
 
-# What some tests need from npm: MicroPython for the firmware, and an identity provider for the sign-in; does nothing
-# when this was done before with the same files.
+# What some tests need from npm: MicroPython for the firmware, an identity provider for the sign-in, and axe for the
+# pages; does nothing when this was done before with the same files.
 install_board() { install_from_npm micropython MicroPython "the firmware is not tested under MicroPython"; }
 install_identity_provider() {
     install_from_npm identity_provider "an identity provider" "signing in by OpenID Connect is not tested"
 }
+install_axe() { install_from_npm axe axe "the pages are not looked at for what keeps people from using them"; }
 
 # install_from_npm FOLDER WHAT WITHOUT: of tests/fixtures; WITHOUT: what is left out when it cannot be installed
 install_from_npm() {

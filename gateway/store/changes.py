@@ -64,6 +64,7 @@ _OLDEST = select(func.min(ChangedRow.id))
 
 _Line = tuple[str, str, str | None, str | None]  # (kind, row id, subject id, site id)
 _MANY: _Line = ("", "", None, None)
+_Row = tuple[type[SQLModel], Mapping[str, Any]]
 
 
 class _Written(NamedTuple):
@@ -73,10 +74,20 @@ class _Written(NamedTuple):
 
 def record(session: Session, plan: Plan) -> None:
     """Writes one line for each row of the plan that people look at."""
+    _record(session, _rows(plan))
+
+
+def record_rows(session: Session, kind: type[SQLModel], rows: Iterable[Mapping[str, Any]]) -> None:
+    """The same for rows that are written past `apply`, with their ids and what they belong to."""
+    if kind in WATCHED:
+        _record(session, ((kind, row) for row in rows))
+
+
+def _record(session: Session, rows: Iterable[_Row]) -> None:
     written: _Written = session.info.get(_INFO) or _Written(secrets.randbits(62), 0)
     if written.rows > MOST:
         return
-    lines = _lines(plan, MOST - written.rows + 1)
+    lines = _lines(rows, MOST - written.rows + 1)
     if not lines:
         return
     count = written.rows + len(lines)
@@ -102,10 +113,10 @@ def wrote_any(session: Session) -> bool:
     return _INFO in session.info
 
 
-def _lines(plan: Plan, most: int) -> list[_Line]:
-    """What is watched, each once, `most` of them at most."""
+def _lines(rows: Iterable[_Row], most: int) -> list[_Line]:
+    """Each once, `most` of them at most."""
     found: dict[_Line, None] = {}
-    for kind, values in _rows(plan):
+    for kind, values in rows:
         column = WATCHED[kind]
         row_id = values.get("id")
         found[str(kind.__tablename__), row_id if isinstance(row_id, str) else "",
@@ -115,7 +126,8 @@ def _lines(plan: Plan, most: int) -> list[_Line]:
     return list(found)
 
 
-def _rows(plan: Plan) -> Iterator[tuple[type[SQLModel], Mapping[str, Any]]]:
+def _rows(plan: Plan) -> Iterator[_Row]:
+    """What is watched."""
     for change in plan.change:
         if change.table in WATCHED:
             yield change.table, change.row

@@ -4,11 +4,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
-from gateway.model import MINUTE, Callback, CallbackKind, Visit
+from gateway.model import (
+    MINUTE,
+    Callback,
+    CallbackKind,
+    Notification,
+    NotificationState,
+    Outage,
+    OutageKind,
+    OutageState,
+    Promise,
+    PromiseState,
+    Visit,
+)
 from gateway.model.plan import Plan
+from gateway.monitoring.health import Health
 from gateway.store import Store, apply
 from gateway.tickets.actions import OpenCallback
+from tests.drivers.axe import violations
 from tests.drivers.browser import Browser, Tab, browser
 from tests.drivers.web_driver import WebStory, console_story
 from tests.fixtures.many_tickets import save_tickets
@@ -37,6 +52,39 @@ def sign_in(there: WebStory, chrome: Browser, path: str, width: int = 1280, heig
                 mobile=False)
     tab.open(there.base + path)
     return tab
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080), (820, 1180)])
+def test_however_much_is_wrong_now_has_nothing_to_scroll_for(there: WebStory, chrome: Browser, width: int, height: int
+                                                             ) -> None:
+    save_tickets(there.gw.store, 300, 0, there.now)
+    there.break_down()
+    there.wait(minutes=1)
+    failed = there.one(Notification, Notification.recipient_id == "alice").model_dump() | {
+        "due_at": None, "state": NotificationState.FAILED, "done_at": there.now}
+    there.add(*(Callback(id=f"C-0A{number:06}", site_id=f"many-{number}-home", customer_id=f"many-{number}",
+                         kind=CallbackKind.EMERGENCY if number < 9 else CallbackKind.ORDINARY, requested_at=there.now,
+                         promised_by=there.now + number * MINUTE) for number in range(40)),
+              *(Visit(id=f"V-0A{number * 5 + 2:06}", job_id=f"J-0A{number * 5 + 2:06}", provider_id="kunz",
+                      ticket_id=f"T-0A{number * 5 + 2:06}", window_from=there.now - 90 * MINUTE,
+                      window_until=there.now - MINUTE, created_at=there.now) for number in range(30)),
+              *(Outage(id=f"X-0A{number:06}", key=f"street-{number}", name=f"Bachweg and Hofgasse {number}",
+                       kind=OutageKind.PLACE, state=OutageState.CONFIRMED, began_at=there.now, last_at=there.now,
+                       suspected_at=there.now, homes=200, dark=120) for number in range(9)),
+              *(Notification(**failed | {"id": f"N-0A{number:06}", "occurrence": f"again {number}"})
+                for number in range(9)))
+    there.health = Health(False, problems=[f"channel {number}: login refused, three tries" for number in range(9)])
+    with there.gw.store.write() as session:
+        for promise in session.exec(select(Promise)):
+            promise.state, promise.due_at = PromiseState.OPEN, there.now - MINUTE
+    tab = sign_in(there, chrome, "/console", width, height)
+    tab.wait(LIVE)
+    assert tab.run("Array.from(document.querySelectorAll('.now .card')).filter(one => one.querySelector('a.rest'))"
+                   ".length") == 8, "of each card one goes to all of them"
+    assert tab.run("document.documentElement.scrollHeight <= innerHeight"), "nothing to scroll for"
+    assert tab.run("document.documentElement.scrollWidth <= innerWidth")
+    assert violations(tab) == []
+    assert tab.said == []
 
 
 def test_now_has_nothing_to_scroll_for_and_shows_a_call_for_help_by_itself(there: WebStory, chrome: Browser) -> None:

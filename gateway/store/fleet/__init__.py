@@ -35,6 +35,7 @@ from gateway.model import (
     person,
     provider,
 )
+from gateway.store.changes import record_rows
 from gateway.store.chunks import chunks
 from gateway.store.fleet.people import save_people, save_person_sites, who_has_left
 from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert
@@ -258,6 +259,8 @@ def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now
     _stop(session, [one for one in gone if one in used], now, REMOVED)
     for some in chunks([one for one in gone if one not in used]):
         session.connection().execute(delete(Contact).where(col(Contact.id).in_(some)))
+    owner_of = {row["id"]: row["owner_id"] for row in stored}
+    record_rows(session, Contact, ({"id": one, "owner_id": owner_of[one]} for one in (*back, *gone)))
     return count._replace(gone=len(gone), changed=count.changed + len(back), unchanged=count.unchanged - len(back))
 
 

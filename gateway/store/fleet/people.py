@@ -8,6 +8,7 @@ from sqlmodel import Session, col
 from gateway.config import fleet_rows as file
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.model import Instant, Person, PersonSite, Site, to_iso
+from gateway.store.changes import record_rows
 from gateway.store.chunks import chunks
 from gateway.store.fleet.tables import Count, Values, upsert
 
@@ -32,6 +33,7 @@ def save_people(session: Session, fleet: Fleet, now: Instant) -> Count:
     for some in chunks(left):
         session.connection().execute(update(Person).where(
             col(Person.id).in_(some), col(Person.left_at).is_(None)).values(left_at=now))
+    record_rows(session, Person, ({"id": one, "customer_id": household} for one, household in left.items()))
     return count._replace(gone=len(left))
 
 
@@ -43,12 +45,14 @@ def _person(row: file.Person, position: int, customer_id: str) -> Values:
             "position": position, "listed": True, "left_at": None}
 
 
-def _no_longer_listed(session: Session, fleet: Fleet) -> list[str]:
+def _no_longer_listed(session: Session, fleet: Fleet) -> dict[str, str]:
+    """Person → customer."""
     listed = {person.id for household in fleet.customers for person in household.people}
     found = session.connection().execute(select(col(Person.id), col(Person.customer_id)).where(
         col(Person.listed), col(Person.left_at).is_(None)))
     households = {household.id for household in fleet.customers}
-    return [person_id for person_id, household in found if household in households and person_id not in listed]
+    return {person_id: household for person_id, household in found
+            if household in households and person_id not in listed}
 
 
 def save_person_sites(session: Session, fleet: Fleet, now: Instant) -> Count:

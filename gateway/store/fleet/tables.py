@@ -1,11 +1,13 @@
 """Writes many rows of one table, and counts what changed."""
 
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session, SQLModel
 
 from gateway.model.row import table_of
+from gateway.store.changes import record_rows
 
 Values = dict[str, Any]
 """Column → value."""
@@ -22,7 +24,8 @@ class Count(NamedTuple):
 
 
 def upsert(session: Session, table: type[SQLModel], rows: list[Values]) -> Count:
-    """Adds and changes the rows of a table whose primary key is `id`; only the columns in `rows` are looked at."""
+    """Adds and changes the rows of a table whose primary key is `id`; only the columns in `rows` are looked at. Who
+    follows the change feed is told."""
     if not rows:
         return Count()
     stored = {row["id"]: row for row in stored_rows(session, table, tuple(rows[0]))}
@@ -36,6 +39,7 @@ def upsert(session: Session, table: type[SQLModel], rows: list[Values]) -> Count
         session.connection().execute(statement, [
             {"row_id": row["id"], **{f"new_{name}": value for name, value in row.items() if name != "id"}}
             for row in changed])
+    record_rows(session, table, chain(new, changed))
     return Count(len(new), len(changed), len(rows) - len(new) - len(changed))
 
 

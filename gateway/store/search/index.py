@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, column, delete, exists, insert, select, table
+from sqlalchemy import bindparam, column, delete, exists, insert, select, table, text
 from sqlmodel import Session, SQLModel, col
 
 from gateway.config.phone_numbers import PHONE_CHANNELS
@@ -25,6 +25,9 @@ from gateway.store.search.terms import phone_terms, terms_of, terms_of_street
 
 Term = tuple[str, str]
 """(value of a SearchField, term)."""
+_Row = tuple[str, str, int]
+"""A term, with the entry that it is of."""
+_AT_ONCE = 100_000  # terms that are written together
 _HOUSEHOLD, _PLACE, _RESIDENT, _DEVICE = (one.value for one in SearchField)
 # as the database has it, without the types of the model: 100,000 households have three million terms
 _TERMS = table("search_term", column("field"), column("term"), column("entry_id"))
@@ -32,6 +35,8 @@ _STORED = select(_TERMS.c.entry_id, _TERMS.c.field, _TERMS.c.term).where(
     _TERMS.c.entry_id.in_(bindparam("entries", expanding=True)))
 _DELETE = delete(_TERMS).where(_TERMS.c.field == bindparam("of"), _TERMS.c.term == bindparam("gone"),
                                _TERMS.c.entry_id == bindparam("entry"))
+_INSERT_ARRAYS = text("""INSERT INTO search_term (field, term, entry_id) SELECT * FROM unnest(
+    CAST(:fields AS varchar[]), CAST(:terms AS varchar[]), CAST(:entries AS bigint[]))""")
 _INDEXED = (Customer, Person, PersonSite, Site, Contact, Device)
 _HOUSEHOLDS = (RecipientKind.CUSTOMER, RecipientKind.PERSON)
 
@@ -63,10 +68,15 @@ def follow_contact(session: Session, contact_id: str) -> None:
 
 def reindex(session: Session, households: Collection[str] = (), sites: Collection[str] = ()) -> None:
     """Makes the terms of these households, by the ids of their customers, and of these sites what their rows say."""
-    for some in chunks(sorted(households)):
-        _write(session, SearchEntry.customer_id, some, _household_terms)
-    for some in chunks(sorted(sites)):
-        _write(session, SearchEntry.site_id, some, _site_terms)
+    added: list[_Row] = []
+    for owner, ids, terms_of_some in ((SearchEntry.customer_id, households, _household_terms),
+                                      (SearchEntry.site_id, sites, _site_terms)):
+        for some in chunks(sorted(ids)):
+            added += _write(session, owner, some, terms_of_some)
+            if len(added) > _AT_ONCE:
+                _insert(session, added)
+                added = []
+    _insert(session, added)
 
 
 def rebuild(session: Session) -> None:
@@ -82,7 +92,8 @@ def is_empty(session: Session) -> bool:
     return bool(known) and not session.connection().scalar(select(exists(select(col(SearchEntry.id)))))
 
 
-def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> None:
+def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> list[_Row]:
+    """Deletes what is wrong; returns what is missing."""
     connection = session.connection()
     entries = _entries(session, owner, ids)  # locked before anything is read: who comes second reads what the first did
     wanted: dict[str, set[Term]] = wanted_of(session, ids)
@@ -98,10 +109,20 @@ def _write(session: Session, owner: Any, ids: list[str], wanted_of: Any) -> None
             for kind, term in sorted(stored[entry_id] - wanted.get(one, set()))]
     if gone:
         connection.execute(_DELETE, gone)
-    added = [{"field": kind, "term": term, "entry_id": entries[one]}
-             for one, terms in wanted.items() for kind, term in sorted(terms - stored[entries[one]])]
-    if added:
-        connection.execute(insert(_TERMS), added)
+    return [(kind, term, entries[one]) for one, terms in wanted.items() for kind, term in terms - stored[entries[one]]]
+
+
+def _insert(session: Session, added: list[_Row]) -> None:
+    """In the order of the table, so that what is written together stands together; past what SQLAlchemy does for each
+    value, and with one statement on PostgreSQL: that takes a third of the time."""
+    if not added:
+        return
+    connection, added = session.connection(), sorted(added)
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT INTO search_term (field, term, entry_id) VALUES (?, ?, ?)", added)
+    else:
+        fields, terms, entries = zip(*added, strict=True)
+        connection.execute(_INSERT_ARRAYS, {"fields": list(fields), "terms": list(terms), "entries": list(entries)})
 
 
 def _entries(session: Session, owner: Any, ids: list[str]) -> dict[str, int]:
@@ -156,19 +177,26 @@ def _site_terms(session: Session, ids: list[str]) -> dict[str, set[Term]]:
     """The place; whose it is and who is there, while anybody lives there; the devices in use."""
     connection = session.connection()
     found: dict[str, set[Term]] = {}
+    household_of: dict[str, str] = {}
     for site, name, street, postcode, town, household_id, household, nobody in connection.execute(
             select(col(Site.id), col(Site.name), col(Site.street), col(Site.postcode), col(Site.town),
                    col(Customer.id), col(Customer.name), col(Site.household_left_at).is_not(None))
             .join(Customer, col(Customer.id) == col(Site.customer_id)).where(col(Site.id).in_(ids))):
         found[site] = {(_PLACE, term) for term in place_terms(site, name, street, postcode, town)}
         if not nobody:
+            household_of[site] = household_id
             found[site] |= {(_RESIDENT, term) for term in household_terms(household_id, household)}
-    for site, name in connection.execute(
-            select(col(PersonSite.site_id), col(Person.name)).join(Person, col(Person.id) == col(PersonSite.person_id))
-            .join(Site, (col(Site.id) == col(PersonSite.site_id)) & (col(Site.customer_id) == col(Person.customer_id)))
-            .where(col(PersonSite.site_id).in_(ids), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None),
-                   col(Site.household_left_at).is_(None))):
-        found[site] |= {(_RESIDENT, term) for term in terms_of(name)}
+    at = list(connection.execute(select(col(PersonSite.site_id), col(PersonSite.person_id)).where(
+        col(PersonSite.site_id).in_(household_of), col(PersonSite.left_at).is_(None))))
+    people = {}  # not joined: PostgreSQL, which has not counted new rows yet, reads all people for that
+    for some in chunks({person for _, person in at}):
+        people.update({key: (household, name) for key, household, name in connection.execute(
+            select(col(Person.id), col(Person.customer_id), col(Person.name)).where(
+                col(Person.id).in_(some), col(Person.left_at).is_(None)))})
+    for site, person in at:
+        household, name = people.get(person, ("", ""))
+        if household == household_of[site]:
+            found[site] |= {(_RESIDENT, term) for term in terms_of(name)}
     for site, device, key, name in connection.execute(
             select(col(Device.site_id), col(Device.id), col(Device.key), col(Device.name)).where(
                 col(Device.site_id).in_(ids), col(Device.retired_at).is_(None))):

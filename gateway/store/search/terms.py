@@ -85,15 +85,14 @@ _FOLDED = _Folded()
 
 def terms_of(*texts: str) -> set[str]:
     """What names, ids and keys are found by: each word, and what is joined by marks (`K-1001`) also without them."""
-    found: set[str] = set()
-    for text in texts:
-        chunks = _chunks(text)
-        for words in chunks:
-            found.update(words)
-            if len(words) > 1:
-                found.add("".join(words))
-        found.update(_house_numbers(chunks))
-    return _cut(found)
+    return set().union(*map(_terms, texts))
+
+
+@lru_cache(maxsize=4096)  # of towns, postcodes, first names and devices there are few
+def _terms(text: str) -> frozenset[str]:
+    chunks = _chunks(text)
+    joined = {"".join(words) for words in chunks if len(words) > 1}
+    return frozenset(_cut({*chain.from_iterable(chunks), *joined, *_house_numbers(chunks)}))
 
 
 def terms_of_street(text: str) -> set[str]:
@@ -187,7 +186,6 @@ def _digit(one: str) -> str:
     return one if value is None else str(value)
 
 
-@lru_cache(maxsize=4096)  # of towns, postcodes, first names and devices there are few
 def _chunks(text: str) -> tuple[tuple[str, ...], ...]:
     """The words, in the order and together as they are written."""
     return tuple(tuple(words) for chunk in fold(_APOSTROPHES.sub("", text)).split() if (words := _WORD.findall(chunk)))

@@ -12,7 +12,10 @@ from gateway.web.console import (
     customers,
     drafts,
     incoming_call,
+    messages,
     now,
+    outage,
+    outages,
     presence,
     prove,
     search,
@@ -28,8 +31,9 @@ from gateway.web.console import (
 
 router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
-for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, callbacks,
-             callback, tickets, tickets_bulk, tickets_merge, ticket, audit, users, work, customers, customer_acts):
+for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
+             outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, audit, users, work,
+             customers, customer_acts):
     router.include_router(part.router)
 
 

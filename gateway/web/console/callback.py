@@ -1,6 +1,5 @@
 """One callback: everything to know before dialling, the call itself, and what came of it."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
@@ -33,7 +32,7 @@ from gateway.tickets import actions
 from gateway.web.console.answers import AnswerLine, answer_lines, languages
 from gateway.web.console.callbacks import PATH, what_kind
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 from gateway.web.pages.alarm_details import chart
@@ -68,6 +67,7 @@ class CallForm(BaseModel):
     severity: str = ""
     device: str = ""
     why: str = ""
+    they_know: str = ""  # it is called off, and they need not be told
     then: str = ""
 
 
@@ -114,8 +114,10 @@ class CallPage(NamedTuple):
 def show_callback(request: Request, user: Reads, callback_id: str, after: str = "") -> Response:
     """`after`: the one that was settled just before."""
     content = _content(user, callback_id)
-    return page(request, user, "callback.html", version=_version(request, user, content),
-                **_facts(content, after=after))
+    if after:  # what is said of that one belongs to this page alone
+        return page(request, user, "callback.html", version=_version(request, user, content),
+                    **_facts(content, after=after))
+    return live_page(request, user, "callback.html", **_facts(content))
 
 
 @router.get(f"{PATH}/{{callback_id}}/stream")
@@ -128,7 +130,7 @@ async def stream_callback(request: Request, user: Annotated[User, needs(Right.RE
         now = clock()
         content = _content(user, callback_id, now)
         html = _main(request, user, content, now)
-        return View(_hash(html), html, content.about)
+        return View(version_of(html), html, content.about)
 
     return await follow_main(request, user, f"callback/{callback_id}/{user.row.id}", load, version)
 
@@ -187,7 +189,7 @@ def _act(user: User, callback_id: str, given: CallForm) -> actions.Act:
         case "cancel":
             if not given.why.strip():
                 raise _Unusable("Say why nobody has to call.")
-            return actions.CancelCallback(callback_id, given.why.strip()[:NOTE])
+            return actions.CancelCallback(callback_id, given.why.strip()[:NOTE], bool(given.they_know))
         case "finish":
             return _finish(user, callback_id, given)
     raise _Unusable("Choose what to do.")
@@ -248,11 +250,7 @@ def _main(request: Request, user: User, content: CallPage, now: Instant) -> str:
 
 
 def _version(request: Request, user: User, content: CallPage) -> str:
-    return _hash(_main(request, user, content, user.now))
-
-
-def _hash(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]
+    return version_of(_main(request, user, content, user.now))
 
 
 def _content(user: User, callback_id: str, now: Instant | None = None) -> CallPage:

@@ -1,6 +1,5 @@
 """Customers: the list by name, and one page of each on which everything is that they have told us once."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
@@ -27,7 +26,7 @@ from gateway.tickets.desk.next_action import customer_at_risk
 from gateway.tickets.households.people import subject_of_person
 from gateway.web.console import customer_view
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 from gateway.web.live import View
@@ -96,8 +95,12 @@ def customer_answer(request: Request, user: User, customer_id: str, reach: bool 
     facts = _facts(gw, user.role, customer_id, user.now, shows, older, typed)
     if shows:
         _write_looks(user, facts["page"].known)
-    version = "" if shows or older or typed.form else _view(request, gw, Viewer(user.role, user.now), facts).version
-    return page(request, user, "customer.html", status, **facts | {"sent": sent, "version": version})
+    if shows or older or typed.form:
+        return page(request, user, "customer.html", status, **facts | {"sent": sent, "follows": False})
+    if sent:  # of that its stream knows nothing
+        version = _view(request, gw, Viewer(user.role, user.now), facts).version
+        return page(request, user, "customer.html", status, **facts | {"sent": True, "version": version})
+    return live_page(request, user, "customer.html", status, **facts)
 
 
 @router.get(f"{PATH}/{{customer_id}}/stream")
@@ -116,7 +119,7 @@ async def stream_customer(request: Request, user: Annotated[User, needs(Right.RE
 
 def _view(request: Request, gw: Gateway, viewer: Viewer, facts: dict[str, Any]) -> View:
     html = main_of(request, gw, viewer, "customer.html", **facts)
-    version = hashlib.sha256(html.encode()).hexdigest()[:16]
+    version = version_of(html)
     known: KnownCustomer = facts["page"].known
     about = {known.customer.id, *(one.person.id for one in known.people), *(one.site.id for one in known.sites),
              *(one.ticket.id for one in known.tickets), *(one.id for one in known.callbacks),
@@ -141,7 +144,7 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
                                if who.person.role in customer_view.TOLD)]
     return {
         "page": customer_view.customer_page(known, gw.profiles, shows, say), "say": say, "reach": shows, "older": older,
-        "pages": pages, "suggestion": suggestion, "typed": typed, "sent": False, "version": "",
+        "pages": pages, "suggestion": suggestion, "typed": typed, "sent": False, "version": "", "follows": True,
         "sendable": any(one.channel in gw.channels and one.stopped_at is None for one in told),
         "skills": [(one, one.capitalize()) for one in skills],
         "severities": [(one, one.capitalize()) for one in Severity], "roles": customer_view.ROLES,

@@ -1,7 +1,6 @@
 """Somebody is calling: what is out where they live, in the words that customers read, and what others have said."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -11,29 +10,21 @@ from pydantic import BaseModel
 from gateway.access.audit import Target
 from gateway.access.rights import Right
 from gateway.callbacks.call_context.questions import Ask, Verify
-from gateway.callbacks.call_context.view import CallView, message_read
 from gateway.flow.accounts.audit import write_act, write_denial
-from gateway.flow.gateway import Gateway
-from gateway.flow.telephones import find, reader_in, word_call
-from gateway.model import Instant, NotificationState, Outage, OutageState, Subject, SubjectKind
+from gateway.flow.telephones import find, word_call
+from gateway.model import Instant, Outage, Subject, SubjectKind
 from gateway.model.plan import Plan
-from gateway.notifications.catalogue import Catalogue
-from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.messages import topic_name
 from gateway.store.search.terms import LONGEST_TEXT
 from gateway.store.views.desk import outage_calls
-from gateway.store.views.desk.outage_calls import OutageCall, ToldCount
-from gateway.store.views.pages import FollowedOutage
-from gateway.web.console.answers import LANGUAGES, AnswerLine, answer_lines, languages
+from gateway.web.console.answers import AnswerLine, answer_lines, languages
 from gateway.web.console.caller import Said as CallerSaid
 from gateway.web.console.caller import doubts
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.outage_words import InWords, in_words, told_all, told_words, what_not_to_promise
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
-from gateway.web.pages.outage_view import outage_page_content
-from gateway.web.pages.ticket_view import FollowPage
 
 router = APIRouter()
 PATH = "/console/call"
@@ -50,15 +41,6 @@ class CallerForm(BaseModel):
     street: str = ""
     postcode: str = ""
     device: str = ""
-
-
-class InWords(NamedTuple):
-    """What customers read of an outage, in one language."""
-
-    language: str
-    locale: str
-    message: Sequence[str]  # that has reached them last; else what they would be told: paragraphs
-    page: FollowPage | None
 
 
 class CallerPage(NamedTuple):
@@ -106,7 +88,7 @@ async def stream_call(request: Request, user: Annotated[User, needs(Right.READ, 
         content = _content(user, site, now)
         html = _main(request, user, content, now)
         outage = content.outage.id if content.outage is not None else ""
-        return View(_hash(html), html, frozenset({site, outage, str(Outage.__tablename__)} - {""}))
+        return View(version_of(html), html, frozenset({site, outage, str(Outage.__tablename__)} - {""}))
 
     return await follow_main(request, user, f"call/{site}/{user.row.id}", load, version)
 
@@ -132,7 +114,10 @@ def verify_caller(request: Request, user: Works, given: Annotated[CallerForm, Fo
 def _call_page(request: Request, user: User, site: str, status: int = 200, wrong: str = "",
                given: CallerForm | None = None, typed: str = "") -> Response:
     content = _content(user, site, user.now)
-    version = _hash(_main(request, user, content, user.now))
+    if given is None and not typed and not wrong:
+        return live_page(request, user, "call.html", status, one=content, typed="", homes=[], wrong="",
+                         given=CallerForm(), root_path=PATH)
+    version = version_of(_main(request, user, content, user.now))  # of what they typed the stream knows nothing
     return page(request, user, "call.html", status, one=content, typed=typed, homes=[], wrong=wrong,
                 given=given or CallerForm(), version=version, root_path=PATH)
 
@@ -140,10 +125,6 @@ def _call_page(request: Request, user: User, site: str, status: int = 200, wrong
 def _main(request: Request, user: User, content: CallerPage, now: Instant) -> str:
     return main_of(request, user.gw, Viewer(user.role, now), "call.html", one=content, typed="", homes=[], wrong="",
                    given=CallerForm(), version="", root_path=PATH)
-
-
-def _hash(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]
 
 
 def _content(user: User, site_id: str, now: Instant) -> CallerPage:
@@ -162,62 +143,7 @@ def _content(user: User, site_id: str, now: Instant) -> CallerPage:
         facts.site.id, facts.site.address or facts.site.name, facts.site.timezone, around.outage, is_sure,
         ask=[said.words for said in view.ask_first if said.reason in _ABOUT_THE_OUTAGE],
         never=list(what_not_to_promise(around.outage, found.page, say)) if around.outage is not None else [],
-        in_words=_in_words(user.gw, found, view, now),
-        told_here=[(row.done_at or row.created_at, _told(row.topic, row.state)) for row in found.told],
-        told_all=_told_all(found.counts, say), verify={one: WORDS(f"call.verify.{one}") for one in Verify},
+        in_words=in_words(user.gw, found, [facts.customer.locale], now),
+        told_here=[(row.done_at or row.created_at, told_words(row.topic, row.state)) for row in found.told],
+        told_all=told_all(found.counts, say), verify={one: WORDS(f"call.verify.{one}") for one in Verify},
         answers=answers, languages=languages())
-
-
-def _in_words(gw: Gateway, found: OutageCall, view: CallView, now: Instant) -> list[InWords]:
-    """In the household's language, which is what they have read, and in ours."""
-    theirs = catalogue_for(found.facts.customer.locale)
-    both = {theirs.locale: theirs, WORDS.locale: WORDS}
-    return [InWords(LANGUAGES.get(locale, locale), locale, _message_in(gw, found, words, now) or (
-                view.for_anybody.words if words is WORDS else word_call(gw, found.facts, words, now).for_anybody.words),
-                    _page_in(gw, found, words, now)) for locale, words in both.items()]
-
-
-def _message_in(gw: Gateway, found: OutageCall, words: Catalogue, now: Instant) -> Sequence[str]:
-    """The paragraphs of the message that has reached them last, without greeting and signature; none: none has."""
-    sent = next((row for row in found.facts.told if row.state is NotificationState.SENT), None)
-    if sent is None:
-        return ()
-    return message_read(sent, found.facts, reader_in(gw, words, now)).long_text.strip().split("\n\n")[1:-1]
-
-
-def _page_in(gw: Gateway, found: OutageCall, words: Catalogue, now: Instant) -> FollowPage | None:
-    if found.page is None or not found.facts.around.form:
-        return None
-    say = TimeFormat(words, found.facts.site.timezone, now)
-    return outage_page_content(found.page, words, say, gw.settings.service.country, can_press=False, button_dead=False)
-
-
-def what_not_to_promise(outage: Outage, page: FollowedOutage | None, say: TimeFormat) -> Iterator[str]:
-    """What somebody at the telephone would like to say, and must not."""
-    if outage.state is OutageState.SUSPECTED or page is None:
-        yield "That it is a power cut: nobody knows yet, and nobody has been told so."
-        yield "That it is none, or only theirs."
-    etr = page.etr if page is not None else None
-    if etr is None:
-        yield "Any time at which it ends: there is no estimate. They hear from us when their own home is back."
-    elif etr <= say.now or (page is not None and page.longer):
-        yield "A new time: it takes longer than we estimated, and any other would be a guess."
-    else:
-        yield f"That it is over by {say.when(etr)}: this is an estimate from how long others took. Say “we estimate”."
-    if outage.state is OutageState.RESTORING:
-        yield "That their own home is back because others are: each home shows that by itself."
-    yield "That somebody comes to their home: whoever works on it works for all."
-    yield "A cause that is not written here, whose homes are out, or a compensation."
-
-
-def _told(topic: str, state: NotificationState) -> str:
-    return WORDS(f"call.told.{state}", topic=topic_name(topic, WORDS))
-
-
-def _told_all(counts: Sequence[ToldCount], say: TimeFormat) -> list[str]:
-    lines = []
-    for one in counts:
-        last = f", the last {say.when(one.last_at)}" if one.last_at is not None else ""
-        homes = f"{one.messages:,} household{'' if one.messages == 1 else 's'}"
-        lines.append(f"{_told(one.topic, one.state)}: {homes}{last}")
-    return lines

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gateway.access.rights import Right
@@ -41,7 +41,7 @@ from gateway.web.live import View
 
 router = APIRouter()
 PATH = "/console"
-MOST = 8  # lines of a card
+MOST, ALL = 8, 200  # lines of a card, and of a list of its own
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (
     Callback, Job, Notification, Offer, Outage, Promise, Ticket, Visit))
 
@@ -57,6 +57,7 @@ class Line(NamedTuple):
     due: Instant | None = None
     word: str = ""  # its state, in a chip
     tone: str = "quiet"
+    message: str = ""  # a message that can be sent again
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,17 @@ async def stream_now(request: Request, user: Annotated[User, needs(Right.READ, d
     return await follow_main(request, user, f"now/{role}", lambda: _view(request, gw, role, clock()), version)
 
 
+@router.get(f"{PATH}/now/{{part}}")
+def show_part(request: Request, user: Annotated[User, needs(Right.READ)], part: str) -> Response:
+    """All of one card that no other screen has: messages that did not arrive, and what is wrong with the gateway."""
+    content = _content(user.gw, _health(request), user.now, ALL)
+    found = next((one for column in content.columns for one in column
+                  if one.id == part and one.more == f"{PATH}/now/{part}"), None)
+    if found is None:
+        raise HTTPException(404, "There is no such list")
+    return page(request, user, "now_all.html", section=found)
+
+
 def _view(request: Request, gw: Gateway, role: Role, now: Instant) -> View:
     content = _content(gw, _health(request), now)
     return View(content.version, main_of(request, gw, Viewer(role, now), "now.html", now=content), _ABOUT)
@@ -115,9 +127,9 @@ def _health(request: Request) -> Health:
     return health()
 
 
-def _content(gw: Gateway, health: Health, now: Instant) -> NowPage:
+def _content(gw: Gateway, health: Health, now: Instant, most: int = MOST) -> NowPage:
     with gw.store.read() as session:
-        facts = now_facts(session, now, MOST)
+        facts = now_facts(session, now, most)
     return now_content(facts, health, now)
 
 
@@ -146,10 +158,10 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
             [Section("outages", "Outages", [_outage(one) for one in facts.outages.rows], facts.outages.count,
                      "/console/outages", "No outage is known.", 3, 5, "bad"),
              Section("not-told", "Messages that did not arrive", [_not_told(one) for one in facts.not_told.rows],
-                     facts.not_told.count, "", "All messages have arrived since yesterday.", 2,
+                     facts.not_told.count, f"{PATH}/now/not-told", "All messages have arrived since yesterday.", 2,
                      4, "alert"),
-             Section("system", "Gateway", system, len(system), "", "Broker, database and channels work.", 2, 4,
-                     "alert")]],
+             Section("system", "Gateway", system, len(system), f"{PATH}/now/system",
+                     "Broker, database and channels work.", 2, 4, "alert")]],
         newest_help="" if newest is None else f"Call for help: {newest.customer}, {newest.place.shown}",
         open_tickets=facts.open_tickets, untaken=facts.untaken.count, waiting=facts.calls.count + facts.help.count,
         outages=facts.outages.count)
@@ -206,7 +218,7 @@ def _not_told(one: NotTold) -> Line:
     failed = one.state is NotificationState.FAILED
     return Line(one.id, _path_of(one.subject), _capital(topic_name(one.topic, WORDS)),
                 one.customer or str(one.recipient), one.done_at, None, "Failed" if failed else "Not known",
-                "bad" if failed else "alert")
+                "bad" if failed else "alert", one.id if failed else "")
 
 
 def _system(facts: NowFacts, health: Health) -> Iterator[Line]:

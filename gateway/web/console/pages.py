@@ -1,5 +1,6 @@
 """Renders the console's pages, and what somebody had written when their session was over."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -39,6 +40,21 @@ def page(request: Request, user: User, template: str, status: int = 200, **facts
     return renderer.page(f"console/{template}", WORDS, status, user=user, csrf=user.csrf, here=request.url.path,
                          places=places(user), start=home_of(user.role), alone=False,
                          **{"say": time_format(user.gw, user.now)} | facts)
+
+
+def live_page(request: Request, user: User, template: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """A screen whose stream sends `main_of` the same facts when that is another one: `data-version` says which one it
+    shows. Rendered once: what it shows takes a while to render."""
+    answer = page(request, user, template, status, **facts | {"version": ""})
+    html = bytes(answer.body).decode()
+    main = html[html.index("<main "):html.index("</main>") + len("</main>")]
+    version = version_of(main.replace(user.csrf, ""))
+    return HTMLResponse(html.replace('data-version=""', f'data-version="{version}"', 1), status)
+
+
+def version_of(main: str) -> str:
+    """Of what `main_of` has rendered."""
+    return hashlib.sha256(main.encode()).hexdigest()[:16]
 
 
 class Viewer(NamedTuple):

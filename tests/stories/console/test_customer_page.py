@@ -314,3 +314,15 @@ def test_the_page_follows_what_happens_without_anybodys_token_or_number(there: W
     assert "79 123 45 67" not in said
     for own in (f"{ALICE}?reach=true", f"{ALICE}?older=x"):
         assert "data-live" not in browser.web.get(own).text
+
+
+def test_a_page_says_which_state_it_shows_as_its_stream_does(there: WebStory) -> None:
+    there.break_down()
+    call, browser = there.call_for_help(), there.console()
+    for path in (ALICE, f"/console/callbacks/{call.id}", "/console/call?site=alice-home"):
+        browser.get(path)  # that they have seen the numbers is a line of the page itself
+        shown = re.search(r'data-live="([^"]+)" data-version="([0-9a-f]{16})"', browser.get(path).text)
+        assert shown is not None
+        with browser.web.stream("GET", f"{shown[1]}{'&' if '?' in shown[1] else '?'}version=another") as answer:
+            state = next(line for line in answer.iter_lines() if line.startswith("id: "))
+        assert state == f"id: {shown[2]}", path

@@ -3,6 +3,7 @@
 import re
 
 import httpx
+import pytest
 
 from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket
 from gateway.tickets.actions import ClaimCallback, OpenCallback
@@ -186,3 +187,15 @@ def test_what_is_no_callback(there: WebStory) -> None:
     dana = there.console()
     assert dana.get(f"{DESK}/C-00000000").status_code == 404
     assert dana.web.post(f"{DESK}/C-00000000", data={"csrf": dana.csrf, "act": "claim"}).status_code == 404
+
+
+@pytest.mark.parametrize(("ticked", "told"), [({}, 1), ({"they_know": "true"}, 0)])
+def test_a_call_is_called_off_and_they_are_told_unless_they_know(there: WebStory, ticked: dict[str, str], told: int
+                                                                 ) -> None:
+    callback = there.call_for_help()
+    there.wait(minutes=61)
+    dana = there.console()
+    path = f"/console/callbacks/{callback.id}"
+    assert "They know already: no message to them" in read(dana.get(path))
+    dana.post(path, act="cancel", why="A child pressed it", **ticked)
+    assert (there.again(callback).state, len(there.notifications("callback_cancelled"))) == ("cancelled", told)

@@ -92,6 +92,22 @@ def test_a_message_that_did_not_arrive(there: WebStory) -> None:
     assert "Messages that did not arrive 1 Fault found Alice Keller Failed" in card(there, "not-told")
 
 
+def test_all_messages_that_did_not_arrive_are_one_click_away(there: WebStory) -> None:
+    there.break_down()
+    there.wait(minutes=1)
+    first = there.one(Notification, Notification.recipient_id == "alice")
+    failed = first.model_dump() | {"due_at": None, "state": NotificationState.FAILED, "done_at": there.now}
+    there.add(*(Notification(**failed | {"id": f"N-0000000{number}", "occurrence": f"again {number}"})
+                for number in range(9)))
+    browser = there.console()
+    assert 'href="/console/now/not-told" class="rest if-low">and 7 more' in browser.get(NOW).text
+    page = browser.get("/console/now/not-told")
+    assert read(page).count("Fault found Alice Keller Failed") == 9
+    assert page.text.count('form="send-again"') == 9
+    assert "Broker, database and channels work." in read(browser.get("/console/now/system"))
+    assert browser.get("/console/now/outages").status_code == 404
+
+
 def test_what_is_wrong_with_the_gateway_itself(there: WebStory) -> None:
     there.health = Health(False, problems=["mqtt: connection refused"], degraded=["email: login refused, 3 tries"])
     there.add(DeadLetter(received_at=there.now, dialect="native", topic="devices/x", payload=b"?", size=1, reason="?"),

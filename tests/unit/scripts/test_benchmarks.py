@@ -14,6 +14,9 @@ from tests import ROOT
 SMALL = {  # benchmark: (options, figures that must be above 0)
     "areas": ("--seeds 1 --hours 1 --streets 10", ("cuts", "messages", "messages_per_s")),
     "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
+    "console": ("--customers 600 --open 100 --over 50 --rate 50 --loud 50 --seconds 3 --rounds 1",
+                ("rows_seen", "commit_to_row_ms_p99", "now_ms_p50", "tickets_ms_p50", "ticket_ms_p50", "search_ms_p99",
+                 "rss_mb_more", "stored_per_s", "events")),
     "dark": ("--homes 100 --others 20 --within 1", ("homes_told_out", "homes_told_back", "needed_to_confirmed_s")),
     "decode": ("--rounds 1", ("native_us", "tasmota_us", "sparkplug_us")),
     "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
@@ -74,9 +77,11 @@ def test_a_benchmark_that_measured_nothing_fails(nothing: float | None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ingest", "latency", "press", "silence"])
+@pytest.mark.parametrize("name", ["console", "ingest", "latency", "press", "silence"])
 def test_a_benchmark_without_any_device_ends_with_an_error(name: str) -> None:
-    nothing = {"ingest": ["--messages", "0", "--devices", "10"], "latency": ["--faults", "0", "--rate", "10"],
+    nothing = {"console": ["--customers", "100", "--open", "50", "--over", "0", "--rate", "1", "--loud", "1",
+                           "--seconds", "0", "--rounds", "1"],
+               "ingest": ["--messages", "0", "--devices", "10"], "latency": ["--faults", "0", "--rate", "10"],
                "press": ["--presses", "0", "--rate", "10", "--waiting", "0"],
                "silence": ["--devices", "10", "--silent", "0"]}[name]
     done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *nothing], cwd=ROOT, capture_output=True,

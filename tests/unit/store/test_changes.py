@@ -4,8 +4,11 @@ import threading
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import delete
 from sqlmodel import select
 
+from gateway.config.fleet_file import Fleet, read_fleet
+from gateway.config.fleet_rows import Customer
 from gateway.flow.housekeeping import forget
 from gateway.model import (
     Actor,
@@ -22,13 +25,19 @@ from gateway.model import (
 from gateway.model.plan import Plan
 from gateway.store import Store, apply, changes
 from gateway.store.changes import MOST, ChangeReader
+from gateway.store.fleet import save_fleet
 from gateway.tickets.new_rows import entry
 from tests.drivers.story import Story, begin
+from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
 
 @pytest.fixture
 def story(both_stores: Store) -> Story:
-    return begin(both_stores)
+    """The town, of whose import the feed no longer knows."""
+    story = begin(both_stores)
+    with both_stores.write() as session:
+        session.connection().execute(delete(ChangedRow))
+    return story
 
 
 def lines(story: Story) -> list[tuple[str, str, str | None, str | None]]:
@@ -193,3 +202,26 @@ def test_many_writers_and_one_reader_lose_and_double_nothing(both_stores: Store)
     found += read(reader, both_stores)
     assert sorted(found, key=str) == sorted((f"T-{first + n}" for first in (0, 100, 200, 300) for n in range(20)),
                                             key=str)
+
+
+def test_an_import_says_whom_it_adds_and_changes_and_nothing_of_who_stays_as_they_are(story: Story) -> None:
+    import_fleet(story, SAMPLE_FLEET)
+    before = len(lines(story))
+    import_fleet(story, SAMPLE_FLEET)
+    assert lines(story)[before:] == []
+    import_fleet(story, SAMPLE_FLEET.replace("name: Alice Keller", "name: Alice Kellermann"))
+    assert ("customer", "alice", None, None) in lines(story)[before:]
+    assert {row_id for kind, row_id, *_ in lines(story)[before:] if kind == "customer"} == {"alice"}
+
+
+def test_an_import_of_many_says_only_that(both_stores: Store) -> None:
+    with both_stores.write() as session:
+        save_fleet(session, Fleet(customers=[Customer(id=f"c-{number}", name="Somebody") for number in range(MOST + 1)],
+                                  sites=[], devices=[], providers=[]), 1)
+    with both_stores.read() as session:
+        assert [(row.kind, row.row_id) for row in session.exec(select(ChangedRow))] == [("", "")]
+
+
+def import_fleet(story: Story, content: str) -> None:
+    with story.gw.store.write() as session:
+        save_fleet(session, read_fleet(content, "fleet"), story.now)

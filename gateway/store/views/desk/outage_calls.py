@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
-from gateway.callbacks.call_context.facts import CallFacts
+from gateway.callbacks.call_context.facts import Around, CallFacts
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Callback,
@@ -72,14 +72,17 @@ def homes_found(session: Session, found: Found) -> list[Home]:
     return [Home(site.id, site.address or site.name) for site in known]
 
 
-def outage_call(session: Session, site_id: str, profiles: Mapping[str, Profile], now: Instant) -> OutageCall | None:
-    """None: there is no such home."""
+def outage_call(session: Session, site_id: str, profiles: Mapping[str, Profile], now: Instant,
+                about: Outage | None = None) -> OutageCall | None:
+    """None: there is no such home. `about`: they ask about this outage, whatever else is out there."""
     site = session.get(Site, site_id)
     if site is None:
         return None
     call = Callback(id="", site_id=site.id, customer_id=site.customer_id, origin=CallbackOrigin.AGENT, requested_at=now,
                     promised_by=now)  # is not stored: they have rung us
     facts = call_facts(session, call, profiles, now)
+    if about is not None and (facts.around.outage is None or facts.around.outage.id != about.id):
+        facts = replace(facts, around=Around(about))
     outage = facts.around.outage
     told = [] if outage is None else _told_household(session, outage, site)
     facts = replace(facts, tickets=(), callbacks=(), alarms=(), visits=(), promises=(), told=[

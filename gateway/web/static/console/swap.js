@@ -139,6 +139,8 @@ var desk = {};
       document.replaceChild(document.adoptNode(page.documentElement), document.documentElement);
       return;
     }
+    var first = fresh.querySelector("[autofocus]");
+    if (first) first.removeAttribute("autofocus");  // the browser would refuse: something has the focus already
     var same = new URL(answer.url).pathname === location.pathname, refused = post && !answer.redirected;
     if (post && answer.ok) {
       if (how.form) desk.clean(how.form);
@@ -161,7 +163,7 @@ var desk = {};
     } else {
       attributes(desk.main(), fresh);
       desk.main().replaceChildren.apply(desk.main(), Array.from(document.importNode(fresh, true).childNodes));
-      desk.main().focus({preventScroll: true});
+      (first && document.getElementById(first.id) || desk.main()).focus({preventScroll: true});
       scrollTo(0, how.y || 0);
       desk.say(page.title, true);
     }

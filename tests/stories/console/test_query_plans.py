@@ -22,7 +22,8 @@ SEARCHES = ("K-1001", "novák", "nov lindenweg", "lindenweg 12 8012", "044 668 1
             "pump heat wiesental", "T-0A000003")
 LISTS = [f"/console/tickets?{query}" for query in (
     "", "overdue=true", "risk=true", "owner=nobody", "area=wiesental", "skill=heating", "provider=kunz",
-    "text=lindenweg", *(f"state={one}" for one in States), "sort=promise", "sort=due", "sort=customer", "severity=critical")]
+    "text=lindenweg", *(f"state={one}" for one in States), "sort=promise", "sort=due", "sort=customer",
+    "severity=critical")]
 PAGES = ["/console", "/console/callbacks", *LISTS, "/console/customers", "/console/customers?begins=N",
          "/console/customers/many-3", "/console/tickets/T-0A000003", "/console/tickets/T-0A000001", "/console/call",
          "/console/call?site=many-3-home", "/console/callbacks/new?q=novak",

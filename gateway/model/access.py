@@ -88,6 +88,7 @@ class SignInFlow(Row, table=True):
     ends_at: Instant = Field(sa_type=BigInteger, index=True)
     next: str = ""  # where they were going
     kept: str = ""  # what they had written when their session was over
+    session_id: str = ""  # of whoever is signed in and proves again who they are; empty: they sign in
 
 
 class Audit(Row, table=True):

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from gateway.flow.accounts import sign_in, users
+from gateway.flow.accounts.audit import write_denial
 from gateway.flow.accounts.sign_in import NotSignedIn, SignIn, Visitor, write_failure
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, ActorKind, Instant, Role, User
+from gateway.model import Actor, ActorKind, AuditOutcome, Instant, Role, User, WebSession
 from gateway.store.accounts import users as queries
 
 
@@ -58,6 +59,16 @@ def sign_in_from_outside(gw: Gateway, identity: Identity, roles: Mapping[str, Ro
         write_failure(gw, known, visitor, now)
         raise OutsideRefused(user)
     return sign_in.start(gw, user, visitor, now)
+
+
+def prove_from_outside(gw: Gateway, identity: Identity, user: User, row: WebSession, who: Actor, now: Instant) -> None:
+    """Whoever is signed in has just signed in at the provider again. Raises OutsideRefused, which is written down, when
+    that was somebody else."""
+    if (identity.issuer, identity.subject) != (user.issuer, user.outside_id):
+        write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
+        raise OutsideRefused(WhyRefused.OTHER_IDENTITY)
+    with gw.store.write() as session:
+        sign_in.has_proved(session, user, row, who, now)
 
 
 def _matched(session: Session, identity: Identity, roles: Mapping[str, Role], who: Actor, now: Instant

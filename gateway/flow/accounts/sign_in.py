@@ -158,8 +158,13 @@ def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now:
         raise NotSignedIn
     with gw.store.write() as session:
         users.forget_tries(session, user.id)
-        sessions.prove(session, row, now)
-        write_act(session, "prove", ("user", user.id), Plan(), who, now)
+        has_proved(session, user, row, who, now)
+
+
+def has_proved(session: Session, user: User, row: WebSession, who: Actor, now: Instant) -> None:
+    """In this session it is them."""
+    sessions.prove(session, row, now)
+    write_act(session, "prove", ("user", user.id), Plan(), who, now)
 
 
 def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:

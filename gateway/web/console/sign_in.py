@@ -33,6 +33,8 @@ from gateway.web.pages.links import LinkInvalid
 
 router = APIRouter(include_in_schema=False)
 START = "/console"
+_TOO_MANY = ("So much at once cannot be sent: a form holds 1,000 fields. Nothing was done. Go back, and what you "
+             "ticked and wrote is there; to act on more, filter the list and choose all that match.")
 
 
 class SignInForm(BaseModel):
@@ -226,7 +228,8 @@ def _refused(request: Request, error: Exception) -> Response:
     if error.detail == HTTPStatus.NOT_FOUND.phrase:
         return refused_page(request, error.status_code, "The address leads nowhere; perhaps a part of it is missing.",
                             "There is no such page")
-    return refused_page(request, error.status_code, f"{str(error.detail).rstrip('.')}.")
+    said = _TOO_MANY if error.status_code == 400 and "fields" in error.detail else str(error.detail)
+    return refused_page(request, error.status_code, f"{said.rstrip('.')}.")
 
 
 def install(app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from gateway.access.rights import may_act
+from gateway.access.rights import Right, may, may_act
 from gateway.calendars.arrival_windows import parse_local
 from gateway.config.settings import Settings
 from gateway.devices.profiles import Profile
@@ -121,6 +121,7 @@ class TicketPage:
     unmerge: Mapping[str, ActForm]  # ticket id → form that separates it again
     merge: Sequence[Ticket]  # others of the home that it may be carried on with; none for a role that may not
     names: Mapping[str, str]  # provider id → name
+    access: str = ""  # how to get in; empty for a role that may only look
     bad: int = 0  # messages that did not arrive
 
     @property
@@ -150,7 +151,8 @@ class _Builder:
         self.facts, self.settings, self.profile, self.role, self.say = facts, settings, profile, role, say
         self.typed, self.words, self.story = typed, say.catalogue, facts.story
         self.names: Mapping[str, str] = {key: one.name for key, one in facts.providers.items()}
-        self.phones: Mapping[str, str] = {key: one.phone for key, one in facts.providers.items()}
+        self.phones: Mapping[str, str] = {key: one.phone for key, one in facts.providers.items()
+                                          if may(role, Right.READ_PHONES)}
         ticket = self.story.ticket
         self.possible = [(one.act, one.subject) for one in possible_acts(facts.desk.now_is, say.now)]
         if ticket.closed_at is None and ticket.outage_id is None:
@@ -203,6 +205,7 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         forms=_grouped(own), note=next((form for form in own if form.group == NOTES), None),
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
         merge=mergeable_into(now_is) if may_act(role, actions.MergeTickets) else [], names=build.names,
+        access=(story.site.access or "") if may(role, Right.READ_PHONES) else "",
         bad=sum(one.row.state in _NOT_ARRIVED for one in messages))
 
 

@@ -98,6 +98,8 @@ def test_who_may_only_read_sees_no_form(there: WebStory) -> None:
     page = Screen(browser, ticket)
     assert [one for one in page.forms() if one not in ("sign-out",)] == []
     assert "Nothing, as it stands and with your role" in page.text
+    assert "tel:" not in page.answer.text
+    assert "the key is with the neighbour" not in page.text
     refused = browser.web.post(page.path, data={"csrf": browser.csrf, "act": "cancel_ticket", "target": ticket.id})
     assert "may not" in read(refused, 403)
 

@@ -243,6 +243,18 @@ def test_all_that_match_are_those_of_the_filter_and_not_what_changed_since_it_wa
     assert len(there.all(Entry, Entry.kind == EntryKind.NOTED)) == 44
 
 
+def test_more_fields_than_a_form_holds_do_nothing_and_say_what_to_do_instead(there: WebStory) -> None:
+    alice = there.break_down()
+    browser = there.console("dispatcher")
+    shown = browser.get(LIST)
+    tick = next(one for one in ticks(shown, alice.id))
+    refused = browser.web.post(f"{LIST}/bulk", data={
+        "csrf": browser.csrf, "scope": "these", "act": "cancel", "why": "x", "ticket": [tick] * 1_001})
+    assert "Nothing was done. Go back, and what you ticked and wrote is there" in read(refused, 400)
+    assert "choose all that match" in read(refused, 400)
+    assert there.again(alice).state == "offered"
+
+
 def test_more_than_a_few_at_once_are_a_dispatchers(there: WebStory) -> None:
     save_tickets(there.gw.store, BULK_LIMIT + 1, 0, there.now)
     agent = there.console()

@@ -107,7 +107,9 @@ def measure(asked: Asked) -> dict[str, object]:
                 resident = process.resident_mb
                 with looking(base, browsers) as screens:
                     time.sleep(WARM_S)
+                    read = screens.bytes
                     with_agents = _cpu_pct(process, asked.seconds)
+                    read = screens.bytes - read
                     more = process.resident_mb - resident
                     stored = here.count("SELECT count(*) FROM reading") - stored
                     late = _lateness(commits.at, screens)
@@ -127,7 +129,7 @@ def measure(asked: Asked) -> dict[str, object]:
         "search_ms_p50": _ms(search, 0.5), "search_ms_p99": _ms(search, 0.99),
         "commit_to_row_ms_p50": _ms(late, 0.5), "commit_to_row_ms_p99": _ms(late, 0.99),
         "agents20_cpu_pct": round(with_agents - without, 1), "cpu_pct_without": round(without, 1),
-        "rss_mb_more": round(more, 1), "kb_per_s_and_agent": round(screens.bytes / asked.seconds / AGENTS / 1000, 2),
+        "rss_mb_more": round(more, 1), "kb_per_s_and_agent": round(read / max(asked.seconds, 1) / AGENTS / 1000, 2),
         "alone": {**{f"{name}_ms_p50": _ms(some, 0.5) for name, some in alone.items()},
                   "search_ms_p99": _ms(alone["search"], 0.99)},
         "cpu_ms": cpu, "search_query_ms_p50": _ms([one.wall for one in query], 0.5),

@@ -118,8 +118,8 @@ def measure(asked: Asked) -> dict[str, object]:
         counts = {name: here.count(f"SELECT count(*) FROM {name}") for name in ("device", "customer", "search_term")}
         counts["open_tickets"] = here.count("SELECT count(*) FROM ticket WHERE closed_at IS NULL")
         database = here.store.engine.dialect.name
-    measured(rows=len(late), events=screens.events, stored=stored, ingest=len(ingest), commits=len(commits.at),
-             index=counts["search_term"])
+    measured(seconds=asked.seconds, rows=len(late), events=screens.events, stored=stored, ingest=len(ingest),
+             commits=len(commits.at), index=counts["search_term"])
     search = beside.pop("search")
     return {
         "benchmark": "console", "db": database, **counts, "agents": AGENTS, "commits": len(commits.at),

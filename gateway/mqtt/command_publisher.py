@@ -4,6 +4,7 @@ They have a connection of their own. On the listener's the broker's acknowledgem
 to read, and after a restart that may be the backlog of a night: answers to presses would wait for it.
 """
 
+import time
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -12,7 +13,7 @@ from gateway.config.settings import Mqtt
 from gateway.flow.gateway import Gateway
 from gateway.model import SECOND, Command, Instant
 from gateway.mqtt.client import publish_options
-from gateway.mqtt.side_connection import SideConnection
+from gateway.mqtt.side_connection import PATIENCE, SideConnection
 from gateway.store import commands
 
 WINDOW = 1000  # not yet acknowledged by the broker; as many as a batch may ask for, or answers would fall behind
@@ -25,19 +26,20 @@ class CommandPublisher:
     def __init__(self, gw: Gateway) -> None:
         self._gw = gw
         self._own = _CommandConnection(gw.settings.mqtt, self)
-        self._has_sent = False  # a gateway without commands needs no connection for them
         self._through: paho.Client | None = None  # the client that the last one was given to
         self._unacknowledged: set[int] = set()  # its message ids
 
     def prepare(self, client: paho.Client) -> None:
         """Before `client` connects for the first and only time."""
-        if self._gw.settings.mqtt.version != "5":  # there the broker says how many it takes at once
+        if self._gw.settings.mqtt.version != "5":  # there the broker may take few at once: paho sends 20, and no more
             client.max_inflight_messages_set(WINDOW)
         client.on_publish = self._on_publish
 
     def send(self, listener: paho.Client, now: Instant) -> None:
-        """Publishes queued commands, as far as WINDOW allows; on the client `listener` while there is no other."""
+        """Publishes queued commands, as far as WINDOW allows; on the client `listener` where there is no other."""
         self._own.read()
+        if self._own.connecting:  # what left by the listener's now might wait there
+            return
         client = self._own.ready or listener
         if client is not self._through:
             self._through = client
@@ -49,12 +51,10 @@ class CommandPublisher:
         for command in claim_commands(self._gw, WINDOW - len(self._unacknowledged), now):
             how = publish_options(self._gw.settings.mqtt, (command.expires_at - now) // SECOND)
             self._unacknowledged.add(client.publish(command.topic, command.payload, qos=1, **how).mid)
-            self._has_sent = True
 
     def keep_up(self) -> None:
         """Connects when it is time, and says now and then that we are here."""
-        if self._has_sent:
-            self._own.keep_up()
+        self._own.keep_up()
 
     def close(self) -> None:
         self._own.close()
@@ -73,6 +73,12 @@ class _CommandConnection(SideConnection):
         super().__init__(mqtt, "commands", "commands leave by the connection by which everything comes")
         self._publisher = publisher
         self._let_in = False
+        self._began_at = 0.0
+
+    @property
+    def connecting(self) -> bool:
+        """Whether the broker is still to say if it lets us in, and may be waited for."""
+        return self.socket is not None and not self._let_in and time.monotonic() - self._began_at < PATIENCE
 
     @property
     def ready(self) -> paho.Client | None:
@@ -85,7 +91,7 @@ class _CommandConnection(SideConnection):
             self._client.loop_read()
 
     def _prepare(self, client: paho.Client) -> None:
-        self._let_in = False
+        self._let_in, self._began_at = False, time.monotonic()
         self._publisher.prepare(client)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
 

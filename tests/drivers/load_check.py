@@ -18,6 +18,7 @@ from tests.drivers.device_client import DeviceClient
 HOMES = 100
 AGAIN, LONGEST = 6, 48  # seconds after which a button that has heard nothing presses again; twice as long each time
 PAUSE = 0.012  # seconds between messages: slow enough that most have a transaction of their own
+SLOWER = 0.2  # … once enough is said
 
 
 @dataclass
@@ -27,6 +28,7 @@ class LoadCheck:
     speaker: DeviceClient
     dice: random.Random
     expected_s: float  # the breaking and pressing is spread over this time
+    enough: int = 1_000_000  # messages: from then on they only trickle, or a slower machine would have more to do
     sent: int = 0
     broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
     again: int = 0  # presses that nobody had answered, pressed again
@@ -50,7 +52,7 @@ class LoadCheck:
 
     def run(self) -> None:
         began = time.monotonic()
-        while not self.stop.wait(PAUSE):
+        while not self.stop.wait(PAUSE if self.sent < self.enough else SLOWER):
             awake = max(1, min(HOMES, int((time.monotonic() - began) / self.expected_s * HOMES)))
             self._one(self.dice.randrange(awake))
             self._one(self.dice.randrange(HOMES), healthy=True)
@@ -76,7 +78,7 @@ class LoadCheck:
 
 
     def press_again(self) -> None:
-        """Buttons do as firmware_stub/core.py does, with shorter pauses: the same press with the same id, until somebody
+        """Buttons do as firmware_stub/core.py does, with shorter pauses: the same press with the same id until somebody
         answers, after a pause that is twice as long each time.
 
         While there is traffic each button has one such press on its mind, the oldest: all of them at once, again and

@@ -146,6 +146,11 @@ def test_a_list_is_kept_under_a_name_for_oneself_or_for_everybody(there: WebStor
     assert "North" in read(auditor.get(LIST))
     answer = auditor.web.post(f"{LIST}/views", data={"csrf": auditor.csrf, "name": "x", "team": "true"})
     assert answer.status_code == 403
+    north = re.search(r'name="view" value="([^"]+)" aria-label="Delete the view North', dana.get(LIST).text)
+    assert north is not None
+    refused = auditor.web.post(f"{LIST}/views/delete", data={"csrf": auditor.csrf, "view": north[1]})
+    assert "may not" in read(refused, 403)
+    assert "North" in read(dana.get(LIST))
     view = re.search(r'name="view" value="([^"]+)" aria-label="Delete the view My', dana.get(LIST).text)
     assert view is not None
     assert erik.web.post(f"{LIST}/views/delete", data={"csrf": erik.csrf, "view": view[1]}).status_code == 404

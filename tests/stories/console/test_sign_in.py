@@ -7,9 +7,11 @@ import pyotp
 import pytest
 
 from gateway.access.sessions import IDLE, LONGEST
+from gateway.config.settings import Web
 from gateway.flow.accounts import users
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Audit, AuditOutcome, User, WebSession
 from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
+from tests.fixtures.web import serve
 
 
 def set_up_second_factor(browser: Console, there: WebStory) -> tuple[str, list[str]]:
@@ -191,3 +193,13 @@ def test_the_link_of_a_demonstration_asks_and_then_signs_in_and_ends_with_the_ne
     assert "You come in as Dana Meier" in read(browser.get(path))
     assert browser.web.get("/console").status_code == 401
     assert "Dana Meier" in read(browser.follow(browser.web.post(path)))
+
+
+def test_behind_a_prefix_the_browser_is_sent_on_under_it(there: WebStory) -> None:
+    """A proxy takes the prefix off before a request comes here."""
+    there.user()
+    there.gw.settings = there.gw.settings.model_copy(update={"web": Web(public_url=f"{there.base}/desk")})
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    entered = there.browser().web.post("/console/sign-in", data={
+        "email": "dana@example.com", "password": PASSWORD, "next": "/console/tickets"})
+    assert (entered.status_code, entered.headers["location"]) == (303, "/desk/console/tickets")

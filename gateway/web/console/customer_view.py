@@ -155,6 +155,7 @@ class MessageLine(NamedTuple):
     until: Instant | None = None  # held
     said: str = ""  # as they read it
     language: str = ""
+    failed: bool = False  # it can be sent again
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ def _messages(known: KnownCustomer, say: TimeFormat) -> Iterator[MessageLine]:
             row.id, row.created_at, _topic(row.topic, words), _chip(row), why, row.subject_id,
             _path(row.subject_kind, row.subject_id), read.whom if read is not None and read.whom else whom, tries,
             row.due_at if row.state is NotificationState.HELD else None, read.row.said if read is not None else "",
-            read.language if read is not None else "")
+            read.language if read is not None else "", row.state is NotificationState.FAILED)
 
 
 def _chip(row: Notification) -> ChipWords:

@@ -123,6 +123,7 @@ class TicketPage:
     names: Mapping[str, str]  # provider id → name
     access: str = ""  # how to get in; empty for a role that may only look
     bad: int = 0  # messages that did not arrive
+    may_send: bool = False  # those that failed, once more
 
     @property
     def all_forms(self) -> list[ActForm]:
@@ -206,7 +207,7 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
         merge=mergeable_into(now_is) if may_act(role, actions.MergeTickets) else [], names=build.names,
         access=(story.site.access or "") if may(role, Right.READ_PHONES) else "",
-        bad=sum(one.row.state in _NOT_ARRIVED for one in messages))
+        bad=sum(one.row.state in _NOT_ARRIVED for one in messages), may_send=may(role, Right.WORK_TICKETS))
 
 
 def _grouped(forms: Iterable[ActForm]) -> dict[str, list[ActForm]]:

@@ -14,6 +14,8 @@ from gateway.model import (
     Entry,
     EntryKind,
     HoldReason,
+    Notification,
+    NotificationState,
     Offer,
     OfferState,
     Severity,
@@ -90,6 +92,13 @@ def test_the_page_shows_the_whole_story(there: WebStory) -> None:
                  'href="geo:', f'href="/console/customers/{ticket.customer_id}"', 'href="/console/devices/alice-pump"'):
         assert part in page.answer.text, part
     assert there.console("auditor", "Ute Frei").web.get("/console/tickets/T-NONE").status_code == 404
+
+
+def test_what_is_typed_into_any_form_is_kept_by_the_server(there: WebStory) -> None:
+    page = there.console("dispatcher").get(f"/console/tickets/{there.break_down().id}").text
+    forms = [form for form in re.findall(r'(?s)<form class="form".*?</form>', page) if "<textarea" in form]
+    assert len(forms) > 3
+    assert all(re.search(r'data-draft="[^"]+"', form) for form in forms)
 
 
 def test_who_may_only_read_sees_no_form(there: WebStory) -> None:
@@ -311,6 +320,24 @@ def test_the_customer_is_rung_when_a_message_did_not_reach_them(there: WebStory)
     after = Screen(browser, ticket)
     assert "To be rung" in after.text
     assert "Have the customer rung" not in after.text
+
+
+def test_a_message_that_failed_is_sent_again_where_it_is_read(there: WebStory) -> None:
+    ticket = there.break_down()
+    there.wait(minutes=1)
+    message = there.all(Notification, Notification.recipient_id == ticket.customer_id)[0]
+    there.change(message, state=NotificationState.FAILED, done_at=there.now)
+    browser, customer = there.console(), f"/console/customers/{ticket.customer_id}"
+    button = f'value="{message.id}" form="send-again">Send again'
+    assert button in browser.get(customer).text
+    assert button not in there.console("auditor", "Ute Frei").get(customer).text
+    assert button in Screen(browser, ticket).answer.text
+    sent = browser.web.post("/console/messages/send-again",
+                            data=Screen(browser, ticket).forms()["send-again"] | {"message": message.id})
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/console/tickets/{ticket.id}")
+    there.wait(seconds=1)
+    assert there.again(message).state is NotificationState.SENT
+    assert "Send again" not in Screen(browser, ticket).text
 
 
 def test_the_timeline_shows_what_one_asks_for(there: WebStory) -> None:

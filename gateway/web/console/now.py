@@ -108,7 +108,7 @@ async def stream_now(request: Request, user: Annotated[User, needs(Right.READ, d
 
 @router.get(f"{PATH}/now/{{part}}")
 def show_part(request: Request, user: Annotated[User, needs(Right.READ)], part: str) -> Response:
-    """All of one card that no other screen has: messages that did not arrive, and what is wrong with the gateway."""
+    """All of one card that no other screen has: nobody came, promises, messages that did not arrive, the gateway."""
     content = _content(user.gw, _health(request), user.now, ALL)
     found = next((one for column in content.columns for one in column
                   if one.id == part and one.more == f"{PATH}/now/{part}"), None)
@@ -146,10 +146,10 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
              Section("no-shows", "Nobody came", [
                  Line(one.visit_id, f"/console/tickets/{one.ticket_id}", one.provider, one.customer, one.window_from,
                       one.window_until, "No-show", "bad")
-                 for one in facts.no_shows.rows], facts.no_shows.count, "/console/tickets?overdue=true",
+                 for one in facts.no_shows.rows], facts.no_shows.count, f"{PATH}/now/no-shows",
                  "Everybody is on time.", 4, 6, "bad")],
             [Section("promises", "Promises at risk", [_promise(one, now) for one in facts.promises.rows],
-                     facts.promises.count, "/console/tickets?risk=true", "No promise is at risk.", 5, 8, "alert"),
+                     facts.promises.count, f"{PATH}/now/promises", "No promise is at risk.", 5, 8, "alert"),
              Section("untaken", "Tickets nobody has taken", [
                  Line(one.id, f"/console/tickets/{one.id}", _cause(one), one.place.shown, one.opened_at, one.due_at,
                       one.severity, {Severity.CRITICAL: "bad", Severity.MAJOR: "alert"}.get(one.severity, "quiet"))

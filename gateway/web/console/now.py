@@ -241,4 +241,3 @@ def _counted(count: int, noun: str) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-

@@ -244,4 +244,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(StaleForm, _stale_form)
-

@@ -108,7 +108,6 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
     return go_on(_path(ticket_id, show))
 
 
-
 def _answer(request: Request, user: User, ticket_id: str, show: str, status: int = 200, typed: Typed | None = None,
             wrong: str = "", clash: Clash | None = None) -> HTMLResponse:
     facts, chosen = _load(user.gw, ticket_id, user.now), _chosen(show)

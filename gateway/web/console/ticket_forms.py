@@ -279,5 +279,3 @@ def values_of(act: Act, zone: str) -> dict[str, str]:
         elif isinstance(value, str | int):
             values[name] = str(value)
     return values
-
-

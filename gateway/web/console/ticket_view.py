@@ -293,4 +293,3 @@ def version_words(version: TicketVersion, facts: ConsoleTicket, say: TimeFormat)
     if version.price_answer:
         known.append(("Price", str(version.price_answer)))
     return known
-

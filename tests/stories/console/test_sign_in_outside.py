@@ -111,6 +111,7 @@ def test_an_account_is_found_once_by_its_verified_address(there: WebStory, provi
 @pytest.mark.parametrize(("claims", "words"), [
     ({"email_verified": False}, "does not vouch for an email address"),
     ({"email": ""}, "does not vouch for an email address"),
+    ({"email": "dana at example"}, "does not vouch for an email address"),
     ({"groups": ["staff"]}, "none of your groups"), ({"groups": []}, "none of your groups"),
     ({"groups": None}, "none of your groups"),
 ])

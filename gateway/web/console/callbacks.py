@@ -1,6 +1,5 @@
 """The callback desk: who waits for our call, the most urgent first, and calls that an agent promises."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -27,7 +26,7 @@ from gateway.store.views.desk.call_queue import Call, Show
 from gateway.store.views.desk.outage_calls import Home, homes_found
 from gateway.tickets.actions import OpenCallback
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format
+from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -73,7 +72,7 @@ class Queue:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        return version_of(repr(self))
 
 
 class WishForm(BaseModel):

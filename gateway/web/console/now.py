@@ -1,6 +1,5 @@
 """Now: what is wrong, who waits, what is about to be late; all of it in one window, whatever the load."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -31,11 +30,12 @@ from gateway.model import (
     Visit,
 )
 from gateway.monitoring.health import Health
+from gateway.notifications.format_times import capital
 from gateway.notifications.messages import topic_name
 from gateway.store.views.desk.call_queue import Call
 from gateway.store.views.desk.now_screen import NotTold, NowFacts, RiskyPromise, Untaken, now_facts
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -88,7 +88,7 @@ class NowPage(NamedTuple):
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        return version_of(repr(self))
 
 
 @router.get(PATH)
@@ -188,7 +188,7 @@ def _promise(one: RiskyPromise, now: Instant) -> Line:
     word, tone = ("Late", "bad") if one.due_at < now else ("Soon", "alert")
     if one.state is PromiseState.BROKEN:
         word, tone = "Broken", "bad"
-    return Line(one.id, _path_of(one.subject), _capital(WORDS(f"promise.{one.kind}")), one.customer or one.subject.id,
+    return Line(one.id, _path_of(one.subject), capital(WORDS(f"promise.{one.kind}")), one.customer or one.subject.id,
                 one.made_at, one.due_at, word, tone)
 
 
@@ -216,14 +216,14 @@ def _outage(one: Outage) -> Line:
 
 def _not_told(one: NotTold) -> Line:
     failed = one.state is NotificationState.FAILED
-    return Line(one.id, _path_of(one.subject), _capital(topic_name(one.topic, WORDS)),
+    return Line(one.id, _path_of(one.subject), capital(topic_name(one.topic, WORDS)),
                 one.customer or str(one.recipient), one.done_at, None, "Failed" if failed else "Not known",
                 "bad" if failed else "alert", one.id if failed else "")
 
 
 def _system(facts: NowFacts, health: Health) -> Iterator[Line]:
     for place, (what, tone) in enumerate(_sentences(health)):
-        yield Line(f"health-{place}", "", _capital(what), word="Down" if tone == "bad" else "Degraded", tone=tone)
+        yield Line(f"health-{place}", "", capital(what), word="Down" if tone == "bad" else "Degraded", tone=tone)
     if facts.dead_letters:
         yield Line("dead-letters", "", f"{_counted(facts.dead_letters, 'message')} unreadable since yesterday")
     if facts.unclaimed:
@@ -237,7 +237,3 @@ def _sentences(health: Health) -> Iterable[tuple[str, str]]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

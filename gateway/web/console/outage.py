@@ -1,6 +1,5 @@
 """One outage: which homes, what customers read of it and what an agent says, who was told, and what waits behind it."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
@@ -53,7 +52,7 @@ from gateway.web.console.live import follow_main
 from gateway.web.console.messages import at_once
 from gateway.web.console.outage_words import InWords, in_words, told_all, what_not_to_promise
 from gateway.web.console.outages import KINDS, PATH, name_of
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -178,7 +177,7 @@ async def stream_outage(request: Request, user: Annotated[User, needs(Right.READ
         now = clock()
         content = _content(user, outage_id, look, now)
         html = _main(request, user, content, now)
-        return View(_hash(html), html, content.about)
+        return View(version_of(html), html, content.about)
 
     key = f"outage/{outage_id}/{user.row.id}/{look.query(cursor=cursor)}"
     return await follow_main(request, user, key, load, version)
@@ -251,7 +250,10 @@ def _look(homes: str = "", cursor: str = "") -> Look:
 def _answer(request: Request, user: User, outage_id: str, look: Look, status: int = 200, wrong: str = "",
             typed: Mapping[str, str] | None = None, again: int = -1) -> HTMLResponse:
     content = _content(user, outage_id, look, user.now)
-    return page(request, user, "outage.html", status, version=_hash(_main(request, user, content, user.now)),
+    if not wrong and again < 0:
+        return live_page(request, user, "outage.html", status, **_facts(content))
+    version = version_of(_main(request, user, content, user.now))  # of what they typed the stream knows nothing
+    return page(request, user, "outage.html", status, version=version,
                 **_facts(content, wrong=wrong, typed=typed, again=again))
 
 
@@ -262,10 +264,6 @@ def _facts(content: OutagePage, wrong: str = "", typed: Mapping[str, str] | None
 
 def _main(request: Request, user: User, content: OutagePage, now: Instant) -> str:
     return main_of(request, user.gw, Viewer(user.role, now), "outage.html", version="", **_facts(content))
-
-
-def _hash(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]
 
 
 def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage:

@@ -53,9 +53,9 @@ def live_page(request: Request, user: User, template: str, status: int = 200, **
     return HTMLResponse(html.replace('data-version=""', f'data-version="{version}"', 1), status)
 
 
-def version_of(main: str) -> str:
-    """Of what `main_of` has rendered."""
-    return hashlib.sha256(main.encode()).hexdigest()[:16]
+def version_of(shown: str) -> str:
+    """Of what a screen shows: of what `main_of` has rendered, or of what it is rendered from."""
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 class Viewer(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gateway.access.audit import action_name
 from gateway.calendars import arrival_windows
 from gateway.model import (
     HOUR,
@@ -109,11 +110,6 @@ class FormSpec(NamedTuple):
     tone: str = ""  # of its button: danger | ""
     hint: str = ""
     appends: bool = False  # it decides nothing: it may come from a form that is out of date
-
-
-def name_of(act: type[Act]) -> str:
-    """`HoldTicket` → `hold_ticket`, as the audit log names it."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in act.__name__).lstrip("_")
 
 
 def _note(label: str, name: str = "note", required: bool = True, hint: str = "", value: str = "") -> Field:
@@ -265,7 +261,7 @@ FORMS: dict[type[Act], FormSpec] = {
         given.target, given.needed("why", "Why")), lambda context: [_note("Why nobody needs to come", "why")],
         tone="danger"),
 }
-BY_NAME: dict[str, type[Act]] = {name_of(act): act for act in FORMS}
+BY_NAME: dict[str, type[Act]] = {action_name(act): act for act in FORMS}
 
 
 def values_of(act: Act, zone: str) -> dict[str, str]:

@@ -82,7 +82,7 @@ def test_what_meets_a_filter_is_the_same_for_one_row_as_for_the_list(town: Store
 def test_a_promise_of_a_word_from_us_is_at_risk_only_when_it_is_late() -> None:
     """As the filter has it: the gateway keeps it by itself."""
     call = Promise(id="P-1", kind=PromiseKind.CALLBACK_BY, subject_kind=SubjectKind.CALLBACK, subject_id="C-1",
-                   due_at=NOON, made_at=NOON - AT_RISK)
+                   due_at=NOON, made_at=NOON - AT_RISK, watch_at=NOON)
     word = call.model_copy(update={"kind": PromiseKind.NEXT_WORD})
     assert is_at_risk(call, NOON - 1)
     assert not is_at_risk(call, NOON - AT_RISK)

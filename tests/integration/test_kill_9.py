@@ -48,7 +48,7 @@ def story(broker: Mosquitto, sink: WebhookServer, store: Store, url: str, folder
     save_hundred_sites(store, HOMES, sink.url)
     with (device_client(broker.port) as devices, recording_topics(broker.port) as ear,
           GatewayProcess(folder, url, broker.port) as gateway):
-        traffic = LoadCheck(devices, random.Random(seed), rounds * 2.5)
+        traffic = LoadCheck(devices, random.Random(seed), rounds * 2.5, enough=rounds * 400)
         gateway.wait_until_listening(store)  # from here on the broker keeps a session for it
         with retrying(traffic):
             with publishing(traffic):

@@ -247,7 +247,10 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
     repeating = [device_id for device_id, context in contexts.items() if context.presses]
-    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY):
+    repeated = {press_id for device_id in repeating for press_id in contexts[device_id].presses}
+    # not all that wait for these devices: each batch of a flood would read what all the others left
+    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY,
+                           col(Command.press_id).in_(repeated)):
         contexts[command.device_id].unsent_replies[command.press_id or ""] = command
 
 

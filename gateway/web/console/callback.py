@@ -44,7 +44,7 @@ NOTE, LINE = 2000, 200  # characters kept
 _ACTIONS = {"claim": Action.CLAIM, "release": Action.RELEASE, "attempt": Action.ATTEMPT, "miss": Action.MISS,
             "connect": Action.CONNECT, "finish": Action.FINISH, "cancel": Action.CANCEL}
 _OUTCOMES = {  # as an agent says it, with what follows
-    CallOutcome.FIXED: ("Fixed on the phone", "The ticket is settled"),
+    CallOutcome.FIXED: ("Fixed on the phone", "The ticket is resolved"),
     CallOutcome.VISIT_NEEDED: ("Visit needed", "A firm is asked"),
     CallOutcome.STILL_OUT: ("Still out", "Back into the outage"),
     CallOutcome.INFORMED: ("Informed", "They know what they wanted"),

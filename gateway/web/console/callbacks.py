@@ -119,7 +119,7 @@ def show_new_callback(request: Request, user: Reports, site: str = "", q: str = 
 def open_callback(request: Request, user: Reports, given: Annotated[WishForm, Form()]) -> Response:
     words = given.words.strip()[:2000]
     if not words:
-        return _new_page(request, user, given, 422, "Say what it is about: whoever rings reads it.")
+        return _new_page(request, user, given, 422, "Say what it is about: whoever calls reads it.")
     ring_from = int(given.ring_from) if given.ring_from.isdecimal() and len(given.ring_from) < 16 else None
     try:
         user(OpenCallback(given.site, words, bool(given.urgent), ring_from))
@@ -179,7 +179,7 @@ def what_kind(callback: Callback) -> str:
     if callback.emergency:
         return "Call for help"
     if callback.kind is CallbackKind.CHECK:
-        return "We ring: is all well?"
+        return "Check that all is well"
     return "Urgent" if callback.urgent else "Call back"
 
 

@@ -48,7 +48,7 @@ from gateway.store.views.console.customer_page import (
 from gateway.web.pages.maps import map_address
 
 HIDDEN = "…"  # an address that is not shown
-CHANNELS = {"email": "Email", "sms": "Text message", PHONE: "Telephone", "webhook": "Their system"}
+CHANNELS = {"email": "Email", "sms": "Text message", PHONE: "Phone", "webhook": "Their system"}
 _LINKS = {LinkState.UNHEARD: ("Never heard", "alert", "warn"), LinkState.ONLINE: ("Connected", "good", "check"),
           LinkState.LOST: ("Connection lost", "bad", "cross"), LinkState.STOPPED: ("Switched off", "quiet", "pause"),
           LinkState.SLEEPING: ("Sleeps", "quiet", "pause"), LinkState.UNKNOWN: ("Not known", "alert", "warn"),

@@ -167,7 +167,8 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
         outages=facts.outages.count)
 
 
-_CALL_WORDS = {CallbackState.CLAIMED: "has it", CallbackState.ATTEMPTING: "rings", CallbackState.CONNECTED: "speaks"}
+_CALL_WORDS = {CallbackState.CLAIMED: "has it", CallbackState.ATTEMPTING: "is calling",
+               CallbackState.CONNECTED: "is talking"}
 
 
 def _call(one: Call) -> Line:
@@ -209,7 +210,7 @@ _OUTAGE_WORDS = {OutageState.SUSPECTED: ("Suspected", "alert"), OutageState.CONF
 
 def _outage(one: Outage) -> Line:
     word, tone = _OUTAGE_WORDS[one.state]
-    name = one.name or "The gateway hears nobody"
+    name = one.name or "The gateway receives nothing"
     return Line(one.id, f"/console/outages/{one.id}", name, f"{one.dark} of {one.homes} homes", one.began_at,
                 one.etr_at, word, tone)
 

@@ -58,7 +58,7 @@ from gateway.web.live import View
 
 router = APIRouter()
 NOTE, WHY = 2000, 300  # characters kept
-_SHOWN = {Homes.DARK: "Dark", Homes.NEEDS: "Think of first", Homes.NOT_TOLD: "Not told", Homes.NESTED: "Own fault",
+_SHOWN = {Homes.DARK: "Dark", Homes.NEEDS: "Priority needs", Homes.NOT_TOLD: "Not told", Homes.NESTED: "Own fault",
           Homes.BACK: "Back", Homes.ALL: "All"}
 _FARES = {MemberState.AFFECTED: ("Dark", "bad", "bolt"), MemberState.NESTED: ("Dark: own fault", "alert", "wrench"),
           MemberState.RESTORED: ("Back", "good", "check"), MemberState.LEFT: ("Silent", "quiet", "cross")}

@@ -21,7 +21,7 @@ router = APIRouter()
 PATH = "/console/outages"
 PAGE = 30  # ended ones
 KINDS = {OutageKind.FEEDER: "Power line", OutageKind.PLACE: "Place", OutageKind.NETWORK: "Data network",
-         OutageKind.GATEWAY: "Ourselves"}
+         OutageKind.GATEWAY: "The gateway itself"}
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (Outage, Notification, MaintenanceWindow))
 Reads = Annotated[User, needs(Right.READ)]
 
@@ -79,7 +79,7 @@ def kinds() -> list[tuple[str, str]]:
 
 
 def name_of(outage: Outage) -> str:
-    return outage.name or ("The gateway hears nobody" if outage.kind is OutageKind.GATEWAY else outage.key)
+    return outage.name or ("The gateway receives nothing" if outage.kind is OutageKind.GATEWAY else outage.key)
 
 
 def _wanted(show: str, kind: str, cursor: str) -> Wanted:

@@ -84,7 +84,7 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
     typed = Typed(name, target, {key: value for key, value in fields.items() if key not in _HIDDEN})
     facts = _load(user.gw, ticket_id, user.now)
     if act_type is None:
-        return _answer(request, user, ticket_id, show, 422, wrong="Please choose what shall be done.")
+        return _answer(request, user, ticket_id, show, 422, wrong="Choose what to do.")
     try:
         given = FORMS[act_type].make(Given(typed.fields, target, ticket_id, facts.story.zone))
     except Unusable as unusable:
@@ -104,7 +104,7 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
         said = WORDS("page.not_possible")
         return _answer(request, user, ticket_id, show, 409, typed=Typed(name, target, typed.fields, said), wrong=said)
     if isinstance(given, OpenCallback):
-        return go_on(_path(ticket_id, show, "#rung"))
+        return go_on(_path(ticket_id, show, "#whose"))
     return go_on(_path(ticket_id, show))
 
 

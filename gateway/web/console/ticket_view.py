@@ -282,7 +282,7 @@ def version_words(version: TicketVersion, facts: ConsoleTicket, say: TimeFormat)
     if version.hold_until is not None:
         known.append(("On hold until", say.when(version.hold_until)))
     if version.merged_into:
-        known.append(("Goes on as", version.merged_into))
+        known.append(("Continues as", version.merged_into))
     if version.price_answer:
         known.append(("Price", str(version.price_answer)))
     return known

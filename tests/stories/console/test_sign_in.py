@@ -88,7 +88,7 @@ def test_the_second_factor_is_asked_for_works_once_and_gives_the_session_another
     assert other.web.cookies["session"] != waiting
     third = there.browser()
     third.sign_in("dana@example.com")
-    assert "does not fit" in read(third.web.post("/console/code", data={"code": code}), 401)
+    assert "This code is wrong" in read(third.web.post("/console/code", data={"code": code}), 401)
     assert third.follow(third.web.post("/console/code", data={"code": codes[0].upper()})).status_code == 200
     fourth = there.browser()
     fourth.sign_in("dana@example.com")
@@ -190,7 +190,7 @@ def test_the_link_of_a_demonstration_asks_and_then_signs_in_and_ends_with_the_ne
         earlier, link = (users.sign_in_link(there.gw.settings, session, dana.id, there.now) for _ in range(2))
     browser, path = there.browser(), link[link.index("/e/"):]
     assert browser.get(earlier[earlier.index("/e/"):]).status_code == 404
-    assert "You come in as Dana Meier" in read(browser.get(path))
+    assert "You will be signed in as Dana Meier" in read(browser.get(path))
     assert browser.web.get("/console").status_code == 401
     assert "Dana Meier" in read(browser.follow(browser.web.post(path)))
 

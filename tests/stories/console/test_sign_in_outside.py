@@ -46,7 +46,7 @@ def configure(there: WebStory, **oidc: Any) -> None:
 def leave(browser: Console, **form: str) -> str:
     """Clicks the button; the provider's address to which the page leads on."""
     page = browser.web.post("/console/sign-in/oidc", data=form)
-    assert "You go on at Example Login" in read(page)
+    assert "You continue at Example Login" in read(page)
     found = re.search(r'content="0;url=([^"]+)"', page.text)
     assert found is not None
     return unescape(found[1])

@@ -14,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from gateway.access.rights import Right, may_act
 from gateway.calendars.arrival_windows import parse_local, written_local
 from gateway.flow.act import add_maintenance
-from gateway.flow.gateway import Gateway
 from gateway.model import (
     GATEWAY,
     HOUR,
@@ -124,6 +123,7 @@ class FailedLine(NamedTuple):
 class OutagePage(NamedTuple):
     """What the screen shows, worded."""
 
+    say: TimeFormat  # in the time of the home whose messages it shows
     facts: OutageFacts
     look: Look
     name: str
@@ -215,12 +215,11 @@ async def plan_outage_work(request: Request, user: Annotated[User, needs(Right.P
 
 
 def _plan_work(request: Request, user: User, outage_id: str, given: WorkForm, words: Mapping[str, str]) -> Response:
-    with user.gw.store.read() as session:
-        outage = session.get(Outage, outage_id)
-    if outage is None or outage.area_id is None:
+    shown = _content(user, outage_id, _look(), user.now)
+    outage, zone = shown.facts.outage, shown.say.zone
+    if outage.area_id is None:
         raise HTTPException(404, "There is no such outage")
     typed = given.model_dump() | {f"why-{locale}": text for locale, text in words.items()}
-    zone = user.gw.settings.service.callback_timezone
     try:
         begins, ends = parse_local(given.work_from, zone), parse_local(given.work_until, zone)
     except (ValueError, OverflowError):
@@ -259,7 +258,8 @@ def _answer(request: Request, user: User, outage_id: str, look: Look, status: in
 
 def _facts(content: OutagePage, wrong: str = "", typed: Mapping[str, str] | None = None, again: int = -1
            ) -> dict[str, object]:
-    return {"one": content, "shown": list(_SHOWN.items()), "wrong": wrong, "typed": typed or {}, "again": again}
+    return {"one": content, "say": content.say, "shown": list(_SHOWN.items()), "wrong": wrong, "typed": typed or {},
+            "again": again}
 
 
 def _main(request: Request, user: User, content: OutagePage, now: Instant) -> str:
@@ -286,7 +286,7 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
     if outage.closed_at is not None and found is not None and not found.told:
         words = []  # it was none, and nobody has read anything
     return OutagePage(
-        facts, look, name_of(outage), KINDS[outage.kind],
+        say, facts, look, name_of(outage), KINDS[outage.kind],
         next_step=DUTIES[outage.state].until if outage.state in DUTIES else "", for_customers=for_customers,
         is_open=outage.closed_at is None, words=words,
         never=[] if found is None or outage.closed_at is not None
@@ -305,12 +305,12 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
                for one in facts.works],
         timeline=[(line.at, capital(entry_sentence(line, WORDS, zone)),
                    "" if line.by == GATEWAY else actor_name(line.by, WORDS)) for line in facts.lines],
-        map=_map(facts), proposed=_proposed(gw, now))
+        map=_map(facts), proposed=_proposed(say))
 
 
-def _proposed(gw: Gateway, now: Instant) -> tuple[str, str]:
-    zone, begins = gw.settings.service.callback_timezone, round_up(now, HOUR)
-    return written_local(begins, zone), written_local(begins + 4 * HOUR, zone)
+def _proposed(say: TimeFormat) -> tuple[str, str]:
+    begins = round_up(say.now, HOUR)
+    return written_local(begins, say.zone), written_local(begins + 4 * HOUR, say.zone)
 
 
 def _can(session: Session, user: User, outage: Outage, now: Instant) -> frozenset[str]:

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket
+from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket, local
 from gateway.tickets.actions import ClaimCallback, OpenCallback
 from tests.drivers.web_driver import WebStory, read
 
@@ -48,14 +48,15 @@ def test_a_call_from_taking_it_to_what_came_of_it(there: WebStory) -> None:
         assert known in before, known
     assert 'href="tel:+4179' in dana.get(page_of(callback)).text
     assert [line.kind for line in there.all(Entry, Entry.subject_id == callback.id)].count(EntryKind.NUMBER_SEEN) == 1
-    assert "You have it until" in read(dana.post(page_of(callback), act="claim"))
+    taken, until = read(dana.post(page_of(callback), act="claim")), there.again(callback).claimed_until
+    assert f"You have it until {local(until, 'Europe/Zurich'):%H:%M}" in taken, "in the time of the home, as all of it"
     assert "Calling" in read(dana.post(page_of(callback), act="attempt", person="Alice Keller"))
     assert there.again(callback).attempts == 1
     assert "Connected" in read(dana.post(page_of(callback), act="connect"))
     done = dana.post(page_of(callback), act="finish", outcome="fixed", ticket=ticket.id, then="next",
                      note="Fuse switched on together")
     assert "Nobody else has to be called now" in read(done)
-    assert f"{callback.id}: settled on the telephone." in read(done)
+    assert f"{callback.id}: resolved on the phone." in read(done)
     row = there.again(callback)
     assert (row.state, row.outcome, row.note, row.agent) == ("done", "fixed", "Fuse switched on together",
                                                              "agent Dana Meier")

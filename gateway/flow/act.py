@@ -1,4 +1,5 @@
-"""act: applies what a person does, by page, API or console, adds planned work, and saves answers and outside ids."""
+"""act: applies what a person does, by page, API or console; adds planned work, sends messages again, and saves answers
+and ids of other systems."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

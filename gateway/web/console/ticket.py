@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from gateway.access.audit import action_name
 from gateway.access.rights import Right
+from gateway.callbacks.presses import replies
 from gateway.devices.profiles import Profile
 from gateway.flow.act import FilledForm
 from gateway.flow.gateway import Gateway
@@ -151,7 +152,7 @@ def _view(gw: Gateway, render: Renderer, facts: ConsoleTicket, role: Role, chose
     say = _say(facts, now)
     content = ticket_page(facts, gw.settings, _profile(gw, facts), role, say, chosen, typed)
     html = render.text("console/ticket_live.html", WORDS, page=content, say=say, csrf="", key="",
-                       filters=FILTERS, shown=chosen)
+                       filters=FILTERS, shown=chosen, name_of=replies.name_of)
     return View(version_of(html), html, _about(facts))
 
 

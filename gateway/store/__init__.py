@@ -23,7 +23,7 @@ from gateway.model.row import table_of
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
-from gateway.store.fair_lock import FairLock
+from gateway.store.locks.fair_lock import FairLock
 from gateway.store.search import index as search_index
 from gateway.tickets.sla.outcomes import outcomes
 

@@ -46,7 +46,8 @@ def test_an_offer_that_is_about_to_lapse_is_rescued(there: WebStory, chrome: Bro
     dana.sees("Tickets nobody has taken 1", "Compressor fault", inside="#untaken")
     dana.click("Compressor fault", "#untaken")
     dana.at(f"/console/tickets/{ticket.id}")
-    dana.sees("Do next", "Ring Kunz Heating before the offer lapses", "Nobody has accepted", inside="#card-next-title")
+    dana.sees("Next step", "Call Kunz Heating before the offer lapses", "Nobody has accepted",
+              inside="#card-next-title")
     dana.live()
     dana.click("Ask a firm", "#card-acts")  # they do not answer the telephone
     dana.fill("Firm", "Seeblick Service", "#card-acts")
@@ -71,7 +72,7 @@ def test_a_firm_that_did_not_come_is_replaced_and_the_customer_hears_by_when(the
     dana.sees("Nobody came 1", "No-show", inside="#no-shows")
     dana.click("", "#no-shows li")
     dana.at(f"/console/tickets/{ticket.id}")
-    dana.sees("Do next", "Ask other firms", inside="#card-next-title")
+    dana.sees("Next step", "Ask other firms", inside="#card-next-title")
     before = len(there.told_to("alice@example.com"))
     dana.live()
     dana.click("Ask again", "#card-next-title form")
@@ -99,7 +100,7 @@ def test_two_tickets_of_one_problem_become_one_and_two_again(there: WebStory, ch
     dana.click("Merge", "#bulk")
     dana.at("/console/tickets/merge")
     dana.sees("Two tickets, one problem", "it can be undone")
-    dana.click(f"Carry on as {ticket.id}")
+    dana.click(f"Merge into {ticket.id}")
     dana.at(f"/console/tickets/{ticket.id}")
     dana.sees("Merged into this", "No hot water since this morning")
     there.wait(minutes=1)
@@ -131,7 +132,7 @@ def test_of_many_rows_each_says_what_became_of_it(there: WebStory, chrome: Brows
     dana.sees("changed", inside="#news")
     dana.sees("These 3", inside="#bulk")
     dana.click("Hold", "#bulk")
-    dana.fill("Waits for", "Part", "#bulk")
+    dana.fill("Waiting for", "Part", "#bulk")
     dana.click("Put on hold", "#bulk")
     dana.sees("1 of 3")
     for one, words in ((alice, "Done"), (bob, "Skipped It has changed since you saw it: now cancelled."),

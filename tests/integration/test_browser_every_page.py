@@ -179,7 +179,7 @@ def test_the_pages_before_and_between(there: WebStory, chrome: Browser) -> None:
     seat.fill("Email", row.email, "body")
     seat.fill("Password", "not this one, surely", "body")
     seat.click("Sign in", "form")
-    seat.sees("do not belong together")
+    seat.sees("is not right")
     seat.tab.said.clear()
     wrong |= {"wrong password": faults(seat)}
     seat.fill("Email", row.email, "body")

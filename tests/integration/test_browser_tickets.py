@@ -123,7 +123,7 @@ def test_the_filter_is_sent_by_itself_and_what_is_typed_meanwhile_stays(there: W
     assert tab.run("document.getElementById('f-text').value") == "bob mei"
     tab.run("document.getElementById('f-severity').value = 'minor';"
             "document.getElementById('f-severity').dispatchEvent(new Event('input', {bubbles: true}))")
-    tab.wait("document.body.innerText.includes('No ticket is like this')")
+    tab.wait("document.body.innerText.includes('No ticket matches')")
     tab.wait("location.search.includes('severity=minor')")
 
 

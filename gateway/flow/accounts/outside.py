@@ -83,7 +83,7 @@ def _matched(session: Session, identity: Identity, roles: Mapping[str, Role], wh
         return WhyRefused.DISABLED
     if by_email is not None and by_email.outside_id is not None:
         return WhyRefused.OTHER_IDENTITY
-    if found is None and not (identity.email and identity.email_verified):
+    if found is None and not (users.is_address(identity.email) and identity.email_verified):
         return WhyRefused.NO_EMAIL
     if role is None and (found is None or (roles and identity.groups is not None)):
         return WhyRefused.NO_ROLE

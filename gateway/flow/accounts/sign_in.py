@@ -53,7 +53,6 @@ class SignedIn(NamedTuple):
     user: User
 
 
-
 def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now: Instant) -> SignIn:
     """Raises HasToWait, NotSignedIn."""
     with gw.store.write() as session:
@@ -64,11 +63,12 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
     if user is None or not good or user.disabled_at is not None or _is_from_outside(gw, user):
         write_failure(gw, user, visitor, now)
         raise NotSignedIn
+    better = hash_password(password) if user.password is not None and is_outdated(user.password) else None
     with gw.store.write() as session:
         waits = user.code_secret is not None
         token = sessions.start(session, user, *visitor, now, waits)
-        if user.password is not None and is_outdated(user.password):
-            session.merge(user).password = hash_password(password)
+        if better is not None:
+            session.merge(user).password = better
         if not waits:
             _signed_in(session, user, visitor, now)
     return SignIn(token, waits)

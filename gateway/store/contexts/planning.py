@@ -41,7 +41,7 @@ from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
-from gateway.store.site_locks import lock_sites
+from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad

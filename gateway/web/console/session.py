@@ -140,7 +140,7 @@ def prove(user: User, given: str) -> None:
     except sign_in.HasToWait as waits:
         raise ProofNeeded(user, waits.sentence) from None
     except sign_in.NotSignedIn:
-        raise ProofNeeded(user, "That is neither your password nor a code that works now.") from None
+        raise ProofNeeded(user, "That is not your password, nor a code that works now.") from None
 
 
 def needs(right: Right, **how: bool) -> Any:

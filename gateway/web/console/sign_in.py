@@ -75,7 +75,7 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
         return sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
         limits.count_wrong(request.app, address_of(request), given.email)
-        return sign_in_page(request, 401, given, "This address and this password do not belong together.")
+        return sign_in_page(request, 401, given, "This email address or password is not right.")
     if done.waits_for_code:
         answer = bare_page(request, "code.html", next=only_ours(given.next), kept=given.kept, wrong="")
         set_cookie(answer, gw, done.token)
@@ -91,7 +91,7 @@ def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form(
     except HasToWait as waits:
         wrong, status = waits.sentence, 429
     except NotSignedIn:
-        wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
+        wrong, status = "This code is wrong, or it was used already. The app shows a new one every 30 seconds.", 401
     else:
         return enter(request, gw, done, given.next, given.kept, now)
     return bare_page(request, "code.html", status, next=only_ours(given.next), kept=given.kept, wrong=wrong)
@@ -244,4 +244,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(StaleForm, _stale_form)
-

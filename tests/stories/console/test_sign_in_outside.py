@@ -46,7 +46,7 @@ def configure(there: WebStory, **oidc: Any) -> None:
 def leave(browser: Console, **form: str) -> str:
     """Clicks the button; the provider's address to which the page leads on."""
     page = browser.web.post("/console/sign-in/oidc", data=form)
-    assert "You go on at Example Login" in read(page)
+    assert "You continue at Example Login" in read(page)
     found = re.search(r'content="0;url=([^"]+)"', page.text)
     assert found is not None
     return unescape(found[1])
@@ -111,6 +111,7 @@ def test_an_account_is_found_once_by_its_verified_address(there: WebStory, provi
 @pytest.mark.parametrize(("claims", "words"), [
     ({"email_verified": False}, "does not vouch for an email address"),
     ({"email": ""}, "does not vouch for an email address"),
+    ({"email": "dana at example"}, "does not vouch for an email address"),
     ({"groups": ["staff"]}, "none of your groups"), ({"groups": []}, "none of your groups"),
     ({"groups": None}, "none of your groups"),
 ])

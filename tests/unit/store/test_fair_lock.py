@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.store.fair_lock import FairLock
+from gateway.store.locks.fair_lock import FairLock
 from tests.fixtures.servers import wait_until
 
 

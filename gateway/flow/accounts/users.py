@@ -167,12 +167,11 @@ def accept_welcome(gw: Gateway, token: str, given: NewAccount, address: str, now
     hashed = hash_password(given.password)
     with gw.store.write() as session:
         found = welcomed(gw, session, token, now)
-        if found is None:
+        if found is None or not users.take_link(session, found.link.id, now):
             return None
         user = found.user or add_user(session, given.name, given.email, Role.OPERATOR, None,
                                       Actor(ActorKind.OPERATOR, address=address), now)
-        found.link.revoked_at, user.password = now, hashed
-        session.add(found.link)
+        user.password = hashed
         session.add(user)
         users.forget_tries(session, user.id)
         _write(session, "set_password", user, actor_of(user, address), now)
@@ -228,7 +227,8 @@ def _checked(session: Session, role: str, provider_id: str | None) -> Role:
 
 def is_last_operator(session: Session, user: User) -> bool:
     """Whether nobody else is left who gives rights."""
-    return user.role is Role.OPERATOR and {one.id for one in users.enabled_operators(session)} <= {user.id}
+    return user.role is Role.OPERATOR and {
+        one.id for one in users.enabled_operators(session, lock=True)} <= {user.id}
 
 
 def _keep_an_operator(session: Session, user: User) -> None:

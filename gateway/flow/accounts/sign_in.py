@@ -132,6 +132,13 @@ def who_is(gw: Gateway, token: str, now: Instant, does_something: bool = True) -
     return SignedIn(row, user)
 
 
+def whose(gw: Gateway, token: str) -> str:
+    """The id of the user whose session this is, or was; "" of nobody's."""
+    with gw.store.read() as session:
+        found = sessions.find(session, token)
+    return found[1].id if found is not None else ""
+
+
 def proves_password(gw: Gateway, user: User, password: str, now: Instant) -> bool:
     """Whether they know it; counted as a sign-in, so that a browser left open is no place to guess."""
     with gw.store.write() as session:

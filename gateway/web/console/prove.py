@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
-from gateway.web.console.pages import go_on, is_ours, keep, kept, page
+from gateway.web.console.pages import go_on, is_ours, keep, kept, page, path_of
 from gateway.web.console.session import SAFE, ProofNeeded, User, needs, prove
 
 router = APIRouter()
@@ -32,10 +32,10 @@ def install(app: FastAPI) -> None:
 async def _proof_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProofNeeded)
     query = f"?{request.url.query}" if request.url.query else ""
-    return _page(request, error, request.url.path + query)
+    return _page(request, error, path_of(request) + query)
 
 
 def _page(request: Request, needed: ProofNeeded, onwards: str) -> Response:
     written = None if request.method in SAFE or request.url.path == _PATH else kept(keep(request))
     return page(request, needed.user, "prove.html", 401, wrong=needed.wrong, next=onwards,
-                action=_PATH if written is None else request.url.path, fields=written["fields"] if written else [])
+                action=_PATH if written is None else path_of(request), fields=written["fields"] if written else [])

@@ -16,7 +16,17 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model import User as UserRow
 from gateway.web.console import limits
-from gateway.web.console.pages import bare_page, ended_sentence, go_on, home_of, is_ours, keep, kept, refused_page
+from gateway.web.console.pages import (
+    bare_page,
+    ended_sentence,
+    go_on,
+    home_of,
+    is_ours,
+    keep,
+    kept,
+    path_of,
+    refused_page,
+)
 from gateway.web.console.session import (
     SAFE,
     SignInNeeded,
@@ -159,7 +169,7 @@ def enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now
     """To where they were going; whoever had written something sees it again first, and sends it with one click."""
     found = kept(text) if text else None
     signed_in = sign_in.who_is(gw, done.token, now)
-    if found is not None and isinstance(signed_in, SignedIn):
+    if found is not None and isinstance(signed_in, SignedIn) and found["whose"] in ("", signed_in.user.id):
         answer: Response = bare_page(request, "go_on.html", kept=found,
                                      csrf=User(gw, signed_in, address_of(request), now).csrf)
     else:
@@ -197,9 +207,11 @@ async def _sign_in_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)
     if request.method in SAFE:
         query = f"?{request.url.query}" if request.url.query else ""
-        return sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
-    return sign_in_page(request, 401, next=request.url.path, text=keep(request),
-                         ended=f"{ended_sentence(error.ended)} What you wrote is kept.".strip())
+        return sign_in_page(request, 401, next=path_of(request) + query, ended=ended_sentence(error.ended))
+    gw = request.app.state.gateway
+    text = keep(request, await run_in_threadpool(sign_in.whose, gw, token_of(request, gw)))
+    said = f"{ended_sentence(error.ended)} {'What you wrote is kept.' if text else ''}"
+    return sign_in_page(request, 401, text=text, ended=said.strip())
 
 
 async def _stale_form(request: Request, _error: Exception) -> Response:

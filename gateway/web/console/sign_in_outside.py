@@ -16,7 +16,7 @@ from gateway.model import MINUTE, SECOND, Instant, SignInFlow
 from gateway.store.accounts import flows
 from gateway.web.console import limits
 from gateway.web.console.identity_provider import IdentityProvider, ProviderAway, ProviderRefuses
-from gateway.web.console.pages import bare_page
+from gateway.web.console.pages import bare_page, kept
 from gateway.web.console.session import address_of, check_origin, https
 from gateway.web.console.sign_in import SignInForm, enter, only_ours, sign_in_page, visitor_of
 from gateway.web.dependencies import Gw, Now, or_404
@@ -67,7 +67,7 @@ def leave(request: Request, gw: Gw, now: Now, given: Annotated[LeaveForm, Form()
     with gw.store.write() as session:
         session.add(SignInFlow(id=_hashed(leaving.state), browser=_hashed(browser), nonce=leaving.nonce,
                                verifier=leaving.verifier, ends_at=now + MAY_TAKE, next=only_ours(given.next),
-                               kept=given.kept))
+                               kept=given.kept if kept(given.kept) else ""))
     answer = bare_page(request, "leaving.html", to=leaving.address, name=provider.settings.name)
     answer.set_cookie(_cookie(gw), browser, max_age=MAY_TAKE // SECOND, path="/", secure=https(gw), httponly=True,
                       samesite="lax")

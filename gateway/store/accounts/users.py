@@ -15,6 +15,8 @@ _MOST_TRIES = 40  # the delay no longer grows then
 
 
 def by_email(session: Session, email: str) -> User | None:
+    if "\0" in email:  # PostgreSQL compares with no such text
+        return None
     return session.exec(select(User).where(User.email == email.strip().lower())).first()
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from gateway.access.rights import Right
 from gateway.flow.accounts import sign_in, users
-from gateway.flow.accounts.one_time_codes import address_for_app, new_secret
+from gateway.flow.accounts.one_time_codes import address_for_app, is_secret, new_secret
 from gateway.store.accounts import sessions
 from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
@@ -57,7 +57,8 @@ def do_second_factor(request: Request, user: Proves, gw: Gw, now: Now, given: An
     try:
         codes = users.set_code_secret(gw, user.row, given.secret, given.code, address_of(request), now)
     except users.BadUser as bad:
-        return _page(request, user, 422, f"Code: {bad.expected}.", secret=given.secret or new_secret())
+        return _page(request, user, 422, f"Code: {bad.expected}.", 
+                     secret=given.secret if is_secret(given.secret) else new_secret())
     return _page(request, user, codes=codes)
 
 

@@ -5,7 +5,7 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -93,8 +93,23 @@ def check_origin(request: Request, gw: Gateway) -> None:
     if site is not None and site not in ("same-origin", "none"):
         raise StaleForm
     origin = request.headers.get("origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if site is None and origin is not None and _host_of(origin) != request.headers.get("host"):
         raise StaleForm
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _check_text(request: Request) -> None:
+    """Raises HTTPException 422 for a NUL, which PostgreSQL keeps and compares nowhere."""
+    form = request.state.form.values() if request.method not in SAFE else ()
+    if any("\0" in value for value in (*request.path_params.values(), *request.query_params.values(), *form)
+           if isinstance(value, str)):
+        raise HTTPException(422, "There is a character in it that nobody can type")
 
 
 class NeedsUser:
@@ -128,6 +143,7 @@ class NeedsUser:
         found = who_is(gw, token_of(request, gw), now, self._does_something)
         if not isinstance(found, SignedIn):
             raise SignInNeeded(found)
+        _check_text(request)
         user = User(gw, found, address_of(request), now)
         user.need(self.right, *asked_for(request))
         return user

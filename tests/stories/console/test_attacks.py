@@ -4,11 +4,13 @@ import re
 from functools import partial
 
 import pyotp
+import pytest
 
+from gateway.access.sessions import IDLE
 from gateway.flow.accounts import users
 from gateway.model import MINUTE, SECOND, Role, User
 from tests.drivers.at_once import at_once
-from tests.drivers.web_driver import PASSWORD, Console, WebStory, read
+from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
 
 
 def test_who_finds_a_browser_left_open_cannot_make_a_code_of_their_own_to_prove_with(there: WebStory) -> None:
@@ -55,3 +57,90 @@ def test_two_operators_who_take_the_role_from_each_other_at_once_are_not_both_le
     at_once(*(partial(browser.web.post, f"/console/users/{other}/role", data={"csrf": csrf, "role": "agent"})
               for browser, other, csrf in acts))
     assert [one.role for one in there.all(User)].count(Role.OPERATOR) >= 1
+
+
+def test_where_somebody_goes_on_is_an_address_whatever_stands_in_it(there: WebStory) -> None:
+    browser = there.console()
+    split = browser.web.get("/console/sign-in", params={"next": "/console\r\nSet-Cookie: session=evil"})
+    assert (split.headers["location"], split.headers.get("set-cookie")) == ("/console", None)
+    for path in ("/console/devices/%C5%BD%20b%3Fc", "/console/customers?text=%C5%BDi%C5%BEkov"):
+        other = there.browser()
+        asked = other.web.get(path)
+        entered = other.web.post("/console/sign-in", data=hidden_fields(asked) | {
+            "email": "dana@example.com", "password": PASSWORD})
+        assert (entered.status_code, entered.headers["location"]) == (303, path)
+    assert browser.web.get("/console/sign-in", params={"next": "/console/devices/Ž"}).headers["location"] == (
+        "/console/devices/%C5%BD")
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "https://evil.example"])
+def test_a_form_from_somewhere_that_is_no_address_is_refused(there: WebStory, origin: str) -> None:
+    there.user()
+    refused = there.browser().web.post("/console/sign-in", data={"email": "dana@example.com", "password": PASSWORD},
+                                       headers={"origin": origin})
+    assert "did not come from this console" in read(refused, 403)
+
+
+def test_a_text_that_no_database_can_hold_is_refused_in_words(there: WebStory) -> None:
+    browser = there.console()
+    for path in ("/console/drafts?key=%00", "/console/tickets/%00", "/console/customers?text=a%00",
+                 "/console/call?q=%00", "/console/users/%00", "/console/search?q=%00"):
+        assert browser.web.get(path).status_code == 422, path
+    for path, field in (("/console/presence", "subject"), ("/console/drafts", "key"),
+                        ("/console/tickets/views", "name")):
+        assert browser.post(path, **{field: "a\0b"}).status_code == 422, path
+    assert there.browser().sign_in("dana\0@example.com").status_code == 401
+    for fields in ('{"note": "\\ud800"}', '{"note": "\\u0000"}', "[" * 9000, "[1]", '"x"'):
+        assert browser.post("/console/drafts", key="k", fields=fields).status_code == 422, fields[:20]
+    assert browser.web.get("/console/drafts?key=k").json() is None
+    nonsense = browser.post("/console/account/second-factor", secret="!!!", code="123456")
+    assert "does not fit" in read(nonsense, 422)
+
+
+@pytest.mark.parametrize("kept", [
+    "[" * 9000, '{"to": "/console", "fields": [["a", "\\ud800"]]}', "[]", "1", '{"to": 1}',
+    '{"to": "//evil", "fields": []}', '{"to": "/console\\n", "fields": []}'])
+def test_what_is_said_to_be_kept_and_is_not_ours_is_forgotten(there: WebStory, kept: str) -> None:
+    there.user()
+    entered = there.browser().web.post("/console/sign-in", data={"email": "dana@example.com", "password": PASSWORD,
+                                                                 "kept": kept})
+    assert (entered.status_code, entered.headers["location"]) == (303, "/console")
+
+
+def test_passwords_are_not_kept_when_the_session_is_over(there: WebStory) -> None:
+    browser = there.console()
+    there.now += IDLE
+    asked = browser.web.post("/console/account/password", data={
+        "csrf": "x", "old": PASSWORD, "new": "another long one"})
+    assert "You were away for a while" in read(asked, 401)
+    assert PASSWORD not in asked.text
+    assert "another long one" not in asked.text
+    entered = browser.web.post("/console/sign-in", data=hidden_fields(asked) | {
+        "email": "dana@example.com", "password": PASSWORD})
+    assert entered.headers["location"] == "/console"
+
+
+def test_what_was_kept_is_shown_to_nobody_else_who_signs_in_at_the_same_desk(there: WebStory) -> None:
+    browser, omar = there.console(), there.user("agent", "Omar Weber")
+    ticket = there.break_down()
+    token = browser.csrf
+    there.now += IDLE
+    note = {"csrf": token, "act": "add_note", "target": ticket.id, "note": "she cannot hear the bell"}
+    asked = browser.web.post(f"/console/tickets/{ticket.id}", data=note)
+    assert "What you wrote is kept" in read(asked, 401)
+    kept = hidden_fields(asked)
+    other = browser.web.post("/console/sign-in", data=kept | {"email": omar.email, "password": PASSWORD})
+    assert (other.status_code, "bell" in other.text) == (303, False)
+    browser.web.cookies.clear()
+    own = browser.web.post("/console/sign-in", data=kept | {"email": "dana@example.com", "password": PASSWORD})
+    assert "she cannot hear the bell" in read(own)
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 81, "Olga\0Brand"])
+def test_a_name_that_no_page_can_show_is_refused_at_the_welcome(there: WebStory, name: str) -> None:
+    with there.gw.store.write() as session:
+        link = users.first_welcome(there.gw.settings, session, there.now)
+    assert link is not None
+    answer = there.browser().web.post(link[link.index("/welcome/"):], data={
+        "name": name, "email": "olga@example.com", "password": PASSWORD})
+    assert "expected the name that timelines show" in read(answer, 422)

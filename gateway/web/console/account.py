@@ -12,7 +12,7 @@ from gateway.flow.accounts.one_time_codes import address_for_app, is_secret, new
 from gateway.store.accounts import sessions
 from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
-from gateway.web.console.session import ProofNeeded, User, address_of, needs
+from gateway.web.console.session import ProofNeeded, User, address_of, forget_tries, needs, take_try
 from gateway.web.dependencies import Gw, Now
 
 router = APIRouter()
@@ -41,8 +41,12 @@ def show_account(request: Request, user: Own, gw: Gw, now: Now, setting_up: bool
 
 @router.post(f"{_PAGE}/password")
 def do_password(request: Request, user: Own, gw: Gw, now: Now, given: Annotated[PasswordForm, Form()]) -> Response:
-    if not sign_in.proves_password(gw, user.row, given.old, now):
+    seconds = take_try(request, user)
+    if seconds:
+        return _page(request, user, 429, sign_in.HasToWait(seconds).sentence)
+    if not sign_in.proves_password(user.row, given.old):
         return _page(request, user, 422, "Your old password is not right.")
+    forget_tries(request, user)
     try:
         users.set_password(gw, user.row, given.new, address_of(request), user.session.id, now)
     except users.BadUser as bad:

@@ -19,7 +19,7 @@ def do_prove(request: Request, user: Annotated[User, needs(Right.OWN_ACCOUNT)], 
     """For a page, or a file; a form brings the proof along itself."""
     onwards = next if is_ours(next) else _START
     try:
-        prove(user, proof)
+        prove(request, user, proof)
     except ProofNeeded as needed:
         return _page(request, needed, onwards)
     return go_on(onwards)

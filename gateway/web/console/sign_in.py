@@ -35,6 +35,8 @@ from gateway.web.console.session import (
     address_of,
     check_origin,
     clear_cookie,
+    key_of_browser,
+    set_browser_cookie,
     set_cookie,
     token_of,
 )
@@ -74,16 +76,19 @@ def show_sign_in(request: Request, gw: Gw, now: Now, next: str = START) -> Respo
 @router.post("/console/sign-in")
 def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, Form()]) -> Response:
     check_origin(request, gw)
-    wait = limits.seconds_to_wait(request.app, address_of(request), given.email)
+    key = key_of_browser(request, gw, given.email)
+    wait = (0 if key else limits.seconds_to_wait(request.app, address_of(request))) or limits.tries(request.app).take(
+        key or limits.key_of_name(given.email), now)
     if wait:
         return sign_in_page(request, 429, given, HasToWait(wait).sentence)
     try:
-        done = sign_in.give_password(gw, given.email, given.password, visitor_of(request), now)
+        done = sign_in.give_password(gw, given.email, given.password, visitor_of(request, bool(key)), now)
     except HasToWait as waits:
         return sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
-        limits.count_wrong(request.app, address_of(request), given.email)
+        limits.count_wrong(request.app, address_of(request))
         return sign_in_page(request, 401, given, "This address and this password do not belong together.")
+    limits.tries(request.app).forget(key or limits.key_of_name(given.email))
     if done.waits_for_code:
         answer = bare_page(request, "code.html", next=only_ours(given.next), kept=given.kept, wrong="")
         set_cookie(answer, gw, done.token)
@@ -94,13 +99,19 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
 @router.post("/console/code")
 def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]) -> Response:
     check_origin(request, gw)
+    user = sign_in.whose(gw, token_of(request, gw))
+    key = key_of_browser(request, gw, user.email) if user is not None else ""
     try:
-        done = sign_in.give_code(gw, token_of(request, gw), given.code, visitor_of(request), now)
+        wait = limits.tries(request.app).take(f"code/{key}", now) if key else 0
+        if wait:
+            raise HasToWait(wait)
+        done = sign_in.give_code(gw, token_of(request, gw), given.code, visitor_of(request, bool(key)), now)
     except HasToWait as waits:
         wrong, status = waits.sentence, 429
     except NotSignedIn:
         wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
     else:
+        limits.tries(request.app).forget(f"code/{key}")
         return enter(request, gw, done, given.next, given.kept, now)
     return bare_page(request, "code.html", status, next=only_ours(given.next), kept=given.kept, wrong=wrong)
 
@@ -178,6 +189,8 @@ def enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now
             onwards = home_of(signed_in.user.role)
         answer = go_on(onwards)
     set_cookie(answer, gw, done.token)
+    if isinstance(signed_in, SignedIn):
+        set_browser_cookie(answer, gw, signed_in.user.email)
     return answer
 
 
@@ -194,8 +207,8 @@ def _elsewhere(request: Request) -> str:
     return oidc.name if oidc is not None else ""
 
 
-def visitor_of(request: Request) -> Visitor:
-    return Visitor(address_of(request), request.headers.get("user-agent", ""))
+def visitor_of(request: Request, is_known: bool = False) -> Visitor:
+    return Visitor(address_of(request), request.headers.get("user-agent", ""), is_known)
 
 
 def only_ours(path: str) -> str:
@@ -209,7 +222,8 @@ async def _sign_in_needed(request: Request, error: Exception) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         return sign_in_page(request, 401, next=path_of(request) + query, ended=ended_sentence(error.ended))
     gw = request.app.state.gateway
-    text = keep(request, await run_in_threadpool(sign_in.whose, gw, token_of(request, gw)))
+    writer = await run_in_threadpool(sign_in.whose, gw, token_of(request, gw))
+    text = keep(request, writer.id if writer is not None else "")
     said = f"{ended_sentence(error.ended)} {'What you wrote is kept.' if text else ''}"
     return sign_in_page(request, 401, text=text, ended=said.strip())
 

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 
+import httpx
 import pyotp
 import pytest
 
@@ -144,3 +145,57 @@ def test_a_name_that_no_page_can_show_is_refused_at_the_welcome(there: WebStory,
     answer = there.browser().web.post(link[link.index("/welcome/"):], data={
         "name": name, "email": "olga@example.com", "password": PASSWORD})
     assert "expected the name that timelines show" in read(answer, 422)
+
+
+def test_whether_there_is_a_name_shows_neither_at_the_first_nor_at_the_tenth_wrong_password(there: WebStory) -> None:
+    there.user()
+    told = {email: [read_any(there.browser().sign_in(email, "not this one, surely")) for _ in range(10)]
+            for email in ("dana@example.com", "nobody@example.com")}
+    assert told["dana@example.com"] == [(status, words.replace("nobody", "dana"))
+                                        for status, words in told["nobody@example.com"]]
+    assert [status for status, _ in told["dana@example.com"]] == [401] * 4 + [429] * 6
+
+
+def test_strangers_who_guess_at_a_name_do_not_keep_out_who_has_signed_in_there_before(there: WebStory) -> None:
+    browser, stranger = there.console("operator"), there.browser()
+    omar = there.user("agent", "Omar Weber")
+    browser.web.post("/console/sign-out")
+    for _ in range(3):
+        while stranger.sign_in("dana@example.com", "not this one, surely").status_code == 401:
+            pass
+        there.wait(minutes=20)
+    while stranger.sign_in("dana@example.com", "not this one, surely").status_code == 401:
+        pass
+    assert there.browser().sign_in("dana@example.com").status_code == 429  # from a browser that nobody knows
+    assert browser.sign_in("omar@example.com", "not this one, surely").status_code == 401  # it is Dana's, not Omar's
+    assert "Dana Meier" in read(browser.sign_in("dana@example.com"))
+    while stranger.sign_in("dana@example.com", "not this one, surely").status_code == 401:
+        pass
+    there.now += 15 * MINUTE
+    stranger.sign_in("dana@example.com", "not this one, surely")
+    browser.post(f"/console/users/{omar.id}/disable", proof=PASSWORD)
+    assert there.again(omar).disabled_at is not None  # nor do they hinder who is signed in
+
+
+def test_a_browser_that_is_known_is_no_place_to_guess_either(there: WebStory) -> None:
+    browser = there.console()
+    browser.web.post("/console/sign-out")
+    answers = [browser.sign_in("dana@example.com", "not this one, surely").status_code for _ in range(6)]
+    assert answers == [401] * 4 + [429] * 2
+    browser.web.cookies.set("browser", "made.up")
+    assert browser.sign_in("dana@example.com", "not this one, surely").status_code == 401  # as any stranger's
+
+
+def test_who_is_signed_in_has_to_wait_after_wrong_proofs_and_the_right_one_works_afterwards(there: WebStory) -> None:
+    browser = there.console("operator")
+    there.now += 15 * MINUTE
+    said = [read(browser.post("/console/prove", proof="not this one, surely"), 401) for _ in range(5)]
+    assert ["Too many tries" in one for one in said] == [False] * 4 + [True]
+    wrong = [browser.post("/console/account/password", old="no", new="another long one").status_code for _ in range(2)]
+    assert wrong == [429, 429]
+    there.wait(seconds=2)
+    assert browser.post("/console/prove", proof=PASSWORD).status_code == 200
+
+
+def read_any(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, read(answer, answer.status_code)

@@ -1,6 +1,7 @@
 """What people try who mean no good, or who mistype: each was possible once."""
 
 import re
+from contextlib import ExitStack
 from functools import partial
 
 import httpx
@@ -10,8 +11,10 @@ import pytest
 from gateway.access.sessions import IDLE
 from gateway.flow.accounts import users
 from gateway.model import MINUTE, SECOND, Role, User
+from gateway.web.console.live import MOST_OF_A_USER
 from tests.drivers.at_once import at_once
 from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
+from tests.fixtures.servers import wait_until
 
 
 def test_who_finds_a_browser_left_open_cannot_make_a_code_of_their_own_to_prove_with(there: WebStory) -> None:
@@ -199,3 +202,21 @@ def test_who_is_signed_in_has_to_wait_after_wrong_proofs_and_the_right_one_works
 
 def read_any(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, read(answer, answer.status_code)
+
+
+def test_who_opens_page_after_page_takes_nobody_elses_room(there: WebStory) -> None:
+    browser, omar = there.console(), there.console("agent", "Omar Weber")
+    with ExitStack() as tabs:
+        for number in range(MOST_OF_A_USER):
+            path = "/console/tickets/stream" if number % 2 else "/console/now/stream"
+            assert tabs.enter_context(browser.web.stream("GET", path)).status_code == 200
+        for path in ("/console/tickets/stream", "/console/now/stream", "/console/callbacks/stream"):
+            assert "event: later" in browser.web.get(path).text, path
+            with omar.web.stream("GET", path) as tab:
+                assert b": here" in next(tab.iter_raw())
+    wait_until(lambda: _first_word(browser, "/console/tickets/stream") == b": here\n\n")
+
+
+def _first_word(browser: Console, path: str) -> bytes:
+    with browser.web.stream("GET", path) as tab:
+        return next(tab.iter_raw())  # which hangs up

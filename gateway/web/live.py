@@ -85,14 +85,15 @@ class LivePages:
         """Open streams."""
         return sum(len(page.streams) for page in self._pages.values())
 
-    async def follow(self, key: str, load: Load, version: str) -> AsyncIterator[bytes]:
-        """The events for a page that shows `version`; `key`: the same for all who see the same.
+    async def follow(self, key: str, load: Load, version: str, may_stay: bool = True) -> AsyncIterator[bytes]:
+        """The events for a page that shows `version`; `key`: the same for all who see the same; `may_stay`:
+        whether whoever asks may have one more.
 
         `page` (id: the version; data: the HTML) when it has changed, `gone` when its link has ended, `later` (data:
         seconds) when there is no room for a stream and it shall ask again. Raises Gone before the first event, and
         DatabaseUnavailable.
         """
-        if self._feed.ended or not self._has_room(key):
+        if self._feed.ended or not may_stay or not self._has_room(key):
             return _only_now(await run_in_threadpool(load), version, 0 if self._feed.ended else LATER_S)
         page = self._pages.setdefault(key, _Page(load))
         life = self._rhythm.life * random.uniform(0.8, 1.2)

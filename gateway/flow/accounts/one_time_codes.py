@@ -3,6 +3,7 @@ lost it."""
 
 import base64
 import hashlib
+import re
 import secrets
 
 import pyotp
@@ -17,6 +18,11 @@ _LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # nothing that reads like somethin
 
 def new_secret() -> str:
     return pyotp.random_base32()
+
+
+def is_secret(text: str) -> bool:
+    """Whether it is one that `new_secret` could have made."""
+    return re.fullmatch(r"[A-Z2-7]{32}", text) is not None
 
 
 def address_for_app(secret: str, email: str, service: str) -> str:

@@ -20,6 +20,7 @@ class Visitor(NamedTuple):
 
     address: str = ""
     browser: str = ""
+    is_known: bool = False  # they have signed in there before: the caller counts their tries, apart from strangers'
 
 
 class SignIn(NamedTuple):
@@ -57,7 +58,7 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
     """Raises HasToWait, NotSignedIn."""
     with gw.store.write() as session:
         user = users.by_email(session, email)
-        if user is not None and not users.take_try(session, user.id, now):
+        if user is not None and not visitor.is_known and not users.take_try(session, user.id, now):
             raise HasToWait(_seconds(user, now))
     good = fits(user.password if user is not None else None, password)
     if user is None or not good or user.disabled_at is not None or _is_from_outside(gw, user):
@@ -66,7 +67,7 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
     better = hash_password(password) if user.password is not None and is_outdated(user.password) else None
     with gw.store.write() as session:
         waits = user.code_secret is not None
-        token = sessions.start(session, user, *visitor, now, waits)
+        token = sessions.start(session, user, *visitor[:2], now, waits)
         if better is not None:
             session.merge(user).password = better
         if not waits:
@@ -85,7 +86,7 @@ def start(gw: Gateway, user: User, visitor: Visitor, now: Instant) -> SignIn:
     """For somebody who has proved in another way who they are: by the welcome link, or elsewhere."""
     with gw.store.write() as session:
         _signed_in(session, user, visitor, now)
-        return SignIn(sessions.start(session, user, *visitor, now), False)
+        return SignIn(sessions.start(session, user, *visitor[:2], now), False)
 
 
 def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant) -> SignIn:
@@ -95,13 +96,13 @@ def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant
         if found is None or not found[0].waits_for_code or session_end(*found, now) is not None:
             raise NotSignedIn
         row, user = found
-        if not users.take_try(session, user.id, now):
+        if not visitor.is_known and not users.take_try(session, user.id, now):
             raise HasToWait(_seconds(user, now))
         good = uses_code(gw, session, user, code, now)
         if good:
             sessions.end(session, row.id, now)
             _signed_in(session, user, visitor, now)
-            return SignIn(sessions.start(session, user, *visitor, now), False)
+            return SignIn(sessions.start(session, user, *visitor[:2], now), False)
     write_failure(gw, user, visitor, now)
     raise NotSignedIn
 
@@ -132,23 +133,21 @@ def who_is(gw: Gateway, token: str, now: Instant, does_something: bool = True) -
     return SignedIn(row, user)
 
 
-def proves_password(gw: Gateway, user: User, password: str, now: Instant) -> bool:
-    """Whether they know it; counted as a sign-in, so that a browser left open is no place to guess."""
-    with gw.store.write() as session:
-        if not users.take_try(session, user.id, now):
-            return False
-    if not fits(user.password, password):
-        return False
-    with gw.store.write() as session:
-        users.forget_tries(session, user.id)
-    return True
+def whose(gw: Gateway, token: str) -> User | None:
+    """Whose session this is, or was, also when it still waits for a code."""
+    with gw.store.read() as session:
+        found = sessions.find(session, token)
+    return found[1] if found is not None else None
+
+
+def proves_password(user: User, password: str) -> bool:
+    """Whether they know it. The caller counts how often that is tried."""
+    return fits(user.password, password)
 
 
 def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now: Instant) -> None:
-    """They give their password or a code again, for what cannot be undone. Raises HasToWait, NotSignedIn."""
-    with gw.store.write() as session:
-        if not users.take_try(session, user.id, now):
-            raise HasToWait(_seconds(session.get_one(User, user.id), now))
+    """They give their password or a code again, for what cannot be undone; the caller counts how often that is tried.
+    Raises NotSignedIn."""
     good = fits(user.password, given)
     if not good and user.code_secret is not None:
         with gw.store.write() as session:
@@ -157,6 +156,7 @@ def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now:
         write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
         raise NotSignedIn
     with gw.store.write() as session:
+<<<<<<< ours
         users.forget_tries(session, user.id)
         has_proved(session, user, row, who, now)
 
@@ -165,6 +165,14 @@ def has_proved(session: Session, user: User, row: WebSession, who: Actor, now: I
     """In this session it is them."""
     sessions.prove(session, row, now)
     write_act(session, "prove", ("user", user.id), Plan(), who, now)
+||||||| base
+        users.forget_tries(session, user.id)
+        sessions.prove(session, row, now)
+        write_act(session, "prove", ("user", user.id), Plan(), who, now)
+=======
+        sessions.prove(session, row, now)
+        write_act(session, "prove", ("user", user.id), Plan(), who, now)
+>>>>>>> theirs
 
 
 def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from gateway.access.rights import OF_USERS
 from gateway.config.settings import Settings
 from gateway.flow.accounts.audit import actor_of, write_act
-from gateway.flow.accounts.one_time_codes import encrypt, hash_recovery_code, new_recovery_codes, step_of
+from gateway.flow.accounts.one_time_codes import encrypt, hash_recovery_code, is_secret, new_recovery_codes, step_of
 from gateway.flow.accounts.passwords import hash_password, password_error
 from gateway.flow.gateway import Gateway
 from gateway.model import DAY, Actor, ActorKind, Instant, Link, LinkPurpose, Provider, Role, SubjectKind, User, new_id
@@ -17,6 +17,7 @@ from gateway.store.accounts import sessions, users
 from gateway.store.views.pages import live_link
 
 FIRST = "first"  # stands for the user who is not there yet
+LONGEST_NAME = 80  # characters
 WELCOME_FOR = DAY  # so long somebody may take to set their password
 
 
@@ -40,13 +41,20 @@ def add_user(session: Session, name: str, email: str, role: str, provider_id: st
              ) -> User:
     """In the caller's transaction. Raises BadUser."""
     email = email.strip().lower()
+<<<<<<< ours
     if not is_address(email):
+||||||| base
+    if "@" not in email.strip("@") or len(email) > 254 or any(letter.isspace() for letter in email):
+=======
+    if "@" not in email.strip("@") or len(email) > 254 or not email.isprintable() or " " in email:
+>>>>>>> theirs
         raise BadUser("email", f"{email!r} — expected an address like dana@example.com")
     if users.by_email(session, email) is not None:
         raise BadUser("email", f"{email!r} has an account already")
-    if not name.strip():
-        raise BadUser("name", "expected the name that timelines show")
-    user = User(id=new_id("U"), name=name.strip(), email=email, created_at=now, provider_id=provider_id,
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or "\0" in name:
+        raise BadUser("name", f"expected the name that timelines show, with at most {LONGEST_NAME} characters")
+    user = User(id=new_id("U"), name=name, email=email, created_at=now, provider_id=provider_id,
                 role=_checked(session, role, provider_id))
     session.add(user)
     session.flush()
@@ -172,12 +180,11 @@ def accept_welcome(gw: Gateway, token: str, given: NewAccount, address: str, now
     hashed = hash_password(given.password)
     with gw.store.write() as session:
         found = welcomed(gw, session, token, now)
-        if found is None:
+        if found is None or not users.take_link(session, found.link.id, now):
             return None
         user = found.user or add_user(session, given.name, given.email, Role.OPERATOR, None,
                                       Actor(ActorKind.OPERATOR, address=address), now)
-        found.link.revoked_at, user.password = now, hashed
-        session.add(found.link)
+        user.password = hashed
         session.add(user)
         users.forget_tries(session, user.id)
         _write(session, "set_password", user, actor_of(user, address), now)
@@ -198,7 +205,7 @@ def set_password(gw: Gateway, user: User, password: str, address: str, keep: str
 
 def set_code_secret(gw: Gateway, user: User, secret: str, code: str, address: str, now: Instant) -> list[str]:
     """A second factor from now on, proved by its first code; the recovery codes, to be shown once. Raises BadUser."""
-    step = step_of(secret, code, now)
+    step = step_of(secret, code, now) if is_secret(secret) else None
     if step is None:
         raise BadUser("code", "it does not fit — expected the six digits that the app shows now")
     codes = new_recovery_codes()
@@ -223,7 +230,8 @@ def _checked(session: Session, role: str, provider_id: str | None) -> Role:
 
 def is_last_operator(session: Session, user: User) -> bool:
     """Whether nobody else is left who gives rights."""
-    return user.role is Role.OPERATOR and {one.id for one in users.enabled_operators(session)} <= {user.id}
+    return user.role is Role.OPERATOR and {
+        one.id for one in users.enabled_operators(session, lock=True)} <= {user.id}
 
 
 def _keep_an_operator(session: Session, user: User) -> None:

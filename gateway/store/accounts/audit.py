@@ -21,6 +21,10 @@ _FILTERS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
 _SQLITE = (
     """CREATE TRIGGER IF NOT EXISTS audit_is_never_changed BEFORE UPDATE ON audit
        BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END""",
+    # INSERT OR REPLACE deletes a row without asking the trigger of DELETE
+    """CREATE TRIGGER IF NOT EXISTS audit_is_never_replaced BEFORE INSERT ON audit
+       WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+       BEGIN SELECT RAISE(ABORT, 'the audit log is never changed'); END""",
     f"""CREATE TRIGGER IF NOT EXISTS audit_is_kept BEFORE DELETE ON audit
        WHEN OLD.at > (CAST(strftime('%s', 'now') AS INTEGER) - {_PROTECTED_DAYS} * 86400) * 1000
        BEGIN SELECT RAISE(ABORT, 'the audit log is kept for a year'); END""",
@@ -36,6 +40,9 @@ _POSTGRESQL = (
     "DROP TRIGGER IF EXISTS audit_is_append_only ON audit",
     """CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE ON audit
        FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()""",
+    "DROP TRIGGER IF EXISTS audit_is_not_emptied ON audit",  # TRUNCATE asks no trigger of a row
+    """CREATE TRIGGER audit_is_not_emptied BEFORE TRUNCATE ON audit
+       FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only()""",
 )
 
 

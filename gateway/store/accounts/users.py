@@ -15,6 +15,8 @@ _MOST_TRIES = 40  # the delay no longer grows then
 
 
 def by_email(session: Session, email: str) -> User | None:
+    if "\0" in email:  # PostgreSQL compares with no such text
+        return None
     return session.exec(select(User).where(User.email == email.strip().lower())).first()
 
 
@@ -45,14 +47,23 @@ def any_user(session: Session) -> bool:
     return session.exec(select(User.id).limit(1)).first() is not None
 
 
-def enabled_operators(session: Session) -> Sequence[User]:
-    return session.exec(select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None))).all()
+def enabled_operators(session: Session, lock: bool = False) -> Sequence[User]:
+    """`lock`: who wants to take one of them away waits for others who do, and then sees what is left."""
+    wanted = select(User).where(User.role == Role.OPERATOR, col(User.disabled_at).is_(None)).order_by(col(User.id))
+    return session.exec(wanted.with_for_update() if lock else wanted).all()
 
 
 def revoke_links(session: Session, user_id: str, purpose: LinkPurpose, now: Instant) -> None:
     session.connection().execute(update(Link).where(
         col(Link.subject_id) == user_id, col(Link.purpose) == purpose, col(Link.revoked_at).is_(None))
         .values(revoked_at=now))
+
+
+def take_link(session: Session, link_id: str, now: Instant) -> bool:
+    """Whether a link that works once was not used before; it is from now on."""
+    used = session.connection().execute(update(Link).where(
+        col(Link.id) == link_id, col(Link.revoked_at).is_(None)).values(revoked_at=now))
+    return bool(used.rowcount)
 
 
 def take_try(session: Session, user_id: str, now: Instant) -> bool:

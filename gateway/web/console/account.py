@@ -8,16 +8,18 @@ from pydantic import BaseModel
 
 from gateway.access.rights import Right
 from gateway.flow.accounts import sign_in, users
-from gateway.flow.accounts.one_time_codes import address_for_app, new_secret
+from gateway.flow.accounts.one_time_codes import address_for_app, is_secret, new_secret
 from gateway.store.accounts import sessions
 from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
-from gateway.web.console.session import User, address_of, needs
+from gateway.web.console.session import ProofNeeded, User, address_of, forget_tries, needs, take_try
 from gateway.web.dependencies import Gw, Now
 
 router = APIRouter()
 _PAGE = "/console/account"
 Own = Annotated[User, needs(Right.OWN_ACCOUNT)]
+# Whoever sets a second factor proves with it from then on: a browser left open must not be enough for that.
+Proves = Annotated[User, needs(Right.OWN_ACCOUNT, proof=True)]
 
 
 class PasswordForm(BaseModel):
@@ -32,13 +34,19 @@ class CodeForm(BaseModel):
 
 @router.get(_PAGE)
 def show_account(request: Request, user: Own, gw: Gw, now: Now, setting_up: bool = False) -> Response:
+    if setting_up and user.has_to_prove:
+        raise ProofNeeded(user)
     return _page(request, user, secret=new_secret() if setting_up else "")
 
 
 @router.post(f"{_PAGE}/password")
 def do_password(request: Request, user: Own, gw: Gw, now: Now, given: Annotated[PasswordForm, Form()]) -> Response:
-    if not sign_in.proves_password(gw, user.row, given.old, now):
+    seconds = take_try(request, user)
+    if seconds:
+        return _page(request, user, 429, sign_in.HasToWait(seconds).sentence)
+    if not sign_in.proves_password(user.row, given.old):
         return _page(request, user, 422, "Your old password is not right.")
+    forget_tries(request, user)
     try:
         users.set_password(gw, user.row, given.new, address_of(request), user.session.id, now)
     except users.BadUser as bad:
@@ -47,12 +55,14 @@ def do_password(request: Request, user: Own, gw: Gw, now: Now, given: Annotated[
 
 
 @router.post(f"{_PAGE}/second-factor")
-def do_second_factor(request: Request, user: Own, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]) -> Response:
+def do_second_factor(request: Request, user: Proves, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]
+                     ) -> Response:
     """The recovery codes are on this one answer, and nowhere else."""
     try:
         codes = users.set_code_secret(gw, user.row, given.secret, given.code, address_of(request), now)
     except users.BadUser as bad:
-        return _page(request, user, 422, f"Code: {bad.expected}.", secret=given.secret)
+        return _page(request, user, 422, f"Code: {bad.expected}.", 
+                     secret=given.secret if is_secret(given.secret) else new_secret())
     return _page(request, user, codes=codes)
 
 

@@ -47,6 +47,7 @@ def _read(text: str) -> dict[str, str]:
     try:
         read: Any = json.loads(text)
         fields = {str(name)[:NAME]: str(value)[:VALUE] for name, value in read.items()}
+        json.dumps(fields, ensure_ascii=False).encode()  # half of a surrogate pair could not be sent back
     except (ValueError, AttributeError, RecursionError):
         raise HTTPException(422, "The draft cannot be read") from None
     if len(fields) > FIELDS or "\0" in text or "\\u0000" in text:

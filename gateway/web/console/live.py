@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from gateway.web.feed import ChangeFeed
 from gateway.web.live import LATER_S, LivePages, Load, event
 
 MOST = 120  # streams of each kind
+MOST_OF_A_USER = 12  # of both: more tabs than anybody looks at, and a tenth of the room
 MANY = 50  # rows: when more have changed at once, pages load themselves again
 CHECK_S = 10.0  # how often it is asked whether a stream's session still holds: it ends at most 15 seconds after that
 KEPT_IDS = 20_000  # of one filter: of a longer list nobody is told which rows are new
@@ -41,6 +43,33 @@ class Since(NamedTuple):
     loaded_at: Instant
 
 
+class Shares:
+    """How many streams each user has open: who opens page after page takes nobody else's room. Belongs to the event
+    loop."""
+
+    def __init__(self, most: int = MOST_OF_A_USER) -> None:
+        self._most = most
+        self._until: dict[str, list[float]] = {}  # user → when each of their streams is over for certain
+
+    def has_room(self, user_id: str, now: float) -> bool:
+        """Whether they may have one more. A stream that nobody has read is over with its time."""
+        self._until = {one: left for one, all_of in self._until.items() if (left := [at for at in all_of if at > now])}
+        return len(self._until.get(user_id, ())) < self._most
+
+    def counted(self, user_id: str, until: float, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The events, counted from now on as one stream of theirs."""
+        self._until.setdefault(user_id, []).append(until)
+        return self._counted(user_id, until, events)
+
+    async def _counted(self, user_id: str, until: float, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for part in events:
+                yield part
+        finally:
+            with suppress(KeyError, ValueError):
+                self._until[user_id].remove(until)
+
+
 class ConsoleLive:
     """All open streams of the console in one process."""
 
@@ -48,19 +77,29 @@ class ConsoleLive:
         alive = min(feed.rhythm.alive, CHECK_S)
         self.pages = LivePages(feed, most=MOST, most_of_a_page=MOST, rhythm=feed.rhythm._replace(alive=alive))
         self.tickets = LiveTickets(feed, gw, now, row_html)
+        self.shares = Shares()
+        self.longest = feed.rhythm.life * 1.2 + feed.rhythm.alive  # that a stream lasts
 
 
 async def follow_main(request: Request, user: User, key: str, load: Load, version: str) -> StreamingResponse:
     """The stream of a page's <main>: `load` gives it whole (see pages.main_of), with its version and what it is about.
     `key`: the same for all who see the same, so it names the role, and the user where the page shows what is theirs."""
     live: ConsoleLive = request.app.state.console_live
-    events = await live.pages.follow(key, load, version)
+    now = asyncio.get_running_loop().time()
+    may_stay = live.shares.has_room(user.row.id, now)
+    events = await live.pages.follow(key, load, version, may_stay)
+    if may_stay:
+        events = live.shares.counted(user.row.id, now + live.longest, events)
     return _stream(_while_signed_in(events, still_signed_in(request, user)))
 
 
 async def follow_tickets(request: Request, user: User, wanted: TicketFilter, since: Since) -> StreamingResponse:
     live: ConsoleLive = request.app.state.console_live
-    return _stream(await live.tickets.follow(wanted, user.role, since, still_signed_in(request, user)))
+    now = asyncio.get_running_loop().time()
+    if not live.shares.has_room(user.row.id, now):
+        return _stream(_once(event("later", str(LATER_S))))
+    events = await live.tickets.follow(wanted, user.role, since, still_signed_in(request, user))
+    return _stream(live.shares.counted(user.row.id, now + live.longest, events))
 
 
 def still_signed_in(request: Request, user: User) -> StillSignedIn:

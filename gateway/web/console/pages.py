@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -22,6 +23,8 @@ from gateway.web.pages.templates import Renderer
 WORDS = catalogue_for("en")
 KEPT = "kept"  # the form's field with what was written before signing in
 NOT_KEPT = (TOKEN, "password", "code", PROOF, KEPT)
+_SECRET = ("old", "new", "secret")  # of a form with one of these nothing is kept: it would be shown, and sent again
+_AS_THEY_ARE = ":/%#?=@[]!$&'()*+,;~"  # in an address; all else that is not a letter or digit is written as %XX
 _ENDED = {
     SessionEnd.IDLE: "You were away for a while, so you were signed out.",
     SessionEnd.OVER: "You signed in long ago, so please sign in again.",
@@ -111,11 +114,14 @@ _PLACES = (
 )
 
 
-def keep(request: Request) -> str:
-    """What somebody had written, as the value of one field: where it was going, and all of its fields but secrets."""
+def keep(request: Request, whose: str = "") -> str:
+    """What somebody had written, as the value of one field: where it was going, and all of its fields; "" of a form
+    with secrets. `whose`: the id of the user who wrote it: nobody else who signs in there sees it."""
     form: FormData = request.state.form
+    if any(name in form for name in _SECRET):
+        return ""
     fields = [[name, value] for name, value in form.multi_items() if name not in NOT_KEPT and isinstance(value, str)]
-    return json.dumps({"to": request.url.path, "fields": fields})
+    return json.dumps({"to": path_of(request), "fields": fields, "whose": whose})
 
 
 def kept(text: str) -> Mapping[str, Any] | None:
@@ -123,15 +129,21 @@ def kept(text: str) -> Mapping[str, Any] | None:
     try:
         found = json.loads(text)
         fields = [(str(name), str(value)) for name, value in found["fields"]]
-        to = str(found["to"])
-    except (ValueError, KeyError, TypeError):
+        to, whose = str(found["to"]), str(found.get("whose", ""))
+        json.dumps([to, fields], ensure_ascii=False).encode()  # half of a surrogate pair cannot be sent
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return {"to": to, "fields": fields} if is_ours(to) else None
+    return {"to": to, "fields": fields, "whose": whose} if is_ours(to) else None
 
 
 def is_ours(path: str) -> bool:
     """Whether it leads to a page of the console, and not away from here."""
-    return path.startswith("/console") and "//" not in path and "\\" not in path
+    return path.startswith("/console") and path.isprintable() and "//" not in path and "\\" not in path
+
+
+def path_of(request: Request) -> str:
+    """Of the page that is asked for, as an address has it: the id of a device may have any letter in it."""
+    return quote(request.scope["path"])
 
 
 class _GoOn(Response):
@@ -145,4 +157,4 @@ class _GoOn(Response):
 
 def go_on(path: str) -> Response:
     """To another page of the console."""
-    return _GoOn(status_code=303, headers={"location": path})
+    return _GoOn(status_code=303, headers={"location": quote(path, safe=_AS_THEY_ARE)})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
-from gateway.web.console.pages import go_on, is_ours, keep, kept, page
+from gateway.web.console.pages import go_on, is_ours, keep, kept, page, path_of
 from gateway.web.console.session import SAFE, ProofNeeded, User, needs, prove
 
 router = APIRouter()
@@ -19,7 +19,7 @@ def do_prove(request: Request, user: Annotated[User, needs(Right.OWN_ACCOUNT)], 
     """For a page, or a file; a form brings the proof along itself."""
     onwards = next if is_ours(next) else _START
     try:
-        prove(user, proof)
+        prove(request, user, proof)
     except ProofNeeded as needed:
         return _page(request, needed, onwards)
     return go_on(onwards)
@@ -32,10 +32,11 @@ def install(app: FastAPI) -> None:
 async def _proof_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, ProofNeeded)
     query = f"?{request.url.query}" if request.url.query else ""
-    return _page(request, error, request.url.path + query)
+    return _page(request, error, path_of(request) + query)
 
 
 def _page(request: Request, needed: ProofNeeded, onwards: str) -> Response:
+<<<<<<< ours
     is_form = request.method not in SAFE and request.url.path != _PATH
     return prove_page(request, needed.user, needed.wrong, onwards, keep(request) if is_form else "")
 
@@ -48,3 +49,12 @@ def prove_page(request: Request, user: User, wrong: str, onwards: str, text: str
     return page(request, user, "prove.html", status, wrong=wrong, next=onwards, elsewhere=elsewhere,
                 action=_PATH if written is None else written["to"], fields=written["fields"] if written else [],
                 text=text if written else "")
+||||||| base
+    written = None if request.method in SAFE or request.url.path == _PATH else kept(keep(request))
+    return page(request, needed.user, "prove.html", 401, wrong=needed.wrong, next=onwards,
+                action=_PATH if written is None else request.url.path, fields=written["fields"] if written else [])
+=======
+    written = None if request.method in SAFE or request.url.path == _PATH else kept(keep(request))
+    return page(request, needed.user, "prove.html", 401, wrong=needed.wrong, next=onwards,
+                action=_PATH if written is None else path_of(request), fields=written["fields"] if written else [])
+>>>>>>> theirs

@@ -5,7 +5,7 @@ import hmac
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
@@ -16,6 +16,7 @@ from gateway.flow.accounts.audit import actor_of
 from gateway.flow.accounts.sign_in import SignedIn, who_is
 from gateway.flow.gateway import Gateway
 from gateway.model import SECOND, Instant
+from gateway.web.console import limits
 from gateway.web.dependencies import Caller, Gw, Now, asked_for
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -83,6 +84,21 @@ def token_of(request: Request, gw: Gateway) -> str:
     return request.cookies.get(cookie_name(gw), "")
 
 
+def set_browser_cookie(answer: Response, gw: Gateway, email: str) -> None:
+    """Whoever has signed in here is not kept out by strangers who guess at their name."""
+    answer.set_cookie(_browser_cookie(gw), limits.new_browser(_secret(gw), email), max_age=limits.KNOWN_FOR, path="/",
+                      secure=https(gw), httponly=True, samesite="lax")
+
+
+def key_of_browser(request: Request, gw: Gateway, email: str) -> str:
+    """"": nobody with this address has signed in here."""
+    return limits.key_of_browser(request, _browser_cookie(gw), _secret(gw), email)
+
+
+def _browser_cookie(gw: Gateway) -> str:
+    return "__Host-browser" if https(gw) else "browser"
+
+
 def address_of(request: Request) -> str:
     return request.client.host if request.client is not None else ""
 
@@ -93,8 +109,23 @@ def check_origin(request: Request, gw: Gateway) -> None:
     if site is not None and site not in ("same-origin", "none"):
         raise StaleForm
     origin = request.headers.get("origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if site is None and origin is not None and _host_of(origin) != request.headers.get("host"):
         raise StaleForm
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _check_text(request: Request) -> None:
+    """Raises HTTPException 422 for a NUL, which PostgreSQL keeps and compares nowhere."""
+    form = request.state.form.values() if request.method not in SAFE else ()
+    if any("\0" in value for value in (*request.path_params.values(), *request.query_params.values(), *form)
+           if isinstance(value, str)):
+        raise HTTPException(422, "There is a character in it that nobody can type")
 
 
 class NeedsUser:
@@ -122,25 +153,38 @@ class NeedsUser:
         given = request.state.form.get(PROOF) if request.method not in SAFE else None
         if not isinstance(given, str) or not given:
             raise ProofNeeded(user)
-        prove(user, given)
+        prove(request, user, given)
 
     def _user(self, request: Request, gw: Gateway, now: Instant) -> User:
         found = who_is(gw, token_of(request, gw), now, self._does_something)
         if not isinstance(found, SignedIn):
             raise SignInNeeded(found)
+        _check_text(request)
         user = User(gw, found, address_of(request), now)
         user.need(self.right, *asked_for(request))
         return user
 
 
-def prove(user: User, given: str) -> None:
+def prove(request: Request, user: User, given: str) -> None:
     """Raises ProofNeeded again when it is not right."""
+    seconds = take_try(request, user)
+    if seconds:
+        raise ProofNeeded(user, sign_in.HasToWait(seconds).sentence)
     try:
         sign_in.prove(user.gw, user.row, user.session, given, user.who, user.now)
-    except sign_in.HasToWait as waits:
-        raise ProofNeeded(user, waits.sentence) from None
     except sign_in.NotSignedIn:
         raise ProofNeeded(user, "That is not your password, nor a code that works now.") from None
+    forget_tries(request, user)
+
+
+def take_try(request: Request, user: User) -> int:
+    """Counts that they say once more who they are; the seconds to wait instead. Of each session its own: a browser
+    left open is no place to guess, and no stranger's guesses hinder who is signed in."""
+    return limits.tries(request.app).take(f"session/{user.session.id}", user.now)
+
+
+def forget_tries(request: Request, user: User) -> None:
+    limits.tries(request.app).forget(f"session/{user.session.id}")
 
 
 def needs(right: Right, **how: bool) -> Any:

@@ -16,7 +16,17 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model import User as UserRow
 from gateway.web.console import limits
-from gateway.web.console.pages import bare_page, ended_sentence, go_on, home_of, is_ours, keep, kept, refused_page
+from gateway.web.console.pages import (
+    bare_page,
+    ended_sentence,
+    go_on,
+    home_of,
+    is_ours,
+    keep,
+    kept,
+    path_of,
+    refused_page,
+)
 from gateway.web.console.session import (
     SAFE,
     SignInNeeded,
@@ -25,6 +35,8 @@ from gateway.web.console.session import (
     address_of,
     check_origin,
     clear_cookie,
+    key_of_browser,
+    set_browser_cookie,
     set_cookie,
     token_of,
 )
@@ -66,16 +78,19 @@ def show_sign_in(request: Request, gw: Gw, now: Now, next: str = START) -> Respo
 @router.post("/console/sign-in")
 def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, Form()]) -> Response:
     check_origin(request, gw)
-    wait = limits.seconds_to_wait(request.app, address_of(request), given.email)
+    key = key_of_browser(request, gw, given.email)
+    wait = (0 if key else limits.seconds_to_wait(request.app, address_of(request))) or limits.tries(request.app).take(
+        key or limits.key_of_name(given.email), now)
     if wait:
         return sign_in_page(request, 429, given, HasToWait(wait).sentence)
     try:
-        done = sign_in.give_password(gw, given.email, given.password, visitor_of(request), now)
+        done = sign_in.give_password(gw, given.email, given.password, visitor_of(request, bool(key)), now)
     except HasToWait as waits:
         return sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
-        limits.count_wrong(request.app, address_of(request), given.email)
+        limits.count_wrong(request.app, address_of(request))
         return sign_in_page(request, 401, given, "This email address or password is not right.")
+    limits.tries(request.app).forget(key or limits.key_of_name(given.email))
     if done.waits_for_code:
         answer = bare_page(request, "code.html", next=only_ours(given.next), kept=given.kept, wrong="")
         set_cookie(answer, gw, done.token)
@@ -86,13 +101,19 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
 @router.post("/console/code")
 def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form()]) -> Response:
     check_origin(request, gw)
+    user = sign_in.whose(gw, token_of(request, gw))
+    key = key_of_browser(request, gw, user.email) if user is not None else ""
     try:
-        done = sign_in.give_code(gw, token_of(request, gw), given.code, visitor_of(request), now)
+        wait = limits.tries(request.app).take(f"code/{key}", now) if key else 0
+        if wait:
+            raise HasToWait(wait)
+        done = sign_in.give_code(gw, token_of(request, gw), given.code, visitor_of(request, bool(key)), now)
     except HasToWait as waits:
         wrong, status = waits.sentence, 429
     except NotSignedIn:
         wrong, status = "This code is wrong, or it was used already. The app shows a new one every 30 seconds.", 401
     else:
+        limits.tries(request.app).forget(f"code/{key}")
         return enter(request, gw, done, given.next, given.kept, now)
     return bare_page(request, "code.html", status, next=only_ours(given.next), kept=given.kept, wrong=wrong)
 
@@ -161,7 +182,7 @@ def enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now
     """To where they were going; whoever had written something sees it again first, and sends it with one click."""
     found = kept(text) if text else None
     signed_in = sign_in.who_is(gw, done.token, now)
-    if found is not None and isinstance(signed_in, SignedIn):
+    if found is not None and isinstance(signed_in, SignedIn) and found["whose"] in ("", signed_in.user.id):
         answer: Response = bare_page(request, "go_on.html", kept=found,
                                      csrf=User(gw, signed_in, address_of(request), now).csrf)
     else:
@@ -170,6 +191,8 @@ def enter(request: Request, gw: Gateway, done: SignIn, path: str, text: str, now
             onwards = home_of(signed_in.user.role)
         answer = go_on(onwards)
     set_cookie(answer, gw, done.token)
+    if isinstance(signed_in, SignedIn):
+        set_browser_cookie(answer, gw, signed_in.user.email)
     return answer
 
 
@@ -186,8 +209,8 @@ def _elsewhere(request: Request) -> str:
     return oidc.name if oidc is not None else ""
 
 
-def visitor_of(request: Request) -> Visitor:
-    return Visitor(address_of(request), request.headers.get("user-agent", ""))
+def visitor_of(request: Request, is_known: bool = False) -> Visitor:
+    return Visitor(address_of(request), request.headers.get("user-agent", ""), is_known)
 
 
 def only_ours(path: str) -> str:
@@ -199,9 +222,12 @@ async def _sign_in_needed(request: Request, error: Exception) -> Response:
     assert isinstance(error, SignInNeeded)
     if request.method in SAFE:
         query = f"?{request.url.query}" if request.url.query else ""
-        return sign_in_page(request, 401, next=request.url.path + query, ended=ended_sentence(error.ended))
-    return sign_in_page(request, 401, next=request.url.path, text=keep(request),
-                         ended=f"{ended_sentence(error.ended)} What you wrote is kept.".strip())
+        return sign_in_page(request, 401, next=path_of(request) + query, ended=ended_sentence(error.ended))
+    gw = request.app.state.gateway
+    writer = await run_in_threadpool(sign_in.whose, gw, token_of(request, gw))
+    text = keep(request, writer.id if writer is not None else "")
+    said = f"{ended_sentence(error.ended)} {'What you wrote is kept.' if text else ''}"
+    return sign_in_page(request, 401, text=text, ended=said.strip())
 
 
 async def _stale_form(request: Request, _error: Exception) -> Response:

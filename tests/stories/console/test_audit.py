@@ -44,7 +44,8 @@ def test_what_is_refused_or_fails_leaves_neither_the_act_nor_a_line(there: WebSt
 
 def test_nobody_changes_or_deletes_a_line_before_it_is_a_year_old(there: WebStory) -> None:
     there.user()
-    for statement in ("UPDATE audit SET account = ''", "DELETE FROM audit"):
+    other_ways = ("INSERT OR REPLACE INTO audit SELECT * FROM audit",) if there.gw.store.sqlite else ("TRUNCATE audit",)
+    for statement in ("UPDATE audit SET account = ''", "DELETE FROM audit", *other_ways):
         with pytest.raises(DBAPIError, match=r"audit log is (never changed|kept for a year)"), \
                 there.gw.store.engine.begin() as connection:
             connection.execute(text(statement))

@@ -156,8 +156,6 @@ def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now:
         write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
         raise NotSignedIn
     with gw.store.write() as session:
-<<<<<<< ours
-        users.forget_tries(session, user.id)
         has_proved(session, user, row, who, now)
 
 
@@ -165,14 +163,6 @@ def has_proved(session: Session, user: User, row: WebSession, who: Actor, now: I
     """In this session it is them."""
     sessions.prove(session, row, now)
     write_act(session, "prove", ("user", user.id), Plan(), who, now)
-||||||| base
-        users.forget_tries(session, user.id)
-        sessions.prove(session, row, now)
-        write_act(session, "prove", ("user", user.id), Plan(), who, now)
-=======
-        sessions.prove(session, row, now)
-        write_act(session, "prove", ("user", user.id), Plan(), who, now)
->>>>>>> theirs
 
 
 def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:

@@ -41,13 +41,7 @@ def add_user(session: Session, name: str, email: str, role: str, provider_id: st
              ) -> User:
     """In the caller's transaction. Raises BadUser."""
     email = email.strip().lower()
-<<<<<<< ours
     if not is_address(email):
-||||||| base
-    if "@" not in email.strip("@") or len(email) > 254 or any(letter.isspace() for letter in email):
-=======
-    if "@" not in email.strip("@") or len(email) > 254 or not email.isprintable() or " " in email:
->>>>>>> theirs
         raise BadUser("email", f"{email!r} — expected an address like dana@example.com")
     if users.by_email(session, email) is not None:
         raise BadUser("email", f"{email!r} has an account already")
@@ -64,7 +58,7 @@ def add_user(session: Session, name: str, email: str, role: str, provider_id: st
 
 def is_address(email: str) -> bool:
     """Whether it may be somebody's email address."""
-    return "@" in email.strip("@") and len(email) <= 254 and not any(letter.isspace() for letter in email)
+    return "@" in email.strip("@") and len(email) <= 254 and email.isprintable() and " " not in email
 
 
 def change_role(session: Session, user_id: str, role: str, provider_id: str | None, who: Actor, now: Instant) -> User:

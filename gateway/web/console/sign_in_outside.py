@@ -19,6 +19,7 @@ from gateway.store.accounts import flows
 from gateway.web.console import limits
 from gateway.web.console.identity_provider import IdentityProvider, NotAskedAgain, ProviderAway, ProviderRefuses
 from gateway.web.console.pages import bare_page, go_on, kept
+from gateway.web.console.prove import prove_page
 from gateway.web.console.session import User, address_of, check_origin, https, needs, token_of
 from gateway.web.console.sign_in import SignInForm, enter, only_ours, sign_in_page, visitor_of
 from gateway.web.dependencies import Gw, Now, or_404
@@ -82,7 +83,8 @@ def _leave(request: Request, gw: Gateway, now: Instant, given: LeaveForm, user: 
     with gw.store.write() as session:
         session.add(SignInFlow(id=_hashed(leaving.state), browser=_hashed(browser), nonce=leaving.nonce,
                                verifier=leaving.verifier, ends_at=now + MAY_TAKE, next=only_ours(given.next),
-                               kept=given.kept, session_id="" if user is None else user.session.id if kept(given.kept) else ""))
+                               kept=given.kept if kept(given.kept) else "",
+                               session_id="" if user is None else user.session.id))
     answer = bare_page(request, "leaving.html", to=leaving.address, name=provider.settings.name)
     answer.set_cookie(_cookie(gw), browser, max_age=MAY_TAKE // SECOND, path="/", secure=https(gw), httponly=True,
                       samesite="lax")

@@ -77,7 +77,7 @@ class Scene:
             return int(connection.execute(text(sql)).scalar() or 0)
 
     def _await_listening(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120  # with 10,000 tickets, beside others, it takes its time
         while not self.count("SELECT count(*) FROM listener WHERE since IS NOT NULL"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit("the gateway did not start: see its log above")

@@ -31,9 +31,9 @@ def denial_of(action: str, target: Target, who: Actor, now: Instant,
                  outcome=outcome, object_kind=target[0], object_id=target[1])
 
 
-def action_name(given: Act) -> str:
+def action_name(act: type[Act]) -> str:
     """`HoldTicket` → `hold_ticket`"""
-    return _WORD.sub("_", type(given).__name__).lower()
+    return _WORD.sub("_", act.__name__).lower()
 
 
 def target_of(given: Act) -> Target:

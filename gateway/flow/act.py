@@ -1,4 +1,5 @@
-"""act: applies what a person does, by page, API or console, adds planned work, and saves answers and outside ids."""
+"""act: applies what a person does, by page, API or console; adds planned work, sends messages again, and saves answers
+and ids of other systems."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -148,7 +149,7 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant, form: FilledForm | No
                 _check(form, context)
             plan = plan_person_action(given, context, gw.policy, who, now)
             apply(session, plan)
-            write_act(session, action_name(given), target_of(given), plan, who, now)
+            write_act(session, action_name(type(given)), target_of(given), plan, who, now)
 
     retry_on_conflict(once)
     gw.outbox_filled.set()

@@ -88,6 +88,7 @@ class SignInFlow(Row, table=True):
     ends_at: Instant = Field(sa_type=BigInteger, index=True)
     next: str = ""  # where they were going
     kept: str = ""  # what they had written when their session was over
+    session_id: str = ""  # of whoever is signed in and proves again who they are; empty: they sign in
 
 
 class Audit(Row, table=True):
@@ -136,7 +137,7 @@ class FormDraft(Row, table=True):
 
     __tablename__ = "form_draft"
     user_id: str = Field(primary_key=True, foreign_key="account.id")
-    key: str = Field(primary_key=True)  # of the form, e.g. "ticket/T-4F7QK2M9/note"
+    key: str = Field(primary_key=True)  # of the form, e.g. "add_note-T-4F7QK2M9"
     fields: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # name → value
     at: Instant = Field(sa_type=BigInteger, index=True)
 

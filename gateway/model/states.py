@@ -329,7 +329,7 @@ class CallOutcome(StrEnum):
     """What came of a call."""
 
     FIXED = "fixed"
-    """It works again: settled on the telephone."""
+    """It works again: resolved on the phone."""
     VISIT_NEEDED = "visit_needed"
     """Somebody has to come."""
     STILL_OUT = "still_out"

@@ -96,12 +96,11 @@ class Listener:
 
     def _fresh_client(self) -> paho.Client:
         client = make_client(self._mqtt, self._mqtt.client_id, clean=False)
-        self._commands.begin(client)
+        self._commands.prepare(client)
         # before connecting: a kept session's messages come before we could subscribe
         client.on_message = self._on_message
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
         return client
 
@@ -175,6 +174,7 @@ class Listener:
         with suppress(DatabaseUnavailable, Conflict):
             self._host_messages.goodbye(self._client, self._now())
         self._presses.close()
+        self._commands.close()
         with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
             self._client.disconnect()
             self._client.loop_write()
@@ -203,7 +203,9 @@ class Listener:
         self._failures += 1
 
     def _once(self) -> None:
-        """Reads what is there, and if anything is, commits and acknowledges it."""
+        """Reads what is there, and if anything is, commits and acknowledges it. It subscribes first: to our first
+        acknowledgements Mosquitto 2.0 replies with the whole backlog, whatever its max_inflight_messages, and the
+        broker's answer would lie behind it."""
         full = len(self._queue) >= self._room
         if not self._queue or full or self._pausing:
             self._wait(reading=not full)
@@ -211,6 +213,8 @@ class Listener:
             self._waiting_since = time.monotonic()
         self._commit_presses()
         self._read()
+        if self._client.is_connected():
+            self._subscribe()
         if self._queue and not self._pausing:
             self._commit_presses()
             self._commit()
@@ -263,12 +267,11 @@ class Listener:
         send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
 
     def _do_upkeep(self) -> None:
-        """Keep-alive, subscriptions, commands to devices, and the heartbeat."""
+        """Keep-alive, commands to devices, and the heartbeat."""
         self._client.loop_misc()
-        if self._client.is_connected():
-            self._subscribe()
         if self._since is not None:
             self._presses.keep_up()
+            self._commands.keep_up()
             self._host_messages.publish_due(self._client, self._now())
             self._commands.send(self._client, self._now())
         if self._client.want_write():
@@ -357,9 +360,6 @@ class Listener:
             topic = "(topic is not UTF-8)"
         received = MqttMessage(topic, bytes(message.payload), message.retain)
         self._queue.append(UnacknowledgedMessage(received, message.mid, message.qos))
-
-    def _on_publish(self, _client: paho.Client, _userdata: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        self._commands.acknowledged(mid)
 
     def _on_connect(self, _client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     properties: Any) -> None:

@@ -6,7 +6,6 @@ connection, the listener's copy is the only one.
 """
 
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,45 +18,33 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model.signals import Ignored, Press, Undecodable
 from gateway.mqtt.batches import receive_all
-from gateway.mqtt.client import KEEPALIVE, connect_options, make_client
+from gateway.mqtt.side_connection import SideConnection
 
 AT_ONCE = 500  # presses in one transaction at most: a button that floods us must not keep us from everything else
 REMEMBERED = 10_000  # presses whose other copy has not come yet
-AGAIN_AFTER = (1.0, 5.0, 30.0, 300.0)  # seconds between attempts to connect
-PATIENCE = 2.0  # seconds for one attempt: the listener waits so long
 
 log = structlog.get_logger()
 
 
-class PressConnection:
+class PressConnection(SideConnection):
     """Only for the listener's thread: it reads here before and after it reads its own connection."""
 
     def __init__(self, gw: Gateway) -> None:
-        self._gw, self._mqtt = gw, gw.settings.mqtt
+        super().__init__(gw.settings.mqtt, "presses",
+                         "presses come with everything else: there is no second connection")
+        self._gw = gw
         # of several that share their topics another one may get the other copy
         self._filters = [] if self._mqtt.share else gw.dialects.press_filters
         self._matches = re.compile("|".join(map(_pattern, self._filters)) or "(?!)").fullmatch
-        self._client: paho.Client | None = None
         self._subscribed = False
         self._queue: list[MqttMessage] = []
         # stored, and their other copies still to come: how many more came here (below 0: there) than by the other way
         self._ahead: dict[MqttMessage, int] = {}
-        self._failures, self._again_at = 0, 0.0
-        self._problem = ""
-
-    @property
-    def socket(self) -> Any:
-        """What to wait for; None while there is no connection."""
-        return self._client.socket() if self._client is not None else None
 
     def keep_up(self) -> None:
         """Connects when it is time, and says now and then that we are here."""
-        if self.socket is not None and self._client is not None:
-            self._client.loop_misc()
-            if self._client.want_write():
-                self._client.loop_write()
-        elif self._filters and time.monotonic() >= self._again_at:
-            self._connect()
+        if self._filters:
+            super().keep_up()
 
     def process(self, now: Callable[[], Instant]) -> bool:
         """Reads what is there and stores it; returns whether there was anything. What cannot be stored comes once more,
@@ -93,11 +80,6 @@ class PressConnection:
             if self._ahead.get(press, 0) > 0 or (self._subscribed and self._has_id(press)):
                 self._count(press, -1)
 
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.on_disconnect = None
-            self._client.disconnect()
-
     def _read(self) -> list[MqttMessage]:
         if self._client is None:
             return []
@@ -131,22 +113,9 @@ class PressConnection:
         if len(self._ahead) > REMEMBERED:
             del self._ahead[next(iter(self._ahead))]
 
-    def _connect(self) -> None:
-        self._again_at = time.monotonic() + AGAIN_AFTER[min(self._failures, len(AGAIN_AFTER) - 1)]
-        self._failures += 1
-        self._client = client = make_client(self._mqtt, f"{self._mqtt.client_id}-presses", clean=True)
-        client.connect_timeout = PATIENCE
+    def _prepare(self, client: paho.Client) -> None:
         client.on_connect, client.on_subscribe = self._on_connect, self._on_subscribe
         client.on_message, client.on_disconnect = self._on_message, self._on_disconnect
-        try:
-            client.connect(self._mqtt.host, self._mqtt.port, KEEPALIVE, **connect_options(self._mqtt, clean=True))
-        except OSError as error:
-            self._warn(str(error))
-
-    def _warn(self, problem: str) -> None:
-        if problem != self._problem:
-            log.info("presses come with everything else: there is no second connection", why=problem)
-        self._problem = problem
 
     # -- paho's callbacks
 
@@ -163,7 +132,7 @@ class PressConnection:
         if refused:
             self._warn(f"the broker refuses it: {refused[0]}")
         else:
-            self._failures, self._problem = 0, ""
+            self._works()
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
         self._queue.append(MqttMessage(message.topic, bytes(message.payload), message.retain))

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +23,7 @@ from gateway.model.row import table_of
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
+from gateway.store.locks.fair_lock import FairLock
 from gateway.store.search import index as search_index
 from gateway.tickets.sla.outcomes import outcomes
 
@@ -60,7 +60,7 @@ class Store:
             self.engine.dialect = _sqlite_dialect()  # statements are kept under it
             self.engine.update_execution_options(compiled_cache=_SQLITE_STATEMENTS)
         # SQLite has one writer at a time: waiting here costs 0.05 s at worst, waiting in SQLite up to 1.5 s (measured)
-        self._one_writer = threading.Lock()
+        self._one_writer = FairLock()
         if self.sqlite:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -98,7 +98,7 @@ class Store:
         if not self.sqlite:
             yield
             return
-        if not self._one_writer.acquire(timeout=self._patience):
+        if not self._one_writer.acquire(self._patience):
             raise DatabaseUnavailable("another writer does not come to its end")
         try:
             yield

@@ -18,7 +18,7 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.plan import Draft
-from gateway.store.site_locks import lock_sites
+from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.plan_due import DueWork
 
 _NOW: BindParameter[Any] = bindparam("now")

@@ -61,8 +61,8 @@ class Caller:
         if may_act(self.role, kind, self._is_theirs(given)):
             return
         if may_act(self.role, kind, theirs=True):
-            self.deny_other(action_name(given), target_of(given))
-        self.need(NEEDED[kind], action_name(given), target_of(given))
+            self.deny_other(action_name(kind), target_of(given))
+        self.need(NEEDED[kind], action_name(kind), target_of(given))
 
     def _is_theirs(self, given: Act) -> bool:
         if self.firm is None:

@@ -83,9 +83,10 @@ class Browser:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def tab(self) -> Tab:
-        """A new, empty one, in a window of its own: none is hidden behind another."""
-        target = self.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
+    def tab(self, apart: bool = False) -> Tab:
+        """A new, empty one, in a window of its own: none is hidden behind another. `apart`: with cookies of its own."""
+        where = self.call("Target.createBrowserContext") if apart else {}
+        target = self.call("Target.createTarget", url="about:blank", newWindow=True, **where)["targetId"]
         tab = Tab(self, self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"])
         self._tabs[tab.session] = tab
         for domain in ("Page", "Runtime", "Log"):

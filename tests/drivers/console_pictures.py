@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from itertools import product
 from pathlib import Path
 
+from gateway.model import User, Visit
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests.drivers.browser import Tab, browser
@@ -20,19 +21,20 @@ from tests.fixtures.pictured_town import PicturedTown, pictured_town
 
 SIZES = {"1280": (1280, 720), "1920": (1920, 1080), "820": (820, 1180)}
 SCHEMES = ("light", "dark")
-ALL_SIZES = ("now", "desk", "tickets", "ticket")  # which the docs show at every size
 LIVE = "document.getElementById('line') === null || document.getElementById('line').innerText === 'Live'"
 
 
 def screens(there: PicturedTown) -> dict[str, str]:
     """Name → path, as an operator sees them."""
-    outage = there.outage.id
+    outage, dana = there.outage.id, there.one(User, User.name == "Dana Meier")
     return {
         "now": "/console", "desk": "/console/callbacks", "call": f"/console/callbacks/{there.waiting.id}",
-        "outage-call": "/console/call?site=a0", "tickets": "/console/tickets",
+        "outage-call": "/console/call?site=a0", "new-call": "/console/callbacks/new?site=b2",
+        "not-told": "/console/now/not-told", "tickets": "/console/tickets",
         "ticket": f"/console/tickets/{there.overheated.id}", "outages": "/console/outages",
         "outage": f"/console/outages/{outage}", "customers": "/console/customers", "customer": "/console/customers/b2",
-        "search": "/console/search?q=Bachweg", "audit": "/console/audit", "users": "/console/users",
+        "search": "/console/search?q=Bachweg", "audit": "/console/audit",
+        "users": "/console/users", "user": f"/console/users/{dana.id}",
         "account": "/console/account",
     }
 
@@ -67,6 +69,8 @@ def seats(there: PicturedTown) -> Iterator[tuple[str, Console | None, str]]:
     for name, path in screens(there).items():
         yield name, there.dana, path
     yield "work", there.karin, "/console/work"
+    visit = there.one(Visit, Visit.ticket_id == there.overheated.id)
+    yield "work-visit", there.karin, f"/console/work/visits/{visit.id}"
     yield "sign-in", None, "/console/sign-in"
 
 
@@ -85,7 +89,7 @@ def shown_town(store: Store) -> Iterator[PicturedTown]:
 
 
 def main(directory: Path, which: str = "") -> None:
-    """`which`: `docs` those that are kept there; a screen's name: it alone, also in full length; empty: all of them."""
+    """`which`: `docs` all, as they are kept there; a screen's name: it alone, also in full length; empty: all so."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         sys.exit("There is no Chromium here.")
@@ -96,15 +100,9 @@ def main(directory: Path, which: str = "") -> None:
         with shown_town(store) as there:
             for name, who, path in seats(there):
                 for size, scheme in product(SIZES, SCHEMES):
-                    if _is_wanted(which, name, size):
+                    if which in ("", "docs", name):
                         _draw(chrome.tab(), there, who, path, directory / f"{name}-{size}-{scheme}", size, scheme,
                               whole=which != "docs")
-
-
-def _is_wanted(which: str, name: str, size: str) -> bool:
-    if which == "docs":
-        return size == "1280" or name in ALL_SIZES
-    return which in ("", name)
 
 
 def _draw(tab: Tab, there: PicturedTown, who: Console | None, path: str, file: Path, size: str, scheme: str, whole: bool

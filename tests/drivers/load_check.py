@@ -16,8 +16,9 @@ from gateway.store import Store
 from tests.drivers.device_client import DeviceClient
 
 HOMES = 100
-AGAIN = 6  # seconds after which a button that has heard nothing presses again
+AGAIN, LONGEST = 6, 48  # seconds after which a button that has heard nothing presses again; twice as long each time
 PAUSE = 0.012  # seconds between messages: slow enough that most have a transaction of their own
+SLOWER = 0.2  # … once enough is said
 
 
 @dataclass
@@ -27,6 +28,7 @@ class LoadCheck:
     speaker: DeviceClient
     dice: random.Random
     expected_s: float  # the breaking and pressing is spread over this time
+    enough: int = 1_000_000  # messages: from then on they only trickle, or a slower machine would have more to do
     sent: int = 0
     broken: dict[tuple[str, str], int] = field(default_factory=dict)  # (device, cause) → number of the first message
     again: int = 0  # presses that nobody had answered, pressed again
@@ -50,7 +52,7 @@ class LoadCheck:
 
     def run(self) -> None:
         began = time.monotonic()
-        while not self.stop.wait(PAUSE):
+        while not self.stop.wait(PAUSE if self.sent < self.enough else SLOWER):
             awake = max(1, min(HOMES, int((time.monotonic() - began) / self.expected_s * HOMES)))
             self._one(self.dice.randrange(awake))
             self._one(self.dice.randrange(HOMES), healthy=True)
@@ -76,21 +78,25 @@ class LoadCheck:
 
 
     def press_again(self) -> None:
-        """Buttons do as docs/wire.md says: the same press with the same id, until somebody answers.
+        """Buttons do as firmware_stub/core.py does, with shorter pauses: the same press with the same id until somebody
+        answers, after a pause that is twice as long each time.
 
         While there is traffic each button has one such press on its mind, the oldest: all of them at once, again and
         again, would be a storm that no person can press."""
-        waiting: set[tuple[str, str]] = set()
-        while not self.answered.wait(AGAIN):
-            still = self.unanswered
-            late = sorted(still & waiting, key=lambda pressed: int(pressed[1][1:]))
+        due: dict[tuple[str, str], tuple[float, int]] = {}  # (button, press id) → when it is pressed again, the pause
+        while not self.answered.wait(AGAIN / 3):
+            now = time.monotonic()
+            due = {pressed: due.get(pressed, (now + AGAIN, AGAIN)) for pressed in self.unanswered}
+            on_mind = sorted(due, key=lambda pressed: int(pressed[1][1:]))
             if not self.stop.is_set():
-                late = list({button: (button, press) for button, press in reversed(late)}.values())
-            for button, press in late:
-                self.again += 1
-                message = {"id": press, "ts": time.time_ns() // 1_000_000}
-                self.speaker.say(f"devices/{button}/press", message, ("press", button, press))
-            waiting = still
+                on_mind = list({button: (button, press) for button, press in reversed(on_mind)}.values())
+            for button, press in on_mind:
+                at, pause = due[button, press]
+                if at <= now:
+                    due[button, press] = now + min(2 * pause, LONGEST), min(2 * pause, LONGEST)
+                    self.again += 1
+                    message = {"id": press, "ts": time.time_ns() // 1_000_000}
+                    self.speaker.say(f"devices/{button}/press", message, ("press", button, press))
 
 
 @contextmanager

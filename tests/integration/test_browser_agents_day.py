@@ -119,7 +119,7 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     dana.types("8001", "postcode")
     dana.press("Enter")
     tab.wait("document.querySelector('.wrong') !== null")
-    assert "The name does not fit." in tab.text()
+    assert "The name does not match." in tab.text()
     assert "Family a0" not in tab.text()
     assert [line for line in tab.said if "422" not in line] == [], "a browser reports each answer that is a refusal"
     tab.said.clear()
@@ -164,13 +164,13 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     assert tab.run("location.pathname") == f"/console/callbacks/{wish.id}"
     dana.sees("He wants to know when the light is back")
 
-    # the outage's own page says the same words, and whom to think of first
+    # the outage's own page says the same words, and whom with priority needs
     dana.press("g", "o")
     dana.is_at("/console/outages")
     dana.sees("5 told")
     dana.press("j", "Enter")
     dana.is_at(f"/console/outages/{outage.id}")
-    shown = dana.sees("Think of first", CABLE)
+    shown = dana.sees("Priority needs", CABLE)
     assert read_by_them in shown
     assert "depends on power" in shown
 
@@ -195,7 +195,7 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     shown = dana.sees("You have it until")
     lease = quarter.again(sos)
     assert (lease.state, lease.agent, lease.attempts) == ("claimed", "agent Dana Meier", 0)
-    for known in ("Anna", "relies on the emergency button", "power cut", "To know whom you speak with"):
+    for known in ("Anna", "relies on the emergency button", "power cut", "To find out who is speaking"):
         assert known in shown, known
     assert tab.run("document.querySelector('#ring-1 a').href") == "tel:+41446681801"
     tab.run("addEventListener('click', one => one.target.closest('a[href^=\"tel:\"]') && one.preventDefault())")
@@ -207,7 +207,7 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     tab.run("document.querySelector('#finish input[value=help_sent]').click()")
     tab.run("document.querySelector('#finish button.primary').click()")
     tab.wait(f"location.search === '?after={sos.id}'")
-    dana.sees(f"{sos.id} is settled. This is the next call.")
+    dana.sees(f"{sos.id} is done. This is the next call.")
 
     # what is written down, and what the households have heard of us
     row = quarter.again(sos)

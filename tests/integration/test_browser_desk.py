@@ -122,7 +122,7 @@ def test_a_call_from_the_number_to_its_outcome(there: WebStory, chrome: Browser)
             "note.dispatchEvent(new Event('input', {bubbles: true}))")
     tab.run("addEventListener('click', one => one.target.closest('a[href^=\"tel:\"]') && one.preventDefault())")
     tab.run("document.querySelector('#ring-1 a').click()")
-    tab.wait("document.body.innerText.includes('Ringing')")
+    tab.wait("document.body.innerText.includes('Calling')")
     assert there.again(callback).attempts == 1
     there.act(OpenCallback("alice-home", "Her son calls too"), "agent")
     tab.wait("document.body.innerText.includes('Her son calls too')")

@@ -123,7 +123,7 @@ def test_the_filter_is_sent_by_itself_and_what_is_typed_meanwhile_stays(there: W
     assert tab.run("document.getElementById('f-text').value") == "bob mei"
     tab.run("document.getElementById('f-severity').value = 'minor';"
             "document.getElementById('f-severity').dispatchEvent(new Event('input', {bubbles: true}))")
-    tab.wait("document.body.innerText.includes('No ticket is like this')")
+    tab.wait("document.body.innerText.includes('No ticket matches')")
     tab.wait("location.search.includes('severity=minor')")
 
 
@@ -141,6 +141,23 @@ def test_a_note_to_several_from_the_bar(there: WebStory, chrome: Browser) -> Non
     tab.wait("location.pathname.startsWith('/console/tickets/done/')")
     assert "Noted: 5 of 5" in tab.text()
     assert len(there.all(Entry, Entry.kind == EntryKind.NOTED)) == 6
+
+
+def test_what_is_too_much_for_one_form_stays_in_it(there: WebStory, chrome: Browser) -> None:
+    alice = there.break_down()
+    tab = sign_in(there, chrome)
+    tab.run(f"{row(alice.id)}.querySelector('input').click()")
+    tab.run("""const bar = document.getElementById('bulk');
+        for (let number = 0; number < 1000; number++) bar.insertAdjacentHTML('beforeend', '<input type=hidden name=x>');
+        bar.querySelector('button[value=see_to]').click()""")
+    tab.wait("document.getElementById('banner').innerText.includes('a form holds 1,000 fields')")
+    assert tab.run(TICKED) == [alice.id]
+    assert tab.run("location.pathname") == LIST
+    tab.run("""document.querySelectorAll('#bulk input[name=x]').forEach(one => one.remove());
+        document.getElementById('b-note').value = 'x'.repeat(70000);
+        document.querySelector('#bulk button[value=note]').click()""")
+    tab.wait("document.getElementById('banner').innerText.includes('more than can be sent at once')")
+    assert tab.run("document.getElementById('b-note').value.length") == 70000
 
 
 def test_a_draft_is_kept_and_shown_again_and_forgotten_when_it_is_sent(there: WebStory, chrome: Browser) -> None:

@@ -13,7 +13,7 @@ import pytest
 from gateway.config.settings import Settings
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Alarm, Command, Instant
-from gateway.mqtt.command_publisher import claim_commands
+from gateway.mqtt.command_publisher import WINDOW, claim_commands
 from gateway.store import Store, commands
 from tests.drivers.device_client import DeviceClient, TopicRecorder, device_client, recording_topics
 from tests.drivers.load_check import count, rows
@@ -23,6 +23,7 @@ from tests.fixtures.listener_in_process import clock, running_listener
 from tests.fixtures.servers import Mosquitto, wait_until
 
 NOON = 1_795_435_200_000
+BACKLOG = 20_000
 
 
 @pytest.fixture
@@ -46,6 +47,12 @@ def states(store: Store) -> dict[str, tuple[str, str | None]]:
 
 def claim(gw: Gateway, now: Instant = NOON, limit: int = 100) -> list[str]:
     return [command.id for command in claim_commands(gw, limit, now)]
+
+
+def slow_clock() -> Instant:
+    """It is asked several times for each batch, so that a backlog takes seconds on any machine."""
+    time.sleep(0.05)
+    return clock()
 
 
 def settle_acks(gw: Gateway, acks: Sequence[tuple[str, str, bool]], now: Instant = NOON) -> None:
@@ -150,6 +157,26 @@ def test_a_broker_that_goes_away_in_the_middle_is_not_told_again_when_it_comes_b
         queue(store, "M-2", now=clock())
         wait_until(lambda: len(ear.commands) > 0, 20, "the next command")
     assert [body["id"] for _, body in ear.commands] == ["M-2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "many"), [("3.1.1", 3 * WINDOW), ("5", 200)])  # in MQTT 5 they leave by twenties
+def test_whoever_comes_back_to_a_backlog_sends_its_commands_before_it_has_read_it(
+        store: Store, memory_only_mosquitto: Mosquitto, version: str, many: int) -> None:
+    save_hundred_sites(store, 3)
+    broker = memory_only_mosquitto.port
+    with running_listener(store, broker, version=version):
+        pass  # the broker keeps a session for it from now on
+    with device_client(broker) as devices, recording_topics(broker) as ear:
+        for seq in range(BACKLOG):
+            devices.say("devices/pump-0/telemetry", {"ts": clock(), "seq": seq, "values": {"flow_temp": 40}})
+        devices.flush(60)
+        queue(store, *(f"N-{number:04}" for number in range(many)), now=clock())
+        with running_listener(store, broker, slow_clock, version=version):
+            wait_until(lambda: len(ear.commands) >= many, 60, "the commands")
+            assert count(store, "SELECT count(*) FROM reading") < BACKLOG
+            wait_until(lambda: count(store, "SELECT count(*) FROM reading") == BACKLOG, 60, "the backlog")
+    assert ear.twice == set()
 
 
 # a remote fix, killed in the middle

@@ -74,6 +74,19 @@ def test_what_is_typed_stays_while_others_act_and_is_gone_when_it_is_sent(there:
     assert tab.said == []
 
 
+def test_what_was_not_sent_is_there_when_the_page_is_opened_again(there: WebStory, chrome: Browser) -> None:
+    tab, ticket = opened(there, chrome)
+    write(tab, "add_note", "note", "half a sentence")
+    tab.wait("document.body.innerText.includes('Kept, not sent')")
+    tab.open(f"{there.base}/console")
+    tab.open(f"{there.base}/console/tickets/{ticket.id}")
+    tab.wait("document.querySelector('form[id^=add_note] [name=note]').value === 'half a sentence'")
+    press(tab, "add_note")
+    tab.wait("document.body.innerText.includes('Note: half a sentence')")
+    tab.wait("!document.body.innerText.includes('Kept, not sent')")
+    assert tab.said == []
+
+
 def test_a_conflict_stays_to_be_read_while_the_page_goes_on(there: WebStory, chrome: Browser) -> None:
     tab, ticket = opened(there, chrome)
     write(tab, "cancel_ticket", "why", "sold")

@@ -94,7 +94,7 @@ def test_a_press_with_a_fault_open_says_whom_to_ring_and_what_it_is_about(
         ("Nina Arber", "+41791111111", "helper", "mobile")]
     assert seen["ring"][0]["needs"] == ["hears badly"]
     assert (seen["next"]["reason"], seen["ring_now"]["name"]) == ("ring", "Otto Keller")
-    assert seen["next"]["words"] == "Ring Otto Keller, +41 44 668 18 01."
+    assert seen["next"]["words"] == "Call Otto Keller, +41 44 668 18 01."
     assert reasons(seen) == ["critical", "visit", "hears_badly"]
     assert seen["ask_first"][0]["words"] == (
         "Ask about the dangerous fault first: Compressor fault (Heat pump). Is everybody well?")
@@ -299,7 +299,7 @@ def test_a_test_that_was_asked_for_and_a_press_that_may_be_none_are_said(there: 
     seen = context(agent, callback)
     assert [one["words"] for one in seen["ask_first"]] == [
         "Ask at once: do you need help, and is anybody hurt?",
-        "Perhaps nobody pressed (the button sticks). Ring all the same, and ask.",
+        "Perhaps nobody pressed (the button sticks). Call all the same, and ask.",
         "We asked for a test of the button today 12:00: ask whether this was the test."]
 
 

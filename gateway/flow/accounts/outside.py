@@ -7,9 +7,10 @@ from typing import NamedTuple
 from sqlmodel import Session
 
 from gateway.flow.accounts import sign_in, users
+from gateway.flow.accounts.audit import write_denial
 from gateway.flow.accounts.sign_in import NotSignedIn, SignIn, Visitor, write_failure
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, ActorKind, Instant, Role, User
+from gateway.model import Actor, ActorKind, AuditOutcome, Instant, Role, User, WebSession
 from gateway.store.accounts import users as queries
 
 
@@ -60,6 +61,16 @@ def sign_in_from_outside(gw: Gateway, identity: Identity, roles: Mapping[str, Ro
     return sign_in.start(gw, user, visitor, now)
 
 
+def prove_from_outside(gw: Gateway, identity: Identity, user: User, row: WebSession, who: Actor, now: Instant) -> None:
+    """Whoever is signed in has just signed in at the provider again. Raises OutsideRefused, which is written down, when
+    that was somebody else."""
+    if (identity.issuer, identity.subject) != (user.issuer, user.outside_id):
+        write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
+        raise OutsideRefused(WhyRefused.OTHER_IDENTITY)
+    with gw.store.write() as session:
+        sign_in.has_proved(session, user, row, who, now)
+
+
 def _matched(session: Session, identity: Identity, roles: Mapping[str, Role], who: Actor, now: Instant
              ) -> User | WhyRefused:
     """By the provider's own id of them; once, the first time, by the address that it has verified; else somebody new.
@@ -72,7 +83,7 @@ def _matched(session: Session, identity: Identity, roles: Mapping[str, Role], wh
         return WhyRefused.DISABLED
     if by_email is not None and by_email.outside_id is not None:
         return WhyRefused.OTHER_IDENTITY
-    if found is None and not (identity.email and identity.email_verified):
+    if found is None and not (users.is_address(identity.email) and identity.email_verified):
         return WhyRefused.NO_EMAIL
     if role is None and (found is None or (roles and identity.groups is not None)):
         return WhyRefused.NO_ROLE

@@ -53,7 +53,6 @@ def _fits(hashed: str | None, password: str) -> bool:
         return False
 
 
-
 @cache
 def _nobody() -> str:
     return _HASHER.hash("of nobody")

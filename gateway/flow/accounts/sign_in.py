@@ -54,7 +54,6 @@ class SignedIn(NamedTuple):
     user: User
 
 
-
 def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now: Instant) -> SignIn:
     """Raises HasToWait, NotSignedIn."""
     with gw.store.write() as session:
@@ -65,14 +64,15 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
     if user is None or not good or user.disabled_at is not None or _is_from_outside(gw, user):
         write_failure(gw, user, visitor, now)
         raise NotSignedIn
+    better = hash_password(password) if user.password is not None and is_outdated(user.password) else None
     with gw.store.write() as session:
         row = session.get_one(User, user.id, with_for_update=True)
         if row.password != user.password or row.disabled_at is not None:  # while the password was looked at
             raise NotSignedIn
         waits = row.code_secret is not None
         token = sessions.start(session, row, *visitor[:2], now, waits)
-        if row.password is not None and is_outdated(row.password):
-            row.password = hash_password(password)
+        if better is not None:
+            row.password = better
         if not waits:
             _signed_in(session, row, visitor, now)
     return SignIn(token, waits)
@@ -163,8 +163,13 @@ def prove(gw: Gateway, user: User, row: WebSession, given: str, who: Actor, now:
         write_denial(gw, "prove", who, now, ("user", user.id), AuditOutcome.FAILED)
         raise NotSignedIn
     with gw.store.write() as session:
-        sessions.prove(session, row, now)
-        write_act(session, "prove", ("user", user.id), Plan(), who, now)
+        has_proved(session, user, row, who, now)
+
+
+def has_proved(session: Session, user: User, row: WebSession, who: Actor, now: Instant) -> None:
+    """In this session it is them."""
+    sessions.prove(session, row, now)
+    write_act(session, "prove", ("user", user.id), Plan(), who, now)
 
 
 def end_session(gw: Gateway, user: User, session_id: str, who: Actor, now: Instant) -> None:

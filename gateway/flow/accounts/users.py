@@ -41,7 +41,7 @@ def add_user(session: Session, name: str, email: str, role: str, provider_id: st
              ) -> User:
     """In the caller's transaction. Raises BadUser."""
     email = email.strip().lower()
-    if "@" not in email.strip("@") or len(email) > 254 or not email.isprintable() or " " in email:
+    if not is_address(email):
         raise BadUser("email", f"{email!r} — expected an address like dana@example.com")
     if users.by_email(session, email) is not None:
         raise BadUser("email", f"{email!r} has an account already")
@@ -54,6 +54,11 @@ def add_user(session: Session, name: str, email: str, role: str, provider_id: st
     session.flush()
     _write(session, "add_user", user, who, now)
     return user
+
+
+def is_address(email: str) -> bool:
+    """Whether it may be somebody's email address."""
+    return "@" in email.strip("@") and len(email) <= 254 and email.isprintable() and " " not in email
 
 
 def change_role(session: Session, user_id: str, role: str, provider_id: str | None, who: Actor, now: Instant) -> User:
@@ -205,16 +210,6 @@ def set_code_secret(gw: Gateway, user: User, secret: str, code: str, address: st
         users.replace_recovery_codes(session, user.id, [hash_recovery_code(user.id, one) for one in codes])
         _write(session, "set_second_factor", row, actor_of(row, address), now)
     return codes
-
-
-def drop_code_secret(gw: Gateway, user: User, address: str, now: Instant) -> None:
-    """No second factor any more."""
-    with gw.store.write() as session:
-        row = _user(session, user.id)
-        row.code_secret = None
-        session.add(row)
-        users.replace_recovery_codes(session, user.id, [])
-        _write(session, "drop_second_factor", row, actor_of(row, address), now)
 
 
 def _checked(session: Session, role: str, provider_id: str | None) -> Role:

@@ -58,6 +58,10 @@ def saved_view(session: Session, view_id: str) -> SavedView | None:
     return session.get(SavedView, view_id)
 
 
+def delete_view(session: Session, view_id: str) -> None:
+    session.connection().execute(delete(SavedView).where(col(SavedView.id) == view_id))
+
+
 def keep_result(session: Session, result: BulkResult) -> None:
     session.add(result)
 

@@ -37,7 +37,7 @@ from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.contexts.visits import sites_after
 from gateway.store.households import home_context
-from gateway.store.site_locks import lock_sites
+from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,

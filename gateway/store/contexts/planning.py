@@ -41,7 +41,7 @@ from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
-from gateway.store.site_locks import lock_sites
+from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -247,7 +247,10 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
         if press.callback_id:
             context.press_callbacks[press.callback_id] = known[press.callback_id]
     repeating = [device_id for device_id, context in contexts.items() if context.presses]
-    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY):
+    repeated = {press_id for device_id in repeating for press_id in contexts[device_id].presses}
+    # not all that wait for these devices: each batch of a flood would read what all the others left
+    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY,
+                           col(Command.press_id).in_(repeated)):
         contexts[command.device_id].unsent_replies[command.press_id or ""] = command
 
 

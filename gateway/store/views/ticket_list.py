@@ -49,14 +49,14 @@ from gateway.model import (
 )
 from gateway.store.chunks import chunks
 from gateway.store.views.pagination import Order, Query, page
-from gateway.tickets.lifecycle import OPEN, PROGRESS, UNASSIGNED, UNDER_WAY
+from gateway.tickets.lifecycle import NOBODY_COMES, OPEN, PROGRESS, UNDER_WAY
 
 OVER_SHOWN = 90 * DAY  # tickets that are over are listed for so long; search finds the others
 AT_RISK = 30 * MINUTE  # an open promise is at risk when its time is as near as that, or has passed
 NOBODY = "nobody"
 AREAS = 300  # that one can choose from
 _LAST = 2**62  # of what has no time
-_OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
+OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 
 
 class States(StrEnum):
@@ -65,7 +65,7 @@ class States(StrEnum):
     OPEN = "open"
     """Not closed, and not called off."""
     UNASSIGNED = "unassigned"
-    """Nobody has accepted to come."""
+    """Nobody has accepted to come, and somebody should: as `Now` counts them."""
     UNDER_WAY = "under_way"
     """Somebody comes, or is there."""
     OVER = "over"
@@ -221,7 +221,7 @@ def _where(wanted: TicketFilter, now: Instant) -> Iterable[ColumnElement[bool]]:
     if wanted.overdue:
         yield col(Ticket.id).in_(select(_deadlines(col(Due.at) < now).c.ticket_id))
     if wanted.risk:
-        yield col(Ticket.id).in_(_promises_at_risk(now))
+        yield col(Ticket.id).in_(select(col(Promise.subject_id)).where(promise_at_risk(now)))
     for word in wanted.text.split():
         yield or_(*(column.icontains(word, autoescape=True) for column in _TEXTS))
 
@@ -237,7 +237,7 @@ def _in_state(state: States | TicketState, now: Instant) -> ColumnElement[bool]:
         case States.OPEN:
             return still_open
         case States.UNASSIGNED:
-            return and_(still_open, col(Ticket.state).in_(UNASSIGNED))
+            return and_(still_open, col(Ticket.state).in_(NOBODY_COMES))
         case States.UNDER_WAY:
             return and_(still_open, col(Ticket.state).in_(UNDER_WAY))
         case States.OVER:
@@ -258,11 +258,15 @@ def _sites_below(area: str) -> Query:
     return select(col(SiteArea.site_id)).where(col(SiteArea.area_id).in_(select(below.c.id)))
 
 
-def _promises_at_risk(now: Instant) -> Query:
-    """That we say something by then is kept by ourselves: it is at risk when it is late."""
-    return select(col(Promise.subject_id)).where(
-        _OPEN_PROMISE, col(Promise.due_at) < now + AT_RISK,
-        or_(col(Promise.due_at) < now, col(Promise.kind) != PromiseKind.NEXT_WORD))
+def promise_at_risk(now: Instant) -> ColumnElement[bool]:
+    """As `is_at_risk`, for an open one."""
+    return and_(OPEN_PROMISE, col(Promise.due_at) < now + AT_RISK,
+                or_(col(Promise.due_at) < now, col(Promise.kind) != PromiseKind.NEXT_WORD))
+
+
+def is_at_risk(promise: Promise, now: Instant) -> bool:
+    """That we say something by then is kept by the gateway itself: it is at risk only when it is late."""
+    return promise.due_at < (now if promise.kind is PromiseKind.NEXT_WORD else now + AT_RISK)
 
 
 def _deadlines(*where: ColumnElement[bool]) -> Any:
@@ -310,7 +314,7 @@ def _sorted(query: Query, sort: Sort) -> tuple[Query, tuple[Any, ...], bool]:
                        .group_by(all_of_them.c.ticket_id).subquery("soonest"))
         case Sort.PROMISE:
             soonest = (select(col(Promise.subject_id).label("ticket_id"), func.min(Promise.due_at).label("at"))
-                       .where(_OPEN_PROMISE).group_by(col(Promise.subject_id)).subquery("soonest"))
+                       .where(OPEN_PROMISE).group_by(col(Promise.subject_id)).subquery("soonest"))
     joined = query.outerjoin(soonest, soonest.c.ticket_id == Ticket.id)
     return joined, (func.coalesce(soonest.c.at, _LAST), number), False
 
@@ -336,7 +340,7 @@ _JOBS = (select(col(JobTicket.ticket_id), Job).join(Job, col(Job.id) == JobTicke
          .where(col(JobTicket.ticket_id).in_(_OF), col(Job.closed_at).is_(None)))
 _OFFERS = select(col(Offer.id), col(Offer.job_id)).where(col(Offer.job_id).in_(_OF), col(Offer.closed_at).is_(None))
 _DUES = select(Due).where(col(Due.subject_id).in_(_OF), col(Due.at).is_not(None))
-_PROMISES = (select(Promise).where(_OPEN_PROMISE, col(Promise.subject_id).in_(_OF))
+_PROMISES = (select(Promise).where(OPEN_PROMISE, col(Promise.subject_id).in_(_OF))
              .order_by(col(Promise.due_at), col(Promise.id)))
 _PAGES = select(OnCallPage).where(col(OnCallPage.closed_at).is_(None), col(OnCallPage.subject_id).in_(_OF))
 

@@ -44,7 +44,7 @@ NOTE, LINE = 2000, 200  # characters kept
 _ACTIONS = {"claim": Action.CLAIM, "release": Action.RELEASE, "attempt": Action.ATTEMPT, "miss": Action.MISS,
             "connect": Action.CONNECT, "finish": Action.FINISH, "cancel": Action.CANCEL}
 _OUTCOMES = {  # as an agent says it, with what follows
-    CallOutcome.FIXED: ("Fixed on the phone", "The ticket is settled"),
+    CallOutcome.FIXED: ("Fixed on the phone", "The ticket is resolved"),
     CallOutcome.VISIT_NEEDED: ("Visit needed", "A firm is asked"),
     CallOutcome.STILL_OUT: ("Still out", "Back into the outage"),
     CallOutcome.INFORMED: ("Informed", "They know what they wanted"),
@@ -82,6 +82,7 @@ class Paged(NamedTuple):
 class CallPage(NamedTuple):
     """What the screen shows."""
 
+    say: TimeFormat  # in the time of the home
     callback: Callback
     what: str
     customer: str
@@ -242,7 +243,8 @@ def _again(request: Request, user: User, callback_id: str, given: CallForm, stat
 
 
 def _facts(content: CallPage, given: CallForm | None = None, wrong: str = "", after: str = "") -> dict[str, Any]:
-    return {"one": content, "given": given or CallForm(), "wrong": wrong, "after": after, "root_path": PATH}
+    return {"one": content, "say": content.say, "given": given or CallForm(), "wrong": wrong, "after": after,
+            "root_path": PATH}
 
 
 def _main(request: Request, user: User, content: CallPage, now: Instant) -> str:
@@ -271,16 +273,17 @@ def _content(user: User, callback_id: str, now: Instant | None = None) -> CallPa
     subjects = _subjects(facts) if facts is not None else []
     with gw.store.read() as session:
         answers = answer_lines(session, subjects, user)
+    say = TimeFormat(WORDS, whose.site.timezone, now)
     return CallPage(
-        callback, what_kind(callback), whose.customer.name, whose.customer.id, whose.site.address or whose.site.name,
-        view, drawn[1] if drawn else None, drawn[0] if drawn else "",
+        say, callback, what_kind(callback), whose.customer.name, whose.customer.id,
+        whose.site.address or whose.site.name, view, drawn[1] if drawn else None, drawn[0] if drawn else "",
         outage=facts.around.outage.id if facts is not None and facts.around.outage is not None else "",
         can=_possible(callback, mine) if user.may(Right.WORK_CALLBACKS) else frozenset(), mine=mine,
         who=name_of(callback.agent) or "Somebody", is_open=is_open, in_hand=callback.state in IN_HAND,
         pages=[Paged([capital(WORDS(f"page_reason.{reason}")) for reason in one.why], one.opened_at,
                      (one.acknowledged_by or "somebody") if one.state is PageState.ACKNOWLEDGED else "")
                for one in whose.pages],
-        timeline=[(line.at, capital(entry_sentence(line, WORDS, whose.site.timezone)), actor_name(line.by, WORDS))
+        timeline=[(line.at, capital(entry_sentence(line, WORDS, say.zone)), actor_name(line.by, WORDS))
                   for line in whose.timeline],
         outcomes=[(outcome, *_OUTCOMES[outcome]) for outcome in OUTCOMES[callback.kind]],
         how_it_went=_how_it_went(callback), answers=answers, languages=languages(),

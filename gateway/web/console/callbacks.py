@@ -1,6 +1,5 @@
 """The callback desk: who waits for our call, the most urgent first, and calls that an agent promises."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -27,7 +26,7 @@ from gateway.store.views.desk.call_queue import Call, Show
 from gateway.store.views.desk.outage_calls import Home, homes_found
 from gateway.tickets.actions import OpenCallback
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format
+from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -73,7 +72,7 @@ class Queue:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        return version_of(repr(self))
 
 
 class WishForm(BaseModel):
@@ -120,7 +119,7 @@ def show_new_callback(request: Request, user: Reports, site: str = "", q: str = 
 def open_callback(request: Request, user: Reports, given: Annotated[WishForm, Form()]) -> Response:
     words = given.words.strip()[:2000]
     if not words:
-        return _new_page(request, user, given, 422, "Say what it is about: whoever rings reads it.")
+        return _new_page(request, user, given, 422, "Say what it is about: whoever calls reads it.")
     ring_from = int(given.ring_from) if given.ring_from.isdecimal() and len(given.ring_from) < 16 else None
     try:
         user(OpenCallback(given.site, words, bool(given.urgent), ring_from))
@@ -180,7 +179,7 @@ def what_kind(callback: Callback) -> str:
     if callback.emergency:
         return "Call for help"
     if callback.kind is CallbackKind.CHECK:
-        return "We ring: is all well?"
+        return "Check that all is well"
     return "Urgent" if callback.urgent else "Call back"
 
 

@@ -23,11 +23,11 @@ def doubts(said: Said, facts: CallFacts, profiles: Iterable[Profile]) -> list[st
     """What does not fit, in sentences that do not tell what would; none: it is one of the household. Their name is
     needed, and one thing more."""
     checks = list(_checks(said, facts, profiles))
-    wrong = [f"The {what} does not fit." for what, fits in checks if not fits]
+    wrong = [f"The {what} does not match." for what, fits in checks if not fits]
     if not said.name.strip():
         wrong.append("Ask for their name first.")
     elif len(checks) < 2 and not wrong:
-        wrong.append("Ask one thing more: a name alone is known to many.")
+        wrong.append("Ask for one more thing: many people may know the name.")
     return wrong
 
 

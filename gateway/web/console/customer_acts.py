@@ -95,7 +95,7 @@ def send_link(request: Request, user: Works, customer_id: str) -> Response:
     def act(given: Filled) -> None:
         kind, _, subject_id = given("page").partition("/")
         if kind not in tuple(SubjectKind):
-            raise Wrong("Choose which page it shall be.")
+            raise Wrong("Choose which page to send.")
         people.send_page_link(user.gw, customer_id, Subject(SubjectKind(kind), subject_id), user.who, user.now)
 
     return _do(request, user, customer_id, "send-page", act, "?sent=1#messages")

@@ -48,7 +48,7 @@ from gateway.store.views.console.customer_page import (
 from gateway.web.pages.maps import map_address
 
 HIDDEN = "…"  # an address that is not shown
-CHANNELS = {"email": "Email", "sms": "Text message", PHONE: "Telephone", "webhook": "Their system"}
+CHANNELS = {"email": "Email", "sms": "Text message", PHONE: "Phone", "webhook": "Their system"}
 _LINKS = {LinkState.UNHEARD: ("Never heard", "alert", "warn"), LinkState.ONLINE: ("Connected", "good", "check"),
           LinkState.LOST: ("Connection lost", "bad", "cross"), LinkState.STOPPED: ("Switched off", "quiet", "pause"),
           LinkState.SLEEPING: ("Sleeps", "quiet", "pause"), LinkState.UNKNOWN: ("Not known", "alert", "warn"),
@@ -155,6 +155,7 @@ class MessageLine(NamedTuple):
     until: Instant | None = None  # held
     said: str = ""  # as they read it
     language: str = ""
+    failed: bool = False  # it can be sent again
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ def _messages(known: KnownCustomer, say: TimeFormat) -> Iterator[MessageLine]:
             row.id, row.created_at, _topic(row.topic, words), _chip(row), why, row.subject_id,
             _path(row.subject_kind, row.subject_id), read.whom if read is not None and read.whom else whom, tries,
             row.due_at if row.state is NotificationState.HELD else None, read.row.said if read is not None else "",
-            read.language if read is not None else "")
+            read.language if read is not None else "", row.state is NotificationState.FAILED)
 
 
 def _chip(row: Notification) -> ChipWords:

@@ -9,6 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 from sqlmodel import Session
 
 from gateway.access.rights import Right, may, may_act
+from gateway.callbacks.presses.replies import name_of
 from gateway.config.phone_numbers import PHONE
 from gateway.explain.next_actions import WordedAction, word_action
 from gateway.flow.gateway import Gateway
@@ -152,7 +153,7 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
         "channels": [(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
         "may_edit": may(role, Right.EDIT_HOUSEHOLDS), "may_report": may_act(role, OpenTicket),
         "may_ring": may_act(role, OpenCallback), "may_send": may(role, Right.WORK_TICKETS),
-        "may_see": may(role, Right.READ_PHONES)}
+        "may_see": may(role, Right.READ_PHONES), "name_of": name_of}
 
 
 def _suggestion(session: Session, customer: Customer, say: TimeFormat) -> WordedAction | None:

@@ -29,6 +29,10 @@ class ProviderRefuses(Exception):
     """It answers that it will not: its own name for why, e.g. access_denied."""
 
 
+class NotAskedAgain(Exception):
+    """It let them pass, or does not say when they last gave it their password."""
+
+
 class Leaving(NamedTuple):
     """Somebody is sent to the provider."""
 
@@ -50,17 +54,19 @@ class IdentityProvider:
         self.settings, self._redirect_uri = settings, redirect_uri(public_url)
         self._found: tuple[float, dict[str, Any], KeySet] | None = None
 
-    def leave(self) -> Leaving:
-        """Raises ProviderAway."""
+    def leave(self, anew: bool = False) -> Leaving:
+        """`anew`: they sign in there although they are signed in already. Raises ProviderAway."""
         document, _ = self._discovered()
         nonce, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         with self._client(document) as client:
             address, state = client.create_authorization_url(document["authorization_endpoint"], nonce=nonce,
-                                                             code_verifier=verifier, state=secrets.token_urlsafe(32))
+                                                             code_verifier=verifier, state=secrets.token_urlsafe(32),
+                                                             **({"prompt": "login", "max_age": 0} if anew else {}))
         return Leaving(address, state, nonce, verifier)
 
-    def come_back(self, code: str, nonce: str, verifier: str) -> Identity:
-        """Who it is. Raises ProviderAway and ProviderRefuses."""
+    def come_back(self, code: str, nonce: str, verifier: str, seconds: float | None = None) -> Identity:
+        """Who it is. `seconds`: they had to sign in there within that time. Raises ProviderAway, ProviderRefuses and
+        NotAskedAgain."""
         document, keys = self._discovered()
         with self._client(document) as client:
             try:
@@ -70,6 +76,8 @@ class IdentityProvider:
             except (OSError, ValueError) as error:
                 raise ProviderAway(f"{document['token_endpoint']}: {type(error).__name__}") from error
             claims = self._claims(token.get("id_token"), keys, nonce)
+            if seconds is not None:
+                _check_asked_again(claims.get("auth_time"), time.time() - seconds)
             return _identity(claims | self._more(client, document, claims["sub"]), self.settings)
 
     def _client(self, document: dict[str, Any]) -> OAuth2Session:
@@ -121,6 +129,12 @@ class IdentityProvider:
         if not isinstance(said, dict) or said.get("sub") != subject:
             raise ProviderAway(f"{document['userinfo_endpoint']}: speaks of somebody else")
         return said
+
+
+def _check_asked_again(auth_time: Any, since: float) -> None:
+    """`auth_time`: when they gave the provider their password, as its signed token says."""
+    if isinstance(auth_time, bool) or not isinstance(auth_time, int | float) or auth_time < since - _LEEWAY:
+        raise NotAskedAgain(f"auth_time is {auth_time!r}")
 
 
 def discover(issuer: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Somebody is calling: what is out where they live, in the words that customers read, and what others have said."""
 
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
@@ -46,9 +46,9 @@ class CallerForm(BaseModel):
 class CallerPage(NamedTuple):
     """What the screen shows: nothing of it is more than anybody at that home may hear."""
 
+    say: TimeFormat  # in the time of the home
     site_id: str
     address: str
-    zone: str
     outage: Outage | None
     is_sure: bool  # customers are told of it
     ask: list[str]
@@ -115,16 +115,19 @@ def _call_page(request: Request, user: User, site: str, status: int = 200, wrong
                given: CallerForm | None = None, typed: str = "") -> Response:
     content = _content(user, site, user.now)
     if given is None and not typed and not wrong:
-        return live_page(request, user, "call.html", status, one=content, typed="", homes=[], wrong="",
-                         given=CallerForm(), root_path=PATH)
+        return live_page(request, user, "call.html", status, **_facts(content))
     version = version_of(_main(request, user, content, user.now))  # of what they typed the stream knows nothing
-    return page(request, user, "call.html", status, one=content, typed=typed, homes=[], wrong=wrong,
-                given=given or CallerForm(), version=version, root_path=PATH)
+    return page(request, user, "call.html", status, version=version,
+                **_facts(content) | {"typed": typed, "wrong": wrong, "given": given or CallerForm()})
 
 
 def _main(request: Request, user: User, content: CallerPage, now: Instant) -> str:
-    return main_of(request, user.gw, Viewer(user.role, now), "call.html", one=content, typed="", homes=[], wrong="",
-                   given=CallerForm(), version="", root_path=PATH)
+    return main_of(request, user.gw, Viewer(user.role, now), "call.html", version="", **_facts(content))
+
+
+def _facts(content: CallerPage) -> dict[str, Any]:
+    return {"one": content, "say": content.say, "typed": "", "homes": [], "wrong": "", "given": CallerForm(),
+            "root_path": PATH}
 
 
 def _content(user: User, site_id: str, now: Instant) -> CallerPage:
@@ -140,7 +143,7 @@ def _content(user: User, site_id: str, now: Instant) -> CallerPage:
     view = word_call(user.gw, facts, WORDS, now)
     say = TimeFormat(WORDS, facts.site.timezone, now)
     return CallerPage(
-        facts.site.id, facts.site.address or facts.site.name, facts.site.timezone, around.outage, is_sure,
+        say, facts.site.id, facts.site.address or facts.site.name, around.outage, is_sure,
         ask=[said.words for said in view.ask_first if said.reason in _ABOUT_THE_OUTAGE],
         never=list(what_not_to_promise(around.outage, found.page, say)) if around.outage is not None else [],
         in_words=in_words(user.gw, found, [facts.customer.locale], now),

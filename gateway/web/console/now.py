@@ -1,6 +1,5 @@
 """Now: what is wrong, who waits, what is about to be late; all of it in one window, whatever the load."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -31,11 +30,12 @@ from gateway.model import (
     Visit,
 )
 from gateway.monitoring.health import Health
+from gateway.notifications.format_times import capital
 from gateway.notifications.messages import topic_name
 from gateway.store.views.desk.call_queue import Call
 from gateway.store.views.desk.now_screen import NotTold, NowFacts, RiskyPromise, Untaken, now_facts
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -88,7 +88,7 @@ class NowPage(NamedTuple):
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+        return version_of(repr(self))
 
 
 @router.get(PATH)
@@ -108,7 +108,7 @@ async def stream_now(request: Request, user: Annotated[User, needs(Right.READ, d
 
 @router.get(f"{PATH}/now/{{part}}")
 def show_part(request: Request, user: Annotated[User, needs(Right.READ)], part: str) -> Response:
-    """All of one card that no other screen has: messages that did not arrive, and what is wrong with the gateway."""
+    """All of one card that no other screen has: nobody came, promises, messages that did not arrive, the gateway."""
     content = _content(user.gw, _health(request), user.now, ALL)
     found = next((one for column in content.columns for one in column
                   if one.id == part and one.more == f"{PATH}/now/{part}"), None)
@@ -146,10 +146,10 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
              Section("no-shows", "Nobody came", [
                  Line(one.visit_id, f"/console/tickets/{one.ticket_id}", one.provider, one.customer, one.window_from,
                       one.window_until, "No-show", "bad")
-                 for one in facts.no_shows.rows], facts.no_shows.count, "/console/tickets?overdue=true",
+                 for one in facts.no_shows.rows], facts.no_shows.count, f"{PATH}/now/no-shows",
                  "Everybody is on time.", 4, 6, "bad")],
             [Section("promises", "Promises at risk", [_promise(one, now) for one in facts.promises.rows],
-                     facts.promises.count, "/console/tickets?risk=true", "No promise is at risk.", 5, 8, "alert"),
+                     facts.promises.count, f"{PATH}/now/promises", "No promise is at risk.", 5, 8, "alert"),
              Section("untaken", "Tickets nobody has taken", [
                  Line(one.id, f"/console/tickets/{one.id}", _cause(one), one.place.shown, one.opened_at, one.due_at,
                       one.severity, {Severity.CRITICAL: "bad", Severity.MAJOR: "alert"}.get(one.severity, "quiet"))
@@ -167,7 +167,8 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
         outages=facts.outages.count)
 
 
-_CALL_WORDS = {CallbackState.CLAIMED: "has it", CallbackState.ATTEMPTING: "rings", CallbackState.CONNECTED: "speaks"}
+_CALL_WORDS = {CallbackState.CLAIMED: "has it", CallbackState.ATTEMPTING: "is calling",
+               CallbackState.CONNECTED: "is talking"}
 
 
 def _call(one: Call) -> Line:
@@ -188,7 +189,7 @@ def _promise(one: RiskyPromise, now: Instant) -> Line:
     word, tone = ("Late", "bad") if one.due_at < now else ("Soon", "alert")
     if one.state is PromiseState.BROKEN:
         word, tone = "Broken", "bad"
-    return Line(one.id, _path_of(one.subject), _capital(WORDS(f"promise.{one.kind}")), one.customer or one.subject.id,
+    return Line(one.id, _path_of(one.subject), capital(WORDS(f"promise.{one.kind}")), one.customer or one.subject.id,
                 one.made_at, one.due_at, word, tone)
 
 
@@ -209,21 +210,21 @@ _OUTAGE_WORDS = {OutageState.SUSPECTED: ("Suspected", "alert"), OutageState.CONF
 
 def _outage(one: Outage) -> Line:
     word, tone = _OUTAGE_WORDS[one.state]
-    name = one.name or "The gateway hears nobody"
+    name = one.name or "The gateway receives nothing"
     return Line(one.id, f"/console/outages/{one.id}", name, f"{one.dark} of {one.homes} homes", one.began_at,
                 one.etr_at, word, tone)
 
 
 def _not_told(one: NotTold) -> Line:
     failed = one.state is NotificationState.FAILED
-    return Line(one.id, _path_of(one.subject), _capital(topic_name(one.topic, WORDS)),
+    return Line(one.id, _path_of(one.subject), capital(topic_name(one.topic, WORDS)),
                 one.customer or str(one.recipient), one.done_at, None, "Failed" if failed else "Not known",
                 "bad" if failed else "alert", one.id if failed else "")
 
 
 def _system(facts: NowFacts, health: Health) -> Iterator[Line]:
     for place, (what, tone) in enumerate(_sentences(health)):
-        yield Line(f"health-{place}", "", _capital(what), word="Down" if tone == "bad" else "Degraded", tone=tone)
+        yield Line(f"health-{place}", "", capital(what), word="Down" if tone == "bad" else "Degraded", tone=tone)
     if facts.dead_letters:
         yield Line("dead-letters", "", f"{_counted(facts.dead_letters, 'message')} unreadable since yesterday")
     if facts.unclaimed:
@@ -237,8 +238,3 @@ def _sentences(health: Health) -> Iterable[tuple[str, str]]:
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-

@@ -1,6 +1,5 @@
 """One outage: which homes, what customers read of it and what an agent says, who was told, and what waits behind it."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
@@ -15,7 +14,6 @@ from starlette.concurrency import run_in_threadpool
 from gateway.access.rights import Right, may_act
 from gateway.calendars.arrival_windows import parse_local, written_local
 from gateway.flow.act import add_maintenance
-from gateway.flow.gateway import Gateway
 from gateway.model import (
     GATEWAY,
     HOUR,
@@ -53,13 +51,13 @@ from gateway.web.console.live import follow_main
 from gateway.web.console.messages import at_once
 from gateway.web.console.outage_words import InWords, in_words, told_all, what_not_to_promise
 from gateway.web.console.outages import KINDS, PATH, name_of
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
 router = APIRouter()
 NOTE, WHY = 2000, 300  # characters kept
-_SHOWN = {Homes.DARK: "Dark", Homes.NEEDS: "Think of first", Homes.NOT_TOLD: "Not told", Homes.NESTED: "Own fault",
+_SHOWN = {Homes.DARK: "Dark", Homes.NEEDS: "Priority needs", Homes.NOT_TOLD: "Not told", Homes.NESTED: "Own fault",
           Homes.BACK: "Back", Homes.ALL: "All"}
 _FARES = {MemberState.AFFECTED: ("Dark", "bad", "bolt"), MemberState.NESTED: ("Dark: own fault", "alert", "wrench"),
           MemberState.RESTORED: ("Back", "good", "check"), MemberState.LEFT: ("Silent", "quiet", "cross")}
@@ -125,6 +123,7 @@ class FailedLine(NamedTuple):
 class OutagePage(NamedTuple):
     """What the screen shows, worded."""
 
+    say: TimeFormat  # in the time of the home whose messages it shows
     facts: OutageFacts
     look: Look
     name: str
@@ -178,7 +177,7 @@ async def stream_outage(request: Request, user: Annotated[User, needs(Right.READ
         now = clock()
         content = _content(user, outage_id, look, now)
         html = _main(request, user, content, now)
-        return View(_hash(html), html, content.about)
+        return View(version_of(html), html, content.about)
 
     key = f"outage/{outage_id}/{user.row.id}/{look.query(cursor=cursor)}"
     return await follow_main(request, user, key, load, version)
@@ -216,12 +215,11 @@ async def plan_outage_work(request: Request, user: Annotated[User, needs(Right.P
 
 
 def _plan_work(request: Request, user: User, outage_id: str, given: WorkForm, words: Mapping[str, str]) -> Response:
-    with user.gw.store.read() as session:
-        outage = session.get(Outage, outage_id)
-    if outage is None or outage.area_id is None:
+    shown = _content(user, outage_id, _look(), user.now)
+    outage, zone = shown.facts.outage, shown.say.zone
+    if outage.area_id is None:
         raise HTTPException(404, "There is no such outage")
     typed = given.model_dump() | {f"why-{locale}": text for locale, text in words.items()}
-    zone = user.gw.settings.service.callback_timezone
     try:
         begins, ends = parse_local(given.work_from, zone), parse_local(given.work_until, zone)
     except (ValueError, OverflowError):
@@ -251,21 +249,21 @@ def _look(homes: str = "", cursor: str = "") -> Look:
 def _answer(request: Request, user: User, outage_id: str, look: Look, status: int = 200, wrong: str = "",
             typed: Mapping[str, str] | None = None, again: int = -1) -> HTMLResponse:
     content = _content(user, outage_id, look, user.now)
-    return page(request, user, "outage.html", status, version=_hash(_main(request, user, content, user.now)),
+    if not wrong and again < 0:
+        return live_page(request, user, "outage.html", status, **_facts(content))
+    version = version_of(_main(request, user, content, user.now))  # of what they typed the stream knows nothing
+    return page(request, user, "outage.html", status, version=version,
                 **_facts(content, wrong=wrong, typed=typed, again=again))
 
 
 def _facts(content: OutagePage, wrong: str = "", typed: Mapping[str, str] | None = None, again: int = -1
            ) -> dict[str, object]:
-    return {"one": content, "shown": list(_SHOWN.items()), "wrong": wrong, "typed": typed or {}, "again": again}
+    return {"one": content, "say": content.say, "shown": list(_SHOWN.items()), "wrong": wrong, "typed": typed or {},
+            "again": again}
 
 
 def _main(request: Request, user: User, content: OutagePage, now: Instant) -> str:
     return main_of(request, user.gw, Viewer(user.role, now), "outage.html", version="", **_facts(content))
-
-
-def _hash(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]
 
 
 def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage:
@@ -288,7 +286,7 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
     if outage.closed_at is not None and found is not None and not found.told:
         words = []  # it was none, and nobody has read anything
     return OutagePage(
-        facts, look, name_of(outage), KINDS[outage.kind],
+        say, facts, look, name_of(outage), KINDS[outage.kind],
         next_step=DUTIES[outage.state].until if outage.state in DUTIES else "", for_customers=for_customers,
         is_open=outage.closed_at is None, words=words,
         never=[] if found is None or outage.closed_at is not None
@@ -307,12 +305,12 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
                for one in facts.works],
         timeline=[(line.at, capital(entry_sentence(line, WORDS, zone)),
                    "" if line.by == GATEWAY else actor_name(line.by, WORDS)) for line in facts.lines],
-        map=_map(facts), proposed=_proposed(gw, now))
+        map=_map(facts), proposed=_proposed(say))
 
 
-def _proposed(gw: Gateway, now: Instant) -> tuple[str, str]:
-    zone, begins = gw.settings.service.callback_timezone, round_up(now, HOUR)
-    return written_local(begins, zone), written_local(begins + 4 * HOUR, zone)
+def _proposed(say: TimeFormat) -> tuple[str, str]:
+    begins = round_up(say.now, HOUR)
+    return written_local(begins, say.zone), written_local(begins + 4 * HOUR, say.zone)
 
 
 def _can(session: Session, user: User, outage: Outage, now: Instant) -> frozenset[str]:

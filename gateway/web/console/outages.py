@@ -1,6 +1,5 @@
 """Outages: those that are open, the worst first, and those that were."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
@@ -14,7 +13,7 @@ from gateway.model import Instant, MaintenanceWindow, Notification, Outage, Outa
 from gateway.store.views.console.outage_page import OutageList, OutageRow, count_open, outage_list
 from gateway.store.views.pagination import BadCursor
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import Viewer, main_of, page
+from gateway.web.console.pages import Viewer, live_page, main_of, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 
@@ -22,7 +21,7 @@ router = APIRouter()
 PATH = "/console/outages"
 PAGE = 30  # ended ones
 KINDS = {OutageKind.FEEDER: "Power line", OutageKind.PLACE: "Place", OutageKind.NETWORK: "Data network",
-         OutageKind.GATEWAY: "Ourselves"}
+         OutageKind.GATEWAY: "The gateway itself"}
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (Outage, Notification, MaintenanceWindow))
 Reads = Annotated[User, needs(Right.READ)]
 
@@ -58,8 +57,7 @@ class OutagesPage(NamedTuple):
 def show_outages(request: Request, user: Reads, show: str = "", kind: str = "", cursor: str = "") -> Response:
     """`show`: "ended" for those that are over."""
     content = _content(user.gw, _wanted(show, kind, cursor))
-    version = _version(_main(request, user.gw, Viewer(user.role, user.now), content))
-    return page(request, user, "outages.html", one=content, version=version, kinds=kinds())
+    return live_page(request, user, "outages.html", one=content, kinds=kinds())
 
 
 @router.get(f"{PATH}/stream")
@@ -71,7 +69,7 @@ async def stream_outages(request: Request, user: Annotated[User, needs(Right.REA
 
     def load() -> View:
         html = _main(request, gw, Viewer(role, clock()), _content(gw, wanted))
-        return View(_version(html), html, _ABOUT)
+        return View(version_of(html), html, _ABOUT)
 
     return await follow_main(request, user, f"outages/{role}/{wanted.address(cursor=cursor)}", load, version)
 
@@ -81,7 +79,7 @@ def kinds() -> list[tuple[str, str]]:
 
 
 def name_of(outage: Outage) -> str:
-    return outage.name or ("The gateway hears nobody" if outage.kind is OutageKind.GATEWAY else outage.key)
+    return outage.name or ("The gateway receives nothing" if outage.kind is OutageKind.GATEWAY else outage.key)
 
 
 def _wanted(show: str, kind: str, cursor: str) -> Wanted:
@@ -103,7 +101,3 @@ def _content(gw: Gateway, wanted: Wanted) -> OutagesPage:
 
 def _main(request: Request, gw: Gateway, viewer: Viewer, content: OutagesPage) -> str:
     return main_of(request, gw, viewer, "outages.html", one=content, version="", kinds=kinds())
-
-
-def _version(html: str) -> str:
-    return hashlib.sha256(html.encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.datastructures import FormData
+from starlette.types import Receive, Scope, Send
 
 from gateway.access.rights import Right, may
 from gateway.access.sessions import SessionEnd
@@ -55,9 +56,9 @@ def live_page(request: Request, user: User, template: str, status: int = 200, **
     return HTMLResponse(html.replace('data-version=""', f'data-version="{version}"', 1), status)
 
 
-def version_of(main: str) -> str:
-    """Of what `main_of` has rendered."""
-    return hashlib.sha256(main.encode()).hexdigest()[:16]
+def version_of(shown: str) -> str:
+    """Of what a screen shows: of what `main_of` has rendered, or of what it is rendered from."""
+    return hashlib.sha256(shown.encode()).hexdigest()[:16]
 
 
 class Viewer(NamedTuple):
@@ -145,6 +146,15 @@ def path_of(request: Request) -> str:
     return quote(request.scope["path"])
 
 
+class _GoOn(Response):
+    """303: the browser asks for the page anew, behind the prefix under which the world sees us."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        renderer: Renderer = scope["app"].state.renderer
+        self.headers["location"] = renderer.root + self.headers["location"]
+        await super().__call__(scope, receive, send)
+
+
 def go_on(path: str) -> Response:
-    """303: the browser asks for the page anew."""
-    return Response(status_code=303, headers={"location": quote(path, safe=_AS_THEY_ARE)})
+    """To another page of the console."""
+    return _GoOn(status_code=303, headers={"location": quote(path, safe=_AS_THEY_ARE)})

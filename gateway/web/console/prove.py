@@ -36,6 +36,15 @@ async def _proof_needed(request: Request, error: Exception) -> Response:
 
 
 def _page(request: Request, needed: ProofNeeded, onwards: str) -> Response:
-    written = None if request.method in SAFE or request.url.path == _PATH else kept(keep(request))
-    return page(request, needed.user, "prove.html", 401, wrong=needed.wrong, next=onwards,
-                action=_PATH if written is None else path_of(request), fields=written["fields"] if written else [])
+    is_form = request.method not in SAFE and request.url.path != _PATH
+    return prove_page(request, needed.user, needed.wrong, onwards, keep(request) if is_form else "")
+
+
+def prove_page(request: Request, user: User, wrong: str, onwards: str, text: str, status: int = 401) -> Response:
+    """`text`: the form that they had sent, as `keep` wrote it, which goes on with the proof; else they go `onwards`."""
+    written = kept(text)
+    oidc = user.gw.settings.sign_in.oidc
+    elsewhere = oidc.name if oidc is not None and user.row.issuer == oidc.issuer else ""
+    return page(request, user, "prove.html", status, wrong=wrong, next=onwards, elsewhere=elsewhere,
+                action=_PATH if written is None else written["to"], fields=written["fields"] if written else [],
+                text=text if written else "")

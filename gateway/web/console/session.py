@@ -173,7 +173,7 @@ def prove(request: Request, user: User, given: str) -> None:
     try:
         sign_in.prove(user.gw, user.row, user.session, given, user.who, user.now)
     except sign_in.NotSignedIn:
-        raise ProofNeeded(user, "That is neither your password nor a code that works now.") from None
+        raise ProofNeeded(user, "That is not your password, nor a code that works now.") from None
     forget_tries(request, user)
 
 

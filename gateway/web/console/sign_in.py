@@ -45,6 +45,8 @@ from gateway.web.pages.links import LinkInvalid
 
 router = APIRouter(include_in_schema=False)
 START = "/console"
+_TOO_MANY = ("So much at once cannot be sent: a form holds 1,000 fields. Nothing was done. Go back, and what you "
+             "ticked and wrote is there; to act on more, filter the list and choose all that match.")
 
 
 class SignInForm(BaseModel):
@@ -87,7 +89,7 @@ def do_sign_in(request: Request, gw: Gw, now: Now, given: Annotated[SignInForm, 
         return sign_in_page(request, 429, given, waits.sentence)
     except NotSignedIn:
         limits.count_wrong(request.app, address_of(request))
-        return sign_in_page(request, 401, given, "This address and this password do not belong together.")
+        return sign_in_page(request, 401, given, "This email address or password is not right.")
     limits.tries(request.app).forget(key or limits.key_of_name(given.email))
     if done.waits_for_code:
         answer = bare_page(request, "code.html", next=only_ours(given.next), kept=given.kept, wrong="")
@@ -109,7 +111,7 @@ def do_code(request: Request, gw: Gw, now: Now, given: Annotated[CodeForm, Form(
     except HasToWait as waits:
         wrong, status = waits.sentence, 429
     except NotSignedIn:
-        wrong, status = "This code does not fit, or it was used. The app shows a new one every 30 seconds.", 401
+        wrong, status = "This code is wrong, or it was used already. The app shows a new one every 30 seconds.", 401
     else:
         limits.tries(request.app).forget(f"code/{key}")
         return enter(request, gw, done, given.next, given.kept, now)
@@ -252,7 +254,8 @@ def _refused(request: Request, error: Exception) -> Response:
     if error.detail == HTTPStatus.NOT_FOUND.phrase:
         return refused_page(request, error.status_code, "The address leads nowhere; perhaps a part of it is missing.",
                             "There is no such page")
-    return refused_page(request, error.status_code, f"{str(error.detail).rstrip('.')}.")
+    said = _TOO_MANY if error.status_code == 400 and "fields" in error.detail else str(error.detail)
+    return refused_page(request, error.status_code, f"{said.rstrip('.')}.")
 
 
 def install(app: FastAPI) -> None:
@@ -267,4 +270,3 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer)
     app.add_exception_handler(SignInNeeded, _sign_in_needed)
     app.add_exception_handler(StaleForm, _stale_form)
-

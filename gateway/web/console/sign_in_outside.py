@@ -9,15 +9,18 @@ from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
-from gateway.flow.accounts.outside import OutsideRefused, WhyRefused, sign_in_from_outside
-from gateway.flow.accounts.sign_in import HasToWait
+from gateway.access.rights import Right
+from gateway.flow.accounts import sign_in
+from gateway.flow.accounts.outside import OutsideRefused, WhyRefused, prove_from_outside, sign_in_from_outside
+from gateway.flow.accounts.sign_in import HasToWait, SignedIn
 from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Instant, SignInFlow
 from gateway.store.accounts import flows
 from gateway.web.console import limits
-from gateway.web.console.identity_provider import IdentityProvider, ProviderAway, ProviderRefuses
-from gateway.web.console.pages import bare_page, kept
-from gateway.web.console.session import address_of, check_origin, https
+from gateway.web.console.identity_provider import IdentityProvider, NotAskedAgain, ProviderAway, ProviderRefuses
+from gateway.web.console.pages import bare_page, go_on, kept
+from gateway.web.console.prove import prove_page
+from gateway.web.console.session import User, address_of, check_origin, https, needs, token_of
 from gateway.web.console.sign_in import SignInForm, enter, only_ours, sign_in_page, visitor_of
 from gateway.web.dependencies import Gw, Now, or_404
 
@@ -40,6 +43,7 @@ _SAID = {
                       "the gateway.",
     "invalid_grant": "{name} takes this sign-in for used or too old. Please start again.",
 }
+_PASSED = "{name} did not ask you again who you are, so nothing was done. Tell whoever runs the gateway."
 _AWAY = "{name} does not answer as it should just now. Try again in a minute, or sign in with your password."
 _LATE = "That took longer than ten minutes, or it was begun in another browser. Please start again."
 
@@ -55,19 +59,32 @@ class LeaveForm(BaseModel):
 def leave(request: Request, gw: Gw, now: Now, given: Annotated[LeaveForm, Form()]) -> Response:
     """A page that leads on to the provider: the console's own forms go nowhere else."""
     check_origin(request, gw)
+    return _leave(request, gw, now, given)
+
+
+@router.post("/console/prove/oidc")
+def leave_to_prove(request: Request, user: Annotated[User, needs(Right.OWN_ACCOUNT)],
+                   given: Annotated[LeaveForm, Form()]) -> Response:
+    """Whoever has no password here signs in there again, for what cannot be undone."""
+    return _leave(request, user.gw, user.now, given, user)
+
+
+def _leave(request: Request, gw: Gateway, now: Instant, given: LeaveForm, user: User | None = None) -> Response:
+    """`user`: who is signed in and proves it."""
     provider, form = _provider(request.app, gw), SignInForm(next=given.next, kept=given.kept)
     seconds = limits.seconds_until_leaving(request.app, address_of(request))
     if seconds:
-        return sign_in_page(request, 429, form, HasToWait(seconds).sentence)
+        return _shown_again(request, 429, form, HasToWait(seconds).sentence, user)
     try:
-        leaving = provider.leave()
+        leaving = provider.leave(anew=user is not None)
     except ProviderAway as away:
-        return _failed(request, provider, 503, _AWAY, form, str(away))
+        return _failed(request, provider, 503, _AWAY, form, str(away), user)
     browser = secrets.token_urlsafe(32)
     with gw.store.write() as session:
         session.add(SignInFlow(id=_hashed(leaving.state), browser=_hashed(browser), nonce=leaving.nonce,
                                verifier=leaving.verifier, ends_at=now + MAY_TAKE, next=only_ours(given.next),
-                               kept=given.kept if kept(given.kept) else ""))
+                               kept=given.kept if kept(given.kept) else "",
+                               session_id="" if user is None else user.session.id))
     answer = bare_page(request, "leaving.html", to=leaving.address, name=provider.settings.name)
     answer.set_cookie(_cookie(gw), browser, max_age=MAY_TAKE // SECOND, path="/", secure=https(gw), httponly=True,
                       samesite="lax")
@@ -88,28 +105,60 @@ def _come_back(request: Request, gw: Gateway, now: Instant, state: str, code: st
     browser = _hashed(request.cookies.get(_cookie(gw), ""))
     if flow is None or not secrets.compare_digest(flow.browser, browser):
         return _failed(request, provider, 400, _LATE)
-    form = SignInForm(next=flow.next, kept=flow.kept)
+    form, user = SignInForm(next=flow.next, kept=flow.kept), _who_left(request, gw, now, flow)
+    if flow.session_id and user is None:
+        return _failed(request, provider, 400, _LATE, form)
     try:
         if error or not code:
             raise ProviderRefuses(error or "no code")
+        if user is not None:
+            return _prove(request, user, provider, flow, code)
         identity = provider.come_back(code, flow.nonce, flow.verifier)
         done = sign_in_from_outside(gw, identity, provider.settings.roles, visitor_of(request), now)
     except ProviderRefuses as refuses:
-        return _failed(request, provider, 403, _SAID.get(str(refuses), _AWAY), form, str(refuses))
+        return _failed(request, provider, 403, _SAID.get(str(refuses), _AWAY), form, str(refuses), user)
     except ProviderAway as away:
-        return _failed(request, provider, 503, _AWAY, form, str(away))
+        return _failed(request, provider, 503, _AWAY, form, str(away), user)
+    except NotAskedAgain as passed:
+        return _failed(request, provider, 403, _PASSED, form, str(passed), user)
     except OutsideRefused as refused:
-        return _failed(request, provider, 403, _REFUSED[refused.why], form)
+        return _failed(request, provider, 403, _REFUSED[refused.why], form, user=user)
     return enter(request, gw, done, flow.next, flow.kept, now)
 
 
+def _who_left(request: Request, gw: Gateway, now: Instant, flow: SignInFlow) -> User | None:
+    """Who was signed in when they left, and still is, in the same session."""
+    found = sign_in.who_is(gw, token_of(request, gw), now)
+    if not isinstance(found, SignedIn) or found.session.id != flow.session_id:
+        return None
+    return User(gw, found, address_of(request), now)
+
+
+def _prove(request: Request, user: User, provider: IdentityProvider, flow: SignInFlow, code: str) -> Response:
+    """What they had asked for is one click away."""
+    since_they_left = (user.now - (flow.ends_at - MAY_TAKE)) / SECOND
+    identity = provider.come_back(code, flow.nonce, flow.verifier, since_they_left)
+    prove_from_outside(user.gw, identity, user.row, user.session, user.who, user.now)
+    written = kept(flow.kept)
+    if written is None:
+        return go_on(flow.next)
+    return bare_page(request, "go_on.html", kept=written, csrf=user.csrf)
+
+
 def _failed(request: Request, provider: IdentityProvider, status: int, words: str, form: SignInForm | None = None,
-            why: str = "") -> Response:
+            why: str = "", user: User | None = None) -> Response:
     """In words for who wanted to come in; `why`: for whoever runs the gateway."""
     if why:
         log.warning("nobody could sign in through the identity provider: %s", why)
     said = words.format(name=provider.settings.name)
-    return sign_in_page(request, status, form or SignInForm(), said[0].upper() + said[1:])
+    return _shown_again(request, status, form or SignInForm(), said[0].upper() + said[1:], user)
+
+
+def _shown_again(request: Request, status: int, form: SignInForm, wrong: str, user: User | None) -> Response:
+    """The page that they came from, with what they had written."""
+    if user is None:
+        return sign_in_page(request, status, form, wrong)
+    return prove_page(request, user, wrong, form.next, form.kept, status)
 
 
 def _provider(app: FastAPI, gw: Gateway) -> IdentityProvider:

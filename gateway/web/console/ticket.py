@@ -1,13 +1,14 @@
 """One ticket: everything about it, what to do next, and every act that this role may do now."""
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
+from gateway.access.audit import action_name
 from gateway.access.rights import Right
+from gateway.callbacks.presses import replies
 from gateway.devices.profiles import Profile
 from gateway.flow.act import FilledForm
 from gateway.flow.gateway import Gateway
@@ -21,11 +22,11 @@ from gateway.store.views.console_ticket import ConsoleTicket
 from gateway.tickets.actions import AddNote, OpenCallback
 from gateway.tickets.desk.ticket_version import Stale, TicketVersion, read_version
 from gateway.web.console.live import follow_main
-from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page
+from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, version_of
 from gateway.web.console.presence import others_at
 from gateway.web.console.session import TOKEN, User, needs
 from gateway.web.console.shared_forms import fill_in, form_key, with_keys
-from gateway.web.console.ticket_forms import BY_NAME, FORMS, Given, Unusable, name_of
+from gateway.web.console.ticket_forms import BY_NAME, FORMS, Given, Unusable
 from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, typed_words, version_words
 from gateway.web.dependencies import or_404
 from gateway.web.live import View
@@ -84,7 +85,7 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
     typed = Typed(name, target, {key: value for key, value in fields.items() if key not in _HIDDEN})
     facts = _load(user.gw, ticket_id, user.now)
     if act_type is None:
-        return _answer(request, user, ticket_id, show, 422, wrong="Please choose what shall be done.")
+        return _answer(request, user, ticket_id, show, 422, wrong="Choose what to do.")
     try:
         given = FORMS[act_type].make(Given(typed.fields, target, ticket_id, facts.story.zone))
     except Unusable as unusable:
@@ -104,9 +105,8 @@ def act_on_ticket(request: Request, user: Worker, ticket_id: str, show: str = ""
         said = WORDS("page.not_possible")
         return _answer(request, user, ticket_id, show, 409, typed=Typed(name, target, typed.fields, said), wrong=said)
     if isinstance(given, OpenCallback):
-        return go_on(_path(ticket_id, show, "#rung"))
+        return go_on(_path(ticket_id, show, "#whose"))
     return go_on(_path(ticket_id, show))
-
 
 
 def _answer(request: Request, user: User, ticket_id: str, show: str, status: int = 200, typed: Typed | None = None,
@@ -128,7 +128,7 @@ def _clash(request: Request, user: User, ticket_id: str, show: str, typed: Typed
     words = typed_words(typed, facts, user.gw.settings, user.role, say)
     if not possible and words:  # what they have typed goes on as a note
         note = "; ".join(value for name, value in typed.fields.items() if value and name in ("note", "why"))
-        typed = Typed(name_of(AddNote), ticket_id, {"note": note}) if note else typed
+        typed = Typed(action_name(AddNote), ticket_id, {"note": note}) if note else typed
     by = capital(next((line.who for line in shown.timeline if line.kind == "people"), "somebody"))
     was = [] if base is None else version_words(base, facts, say)
     is_now = [] if now_version is None else version_words(now_version, facts, say)
@@ -152,8 +152,8 @@ def _view(gw: Gateway, render: Renderer, facts: ConsoleTicket, role: Role, chose
     say = _say(facts, now)
     content = ticket_page(facts, gw.settings, _profile(gw, facts), role, say, chosen, typed)
     html = render.text("console/ticket_live.html", WORDS, page=content, say=say, csrf="", key="",
-                       filters=FILTERS, shown=chosen)
-    return View(hashlib.sha256(html.encode()).hexdigest()[:16], html, _about(facts))
+                       filters=FILTERS, shown=chosen, name_of=replies.name_of)
+    return View(version_of(html), html, _about(facts))
 
 
 def _about(facts: ConsoleTicket) -> frozenset[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gateway.access.audit import action_name
 from gateway.calendars import arrival_windows
 from gateway.model import (
     HOUR,
@@ -111,11 +112,6 @@ class FormSpec(NamedTuple):
     appends: bool = False  # it decides nothing: it may come from a form that is out of date
 
 
-def name_of(act: type[Act]) -> str:
-    """`HoldTicket` → `hold_ticket`, as the audit log names it."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in act.__name__).lstrip("_")
-
-
 def _note(label: str, name: str = "note", required: bool = True, hint: str = "", value: str = "") -> Field:
     return Field(name, label, "area", value, required=required, hint=hint)
 
@@ -154,7 +150,7 @@ def _assign(given: Given) -> Act:
 
 
 def _hold(given: Given) -> Act:
-    return actions.HoldTicket(given.target, _one_of(HoldReason, given.text("reason"), "It waits for"),
+    return actions.HoldTicket(given.target, _one_of(HoldReason, given.text("reason"), "Waiting for"),
                               given.time("until", "Until"), given.text("note"))
 
 
@@ -180,7 +176,7 @@ def _technician(context: FormContext) -> list[Field]:
 
 
 def _hold_fields(context: FormContext) -> list[Field]:
-    return [Field("reason", "It waits for", "select", options=[
+    return [Field("reason", "Waiting for", "select", options=[
                 (str(one), context.words(f"page.dispatch.hold.{one}")) for one in HoldReason], required=True),
             Field("until", "Until", "datetime-local", context.local(round_up(context.now, HALF) + 24 * HOUR),
                   required=True), _note("Note", required=False)]
@@ -195,42 +191,43 @@ def _finish_fields(context: FormContext) -> list[Field]:
             Field("expected_at", "Expected", "datetime-local", hint="When the parts are there, or it can go on")]
 
 
-_REASON = "Why it shall not count in their record"
+_REASON = "Why it should not count in their record"
 FIRMS, CUSTOMER, TICKET, VISIT, NOTES = "firms", "customer", "ticket", "visit", "notes"  # groups of the page
 
 FORMS: dict[type[Act], FormSpec] = {
     actions.AssignTo: FormSpec("Assign", FIRMS, _assign, lambda context: [
         *_firm(asked_too=True)(context), *_technician(context), *_window(context)],
-        hint="They have said yes on the telephone. They get the link to the visit, the customer the window."),
+        hint="They have agreed on the phone. They get the link to the visit, the customer the arrival window."),
     actions.OfferTo: FormSpec("Ask a firm", FIRMS, lambda given: actions.OfferTo(
         given.target, given.needed("provider_id", "Firm")), _firm(asked_too=False),
-        hint="Out of turn; who is being asked now hears that it is not needed any more."),
+        hint="Out of turn; whoever is being asked now is told that they are not needed any more."),
     actions.AskAgain: FormSpec("Ask again", FIRMS, lambda given: actions.AskAgain(given.target),
-                               hint="Firms are ranked anew, also those that declined. What was on hold goes on."),
-    actions.AcceptOffer: FormSpec("They say yes", FIRMS, _accept, lambda context: [
+                               hint="Firms are ranked again, those that declined too. What was on hold continues."),
+    actions.AcceptOffer: FormSpec("They accept", FIRMS, _accept, lambda context: [
         *_technician(context), *_window(context)]),
-    actions.DeclineOffer: FormSpec("They say no", FIRMS, lambda given: actions.DeclineOffer(
+    actions.DeclineOffer: FormSpec("They decline", FIRMS, lambda given: actions.DeclineOffer(
         given.target, given.text("why")), lambda context: [_note("Why", "why", required=False)]),
     actions.LeaveOutOffer: FormSpec("Leave out of their record", FIRMS, lambda given: actions.LeaveOutOffer(
         given.target, given.needed("why", "Why")), lambda context: [_note(_REASON, "why")], appends=True),
-    actions.Depart: FormSpec("They set out", VISIT, lambda given: actions.Depart(
+    actions.Depart: FormSpec("They are on the way", VISIT, lambda given: actions.Depart(
         given.target, given.minutes("minutes", "Minutes") if given.text("minutes") else None),
-        lambda context: [Field("minutes", "There in minutes", "number", hint="Empty: they have not said")]),
-    actions.Arrive: FormSpec("They are there", VISIT, lambda given: actions.Arrive(given.target)),
+        lambda context: [Field("minutes", "Minutes until they arrive", "number", hint="Empty: they have not said")]),
+    actions.Arrive: FormSpec("They have arrived", VISIT, lambda given: actions.Arrive(given.target)),
     actions.ReportDelay: FormSpec("They are late", VISIT, lambda given: actions.ReportDelay(
         given.target, given.minutes("minutes", "Minutes")),
-        lambda context: [Field("minutes", "There in minutes", "number", "30", required=True)]),
+        lambda context: [Field("minutes", "Minutes until they arrive", "number", "30", required=True)]),
     actions.ReportOverrun: FormSpec("It takes longer", VISIT, lambda given: actions.ReportOverrun(
         given.target, given.minutes("minutes", "Minutes")),
-        lambda context: [Field("minutes", "Minutes more", "number", "60", required=True)]),
+        lambda context: [Field("minutes", "More minutes needed", "number", "60", required=True)]),
     actions.ProposeWindow: FormSpec("Another time", VISIT, lambda given: actions.ProposeWindow(
         given.target, given.time("window_from", "From"), given.time("window_until", "Until")), _window,
-        hint="The customer hears it at once."),
+        hint="The customer is told at once."),
     actions.Finish: FormSpec("They are done", VISIT, _finish, _finish_fields),
-    actions.LogCall: FormSpec("Nobody opens, nobody answers", VISIT, lambda given: actions.LogCall(given.target)),
+    actions.LogCall: FormSpec("Nobody is home, nobody answers the phone", VISIT,
+                              lambda given: actions.LogCall(given.target)),
     actions.HandBack: FormSpec("They cannot come", VISIT, lambda given: actions.HandBack(
         given.target, given.text("why")), lambda context: [_note("Why", "why", required=False)], tone="danger",
-        hint="The customer hears it at once, and others are asked."),
+        hint="The customer is told at once, and others are asked."),
     actions.LeaveOutVisit: FormSpec("Leave out of their record", VISIT, lambda given: actions.LeaveOutVisit(
         given.target, given.needed("why", "Why")), lambda context: [_note(_REASON, "why")], appends=True),
     actions.AgreeToPrice: FormSpec("They agree to the price", CUSTOMER,
@@ -238,14 +235,14 @@ FORMS: dict[type[Act], FormSpec] = {
     actions.DeclinePrice: FormSpec("They decline the price", CUSTOMER,
                                    lambda given: actions.DeclinePrice(given.target), tone="danger",
                                    hint="The ticket is cancelled; the customer reads that nobody comes."),
-    actions.KeepVisit: FormSpec("Somebody shall come anyway", CUSTOMER, lambda given: actions.KeepVisit(given.target)),
+    actions.KeepVisit: FormSpec("They still want the visit", CUSTOMER, lambda given: actions.KeepVisit(given.target)),
     actions.DropVisit: FormSpec("Nobody needs to come", CUSTOMER, lambda given: actions.DropVisit(given.target)),
     actions.AllowEarly: FormSpec("Earlier is fine", CUSTOMER, lambda given: actions.AllowEarly(given.target)),
     actions.ReportMissed: FormSpec("They say that nobody came", CUSTOMER,
                                    lambda given: actions.ReportMissed(given.target)),
     actions.ContestNoAccess: FormSpec("They say that they were there", CUSTOMER,
                                       lambda given: actions.ContestNoAccess(given.target)),
-    actions.OpenCallback: FormSpec("Have them rung", CUSTOMER, lambda given: actions.OpenCallback(
+    actions.OpenCallback: FormSpec("Call them back", CUSTOMER, lambda given: actions.OpenCallback(
         given.target, given.needed("words", "About what"), bool(given.text("urgent"))),
         lambda context: [_note("About what", "words", hint="The customer may read it on their page"),
                          Field("urgent", "It is urgent", "tick")], appends=True),
@@ -256,16 +253,16 @@ FORMS: dict[type[Act], FormSpec] = {
     actions.AddNote: FormSpec("Add a note", NOTES, lambda given: actions.AddNote(
         given.target, given.needed("note", "Note")), lambda context: [_note("Note")], appends=True),
     actions.HoldTicket: FormSpec("Put on hold", TICKET, _hold, _hold_fields,
-                                 hint="Whoever was to come need not; they and the customer hear it at once."),
+                                 hint="Whoever was coming is called off; they and the customer are told at once."),
     actions.ResolveTicket: FormSpec("Resolve", TICKET, lambda given: actions.ResolveTicket(
-        given.target, given.needed("note", "How it was settled")),
-        lambda context: [_note("How it was settled", hint="The customer reads that it is done")]),
+        given.target, given.needed("note", "What solved it")),
+        lambda context: [_note("What solved it", hint="The customer reads that it is done")]),
     actions.UnmergeTicket: FormSpec("Separate again", TICKET, lambda given: actions.UnmergeTicket(given.target)),
     actions.CancelTicket: FormSpec("Cancel", TICKET, lambda given: actions.CancelTicket(
         given.target, given.needed("why", "Why")), lambda context: [_note("Why nobody needs to come", "why")],
         tone="danger"),
 }
-BY_NAME: dict[str, type[Act]] = {name_of(act): act for act in FORMS}
+BY_NAME: dict[str, type[Act]] = {action_name(act): act for act in FORMS}
 
 
 def values_of(act: Act, zone: str) -> dict[str, str]:
@@ -279,5 +276,3 @@ def values_of(act: Act, zone: str) -> dict[str, str]:
         elif isinstance(value, str | int):
             values[name] = str(value)
     return values
-
-

@@ -165,7 +165,7 @@ def clock_lines(story: TicketFacts, say: TimeFormat) -> Iterator[ClockLine]:
         elif clock.ended_at is not None:
             state, tone = "Met", "good"
         elif clock.due_at is None:
-            state, tone = "Stands still", "quiet"
+            state, tone = "Paused", "quiet"
         elif clock.due_at <= say.now:
             state, tone = "Overdue", "bad"
         else:

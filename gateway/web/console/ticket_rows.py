@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from gateway.access.rights import Right, may
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant, Responsible, Role, TicketState
-from gateway.store.views.ticket_list import AT_RISK, TicketRow
+from gateway.store.views.ticket_list import TicketRow, is_at_risk
 from gateway.tickets.desk.ticket_version import TicketVersion, version_of
 from gateway.tickets.lifecycle import DUTIES, UNDER_WAY
 from gateway.web.console.pages import WORDS, time_format
@@ -55,7 +55,7 @@ def row_view(row: TicketRow, now: Instant) -> RowView:
         until=duty.until if duty is not None else "",
         owner=owners[0] if owners else "", paged=bool(row.pages) and not owners,
         due_at=row.due.at if row.due is not None else None, promise_at=promised,
-        promise_at_risk=promised is not None and promised < now + AT_RISK, provider=provider)
+        promise_at_risk=row.promise is not None and is_at_risk(row.promise, now), provider=provider)
 
 
 def cause_of(row: TicketRow) -> str:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from gateway.access.rights import may_act
+from gateway.access.audit import action_name, target_of
+from gateway.access.rights import Right, may, may_act
 from gateway.calendars.arrival_windows import parse_local
 from gateway.config.settings import Settings
 from gateway.devices.profiles import Profile
@@ -43,7 +44,6 @@ from gateway.web.console.ticket_forms import (
     NOTES,
     TICKET,
     FormContext,
-    name_of,
     values_of,
 )
 from gateway.web.console.ticket_lines import (
@@ -121,7 +121,9 @@ class TicketPage:
     unmerge: Mapping[str, ActForm]  # ticket id → form that separates it again
     merge: Sequence[Ticket]  # others of the home that it may be carried on with; none for a role that may not
     names: Mapping[str, str]  # provider id → name
+    access: str = ""  # how to get in; empty for a role that may only look
     bad: int = 0  # messages that did not arrive
+    may_send: bool = False  # those that failed, once more
 
     @property
     def all_forms(self) -> list[ActForm]:
@@ -150,7 +152,8 @@ class _Builder:
         self.facts, self.settings, self.profile, self.role, self.say = facts, settings, profile, role, say
         self.typed, self.words, self.story = typed, say.catalogue, facts.story
         self.names: Mapping[str, str] = {key: one.name for key, one in facts.providers.items()}
-        self.phones: Mapping[str, str] = {key: one.phone for key, one in facts.providers.items()}
+        self.phones: Mapping[str, str] = {key: one.phone for key, one in facts.providers.items()
+                                          if may(role, Right.READ_PHONES)}
         ticket = self.story.ticket
         self.possible = [(one.act, one.subject) for one in possible_acts(facts.desk.now_is, say.now)]
         if ticket.closed_at is None and ticket.outage_id is None:
@@ -158,7 +161,7 @@ class _Builder:
         self.possible = [one for one in self.possible if one[0] in FORMS and may_act(role, one[0])]
 
     def form(self, act: type[Act], subject: Subject, begin: Mapping[str, str] | None = None) -> ActForm:
-        spec, name = FORMS[act], name_of(act)
+        spec, name = FORMS[act], action_name(act)
         fields = spec.fields(FormContext(self.facts, self.words, self.say.now, self.settings.service.arrival_hours,
                                          subject))
         typed = self.typed if self.typed is not None and (self.typed.name, self.typed.target) == (
@@ -203,7 +206,8 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         forms=_grouped(own), note=next((form for form in own if form.group == NOTES), None),
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
         merge=mergeable_into(now_is) if may_act(role, actions.MergeTickets) else [], names=build.names,
-        bad=sum(one.row.state in _NOT_ARRIVED for one in messages))
+        access=(story.site.access or "") if may(role, Right.READ_PHONES) else "",
+        bad=sum(one.row.state in _NOT_ARRIVED for one in messages), may_send=may(role, Right.WORK_TICKETS))
 
 
 def _grouped(forms: Iterable[ActForm]) -> dict[str, list[ActForm]]:
@@ -240,7 +244,7 @@ def _suggestion(build: _Builder) -> Suggestion | None:
     if found is None:
         return None
     worded = word_action(found, build.names, build.say, catalogue_for(build.facts.customer.locale))
-    target = _target(worded.act)
+    _, target = target_of(worded.act)
     subject = next((subject for act, subject in build.possible if act is type(worded.act) and subject.id == target),
                    None)
     if subject is None:
@@ -249,13 +253,6 @@ def _suggestion(build: _Builder) -> Suggestion | None:
     at_once = not isinstance(worded.act, _AFTER_A_CALL) and all(one.value or not one.required for one in form.fields)
     return Suggestion(worded, form, at_once, build.phones.get(found.parameters.get("provider", ""), "")
                       if isinstance(worded.act, _AFTER_A_CALL) else "")
-
-
-def _target(act: Act) -> str:
-    named = vars(act)
-    if "subject" in named:
-        return str(named["subject"].id)
-    return str(next(value for name, value in named.items() if name.endswith("_id")))
 
 
 def typed_words(typed: Typed, facts: ConsoleTicket, settings: Settings, role: Role, say: TimeFormat
@@ -285,8 +282,7 @@ def version_words(version: TicketVersion, facts: ConsoleTicket, say: TimeFormat)
     if version.hold_until is not None:
         known.append(("On hold until", say.when(version.hold_until)))
     if version.merged_into:
-        known.append(("Goes on as", version.merged_into))
+        known.append(("Continues as", version.merged_into))
     if version.price_answer:
         known.append(("Price", str(version.price_answer)))
     return known
-

@@ -90,13 +90,14 @@ def save_view(request: Request, user: Reads, given: Annotated[ViewForm, Form()])
 
 @router.post(f"{PATH}/views/delete")
 def delete_view(user: Reads, view: Annotated[str, Form()] = "") -> Response:
-    with user.gw.store.write() as session:
+    with user.gw.store.read() as session:
         row = desk.saved_view(session, view)
-        if row is None or row.user_id not in (None, user.row.id):
-            raise HTTPException(404, "There is no such view")
-        if row.user_id is None:
-            user.need(Right.WORK_TICKETS, "delete_view")
-        session.delete(row)
+    if row is None or row.user_id not in (None, user.row.id):
+        raise HTTPException(404, "There is no such view")
+    if row.user_id is None:
+        user.need(Right.WORK_TICKETS, "delete_view")
+    with user.gw.store.write() as session:
+        desk.delete_view(session, view)
     return go_on(PATH)
 
 

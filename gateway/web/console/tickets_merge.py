@@ -44,12 +44,12 @@ def merge(request: Request, user: Merges, ticket_id: Annotated[str, Form()] = ""
 def why_not(one: TicketRow, other: TicketRow) -> str:
     """Why these two cannot be carried on as one; "": they can."""
     if one.ticket.site_id != other.ticket.site_id:
-        return "They are of two homes: only tickets of one home can be carried on as one."
+        return "They are of two homes: only tickets of one home can be merged."
     for row in (one, other):
         if row.ticket.outage_id is not None:
             return f"{row.ticket.id} is about a whole area."
         if row.ticket.state not in UNSETTLED:
-            return f"{row.ticket.id} is settled already."
+            return f"{row.ticket.id} is resolved or closed already."
     return ""
 
 
@@ -58,7 +58,7 @@ def _page(request: Request, user: User, numbers: list[str], status: int = 200, w
     with user.gw.store.read() as session:
         rows = ticket_list.load(session, both[:2])
     if len(both) != 2 or len(rows) != 2:
-        raise HTTPException(404, "Two tickets are needed to carry them on as one")
+        raise HTTPException(404, "Merging needs two tickets")
     one, other = (rows[number] for number in both)
     return page(request, user, "tickets_merge.html", status, wrong=wrong, why_not=why_not(one, other),
                 pairs=[(row_view(one, user.now), other.ticket.id), (row_view(other, user.now), one.ticket.id)])

@@ -130,8 +130,7 @@ def _one(request: Request, user: User, user_id: str, status: int = 200, wrong: s
         rows = sessions.open_of(session, user_id, user.now)
         firms = provider_names(session)
         firm = session.get(Provider, row.provider_id) if row.provider_id else None
-        last_operator = row.role is Role.OPERATOR and {one.id for one in stored_users.enabled_operators(session)
-                                                       } <= {row.id}
+        last_operator = users.is_last_operator(session, row)
     return page(request, user, "user.html", status, row=row, sessions=rows, firms=firms,
                 browser_name=browser_name, firm=firm, wrong=wrong,
                 link=link, roles=ROLES, last_operator=last_operator,

@@ -258,7 +258,7 @@ def test_a_household_moves_out_and_another_moves_in(there: WebStory) -> None:
     assert "no household with the id nobody" in read(browser.post(path, newcomer="nobody", sure="true"), 422)
     browser.post(path, newcomer="charlie", sure="true")
     assert there.one(Site, Site.id == "alice-home").customer_id == "charlie"
-    assert "They live nowhere" in read(browser.get(ALICE))
+    assert "We know of no home of theirs" in read(browser.get(ALICE))
     browser.post("/console/customers/charlie/sites/charlie-home/moving", newcomer="", sure="true")
     assert there.one(Site, Site.id == "charlie-home").household_left_at is not None
 

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket
+from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket, local
 from gateway.tickets.actions import ClaimCallback, OpenCallback
 from tests.drivers.web_driver import WebStory, read
 
@@ -44,18 +44,19 @@ def test_a_call_from_taking_it_to_what_came_of_it(there: WebStory) -> None:
     dana = there.console()
     before = read(dana.get(page_of(callback)))
     for known in ("Alice Keller", "+41 79", "Say and ask first", "For anybody who answers", "Only for them",
-                  "Heat pump", "Compressor fault", ticket.id, "What they were told", "To know whom you speak with"):
+                  "Heat pump", "Compressor fault", ticket.id, "What they were told", "To find out who is speaking"):
         assert known in before, known
     assert 'href="tel:+4179' in dana.get(page_of(callback)).text
     assert [line.kind for line in there.all(Entry, Entry.subject_id == callback.id)].count(EntryKind.NUMBER_SEEN) == 1
-    assert "You have it until" in read(dana.post(page_of(callback), act="claim"))
-    assert "Ringing" in read(dana.post(page_of(callback), act="attempt", person="Alice Keller"))
+    taken, until = read(dana.post(page_of(callback), act="claim")), there.again(callback).claimed_until
+    assert f"You have it until {local(until, 'Europe/Zurich'):%H:%M}" in taken, "in the time of the home, as all of it"
+    assert "Calling" in read(dana.post(page_of(callback), act="attempt", person="Alice Keller"))
     assert there.again(callback).attempts == 1
     assert "Connected" in read(dana.post(page_of(callback), act="connect"))
     done = dana.post(page_of(callback), act="finish", outcome="fixed", ticket=ticket.id, then="next",
                      note="Fuse switched on together")
-    assert "Nobody else is to be rung now" in read(done)
-    assert f"{callback.id}: settled on the telephone." in read(done)
+    assert "Nobody else has to be called now" in read(done)
+    assert f"{callback.id}: resolved on the phone." in read(done)
     row = there.again(callback)
     assert (row.state, row.outcome, row.note, row.agent) == ("done", "fixed", "Fuse switched on together",
                                                              "agent Dana Meier")
@@ -142,7 +143,7 @@ def test_after_one_call_comes_the_next(there: WebStory) -> None:
     dana = there.console()
     dana.post(page_of(first), act="claim")
     after = read(dana.post(page_of(first), act="finish", outcome="by_mistake", then="next"))
-    assert f"{first.id} is settled. This is the next call." in after
+    assert f"{first.id} is done. This is the next call." in after
     assert "Bob" in after
     assert there.again(first).note == "Nobody meant to call", "two clicks are enough"
     assert there.again(second).state == "requested"
@@ -156,7 +157,7 @@ def test_a_call_is_promised_by_hand(there: WebStory) -> None:
     form = dana.get(f"{DESK}/new?site={site[1]}")
     assert "As soon as we can" in read(form)
     assert says(dana.web.post(f"{DESK}/new", data={"csrf": dana.csrf, "site": site[1]})) == [
-        "Say what it is about: whoever rings reads it."]
+        "Say what it is about: whoever calls reads it."]
     opened = read(dana.post(f"{DESK}/new", site=site[1], words="Asks about the invoice"))
     assert "Asks about the invoice" in opened
     callback = there.one(Callback)

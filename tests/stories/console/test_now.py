@@ -50,6 +50,8 @@ def test_a_fault_that_nobody_has_taken_is_there_until_somebody_does(there: WebSt
     assert "Compressor fault" in shown
     assert "Critical 5 min" in shown
     assert "by" in shown, "its next deadline"
+    assert ticket.id in there.browsers[0].get("/console/tickets?state=unassigned").text
+    assert "Everybody is on time." in read(there.browsers[0].get("/console/now/no-shows"))
     with there.client() as web:
         accept(there, web, there.offer(ticket))
     assert "Somebody comes for every ticket." in card(there, "untaken")
@@ -66,6 +68,7 @@ def test_a_promise_that_is_about_to_be_broken_and_one_that_was(there: WebStory) 
     there.call_for_help()
     promise = there.one(Promise)
     there.now = promise.due_at - 10 * MINUTE
+    assert "Our call Alice Keller" in read(there.console("dispatcher").get("/console/now/promises"))
     assert "Our call Alice Keller Soon" in card(there, "promises", "dispatcher")
     there.now = promise.due_at + MINUTE
     assert "Late" in card(there, "promises")
@@ -82,6 +85,7 @@ def test_a_firm_that_did_not_come(there: WebStory) -> None:
     shown = card(there, "no-shows")
     assert "Nobody came 1" in shown
     assert "Alice Keller No-show" in shown
+    assert "Alice Keller No-show" in read(there.browsers[0].get("/console/now/no-shows"))
 
 
 def test_a_message_that_did_not_arrive(there: WebStory) -> None:

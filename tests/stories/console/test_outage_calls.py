@@ -74,8 +74,8 @@ def test_three_calls(quarter: OutageConsole) -> None:
     assert "Notrufknopf" not in shown, "that they depend on one is theirs alone"
     assert "Anna" not in shown
     name_only = warning(post(dana, f"{CALL}/verify", site="a1", name="Anna"))
-    assert name_only == "Ask one thing more: a name alone is known to many."
-    assert warning(post(dana, f"{CALL}/verify", site="a1", name="Berta", postcode="8001")) == "The name does not fit."
+    assert name_only == "Ask for one more thing: many people may know the name."
+    assert warning(post(dana, f"{CALL}/verify", site="a1", name="Berta", postcode="8001")) == "The name does not match."
     let_in = post(dana, f"{CALL}/verify", site="a1", name="anna", postcode="8001")
     assert (let_in.status_code, let_in.headers["location"]) == (303, "/console/customers/a1")
     tries = [(line.outcome, line.object_id) for line in quarter.all(Audit) if line.action == "verify_caller"]

@@ -1,4 +1,4 @@
-"""The screens of outages: which there are, whom to think of first, who has been told and who not, what an agent says,
+"""The screens of outages: which there are, whom with priority needs, who has been told and who not, what an agent says,
 and what can be done."""
 
 import re
@@ -74,7 +74,7 @@ def post(browser: Console, path: str, **fields: str) -> httpx.Response:
 
 def test_when_nothing_is_out(quarter: OutageConsole) -> None:
     dana = quarter.console()
-    assert "No outage is known: every home that should be heard is heard." in read(dana.get(LIST))
+    assert "No outage is known: every home reports as it should." in read(dana.get(LIST))
     assert "None has ended yet." in read(dana.get(f"{LIST}?show=ended"))
     assert dana.get(f"{LIST}/O-00000000").status_code == 404
 
@@ -122,7 +122,7 @@ def test_one_outage_has_the_words_that_customers_read_in_their_languages(quarter
     for sentence in ("there is no estimate", "whoever works on it works for all"):
         assert sentence in page, "what must not be promised"
         assert sentence in call, "the same on the page of a call"
-    assert "depend" not in page.partition("Think of first")[0], "what a household needs is not for every caller"
+    assert "depend" not in page.partition("Priority needs")[0], "what a household needs is not for every caller"
 
 
 def test_who_has_to_be_thought_of_first_and_how_each_home_fares(quarter: OutageConsole) -> None:
@@ -249,9 +249,9 @@ def test_a_fault_of_our_own_is_nobodys_business_but_ours(quarter: OutageConsole)
     quarter.add(Outage(id="O-OURS0000", key="!unheard", kind=OutageKind.GATEWAY, state=OutageState.CONFIRMED,
                        began_at=quarter.now, last_at=quarter.now, suspected_at=quarter.now, homes=20, dark=20))
     dana = quarter.console()
-    assert "Ourselves" in read(dana.get(LIST))
+    assert "The gateway itself" in read(dana.get(LIST))
     page = read(dana.get(f"{LIST}/O-OURS0000"))
-    assert "No customer hears of it" in page
+    assert "Customers are not told" in page
     assert "Say what they read" not in page
 
 

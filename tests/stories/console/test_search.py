@@ -180,7 +180,7 @@ def test_the_end_of_a_number_shows_everybody_whose_number_ends_so_and_picks_nobo
     assert not found["certain"]
     assert find(desk, "811")["callers"] == []
     page = read(there.console().get("/console/search?q=1811"))
-    assert "Maybe one of these calls" in page
+    assert "This may be one of these" in page
     assert "+41 44 668 18 11" in page
 
 

@@ -7,9 +7,11 @@ import pyotp
 import pytest
 
 from gateway.access.sessions import IDLE, LONGEST
+from gateway.config.settings import Web
 from gateway.flow.accounts import users
 from gateway.model import MINUTE, SECOND, Actor, ActorKind, Audit, AuditOutcome, User, WebSession
 from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
+from tests.fixtures.web import serve
 
 
 def set_up_second_factor(browser: Console, there: WebStory) -> tuple[str, list[str]]:
@@ -86,7 +88,7 @@ def test_the_second_factor_is_asked_for_works_once_and_gives_the_session_another
     assert other.web.cookies["session"] != waiting
     third = there.browser()
     third.sign_in("dana@example.com")
-    assert "does not fit" in read(third.web.post("/console/code", data={"code": code}), 401)
+    assert "This code is wrong" in read(third.web.post("/console/code", data={"code": code}), 401)
     assert third.follow(third.web.post("/console/code", data={"code": codes[0].upper()})).status_code == 200
     fourth = there.browser()
     fourth.sign_in("dana@example.com")
@@ -188,6 +190,16 @@ def test_the_link_of_a_demonstration_asks_and_then_signs_in_and_ends_with_the_ne
         earlier, link = (users.sign_in_link(there.gw.settings, session, dana.id, there.now) for _ in range(2))
     browser, path = there.browser(), link[link.index("/e/"):]
     assert browser.get(earlier[earlier.index("/e/"):]).status_code == 404
-    assert "You come in as Dana Meier" in read(browser.get(path))
+    assert "You will be signed in as Dana Meier" in read(browser.get(path))
     assert browser.web.get("/console").status_code == 401
     assert "Dana Meier" in read(browser.follow(browser.web.post(path)))
+
+
+def test_behind_a_prefix_the_browser_is_sent_on_under_it(there: WebStory) -> None:
+    """A proxy takes the prefix off before a request comes here."""
+    there.user()
+    there.gw.settings = there.gw.settings.model_copy(update={"web": Web(public_url=f"{there.base}/desk")})
+    there.base = serve(there.gw, there.clock, lambda: there.health)
+    entered = there.browser().web.post("/console/sign-in", data={
+        "email": "dana@example.com", "password": PASSWORD, "next": "/console/tickets"})
+    assert (entered.status_code, entered.headers["location"]) == (303, "/desk/console/tickets")

@@ -11,12 +11,13 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from gateway.access.sessions import STEP_UP
 from gateway.config.settings import Oidc, SignIn, Web
 from gateway.flow.housekeeping import forget
 from gateway.model import DAY, MINUTE, Audit, AuditOutcome, Role, SignInFlow, User
 from gateway.web.console.identity_provider import redirect_uri
 from tests.drivers.browser import browser
-from tests.drivers.web_driver import Console, WebStory, read
+from tests.drivers.web_driver import Console, WebStory, hidden_fields, read
 from tests.fixtures.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 
 ROLES = {"leads": Role.OPERATOR, "dispatch": Role.DISPATCHER, "desk": Role.AGENT}
@@ -45,7 +46,7 @@ def configure(there: WebStory, **oidc: Any) -> None:
 def leave(browser: Console, **form: str) -> str:
     """Clicks the button; the provider's address to which the page leads on."""
     page = browser.web.post("/console/sign-in/oidc", data=form)
-    assert "You go on at Example Login" in read(page)
+    assert "You continue at Example Login" in read(page)
     found = re.search(r'content="0;url=([^"]+)"', page.text)
     assert found is not None
     return unescape(found[1])
@@ -110,6 +111,7 @@ def test_an_account_is_found_once_by_its_verified_address(there: WebStory, provi
 @pytest.mark.parametrize(("claims", "words"), [
     ({"email_verified": False}, "does not vouch for an email address"),
     ({"email": ""}, "does not vouch for an email address"),
+    ({"email": "dana at example"}, "does not vouch for an email address"),
     ({"groups": ["staff"]}, "none of your groups"), ({"groups": []}, "none of your groups"),
     ({"groups": None}, "none of your groups"),
 ])
@@ -220,6 +222,82 @@ def test_a_token_for_another_request_is_not_taken(there: WebStory, provider: Ope
     flow = there.one(SignInFlow)
     there.change(flow, nonce="another")
     assert "does not answer as it should" in read(browser.web.get(back), 503)
+
+
+def asked_to_prove(there: WebStory) -> tuple[Console, dict[str, str]]:
+    """Olga, who has no password here, adds somebody long after she signed in; the form that leads her on."""
+    olga, _ = sign_in(there, "olga")
+    there.now += STEP_UP
+    asked = olga.post("/console/users", name="Erik Vogt", email="erik@example.com", role="agent")
+    said = read(asked, 401)
+    assert "Is it you, Olga Boss?" in said
+    assert "Sign in again at Example Login" in said
+    assert "Password" not in said.partition("Is it you")[2]
+    return olga, hidden_fields(asked)
+
+
+def go_there_again(browser: Console, fields: dict[str, str]) -> str:
+    """The provider's address to which the page leads on."""
+    page = browser.web.post("/console/prove/oidc", data=fields)
+    found = re.search(r'content="0;url=([^"]+)"', page.text)
+    assert found is not None, page.text
+    return unescape(found[1])
+
+
+@pytest.fixture
+def olgas(provider: OpenIdProvider) -> OpenIdProvider:
+    provider.knows(olga={**DANA, "email": "olga@example.com", "name": "Olga Boss", "groups": ["leads"]},
+                   eve={**DANA, "email": "eve@example.com", "name": "Eve", "groups": ["leads"]})
+    return provider
+
+
+def test_who_has_no_password_here_proves_who_they_are_by_signing_in_there_again(there: WebStory,
+                                                                                 olgas: OpenIdProvider) -> None:
+    olga, fields = asked_to_prove(there)
+    session = olga.web.cookies["session"]
+    address = go_there_again(olga, fields)
+    query = parse_qs(urlsplit(address).query)
+    assert (query["prompt"], query["max_age"]) == (["login"], ["0"])
+    assert len(there.all(User)) == 1, "nothing is done before they are back"
+    back = olga.web.get(at_provider(address, "olga"))
+    assert "Nothing is lost" in read(back)
+    assert "Erik Vogt" in read(back)
+    assert olga.web.cookies["session"] == session
+    done = olga.follow(olga.web.post("/console/users", data=hidden_fields(back)))
+    assert "Give Erik Vogt this link" in read(done)
+    proved = there.one(Audit, Audit.action == "prove")
+    assert (proved.outcome, proved.account) == (AuditOutcome.DONE, there.one(User, User.name == "Olga Boss").id)
+    assert olga.post(f"/console/users/{there.one(User, User.name == 'Erik Vogt').id}/disable").status_code == 200
+
+
+def test_a_page_that_asks_who_they_are_is_there_when_they_are_back(there: WebStory, olgas: OpenIdProvider) -> None:
+    olgas.knows(olga={**DANA, "email": "olga@example.com", "name": "Olga Boss", "groups": ["audit"]})
+    configure(there, issuer=olgas.issuer, roles={"audit": Role.AUDITOR})
+    olga, _ = sign_in(there, "olga")
+    there.now += STEP_UP
+    fields = hidden_fields(olga.web.get("/console/audit/export?format=csv"))
+    back = olga.follow(olga.web.get(at_provider(go_there_again(olga, fields), "olga")))
+    assert back.headers["content-type"].startswith("text/csv")
+
+
+def test_it_proves_nothing_that_somebody_else_signs_in_or_that_nobody_was_asked(there: WebStory,
+                                                                                olgas: OpenIdProvider) -> None:
+    olga, fields = asked_to_prove(there)
+    wrong = olga.web.get(at_provider(go_there_again(olga, fields), "eve"))
+    assert "somebody else at Example Login" in read(wrong, 403)
+    assert "Is it you, Olga Boss?" in read(wrong, 403)
+    assert there.one(Audit, Audit.action == "prove").outcome is AuditOutcome.FAILED
+    address = go_there_again(olga, hidden_fields(wrong))
+    let_through = address.replace("prompt=login", "prompt=consent").replace("&max_age=0", "")
+    passed = olga.web.get(at_provider(let_through, "olga"))
+    assert "did not ask you again who you are" in read(passed, 403)
+    stolen = at_provider(go_there_again(olga, hidden_fields(passed)), "olga")
+    assert "Please start again" in read(there.browser().web.get(stolen), 400)
+    late = at_provider(go_there_again(olga, hidden_fields(passed)), "olga")
+    olga.post("/console/sign-out")
+    assert "Please start again" in read(olga.web.get(late), 400)
+    assert len(there.all(User)) == 1
+    assert [one.outcome for one in there.all(Audit, Audit.action == "prove")] == [AuditOutcome.FAILED]
 
 
 def test_who_leaves_and_never_comes_back_is_forgotten(there: WebStory, provider: OpenIdProvider) -> None:

@@ -14,6 +14,8 @@ from gateway.model import (
     Entry,
     EntryKind,
     HoldReason,
+    Notification,
+    NotificationState,
     Offer,
     OfferState,
     Severity,
@@ -92,12 +94,21 @@ def test_the_page_shows_the_whole_story(there: WebStory) -> None:
     assert there.console("auditor", "Ute Frei").web.get("/console/tickets/T-NONE").status_code == 404
 
 
+def test_what_is_typed_into_any_form_is_kept_by_the_server(there: WebStory) -> None:
+    page = there.console("dispatcher").get(f"/console/tickets/{there.break_down().id}").text
+    forms = [form for form in re.findall(r'(?s)<form class="form".*?</form>', page) if "<textarea" in form]
+    assert len(forms) > 3
+    assert all(re.search(r'data-draft="[^"]+"', form) for form in forms)
+
+
 def test_who_may_only_read_sees_no_form(there: WebStory) -> None:
     ticket = there.break_down()
     browser = there.console("auditor")
     page = Screen(browser, ticket)
     assert [one for one in page.forms() if one not in ("sign-out",)] == []
     assert "Nothing, as it stands and with your role" in page.text
+    assert "tel:" not in page.answer.text
+    assert "the key is with the neighbour" not in page.text
     refused = browser.web.post(page.path, data={"csrf": browser.csrf, "act": "cancel_ticket", "target": ticket.id})
     assert "may not" in read(refused, 403)
 
@@ -110,7 +121,7 @@ def test_a_dispatcher_rescues_an_offer_that_is_about_to_lapse(there: WebStory) -
     page = Screen(browser, ticket)
     offer = min((one for one in there.all(Offer, Offer.state == OfferState.PENDING) if one.expires_at > there.now),
                 key=lambda one: (one.rank, one.wave))
-    assert re.search(r"Do next Ring \w+ \w+ before the offer lapses Nobody has accepted", page.text)
+    assert re.search(r"Next step Call \w+ \w+ before the offer lapses Nobody has accepted", page.text)
     sent = page.send("next-assign_to", technician="Karin Kunz")
     assert sent.status_code == 303
     assert there.again(ticket).state is TicketState.ASSIGNED
@@ -118,7 +129,7 @@ def test_a_dispatcher_rescues_an_offer_that_is_about_to_lapse(there: WebStory) -
     assert (visit.provider_id, visit.technician) == (offer.provider_id, "Karin Kunz")
     after = Screen(browser, ticket)
     assert "Assigned" in after.text
-    assert "Do next" not in after.text
+    assert "Next step" not in after.text
     assert [(one.action, one.object_id) for one in there.all(Audit) if one.action == "assign_to"] == [
         ("assign_to", ticket.id)]
 
@@ -130,7 +141,7 @@ def test_a_dispatcher_replaces_who_did_not_come(there: WebStory) -> None:
     there.now = visit.window_until + MINUTE
     browser = there.console("dispatcher")
     page = Screen(browser, ticket)
-    assert "Do next Ask other firms" in page.text
+    assert "Next step Ask other firms" in page.text
     assert page.send("now-ask_again").status_code == 303
     assert there.again(visit).state is VisitState.CANCELLED
     assert there.again(ticket).state in (TicketState.OFFERED, TicketState.NEW)
@@ -238,7 +249,7 @@ def test_what_cannot_be_read_is_said_and_kept(there: WebStory) -> None:
         ("hold_ticket", {"until": "soon", "note": "a valve"}, "Until: a date and a time, please."),
         ("assign_to", {"window_from": "", "technician": "Karin"}, "From: a date and a time, please."),
         ("cancel_ticket", {"why": "  "}, "Why: please write something."),
-        ("hold_ticket", {"reason": "mood"}, "It waits for: please choose."),
+        ("hold_ticket", {"reason": "mood"}, "Waiting for: please choose."),
     ):
         answer = page.send(form, **typed)
         assert said in read(answer, 422)
@@ -246,7 +257,7 @@ def test_what_cannot_be_read_is_said_and_kept(there: WebStory) -> None:
     past = page.send("hold_ticket", until="2020-01-01T00:00")
     assert "past" in read(past, 409)
     nothing = page.browser.web.post(page.path, data={"csrf": page.browser.csrf, "act": "explode"})
-    assert "Please choose what shall be done" in read(nothing, 422)
+    assert "Choose what to do" in read(nothing, 422)
     assert there.again(ticket).state is TicketState.OFFERED
 
 
@@ -260,12 +271,12 @@ def test_two_tickets_of_a_home_are_merged_and_separated_again(there: WebStory) -
     assert "Also here" in page.text
     preview = re.search(rf'href="([^"]+)">(?:<svg.*?</svg>)?Merge with {ticket.id}', page.answer.text)
     assert preview is not None
-    assert f"Carry on as {ticket.id}" in browser.get(unescape(preview[1])).text
+    assert f"Merge into {ticket.id}" in browser.get(unescape(preview[1])).text
     merged = browser.web.post("/console/tickets/merge", data={"csrf": browser.csrf, "ticket_id": other.id,
                                                               "into_id": ticket.id})
     assert (merged.status_code, merged.headers["location"]) == (303, f"/console/tickets/{ticket.id}")
     assert there.again(other).merged_into == ticket.id
-    assert f"It goes on as {ticket.id}" in Screen(browser, other).text
+    assert f"It continues as {ticket.id}" in Screen(browser, other).text
     both = Screen(browser, ticket)
     assert "Merged into this" in both.text
     assert both.send(f"unmerge_ticket-{other.id}").status_code == 303
@@ -303,12 +314,30 @@ def test_the_customer_is_rung_when_a_message_did_not_reach_them(there: WebStory)
     page = Screen(browser, ticket)
     assert "did not arrive" in page.text
     assert "no such mailbox" in page.text
-    assert "Do next Have the customer rung Our message" in page.text
+    assert "Next step Call the customer Our message" in page.text
     assert page.send("now-open_callback").status_code == 303
     assert there.one(Callback).wish == "What our last message to you said"
     after = Screen(browser, ticket)
-    assert "To be rung" in after.text
-    assert "Have the customer rung" not in after.text
+    assert f"Callback {there.one(Callback).id}" in after.text
+    assert "Next step Call the customer" not in after.text
+
+
+def test_a_message_that_failed_is_sent_again_where_it_is_read(there: WebStory) -> None:
+    ticket = there.break_down()
+    there.wait(minutes=1)
+    message = there.all(Notification, Notification.recipient_id == ticket.customer_id)[0]
+    there.change(message, state=NotificationState.FAILED, done_at=there.now)
+    browser, customer = there.console(), f"/console/customers/{ticket.customer_id}"
+    button = f'value="{message.id}" form="send-again">Send again'
+    assert button in browser.get(customer).text
+    assert button not in there.console("auditor", "Ute Frei").get(customer).text
+    assert button in Screen(browser, ticket).answer.text
+    sent = browser.web.post("/console/messages/send-again",
+                            data=Screen(browser, ticket).forms()["send-again"] | {"message": message.id})
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/console/tickets/{ticket.id}")
+    there.wait(seconds=1)
+    assert there.again(message).state is NotificationState.SENT
+    assert "Send again" not in Screen(browser, ticket).text
 
 
 def test_the_timeline_shows_what_one_asks_for(there: WebStory) -> None:

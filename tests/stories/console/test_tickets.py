@@ -83,7 +83,7 @@ def test_the_address_holds_the_whole_filter_and_each_criterion_has_to_be_met(the
         assert set(numbers(browser.get(f"{LIST}?{query}"))) == {ticket.id for ticket in wanted}, query
     for wrong in ("state=lost", "severity=huge", "sort=luck", "who=me", "overdue=maybe"):
         assert browser.web.get(f"{LIST}?{wrong}").status_code == 422
-    assert "No ticket is like this" in read(browser.get(f"{LIST}?provider=kunz"))
+    assert "No ticket matches" in read(browser.get(f"{LIST}?provider=kunz"))
 
 
 def test_what_is_late_or_promised_soon_or_seen_to_by_somebody_is_found(there: WebStory) -> None:
@@ -146,6 +146,11 @@ def test_a_list_is_kept_under_a_name_for_oneself_or_for_everybody(there: WebStor
     assert "North" in read(auditor.get(LIST))
     answer = auditor.web.post(f"{LIST}/views", data={"csrf": auditor.csrf, "name": "x", "team": "true"})
     assert answer.status_code == 403
+    north = re.search(r'name="view" value="([^"]+)" aria-label="Delete the view North', dana.get(LIST).text)
+    assert north is not None
+    refused = auditor.web.post(f"{LIST}/views/delete", data={"csrf": auditor.csrf, "view": north[1]})
+    assert "may not" in read(refused, 403)
+    assert "North" in read(dana.get(LIST))
     view = re.search(r'name="view" value="([^"]+)" aria-label="Delete the view My', dana.get(LIST).text)
     assert view is not None
     assert erik.web.post(f"{LIST}/views/delete", data={"csrf": erik.csrf, "view": view[1]}).status_code == 404
@@ -243,6 +248,18 @@ def test_all_that_match_are_those_of_the_filter_and_not_what_changed_since_it_wa
     assert len(there.all(Entry, Entry.kind == EntryKind.NOTED)) == 44
 
 
+def test_more_fields_than_a_form_holds_do_nothing_and_say_what_to_do_instead(there: WebStory) -> None:
+    alice = there.break_down()
+    browser = there.console("dispatcher")
+    shown = browser.get(LIST)
+    tick = next(one for one in ticks(shown, alice.id))
+    refused = browser.web.post(f"{LIST}/bulk", data={
+        "csrf": browser.csrf, "scope": "these", "act": "cancel", "why": "x", "ticket": [tick] * 1_001})
+    assert "Nothing was done. Go back, and what you ticked and wrote is there" in read(refused, 400)
+    assert "choose all that match" in read(refused, 400)
+    assert there.again(alice).state == "offered"
+
+
 def test_more_than_a_few_at_once_are_a_dispatchers(there: WebStory) -> None:
     save_tickets(there.gw.store, BULK_LIMIT + 1, 0, there.now)
     agent = there.console()
@@ -301,14 +318,14 @@ def test_two_tickets_become_one_under_the_number_that_is_chosen(there: WebStory)
     preview = act(browser, browser.get(LIST), "merge", pump.id, cold.id)
     assert urlsplit(str(preview.url)).path == f"{LIST}/merge"
     assert sorted(parse_qs(urlsplit(str(preview.url)).query)["ticket"]) == sorted([pump.id, cold.id])
-    for said in (f"Carry on as {pump.id}", f"Carry on as {cold.id}", "Cold radiators", "Compressor fault",
+    for said in (f"Merge into {pump.id}", f"Merge into {cold.id}", "Cold radiators", "Compressor fault",
                  "it can be undone"):
         assert said in read(preview)
     answer = browser.web.post(f"{LIST}/merge", data={"csrf": browser.csrf, "ticket_id": cold.id, "into_id": pump.id})
     assert answer.headers["location"] == f"{LIST}/{pump.id}"
     assert there.again(cold).merged_into == pump.id
     again = browser.web.post(f"{LIST}/merge", data={"csrf": browser.csrf, "ticket_id": pump.id, "into_id": cold.id})
-    assert f"{cold.id} is settled already" in read(again, 409)
+    assert f"{cold.id} is resolved or closed already" in read(again, 409)
 
 
 def test_what_cannot_be_one_problem_is_not_merged(there: WebStory) -> None:

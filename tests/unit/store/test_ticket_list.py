@@ -5,9 +5,21 @@ from collections.abc import Callable, Collection
 import pytest
 from sqlmodel import Session
 
-from gateway.model import Severity, TicketState
+from gateway.model import Promise, PromiseKind, Severity, SubjectKind, TicketState
 from gateway.store import Store
-from gateway.store.views.ticket_list import NOBODY, Sort, States, TicketFilter, count, find, ids, load, which_meet
+from gateway.store.views.ticket_list import (
+    AT_RISK,
+    NOBODY,
+    Sort,
+    States,
+    TicketFilter,
+    count,
+    find,
+    ids,
+    is_at_risk,
+    load,
+    which_meet,
+)
 from tests.drivers import query_plans
 from tests.drivers.story import NOON, begin
 from tests.fixtures.many_tickets import save_tickets
@@ -65,3 +77,14 @@ def test_what_meets_a_filter_is_the_same_for_one_row_as_for_the_list(town: Store
             assert sorted(met[wanted]) == sorted(ids(session, wanted, NOON)), wanted
             assert count(session, wanted, NOON) == len(met[wanted])
         assert all(met[wanted] for wanted in FILTERS)
+
+
+def test_a_promise_of_a_word_from_us_is_at_risk_only_when_it_is_late() -> None:
+    """As the filter has it: the gateway keeps it by itself."""
+    call = Promise(id="P-1", kind=PromiseKind.CALLBACK_BY, subject_kind=SubjectKind.CALLBACK, subject_id="C-1",
+                   due_at=NOON, made_at=NOON - AT_RISK, watch_at=NOON)
+    word = call.model_copy(update={"kind": PromiseKind.NEXT_WORD})
+    assert is_at_risk(call, NOON - 1)
+    assert not is_at_risk(call, NOON - AT_RISK)
+    assert not is_at_risk(word, NOON - 1)
+    assert is_at_risk(word, NOON + 1)

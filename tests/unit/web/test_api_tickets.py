@@ -143,9 +143,9 @@ def test_an_agent_calls_back(there: WebStory, agent: httpx.Client) -> None:
     assert (done["state"], done["outcome"], done["note"], done["tries"]) == ("done", "fixed", "Heating was off", 1)
     assert items(agent.get("callbacks?open=true")) == []
     assert items(agent.get(f"{path}/timeline"))[-1]["what"] == (
-        "Done (settled on the telephone): Heating was off")
+        "Done (resolved on the phone): Heating was off")
     said = is_problem(agent.post(f"{path}/finish", json={"note": "Again", "outcome": "informed"}), 409)["detail"]
-    assert said.startswith(f"Callback {callback.id} is settled already: agent Dana, settled on the telephone")
+    assert said.startswith(f"Callback {callback.id} is settled already: agent Dana, resolved on the phone")
 
 
 def test_an_agent_sees_a_call_for_help_and_its_emergency_number(there: WebStory, agent: httpx.Client) -> None:

@@ -323,6 +323,7 @@ def upgrade() -> None:
         sa.Column('ends_at', sa.BigInteger(), nullable=False),
         sa.Column('next', sa.String(), nullable=False),
         sa.Column('kept', sa.String(), nullable=False),
+        sa.Column('session_id', sa.String(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_sign_in_flow_ends_at'), 'sign_in_flow', ['ends_at'], unique=False)

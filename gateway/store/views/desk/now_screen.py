@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, select, union_all
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -36,7 +36,7 @@ from gateway.model import (
 )
 from gateway.store.views.desk import call_queue
 from gateway.store.views.desk.call_queue import PLACE, Call, Place, Show
-from gateway.store.views.ticket_list import AT_RISK
+from gateway.store.views.ticket_list import promise_at_risk
 
 T = TypeVar("T")
 LATELY = DAY  # what has gone wrong is shown for so long
@@ -45,7 +45,6 @@ UNCLAIMED = 1000  # counted at most
 # as the partial indexes say it: with a parameter in place of the value SQLite would not use them
 UNTAKEN: ColumnElement[bool] = literal_column(f"ticket.state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')")
 BROKEN: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.BROKEN}'")
-OPEN_PROMISE: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.OPEN}'")
 NOT_TOLD: ColumnElement[bool] = literal_column(
     f"notification.state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
 
@@ -194,8 +193,7 @@ def _deadlines(session: Session, ticket_ids: Sequence[str]) -> dict[str, Instant
 
 def _promises(session: Session, now: Instant, most: int) -> tuple[Some[RiskyPromise], int]:
     """Those that can still be kept, or at least admitted before they ask, then those that were broken."""
-    at_risk = and_(OPEN_PROMISE, col(Promise.due_at) < now + AT_RISK,
-                   or_(col(Promise.due_at) < now, col(Promise.kind) != PromiseKind.NEXT_WORD))
+    at_risk = promise_at_risk(now)
     broken = and_(BROKEN, col(Promise.due_at) >= now - LATELY)
     counts = [session.scalar(select(func.count()).select_from(Promise).where(one)) or 0 for one in (at_risk, broken)]
     rows: list[RiskyPromise] = []

@@ -63,7 +63,7 @@ class ToldMessage(_Read):
 class PastEvent(_Read):
     at: Time
     id: str = Field(examples=["C-8C2M5XQ0"])
-    words: str = Field(examples=["Asked for a call – settled on the telephone"])
+    words: str = Field(examples=["Asked for a call – resolved on the phone"])
 
 
 class OpenPromise(_Read):

@@ -71,7 +71,8 @@ def _answer(found: NextAction | None, names: Mapping[str, str], say: TimeFormat,
         return SuggestedActionAnswer(action=None)
     worded = word_action(found, names, say, catalogue_for(customer.locale))
     return SuggestedActionAnswer(action=SuggestedAction(
-        kind=worded.kind, what=worded.what, why=worded.why, act=action_name(worded.act), values=_values(worded.act)))
+        kind=worded.kind, what=worded.what, why=worded.why, act=action_name(type(worded.act)),
+        values=_values(worded.act)))
 
 
 def _values(act: Act) -> dict[str, str | int | bool]:

@@ -51,7 +51,9 @@ var desk = {};
       return;
     }
     if (old.matches("select")) {
-      if (!touched.has(old)) old.replaceChildren.apply(old, Array.from(fresh.cloneNode(true).childNodes));
+      if (touched.has(old)) return;
+      if (!old.isEqualNode(fresh)) old.replaceChildren.apply(old, Array.from(fresh.cloneNode(true).childNodes));
+      old.selectedIndex = fresh.selectedIndex;  // options that move one by one are chosen one after the other
       return;
     }
     children(old, fresh);
@@ -136,6 +138,7 @@ var desk = {};
     var page = new DOMParser().parseFromString(html, "text/html"), fresh = page.getElementById("main"), post = how.method === "post";
     if (!fresh || !page.getElementById("screens")) {
       if (!post) return location.assign(answer.url);
+      if (answer.status === 400 || answer.status === 413) return tooMuch(page.querySelector("main h1 + p"));
       document.replaceChild(document.adoptNode(page.documentElement), document.documentElement);
       return;
     }
@@ -174,6 +177,11 @@ var desk = {};
       wrong.focus();
     }
     document.dispatchEvent(new CustomEvent("desk:shown"));
+  }
+
+  // What was sent is more than the gateway takes: it stays where it is.
+  function tooMuch(why) {
+    desk.banner(why ? why.textContent : "That is more than can be sent at once. Nothing was done; what you wrote is still here.", "Close", null, true);
   }
 
   function isOurs(url) {

@@ -258,7 +258,7 @@ def _sites_below(area: str) -> Query:
     return select(col(SiteArea.site_id)).where(col(SiteArea.area_id).in_(select(below.c.id)))
 
 
-def promise_at_risk(now: Instant) -> ColumnElement[bool]:
+def promise_at_risk(now: Instant | BindParameter[Any]) -> ColumnElement[bool]:
     """As `is_at_risk`, for an open one."""
     return and_(OPEN_PROMISE, col(Promise.due_at) < now + AT_RISK,
                 or_(col(Promise.due_at) < now, col(Promise.kind) != PromiseKind.NEXT_WORD))

@@ -3,9 +3,23 @@ and none of them reads all that is open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, literal_column, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlmodel import Session, col
 
 from gateway.model import (
@@ -123,19 +137,45 @@ class NowFacts(NamedTuple):
     unclaimed: int
 
 
+_NOW: BindParameter[Any] = bindparam("now", type_=BigInteger)
+_MOST: BindParameter[Any] = bindparam("most", type_=Integer)  # rows of each kind
+_OF: BindParameter[Any] = bindparam("of", expanding=True)  # ids
+_AT_RISK, _BROKEN = promise_at_risk(_NOW), and_(BROKEN, col(Promise.due_at) >= _NOW - LATELY)
+_MISSED = (col(Visit.state) == VisitState.PLANNED, col(Visit.done_at).is_(None), col(Visit.window_until) <= _NOW)
+_NOT_TOLD_LATELY = (NOT_TOLD, col(Notification.done_at) >= _NOW - LATELY)
+
+
+def _count(kind: Any, *where: ColumnElement[bool]) -> Any:
+    return select(func.count()).select_from(kind).where(*where).scalar_subquery()
+
+
+# Statements stand here because to make one takes longer than to ask it.
+_COUNTS = select(
+    _count(Ticket, col(Ticket.closed_at).is_(None)), _count(Promise, _AT_RISK), _count(Promise, _BROKEN),
+    _count(Visit, *_MISSED), _count(Notification, *_NOT_TOLD_LATELY),
+    _count(DeadLetter, col(DeadLetter.received_at) >= _NOW - LATELY),
+    _count(select(col(Unclaimed.key)).limit(UNCLAIMED).subquery()))
+
+
+class _Counts(NamedTuple):
+    open_tickets: int
+    at_risk: int
+    broken: int
+    no_shows: int
+    not_told: int
+    dead_letters: int
+    unclaimed: int
+
+
 def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
     """`most`: rows of each kind."""
     helps, calls = _calls(session, now, most)
-    promises, broken = _promises(session, now, most)
+    counts = _Counts(*session.execute(_COUNTS, {"now": now}).one())
     return NowFacts(
-        helps, call_queue.newest_help(session) if helps.count else None, calls,
-        session.scalar(select(func.count()).select_from(Ticket).where(col(Ticket.closed_at).is_(None))) or 0,
-        _untaken(session, most), promises, broken, _no_shows(session, now, most), _outages(session, most),
-        _not_told(session, now, most),
-        dead_letters=session.scalar(select(func.count()).select_from(DeadLetter).where(
-            col(DeadLetter.received_at) >= now - LATELY)) or 0,
-        unclaimed=session.scalar(select(func.count()).select_from(
-            select(col(Unclaimed.key)).limit(UNCLAIMED).subquery())) or 0)
+        helps, call_queue.newest_help(session) if helps.count else None, calls, counts.open_tickets,
+        _untaken(session, most), _promises(session, counts, now, most), counts.broken,
+        _no_shows(session, counts, now, most), _outages(session, most), _not_told(session, counts, now, most),
+        counts.dead_letters, counts.unclaimed)
 
 
 def _calls(session: Session, now: Instant, most: int) -> tuple[Some[Call], Some[Call]]:
@@ -149,28 +189,35 @@ def _calls(session: Session, now: Instant, most: int) -> tuple[Some[Call], Some[
     return some(Show.HELP), some(Show.NO_HELP)
 
 
+_IS_UNTAKEN = (col(Ticket.closed_at).is_(None), UNTAKEN)
+_BY_SEVERITY = select(col(Ticket.severity), func.count()).where(*_IS_UNTAKEN).group_by(col(Ticket.severity))
+_UNTAKEN_ROWS = (
+    select(col(Ticket.id), col(Ticket.severity), col(Ticket.cause), col(Outage.name), col(Customer.name),
+           col(Ticket.opened_at), *PLACE)
+    .join(Site, col(Site.id) == Ticket.site_id).join(Customer, col(Customer.id) == Ticket.customer_id)
+    .outerjoin(Outage, col(Outage.id) == Ticket.outage_id).where(col(Ticket.id).in_(_OF)))
+
+
 def _untaken(session: Session, most: int) -> Some[Untaken]:
-    untaken = (col(Ticket.closed_at).is_(None), UNTAKEN)
-    by_severity = select(col(Ticket.severity), func.count()).where(*untaken).group_by(col(Ticket.severity))
-    counts = {str(severity): count for severity, count in session.execute(by_severity)}
-    parts: list[Any] = []
-    for severity in reversed(Severity):
-        if counts.get(severity):
-            oldest = (select(literal(-severity.rank).label("rank"), col(Ticket.opened_at).label("at"), col(Ticket.id))
-                      .where(*untaken, col(Ticket.severity) == severity)
-                      .order_by(col(Ticket.opened_at), col(Ticket.id)).limit(most).subquery())
-            parts.append(select(oldest))
-    if not parts:
+    counts = {str(severity): count for severity, count in session.execute(_BY_SEVERITY)}
+    if not counts:
         return Some((), 0)
-    first = union_all(*parts).subquery()
-    ids = list(session.scalars(select(first.c.id).order_by(first.c.rank, first.c.at, first.c.id).limit(most)))
+    some = tuple(severity for severity in reversed(Severity) if counts.get(severity))
+    ids = list(session.scalars(_oldest(some), {"most": most}))
     due = _deadlines(session, ids)
-    rows = {row[0]: row for row in session.execute(
-        select(col(Ticket.id), col(Ticket.severity), col(Ticket.cause), col(Outage.name), col(Customer.name),
-               col(Ticket.opened_at), *PLACE)
-        .join(Site, col(Site.id) == Ticket.site_id).join(Customer, col(Customer.id) == Ticket.customer_id)
-        .outerjoin(Outage, col(Outage.id) == Ticket.outage_id).where(col(Ticket.id).in_(ids)))}
+    rows = {row[0]: row for row in session.execute(_UNTAKEN_ROWS, {"of": ids})}
     return Some([_untaken_row(rows[one], due.get(one)) for one in ids if one in rows], sum(counts.values()))
+
+
+@lru_cache
+def _oldest(severities: tuple[Severity, ...]) -> Any:
+    """Their numbers, the most serious first, of these the oldest."""
+    first = union_all(*(
+        select(select(literal(-severity.rank).label("rank"), col(Ticket.opened_at).label("at"), col(Ticket.id))
+               .where(*_IS_UNTAKEN, col(Ticket.severity) == severity)
+               .order_by(col(Ticket.opened_at), col(Ticket.id)).limit(_MOST).subquery())
+        for severity in severities)).subquery()
+    return select(first.c.id).order_by(first.c.rank, first.c.at, first.c.id).limit(_MOST)
 
 
 def _untaken_row(row: Any, due_at: Instant | None) -> Untaken:
@@ -178,75 +225,78 @@ def _untaken_row(row: Any, due_at: Instant | None) -> Untaken:
     return Untaken(key, severity, cause, outage, customer, Place(*place), opened_at, due_at)
 
 
+_RUNS = (col(JobTicket.ticket_id).in_(_OF), col(Due.at).is_not(None))
+_DEADLINES = union_all(
+    select(col(JobTicket.ticket_id), col(Due.at)).join(Due, col(Due.subject_id) == JobTicket.job_id).where(*_RUNS),
+    select(col(JobTicket.ticket_id), col(Due.at)).join(Offer, col(Offer.job_id) == JobTicket.job_id)
+    .join(Due, col(Due.subject_id) == Offer.id).where(*_RUNS, col(Offer.closed_at).is_(None)))
+
+
 def _deadlines(session: Session, ticket_ids: Sequence[str]) -> dict[str, Instant]:
     """The next one of each: of its jobs, or of a provider who has been asked."""
-    runs = (col(JobTicket.ticket_id).in_(ticket_ids), col(Due.at).is_not(None))
-    all_of_them = union_all(
-        select(col(JobTicket.ticket_id), col(Due.at)).join(Due, col(Due.subject_id) == JobTicket.job_id).where(*runs),
-        select(col(JobTicket.ticket_id), col(Due.at)).join(Offer, col(Offer.job_id) == JobTicket.job_id)
-        .join(Due, col(Due.subject_id) == Offer.id).where(*runs, col(Offer.closed_at).is_(None)))
     found: dict[str, Instant] = {}
-    for ticket_id, at in session.execute(all_of_them):
+    for ticket_id, at in session.execute(_DEADLINES, {"of": ticket_ids}):
         found[ticket_id] = min(at, found.get(ticket_id, at))
     return found
 
 
-def _promises(session: Session, now: Instant, most: int) -> tuple[Some[RiskyPromise], int]:
+def _some_promises(where: ColumnElement[bool], *order: Any) -> Any:
+    return (select(col(Promise.id), col(Promise.kind), col(Promise.state), col(Promise.subject_kind),
+                   col(Promise.subject_id), col(Promise.made_at), col(Promise.due_at), col(Customer.name))
+            .outerjoin(Customer, col(Customer.id) == Promise.recipient_id).where(where)
+            .order_by(*order, col(Promise.id)).limit(_MOST))
+
+
+_PROMISES_AT_RISK = _some_promises(_AT_RISK, col(Promise.due_at))
+_PROMISES_BROKEN = _some_promises(_BROKEN, col(Promise.due_at).desc())
+
+
+def _promises(session: Session, counts: _Counts, now: Instant, most: int) -> Some[RiskyPromise]:
     """Those that can still be kept, or at least admitted before they ask, then those that were broken."""
-    at_risk = promise_at_risk(now)
-    broken = and_(BROKEN, col(Promise.due_at) >= now - LATELY)
-    counts = [session.scalar(select(func.count()).select_from(Promise).where(one)) or 0 for one in (at_risk, broken)]
     rows: list[RiskyPromise] = []
-    for where, count in zip((at_risk, broken), counts, strict=True):
+    for count, query in ((counts.at_risk, _PROMISES_AT_RISK), (counts.broken, _PROMISES_BROKEN)):
         if count and len(rows) < most:
-            found = session.execute(
-                select(col(Promise.id), col(Promise.kind), col(Promise.state), col(Promise.subject_kind),
-                       col(Promise.subject_id), col(Promise.made_at), col(Promise.due_at), col(Customer.name))
-                .outerjoin(Customer, col(Customer.id) == Promise.recipient_id).where(where)
-                .order_by(col(Promise.due_at) if where is at_risk else col(Promise.due_at).desc(), col(Promise.id))
-                .limit(most - len(rows)))
+            found = session.execute(query, {"now": now, "most": most - len(rows)})
             rows += [RiskyPromise(key, kind, state, Subject(of, subject_id), made_at, due_at, customer)
                      for key, kind, state, of, subject_id, made_at, due_at, customer in found]
-    return Some(rows, sum(counts)), counts[1]
+    return Some(rows, counts.at_risk + counts.broken)
 
 
-def _no_shows(session: Session, now: Instant, most: int) -> Some[NoShow]:
-    missed = (col(Visit.state) == VisitState.PLANNED, col(Visit.done_at).is_(None), col(Visit.window_until) <= now)
-    count = session.scalar(select(func.count()).select_from(Visit).where(*missed)) or 0
-    if not count:
-        return Some((), 0)
-    rows = session.execute(
-        select(col(Visit.id), col(Visit.ticket_id), col(Provider.name), col(Customer.name), col(Visit.window_from),
-               col(Visit.window_until)).join(Ticket, col(Ticket.id) == Visit.ticket_id)
-        .join(Provider, col(Provider.id) == Visit.provider_id).join(Customer, col(Customer.id) == Ticket.customer_id)
-        .where(*missed).order_by(col(Visit.window_until), col(Visit.id)).limit(most))
-    return Some([NoShow(*row) for row in rows], count)
+_NO_SHOWS = (
+    select(col(Visit.id), col(Visit.ticket_id), col(Provider.name), col(Customer.name), col(Visit.window_from),
+           col(Visit.window_until)).join(Ticket, col(Ticket.id) == Visit.ticket_id)
+    .join(Provider, col(Provider.id) == Visit.provider_id).join(Customer, col(Customer.id) == Ticket.customer_id)
+    .where(*_MISSED).order_by(col(Visit.window_until), col(Visit.id)).limit(_MOST))
+
+
+def _no_shows(session: Session, counts: _Counts, now: Instant, most: int) -> Some[NoShow]:
+    rows = session.execute(_NO_SHOWS, {"now": now, "most": most}) if counts.no_shows else ()
+    return Some([NoShow(*row) for row in rows], counts.no_shows)
 
 
 _WORST_FIRST = {OutageState.CONFIRMED: 0, OutageState.SUSPECTED: 1, OutageState.RESTORING: 2}
+_OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None)).order_by(
+    case({str(state): place for state, place in _WORST_FIRST.items()}, value=col(Outage.state), else_=3),
+    col(Outage.dark).desc(), col(Outage.id)).limit(_MOST)
 
 
 def _outages(session: Session, most: int) -> Some[Outage]:
-    still_open = col(Outage.closed_at).is_(None)
-    places = case({str(state): place for state, place in _WORST_FIRST.items()}, value=col(Outage.state), else_=3)
-    rows = list(session.scalars(select(Outage).where(still_open).order_by(
-        places, col(Outage.dark).desc(), col(Outage.id)).limit(most)))
+    rows = list(session.scalars(_OUTAGES, {"most": most}))
     count = len(rows)
     if count == most:
-        count = session.scalar(select(func.count()).select_from(Outage).where(still_open)) or 0
+        count = session.scalar(select(_count(Outage, col(Outage.closed_at).is_(None)))) or 0
     return Some(rows, count)
 
 
-def _not_told(session: Session, now: Instant, most: int) -> Some[NotTold]:
-    lately = (NOT_TOLD, col(Notification.done_at) >= now - LATELY)
-    count = session.scalar(select(func.count()).select_from(Notification).where(*lately)) or 0
-    if not count:
-        return Some((), 0)
-    rows = session.execute(
-        select(col(Notification.id), col(Notification.topic), col(Notification.state), col(Notification.subject_kind),
-               col(Notification.subject_id), col(Notification.recipient_kind), col(Notification.recipient_id),
-               col(Customer.name), col(Notification.done_at))
-        .outerjoin(Customer, col(Customer.id) == Notification.recipient_id)
-        .where(*lately).order_by(col(Notification.done_at).desc(), col(Notification.id)).limit(most))
+_MESSAGES = (
+    select(col(Notification.id), col(Notification.topic), col(Notification.state), col(Notification.subject_kind),
+           col(Notification.subject_id), col(Notification.recipient_kind), col(Notification.recipient_id),
+           col(Customer.name), col(Notification.done_at))
+    .outerjoin(Customer, col(Customer.id) == Notification.recipient_id)
+    .where(*_NOT_TOLD_LATELY).order_by(col(Notification.done_at).desc(), col(Notification.id)).limit(_MOST))
+
+
+def _not_told(session: Session, counts: _Counts, now: Instant, most: int) -> Some[NotTold]:
+    rows = session.execute(_MESSAGES, {"now": now, "most": most}) if counts.not_told else ()
     return Some([NotTold(key, topic, state, Subject(kind, subject_id), Recipient(to, to_id), customer, done_at)
-                 for key, topic, state, kind, subject_id, to, to_id, customer, done_at in rows], count)
+                 for key, topic, state, kind, subject_id, to, to_id, customer, done_at in rows], counts.not_told)

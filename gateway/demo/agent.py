@@ -27,7 +27,7 @@ _NOTES = {
     "medicine-fridge": "The medicine is in the other fridge until it is mended",
     "water-leak-sensor": "The stopcock is in the cellar, on the left",
     "smart-plug": "Nothing in the freezer spoils before tomorrow",
-    "help-button": "To be rung on the telephone until the button works again",
+    "help-button": "Call them by phone until the button works again",
 }
 
 

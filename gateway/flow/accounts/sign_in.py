@@ -66,12 +66,15 @@ def give_password(gw: Gateway, email: str, password: str, visitor: Visitor, now:
         raise NotSignedIn
     better = hash_password(password) if user.password is not None and is_outdated(user.password) else None
     with gw.store.write() as session:
-        waits = user.code_secret is not None
-        token = sessions.start(session, user, *visitor[:2], now, waits)
+        row = session.get_one(User, user.id, with_for_update=True)
+        if row.password != user.password or row.disabled_at is not None:  # while the password was looked at
+            raise NotSignedIn
+        waits = row.code_secret is not None
+        token = sessions.start(session, row, *visitor[:2], now, waits)
         if better is not None:
-            session.merge(user).password = better
+            row.password = better
         if not waits:
-            _signed_in(session, user, visitor, now)
+            _signed_in(session, row, visitor, now)
     return SignIn(token, waits)
 
 
@@ -96,6 +99,10 @@ def give_code(gw: Gateway, token: str, code: str, visitor: Visitor, now: Instant
         if found is None or not found[0].waits_for_code or session_end(*found, now) is not None:
             raise NotSignedIn
         row, user = found
+        session.refresh(user, with_for_update=True)  # nobody resets or disables them until this is done
+        session.refresh(row)
+        if session_end(row, user, now) is not None:
+            raise NotSignedIn
         if not visitor.is_known and not users.take_try(session, user.id, now):
             raise HasToWait(_seconds(user, now))
         good = uses_code(gw, session, user, code, now)

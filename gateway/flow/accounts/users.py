@@ -240,7 +240,8 @@ def _check_password(user: User, password: str) -> None:
 
 
 def _user(session: Session, user_id: str) -> User:
-    user = session.get(User, user_id)
+    """Nobody else changes them or signs in as them until this is done. Raises NoSuch."""
+    user = session.get(User, user_id, with_for_update=True)
     if user is None:
         raise NoSuch(f"there is no user {user_id}")
     return user

@@ -7,13 +7,14 @@ from functools import partial
 import httpx
 import pyotp
 import pytest
+from sqlmodel import col
 
 from gateway.access.sessions import IDLE
 from gateway.flow.accounts import users
-from gateway.model import MINUTE, SECOND, Role, User
+from gateway.model import MINUTE, SECOND, Role, User, WebSession
 from gateway.web.console.live import MOST_OF_A_USER
 from tests.drivers.at_once import at_once
-from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
+from tests.drivers.web_driver import PASSWORD, Console, WebStory, hashed_once, hidden_fields, read
 from tests.fixtures.servers import wait_until
 
 
@@ -220,3 +221,14 @@ def test_who_opens_page_after_page_takes_nobody_elses_room(there: WebStory) -> N
 def _first_word(browser: Console, path: str) -> bytes:
     with browser.web.stream("GET", path) as tab:
         return next(tab.iter_raw())  # which hangs up
+
+
+def test_who_signs_in_while_their_account_is_reset_is_not_in_afterwards(there: WebStory) -> None:
+    boss, dana = there.console("operator", "Olga Brand"), there.user()
+    token = boss.csrf
+    for _ in range(4):
+        there.change(dana, password=hashed_once())
+        at_once(partial(there.browser().sign_in, dana.email),
+                partial(boss.web.post, f"/console/users/{dana.id}/reset", data={"csrf": token}))
+        assert there.again(dana).password is None
+        assert there.all(WebSession, WebSession.user_id == dana.id, col(WebSession.revoked_at).is_(None)) == []

@@ -39,7 +39,8 @@ class Right(StrEnum):
     ASK_BRIDGE = "ask_bridge", "ask whom the PIN of a visit connects with"
 
 
-BULK_LIMIT = 20  # tickets that anybody who works on tickets may act on at once
+BULK_LIMIT = 20  # tickets or messages that anybody who works on tickets may act on at once
+MOST_MESSAGES = 200  # at once, of whoever may act on many
 
 _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
@@ -102,3 +103,8 @@ def may_act(role: Role, given: type[Act], theirs: bool = False) -> bool:
 def may_act_on(role: Role, count: int) -> bool:
     """Whether so many tickets at once."""
     return count <= BULK_LIMIT or may(role, Right.ACT_ON_MANY)
+
+
+def messages_at_once(role: Role) -> int:
+    """How many that reached nobody are sent again in one go."""
+    return MOST_MESSAGES if may(role, Right.ACT_ON_MANY) else BULK_LIMIT

@@ -29,6 +29,8 @@ from gateway.outages.saved_answers import plan_save, plan_withdraw
 from gateway.store import apply, external_ids
 from gateway.store.accounts import open_pages
 from gateway.store.contexts import action, maintenance
+from gateway.store.views.console.outage_page import failed_messages
+from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.tickets.actions import Act
 from gateway.tickets.context import ActionContext
 from gateway.tickets.desk.ticket_version import check_version, version_of
@@ -50,14 +52,19 @@ def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Ins
 
 
 def save_answer(gw: Gateway, about: Subject, words: Mapping[str, str], for_page: bool, who: Actor, now: Instant
-                ) -> None:
-    """`words`: locale → what callers are told. Raises Refused when it is over, NoSuch for what is not there."""
+                ) -> str:
+    """Its id. `words`: locale → what callers are told; what they have saved already, and still stands, is not saved
+    twice. Raises Refused when it is over, NoSuch for what is not there."""
     with gw.store.write() as session:
         answer = SavedAnswer(id=gw.policy.new_id("S"), subject_kind=about.kind, subject_id=about.id, words=dict(words),
                              for_page=for_page, saved_by="", saved_at=now)
         plan = plan_save(answer, _subject(session, about), who, now)
+        for one in saved_answers(session, about):
+            if (one.account, one.words, one.for_page) == (who.account, dict(words), for_page):
+                return one.id
         apply(session, plan)
         write_act(session, "save_answer", (about.kind, about.id), plan, who, now)
+    return answer.id
 
 
 def withdraw_answer(gw: Gateway, answer_id: str, who: Actor, now: Instant) -> None:
@@ -126,6 +133,21 @@ def send_again(gw: Gateway, notification_id: str, who: Actor, now: Instant) -> N
 
     retry_on_conflict(once)
     gw.outbox_filled.set()
+
+
+def send_failed_again(gw: Gateway, outage_id: str, most: int, who: Actor, now: Instant) -> int:
+    """Those about an outage by which nobody was reached, the oldest first, and at most so many. How many went out;
+    what has been sent meanwhile is left alone."""
+    with gw.store.read() as session:
+        ids = failed_messages(session, outage_id, most)
+    sent = 0
+    for one in ids:
+        try:
+            send_again(gw, one, who, now)
+        except (Refused, NoSuch):
+            continue
+        sent += 1
+    return sent
 
 
 class FilledForm(NamedTuple):

@@ -175,11 +175,11 @@ def change_site(gw: Gateway, site_id: str, values: Mapping[str, Any], who: Actor
             lambda session, draft: _set(draft.copy(_find(session, Site, site_id)), values), who, now)
 
 
-def send_page_link(gw: Gateway, customer_id: str, about: Subject, who: Actor, now: Instant) -> None:
-    """To the first contact of theirs that is in use, as every other message. Raises NoSuch for what is not theirs or is
-    over, and Refused when nothing can be sent to them, or it was sent within the last minute."""
+def send_page_link(gw: Gateway, customer_id: str, about: Subject, who: Actor, now: Instant) -> str:
+    """To the first contact of theirs that is in use, as every other message: its id. Raises NoSuch for what is not
+    theirs or is over, and Refused when nothing can be sent to them, or it was sent within the last minute."""
 
-    def once() -> None:
+    def once() -> str:
         with gw.store.write() as session:
             if session.get(Customer, customer_id) is None:
                 raise NoSuch(f"there is no customer {customer_id}")
@@ -196,9 +196,11 @@ def send_page_link(gw: Gateway, customer_id: str, about: Subject, who: Actor, no
             plan = Plan([*added, notification])
             apply(session, plan)
             write_act(session, "send_page_link", ("customer", customer_id), plan, who, now)
+        return notification.id
 
-    retry_on_conflict(once)
+    sent = retry_on_conflict(once)
     gw.outbox_filled.set()
+    return sent
 
 
 def _new_link(gw: Gateway, page: OwnPage, now: Instant) -> Link:

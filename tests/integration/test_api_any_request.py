@@ -11,7 +11,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from gateway.model import Notification, Offer, Role, User, Visit
+from gateway.flow.act import save_answer
+from gateway.model import Actor, ActorKind, Notification, Offer, Role, Subject, SubjectKind, User, Visit
 from gateway.store import Store
 from tests.drivers.web_driver import WebStory, web_story
 
@@ -30,11 +31,14 @@ def ids_of(there: WebStory) -> dict[str, str]:
     offer = there.one(Offer, Offer.ticket_id == ticket.id)
     there.accept()
     there.user("agent")
+    answer = save_answer(there.gw, Subject(SubjectKind.TICKET, ticket.id), {"en": "Somebody comes"}, False,
+                         Actor(ActorKind.AGENT, "Dana"), there.now)
     there.wait()
     return {"ticket_id": ticket.id, "callback_id": callback.id, "offer_id": offer.id,
             "visit_id": there.one(Visit, Visit.ticket_id == ticket.id).id, "device_id": "alice-pump",
             "customer_id": "alice", "site_id": "alice-home", "provider_id": "kunz", "alarm_id": there.alarms[0].id,
-            "user_id": there.one(User).id, "notification_id": there.all(Notification)[0].id, "system": "crm"}
+            "user_id": there.one(User).id, "notification_id": there.all(Notification)[0].id, "answer_id": answer,
+            "system": "crm"}
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from gateway.web.api import (
 )
 from gateway.web.api.administration import audit, users
 from gateway.web.api.calls import bridge, context
-from gateway.web.api.desk import next_actions
+from gateway.web.api.desk import answers, next_actions
 from gateway.web.api.households import customers, people, search, sites
 from gateway.web.api.systems import events, external_ids
 from gateway.web.api.work import offers, providers, visits
@@ -45,7 +45,7 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, search, next_actions, offers, visits, events,
+             outages, maintenance, customers, sites, people, search, next_actions, answers, offers, visits, events,
              users, audit, external_ids):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))

@@ -6,14 +6,17 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, PlainSerializer
 from sqlmodel import Session
 
+from gateway.access.rights import messages_at_once
+from gateway.flow.act import send_failed_again
 from gateway.model import ExternalKind, MemberState, OutageKind, OutageState, to_iso
 from gateway.model import Outage as Row
 from gateway.store import external_ids
 from gateway.store.views import api_lists
+from gateway.store.views.console.outage_page import failed_messages
 from gateway.web.api import filters, models
 from gateway.web.api.models import ApiModel, ExternalIds, Id, Time
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import Gw, or_404
+from gateway.web.dependencies import Gw, TicketWorker, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/outages", tags=["outages"])
@@ -77,6 +80,13 @@ class MemberPage(BaseModel):
     items: list[Member]
 
 
+class SentAgain(ApiModel):
+    """What became of the messages by which nobody was reached."""
+
+    sent: int = Field(description="That are on their way again.", examples=[20])
+    more: bool = Field(description="There are others: ask again.")
+
+
 class Outages(filters.NamedPeriod):
     state: OutageState | None = None
     area: Id | None = None
@@ -127,3 +137,14 @@ def get_outage_timeline(gw: Gw, outage_id: Id, query: Annotated[filters.Timeline
     for entry in answer.items:
         entry.why = _readable(entry.why)
     return answer
+
+
+@router.post("/{outage_id}/send-again", summary="Try once more to reach those who were not", responses=responses(404))
+def send_outage_messages_again(by: TicketWorker, outage_id: Id) -> SentAgain:
+    """The messages to households by which nobody was reached (`failed`), the oldest first: twenty at once, 200 for
+    whoever may `act_on_many`. What is no longer true is not sent: it is dropped."""
+    with by.gw.store.read() as session:
+        or_404(api_lists.outage(session, outage_id), "outage")
+    sent = send_failed_again(by.gw, outage_id, messages_at_once(by.role), by.who, by.now)
+    with by.gw.store.read() as session:
+        return SentAgain(sent=sent, more=bool(failed_messages(session, outage_id, 1)))

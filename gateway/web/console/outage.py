@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from gateway.access.rights import Right, may_act
+from gateway.access.rights import Right, may_act, messages_at_once
 from gateway.calendars.arrival_windows import parse_local, written_local
 from gateway.flow.act import add_maintenance
 from gateway.model import (
@@ -48,7 +48,6 @@ from gateway.tickets.desk.possible_acts import possible_acts
 from gateway.web.console.answers import AnswerLine, answer_lines, languages
 from gateway.web.console.drawing import homes_map
 from gateway.web.console.live import follow_main
-from gateway.web.console.messages import at_once
 from gateway.web.console.outage_words import InWords, in_words, told_all, what_not_to_promise
 from gateway.web.console.outages import KINDS, PATH, name_of
 from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
@@ -296,7 +295,7 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
         next_homes=look.query(cursor=facts.next_home) if facts.next_home else "",
         told=told_all([ToldCount(*one) for one in facts.messages], say),
         failed=[FailedLine(row, customer, capital(topic_name(row.topic, WORDS)), _why(row))
-                for row, customer in facts.failed], at_once=at_once(user),
+                for row, customer in facts.failed], at_once=messages_at_once(user.role),
         ticket=None if facts.ticket is None else _ticket(facts.ticket, say),
         tickets=[_ticket(one, say) for one in facts.tickets], can=can,
         estimates=[(one, say.when(one.due_at)) for one in facts.estimates

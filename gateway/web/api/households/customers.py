@@ -1,12 +1,14 @@
 """API routes for customers: list, read, change."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from gateway.flow import people
+from gateway.model import Subject, SubjectKind
 from gateway.store.views import households as views
-from gateway.web.api import filters
+from gateway.web.api import filters, models
 from gateway.web.api.households.models import (
     Customer,
     CustomerChange,
@@ -14,11 +16,18 @@ from gateway.web.api.households.models import (
     NewCustomer,
     customer_model,
 )
-from gateway.web.api.models import Id
-from gateway.web.dependencies import HouseholdEditor, Reader, or_404
+from gateway.web.api.models import Body, Id
+from gateway.web.api.notifications import get_notification
+from gateway.web.dependencies import HouseholdEditor, Reader, TicketWorker, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/customers", tags=["households"])
+
+
+class PageLinkBody(Body):
+    subject_kind: Literal[SubjectKind.TICKET, SubjectKind.CALLBACK, SubjectKind.OUTAGE] = Field(
+        description="What their page is about.", examples=["ticket"])
+    subject_id: Id = Field(examples=["T-4F7QK2M9"])
 
 
 @router.get("", summary="List customers")
@@ -53,3 +62,12 @@ def patch_customer(by: HouseholdEditor, customer_id: Id, body: CustomerChange) -
         values["quiet_from"], values["quiet_until"] = body.quiet_hours or (None, None)
     people.change_customer(by.gw, customer_id, values, by.who, by.now)
     return get_customer(by, customer_id)
+
+
+@router.post("/{customer_id}/page-link", summary="Send them the link to their page", status_code=201,
+             responses=responses(404, 409))
+def send_customer_page_link(by: TicketWorker, customer_id: Id, body: PageLinkBody) -> models.Notification:
+    """Of an open ticket or callback of theirs, or an outage that they are in; to their first contact in use, for
+    instance while they are on the telephone. Once a minute: 409 before. The answer is the message."""
+    about = Subject(body.subject_kind, body.subject_id)
+    return get_notification(by, people.send_page_link(by.gw, customer_id, about, by.who, by.now))

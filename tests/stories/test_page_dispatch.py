@@ -381,7 +381,7 @@ def test_the_page_of_a_call_that_was_promised(there: WebStory, web: httpx.Client
     page = read(web.get(path))
     assert "Please call back They are waiting for our call. Call promised by today 14:16" in page
     assert "A promised call has not been made." in page
-    assert "Ring Alice Keller, +41 79 123 45 67. Alice Keller +41 79 123 45 67 mobile" in page
+    assert "Call Alice Keller, +41 79 123 45 67. Alice Keller +41 79 123 45 67 mobile" in page
     assert "What to say and ask first Say sorry first: we promised to call by today 14:16." in page
     assert "May be said to whoever answers We know of no power cut there." in page
     assert "Alice Keller Lindenweg 1 8001 Wiesental" in page

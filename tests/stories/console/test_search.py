@@ -128,7 +128,7 @@ def test_the_best_comes_first(desk: httpx.Client) -> None:
 def test_nothing_that_is_typed_is_syntax(there: WebStory, desk: httpx.Client, typed: str) -> None:
     found = find(desk, typed)
     assert [hit["id"] for hit in found["customers"]] == (["alice"] if typed in ("keller%", "-keller") else [])
-    read(there.console().web.get("/console/search", params={"q": typed}))
+    read(there.console().web.get("/console/search", params={"q": typed}), 422 if "\0" in typed else 200)
 
 
 # --- devices

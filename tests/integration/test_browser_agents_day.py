@@ -200,7 +200,7 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     assert tab.run("document.querySelector('#ring-1 a').href") == "tel:+41446681801"
     tab.run("addEventListener('click', one => one.target.closest('a[href^=\"tel:\"]') && one.preventDefault())")
     dana.on("#ring-1 a")
-    dana.sees("Ringing")
+    dana.sees("Calling")
     dana.on("#do-connect button")
     dana.sees("Connected")
     dana.types("Her neighbour is with her", "note")

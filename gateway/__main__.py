@@ -225,7 +225,7 @@ def run(role: Annotated[Literal["all", "ingest", "clock", "web"], typer.Option(h
         settings = settings_from(config)
         from gateway.app.main import run as work  # a second of imports that the other commands do not need
 
-        work(settings, role, lambda said: err.print(said, highlight=False, markup=False, soft_wrap=True))
+        work(settings, role, lambda said: print(said, flush=True))  # the log goes to the error output
 
 
 @app.command()

@@ -20,7 +20,8 @@ class Rhythm(NamedTuple):
 
     poll: float = 0.2  # how often the feed is read for what other processes wrote; our own commits wake it
     rest: float = 0.02  # between two readings, however often it is woken
-    page: float = 1.0  # a page, or a row of a table, is rendered again at most this often
+    page: float = 1.0  # a page is rendered again at most this often …
+    row: float = 0.25  # … and a row of a table, of which there is less
     alive: float = 15.0  # a word when there is nothing to say, so that a page knows that it is still connected
     # A stream ends after this, give or take a fifth, and the page asks anew: proxies and connections.Timeouts hang up
     # after a minute, who has gone without a word is noticed, and what depends on the time of day is rendered again.

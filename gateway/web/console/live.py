@@ -217,7 +217,7 @@ class LiveTickets:
             return
         for one in ready:
             del self._due[one]
-            self._rested[one] = now + self._feed.rhythm.page
+            self._rested[one] = now + self._feed.rhythm.row
         try:
             changed = await run_in_threadpool(self._load, ready, list(self._streams))
         except Exception:

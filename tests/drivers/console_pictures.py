@@ -68,9 +68,9 @@ def seats(there: PicturedTown) -> Iterator[tuple[str, Console | None, str]]:
     """(name, who looks, path) of every picture."""
     for name, path in screens(there).items():
         yield name, there.dana, path
-    yield "work", there.karin, "/console/work"
+    yield "work", there.karin, "/console/our-work"
     visit = there.one(Visit, Visit.ticket_id == there.overheated.id)
-    yield "work-visit", there.karin, f"/console/work/visits/{visit.id}"
+    yield "work-visit", there.karin, f"/console/our-work/visits/{visit.id}"
     yield "sign-in", None, "/console/sign-in"
 
 

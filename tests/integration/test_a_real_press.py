@@ -2,14 +2,13 @@
 the mail that they get and the page that it leads to."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlmodel import col
 
 from gateway.model import DAY, HOUR, MINUTE, ButtonTest, Ticket, from_iso, local, to_iso
 from gateway.store import Store
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.real_town import RealTown, real_town
 from tests.fixtures.pressed_homes import ZONE
 
@@ -24,12 +23,6 @@ def town(module_store: Store, node: str, tmp_path_factory: pytest.TempPathFactor
 
 
 only_once = pytest.mark.parametrize("module_store", ["sqlite"], indirect=True, scope="module")  # it takes long
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def test_long_after_short_moves_promise_message_and_page_together(town: RealTown) -> None:

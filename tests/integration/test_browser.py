@@ -2,8 +2,6 @@
 
 import socket
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -17,7 +15,7 @@ from gateway.web import Server, build_app
 from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages, View
 from gateway.web.pages.templates import STATIC
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.story import begin
 from tests.drivers.web_driver import WebStory, web_story
 from tests.fixtures.on_call_team import TEAM
@@ -32,12 +30,6 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def there(store: Store) -> WebStory:
     return web_story(store)
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 COMES = "document.querySelector('#live').innerText.includes('Karin Kunz is coming')"

@@ -1,7 +1,6 @@
 """A day of an agent in a real browser, by keyboard where there are keys: three calls during an outage, and an SOS."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from gateway.model import SECOND, Audit, AuditOutcome, Callback, CallbackKind, SavedAnswer
 from gateway.store import Store
 from tests.drivers.axe import violations
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.web_driver import PASSWORD, read
 from tests.fixtures.outage_console import OutageConsole, outage_console
 from tests.stories.console.test_sign_in import set_up_second_factor
@@ -25,12 +24,6 @@ def quarter(store: Store) -> Iterator[OutageConsole]:
     yield there
     for one in there.browsers:
         one.web.close()
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 class Agent:

@@ -1,7 +1,5 @@
 """Now and the callback desk in a real browser: what changes by itself, what stays, and nothing to scroll for."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlmodel import select
@@ -21,27 +19,15 @@ from gateway.model import (
 )
 from gateway.model.plan import Plan
 from gateway.monitoring.health import Health
-from gateway.store import Store, apply
+from gateway.store import apply
 from gateway.tickets.actions import OpenCallback
 from tests.drivers.axe import violations
-from tests.drivers.browser import Browser, Tab, browser
-from tests.drivers.web_driver import WebStory, console_story
+from tests.drivers.browser import Browser, Tab
+from tests.drivers.web_driver import WebStory
 from tests.fixtures.many_tickets import save_tickets
 
 pytestmark = pytest.mark.slow
 LIVE = "document.getElementById('line').innerText === 'Live'"
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def sign_in(there: WebStory, chrome: Browser, path: str, width: int = 1280, height: int = 720) -> Tab:

@@ -1,31 +1,16 @@
 """A dispatcher's day in a real browser: an offer that lapses, a firm that does not come, two tickets of one problem,
 and many rows of which some have changed."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gateway.model import MINUTE, Audit, Offer, OfferState, Severity, Ticket, User, Visit, VisitState
-from gateway.store import Store
 from gateway.tickets.actions import CancelTicket, DeclineOffer, OpenTicket
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.seat import Seat
-from tests.drivers.web_driver import WebStory, console_story
+from tests.drivers.web_driver import WebStory
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def sits_down(there: WebStory, chrome: Browser) -> Seat:

@@ -1,7 +1,6 @@
 """Every page of the console, for every role, wide and on a tablet, dark and light: nobody is shut out."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -28,13 +27,12 @@ from gateway.model import (
     Visit,
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
-from gateway.store import Store
 from gateway.tickets.actions import HoldTicket, MergeTickets, OpenCallback, OpenTicket
 from gateway.web import build_app
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.fault_finder import faults, tell, unfold, watch_policy
 from tests.drivers.seat import Seat
-from tests.drivers.web_driver import PASSWORD, WebStory, console_story
+from tests.drivers.web_driver import PASSWORD, WebStory
 from tests.stories.console.test_sign_in import set_up_second_factor
 from tests.unit.web.test_rights import routes
 
@@ -53,18 +51,6 @@ ASKED = {
     "/console/audit": ("?outcome=denied", "?since=2020-01-01&until=2020-01-01"),
     "/console/account": ("?setting_up=true",),
 }
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def live_through_a_day(there: WebStory) -> dict[str, list[str]]:

@@ -3,32 +3,17 @@
 import json
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from gateway.model import Audit, AuditOutcome, Offer, OfferState, Ticket, User, Visit
-from gateway.store import Store
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.seat import Seat
-from tests.drivers.web_driver import PASSWORD, WebStory, accept, console_story
+from tests.drivers.web_driver import PASSWORD, WebStory, accept
 
 pytestmark = pytest.mark.slow
 NUMBER = re.compile(r"\+41|791234567|79 123")
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def post(seat: Seat, path: str, **fields: str) -> int:
@@ -92,7 +77,7 @@ def test_a_firms_people_see_their_own_offers_and_visits_and_nothing_else(there: 
     offer = there.one(Offer, Offer.ticket_id == ours.id, Offer.state == OfferState.PENDING)
     assert (other.provider_id, offer.provider_id) == ("seeblick", "kunz")
     karin = Seat(there, chrome, there.console("provider", "Karin Kunz", "kunz"), 820, 1180)
-    karin.open("/console/work")
+    karin.open("/console/our-work")
     karin.sees("Kunz Heating 1 asked now 0 to visit", "Compressor fault", "8001 Wiesental")
     private = ("Seeblick", "Suter", "Charlie", "Brunner", "Hofgasse", "Seedorf", theirs.id, other.id)
 
@@ -100,21 +85,21 @@ def test_a_firms_people_see_their_own_offers_and_visits_and_nothing_else(there: 
         found = [one for one in private if one in karin.html]
         assert found == [], karin.tab.run("location.pathname")
         assert karin.tab.run("Array.from(document.querySelectorAll('#screens a')).map(one => one.pathname)") == [
-            "/console/work"]
+            "/console/our-work"]
 
     nothing_of_others()
     karin.click("Answer")
-    karin.at(f"/console/work/offers/{offer.id}")
+    karin.at(f"/console/our-work/offers/{offer.id}")
     assert "Alice" not in karin.html
     nothing_of_others()
     karin.fill("Who", "Karin Kunz")
     karin.click("Accept this job", "#accept")
-    karin.tab.wait("location.pathname.startsWith('/console/work/visits/')")
+    karin.tab.wait("location.pathname.startsWith('/console/our-work/visits/')")
     karin.sees("Alice Keller", "Lindenweg 1")
     nothing_of_others()
     mine = there.one(Visit, Visit.provider_id == "kunz")
     assert there.again(ours).state == "assigned"
-    for path in (f"/console/work/visits/{other.id}", f"/console/work/offers/{other.offer_id}"):
+    for path in (f"/console/our-work/visits/{other.id}", f"/console/our-work/offers/{other.offer_id}"):
         karin.open(path)
         karin.sees("There is no such")
         assert [one for one in private if one in karin.tab.run("document.body.innerText")] == []
@@ -125,10 +110,10 @@ def test_a_firms_people_see_their_own_offers_and_visits_and_nothing_else(there: 
         assert [one for one in private if one in karin.tab.run("document.body.innerText")] == []
     denied = there.all(Audit, Audit.outcome == AuditOutcome.DENIED)
     assert {other.id, other.offer_id} <= {one.object_id for one in denied}
-    karin.open("/console/work")
+    karin.open("/console/our-work")
     karin.sees("0 asked now 1 to visit")
     karin.click("Compressor fault")
-    karin.at(f"/console/work/visits/{mine.id}")
+    karin.at(f"/console/our-work/visits/{mine.id}")
     assert there.one(Ticket, Ticket.id == theirs.id).state == "assigned"
 
 

@@ -1,35 +1,20 @@
 """The list of tickets in a real browser: the keyboard, rows that change by themselves, and ticks that stay."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gateway.model import Entry, EntryKind, User
-from gateway.store import Store
 from gateway.store.accounts import desk
 from gateway.tickets.actions import AddNote, CancelTicket
-from tests.drivers.browser import Browser, Tab, browser
-from tests.drivers.web_driver import WebStory, console_story
+from tests.drivers.browser import Browser, Tab
+from tests.drivers.web_driver import WebStory
 from tests.fixtures.many_tickets import save_tickets
 from tests.fixtures.servers import wait_until
 
 pytestmark = pytest.mark.slow
 LIST = "/console/tickets"
 LIVE = "document.getElementById('line').innerText === 'Live'"
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def sign_in(there: WebStory, chrome: Browser, role: str = "dispatcher", path: str = LIST) -> Tab:

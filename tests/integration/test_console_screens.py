@@ -1,12 +1,11 @@
 """Every screen of the console, in a real browser: nothing to scroll for sideways, nothing that the browser refuses."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gateway.store import Store
-from tests.drivers.browser import Browser, browser
+from tests.drivers.browser import Browser
 from tests.drivers.console_pictures import SIZES, seats, show, shown_town
 from tests.fixtures.pictured_town import PicturedTown
 
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.slow
 def there(store: Store) -> Iterator[PicturedTown]:
     with shown_town(store) as there:
         yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,30 +1,15 @@
 """One ticket in a real browser: it changes by itself, and what somebody types, and the conflict they read, stay."""
 
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gateway.model import HOUR, HoldReason, Ticket
-from gateway.store import Store
 from gateway.tickets.actions import AddNote, AskAgain, HoldTicket
-from tests.drivers.browser import Browser, Tab, browser
-from tests.drivers.web_driver import PASSWORD, WebStory, console_story
+from tests.drivers.browser import Browser, Tab
+from tests.drivers.web_driver import PASSWORD, WebStory
 
 OMAR = "agent Omar Weber"
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def there(store: Store) -> Iterator[WebStory]:
-    with console_story(store) as there:
-        yield there
-
-
-@pytest.fixture
-def chrome(chromium: str, tmp_path: Path) -> Iterator[Browser]:
-    with browser(chromium, tmp_path / "profile") as running:
-        yield running
 
 
 def signed_in(there: WebStory, chrome: Browser) -> Tab:

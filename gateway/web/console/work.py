@@ -30,7 +30,7 @@ from gateway.web.pages.visit import (
 )
 
 router = APIRouter()
-PATH = "/console/work"
+PATH = "/console/our-work"
 Works = Annotated[User, needs(Right.OWN_WORK)]
 OVER = 30  # visits that are over, on a page
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.model import HOUR, Audit, AuditOutcome, Entry, EntryKind, Offer, OfferState, Ticket, Visit
 from tests.drivers.web_driver import Console, WebStory, read
 
-WORK = "/console/work"
+WORK = "/console/our-work"
 
 
 def karin(there: WebStory) -> Console:

@@ -122,7 +122,7 @@ def stingy_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
 
 
 def test_a_broker_that_refuses_a_second_connection_loses_no_press(village: Store, stingy_mosquitto: Mosquitto) -> None:
-    with running_listener(village, stingy_mosquitto.port) as listener, device_client(stingy_mosquitto.port) as devices:
+    with device_client(stingy_mosquitto.port) as devices, running_listener(village, stingy_mosquitto.port) as listener:
         for number in range(3):
             press(devices, f"p{number}")
             wait_until(lambda so_far=number + 1: len(devices.commands("button-1a")) == so_far, what="an answer")

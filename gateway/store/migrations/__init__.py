@@ -43,8 +43,9 @@ def upgrade(store: Store) -> list[str]:
         config = _config()
         config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
         command.upgrade(config, "head")
-        protect(connection)
-        end_with_rows(connection)
+        if applied:  # never on a schema that is in use: a new trigger locks its table, and others are at work there
+            protect(connection)
+            end_with_rows(connection)
         _fill_search(connection)
     return applied
 

@@ -71,7 +71,7 @@ NEEDED: dict[type[Act], Right] = {
     actions.LogCall: Right.WORK_TICKETS,
     actions.KeepVisit: Right.WORK_TICKETS, actions.DropVisit: Right.WORK_TICKETS,
     actions.AllowEarly: Right.WORK_TICKETS, actions.ReportMissed: Right.WORK_TICKETS,
-    actions.ContestNoAccess: Right.WORK_TICKETS,
+    actions.ContestNoAccess: Right.WORK_TICKETS, actions.ReportNotFixed: Right.WORK_TICKETS,
     actions.ResolveTicket: Right.WORK_TICKETS, actions.CancelTicket: Right.WORK_TICKETS,
     actions.AgreeToPrice: Right.WORK_TICKETS, actions.DeclinePrice: Right.WORK_TICKETS,
     actions.HoldTicket: Right.WORK_TICKETS, actions.AddNote: Right.WORK_TICKETS,

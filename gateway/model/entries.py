@@ -69,6 +69,8 @@ class EntryKind(StrEnum):
     EARLY_ALLOWED = "early_allowed"
     MISSED_REPORTED = "missed_reported"
     ACCESS_CONTESTED = "access_contested"
+    NOT_FIXED_GOES_ON = "not_fixed_goes_on"
+    NOT_FIXED_BEFORE = "not_fixed_before"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     PERSON_ADDED = "person_added"
@@ -168,6 +170,8 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.WORSE: ("severity",),
     EntryKind.FAULT_JOINED: ("cause",),
     EntryKind.JOINED_JOB: ("ticket",),
+    EntryKind.NOT_FIXED_GOES_ON: ("ticket",),
+    EntryKind.NOT_FIXED_BEFORE: ("ticket",),
     EntryKind.MERGED_INTO: ("ticket",),
     EntryKind.MERGED_FROM: ("ticket",),
     EntryKind.UNMERGED: ("ticket",),

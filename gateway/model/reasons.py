@@ -234,6 +234,8 @@ class RefusedReason(StrEnum):
     """Nobody came, and there is still time for them to come."""
     NOTHING_TO_ANSWER = "nothing_to_answer"
     """The question has been answered, or is no longer asked."""
+    NOT_FIXED_TOO_LATE = "not_fixed_too_late"
+    """It was closed too long ago, or without having been fixed: what is wrong now is another ticket."""
     NOT_EARLY = "not_early"
     """Nobody is coming before the arrival window."""
     ACKNOWLEDGED = "acknowledged"

@@ -214,6 +214,8 @@ class PageReason(StrEnum):
     """It should work again by now."""
     HOUSEHOLD_LEFT = "household_left"
     """The household has moved out while it is open."""
+    NOT_FIXED = "not_fixed"
+    """It counted as fixed, and the customer says that it still does not work."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
@@ -302,6 +304,8 @@ class CallbackOrigin(StrEnum):
     """Their emergency button was to be tested, and nobody pressed it."""
     TEST_DUE = "test_due"
     """Their emergency button is to be tested, and no message reaches them."""
+    PAGE = "page"
+    """Somebody asked for it on their own page."""
 
 
 class CallbackState(StrEnum):

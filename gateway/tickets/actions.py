@@ -182,6 +182,13 @@ class ContestNoAccess(TicketAct):
 
 
 @dataclass(frozen=True)
+class ReportNotFixed(TicketAct):
+    """The customer says that it still does not work though it counts as fixed; `words`: what they notice."""
+
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class ResolveTicket(TicketAct):
     """An agent settles a ticket without a visit (or says so on the phone)."""
 

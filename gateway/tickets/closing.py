@@ -38,7 +38,8 @@ from gateway.tickets.visits.messages import tell_customer, tell_who_goes
 
 PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
 PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is
-PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed
+PAGE_AFTER_CLOSE = DAY  # a customer's page stays readable this long after the ticket is closed …
+NOT_FIXED_WITHIN = 7 * DAY  # … and of what was fixed so long: until then they can say that it is not
 
 
 def is_settled_by_devices(ticket: Ticket, work: SiteWork) -> bool:
@@ -73,11 +74,11 @@ def prove_resolved(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant)
 
 
 def close_ticket(ticket: Ticket, work: SiteWork, now: Instant) -> None:
-    """It has stayed resolved: over for good, and its page with it a day later."""
+    """It has stayed resolved: over for good, and its page with it a week later."""
     end_due(ticket, work)
     move(ticket, Action.CLOSE, now)
     work.draft.add(entry(ticket, now, EntryKind.CLOSED))
-    expire_page(ticket, work, now)
+    expire_page(ticket, work, now + NOT_FIXED_WITHIN)
 
 
 def cancel(ticket: Ticket, why: str | Reason, who: Actor, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -91,7 +92,7 @@ def cancel(ticket: Ticket, why: str | Reason, who: Actor, work: SiteWork, policy
     end_due(ticket, work)
     move(ticket, Action.CANCEL, now)
     work.draft.add(entry(ticket, now, EntryKind.CANCELLED, who=who, reason=why))
-    expire_page(ticket, work, now)
+    expire_page(ticket, work, now + PAGE_AFTER_CLOSE)
 
 
 def call_off(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant, action: Action) -> None:
@@ -143,9 +144,9 @@ def drop_jobs_for(alarm: Alarm, ticket: Ticket, work: SiteWork, policy: Policy, 
             advance(job, Action.CANCEL, work, now)
 
 
-def expire_page(ticket: Ticket, work: SiteWork, now: Instant) -> None:
-    """The customer's page can be read for a while after it is over."""
-    _expire([work.follow[ticket.id]] if ticket.id in work.follow else [], now + PAGE_AFTER_CLOSE)
+def expire_page(ticket: Ticket, work: SiteWork, at: Instant) -> None:
+    """The customer's page can be read until then, for a while after it is over."""
+    _expire([work.follow[ticket.id]] if ticket.id in work.follow else [], at)
 
 
 def _expire(links: Iterable[Link], at: Instant) -> None:

@@ -142,7 +142,7 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
     else:
         raise NoSuch(f"there is no device {report.device_id} at site {work.site.id}")
     if ticket is not None:
-        _join_reported(report, ticket, work, policy, who, now)
+        join_report(report, ticket, work, policy, who, now)
         return ticket
     ticket = Ticket(id=policy.new_id("T"), site_id=work.site.id, customer_id=work.customer.id, opened_at=now,
                     device_id=report.device_id, subject=report.skill if device is None else None, opened_by=str(who),
@@ -160,8 +160,8 @@ def open_or_join(report: OpenTicket, work: SiteWork, policy: Policy, who: Actor,
     return ticket
 
 
-def _join_reported(report: OpenTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant
-                   ) -> None:
+def join_report(report: OpenTicket, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant
+                ) -> None:
     """Somebody says it again, or says more: whoever comes hears what is new."""
     cause = in_their_words(report.cause)
     is_new = cause[FALLBACK].casefold() not in map(str.casefold, work.reports_of(ticket))

@@ -56,6 +56,7 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportMissed,
+    ReportNotFixed,
     ReportOverrun,
     ResolveTicket,
     SiteAct,
@@ -71,6 +72,7 @@ from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
 from gateway.tickets.households.moving import plan_leave, plan_move_in
 from gateway.tickets.households.needs import who_comes_first
+from gateway.tickets.households.not_fixed import plan_not_fixed
 from gateway.tickets.merging import plan_merge, plan_unmerge
 from gateway.tickets.new_rows import entry
 from gateway.tickets.on_call.pages import plan_acknowledge
@@ -167,7 +169,8 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
 def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, policy: Policy, who: Actor, now: Instant
                      ) -> None:
     work = context.work
-    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice | AddNote):
+    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice | AddNote
+                                                              | ReportNotFixed):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     match act:
         case OfferTo():
@@ -202,6 +205,8 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
             plan_report_missed(ticket, work, policy, who, now)
         case ContestNoAccess():
             plan_contest_no_access(ticket, work, policy, who, now)
+        case ReportNotFixed():
+            plan_not_fixed(act, ticket, work, policy, who, now)
 
 
 def _concerned(context: ActionContext) -> list[Ticket]:

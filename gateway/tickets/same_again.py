@@ -42,6 +42,7 @@ from gateway.tickets.actions import (
     OpenCallback,
     OpenTicket,
     ReportMissed,
+    ReportNotFixed,
     ReportOverrun,
     ResolveTicket,
     UnmergeTicket,
@@ -127,6 +128,10 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return _left(EntryKind.VISIT_KEPT)
         case DropVisit() if ticket.state in WORKS:
             return _left(EntryKind.VISIT_DROPPED)
+        case ReportNotFixed() if ticket.state in UNSETTLED:
+            return Trace(frozenset((EntryKind.REOPENED_BY_PERSON,)), {})
+        case ReportNotFixed() if ticket.state is TicketState.CLOSED:
+            return Trace(frozenset((EntryKind.NOT_FIXED_GOES_ON,)), {})
         case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)
         case AddNote(note=note) if is_moment_ago:

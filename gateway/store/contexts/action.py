@@ -51,6 +51,7 @@ from gateway.tickets.actions import (
     OfferTo,
     OpenCallback,
     OpenTicket,
+    ReportNotFixed,
     ReportOverrun,
     TicketAct,
     VisitAct,
@@ -96,6 +97,8 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
                                  provider=_get(session, draft, Provider, visit.provider_id))
         case OfferTo(provider_id=provider_id) | AssignTo(provider_id=provider_id):
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
+        case ReportNotFixed(ticket_id=key):
+            return _with_its_device(session, draft, key, now)
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
@@ -131,6 +134,17 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, p
                  ) -> ActionContext:
     ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
     return ActionContext(_sites(session, draft, {site_id}, now)[site_id], ticket=ticket, provider=provider)
+
+
+def _with_its_device(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
+    """With the ticket's device, also when the ticket is closed; a device that is no longer there is left out."""
+    ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
+    device = None if ticket.device_id is None else session.get(Device, ticket.device_id)
+    there = device is not None and device.site_id == site_id and device.retired_at is None
+    sites: dict[str, SiteWork] = {}
+    planning.planning_contexts(session, draft, [device.id] if device is not None and there else [], sites=sites,
+                               site_ids={site_id}, provider_loads=provider_loads(session, now))
+    return ActionContext(sites[site_id], ticket=ticket)
 
 
 def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> ActionContext:

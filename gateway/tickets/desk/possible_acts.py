@@ -23,6 +23,7 @@ from gateway.model import (
 )
 from gateway.tickets import actions
 from gateway.tickets.actions import Act
+from gateway.tickets.households.not_fixed import may_be_not_fixed
 from gateway.tickets.lifecycle import (
     BEFORE_ARRIVAL,
     NOBODY_COMES,
@@ -141,6 +142,8 @@ def _on_ticket(facts: TicketNow, now: Instant) -> Iterator[type[Act]]:
         if mergeable_into(facts):
             yield actions.MergeTickets
         yield from _for_the_customer(facts, now)
+    if may_be_not_fixed(ticket, now):
+        yield actions.ReportNotFixed
     if ticket.price_answer is PriceAnswer.ASKED and ticket.state in UNSETTLED:
         yield from (actions.AgreeToPrice, actions.DeclinePrice)
 

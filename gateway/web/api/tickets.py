@@ -29,6 +29,7 @@ from gateway.tickets.actions import (
     OfferTo,
     OpenTicket,
     ReportMissed,
+    ReportNotFixed,
     ResolveTicket,
     UnmergeTicket,
 )
@@ -277,4 +278,16 @@ def report_missed(by: TicketWorker, ticket_id: Id) -> models.Ticket:
              responses=responses(404, 409))
 def contest_no_access(by: TicketWorker, ticket_id: Id) -> models.Ticket:
     by(ContestNoAccess(ticket_id))
+    return _one(by.gw, ticket_id, by.now)
+
+
+class NotFixedBody(Body):
+    words: str = Field("", max_length=2000, description="What they notice that does not work.")
+
+
+@router.post("/{ticket_id}/report-not-fixed", summary="The customer says that it is not fixed",
+             responses=responses(404, 409))
+def report_not_fixed(by: TicketWorker, ticket_id: Id, body: NotFixedBody) -> models.Ticket:
+    """A resolved ticket is open again; of one that was closed within the last seven days another ticket goes on."""
+    by(ReportNotFixed(ticket_id, body.words.strip()))
     return _one(by.gw, ticket_id, by.now)

@@ -242,6 +242,9 @@ FORMS: dict[type[Act], FormSpec] = {
                                    lambda given: actions.ReportMissed(given.target)),
     actions.ContestNoAccess: FormSpec("They say that they were there", CUSTOMER,
                                       lambda given: actions.ContestNoAccess(given.target)),
+    actions.ReportNotFixed: FormSpec("They say that it is not fixed", CUSTOMER, lambda given: actions.ReportNotFixed(
+        given.target, given.text("words")), lambda context: [_note("What they notice", "words", required=False)],
+        hint="It is open again, and firms are asked at once."),
     actions.OpenCallback: FormSpec("Call them back", CUSTOMER, lambda given: actions.OpenCallback(
         given.target, given.needed("words", "About what"), bool(given.text("urgent"))),
         lambda context: [_note("About what", "words", hint="The customer may read it on their page"),

@@ -32,6 +32,7 @@ from gateway.tickets.actions import (
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
+from gateway.web.pages.customer_acts import SAID, with_acts
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
@@ -50,9 +51,11 @@ class FollowForm(BaseModel):
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
-def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
+def follow(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> HTMLResponse:
+    """`said`: what the customer has just done, so that the page says what happens next."""
     words, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, live=view.html, version=view.version, token=token, note="")
+    return render.page("follow.html", words, live=view.html, version=view.version, token=token, note="",
+                       said=words(f"page.said.{said}") if said in SAID else "")
 
 
 @router.post("/f/{token}")
@@ -68,7 +71,7 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Follow
     except (Refused, NoSuch, Conflict):
         words, view = _view(gw, render, token, now)
         return render.page("follow.html", words, 409, live=view.html, version=view.version, token=token,
-                           note=words("page.answered_already"))
+                           note=words("page.answered_already"), said="")
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -102,7 +105,8 @@ def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, n
     say = TimeFormat(words, facts.site.timezone, now)
     about = frozenset({link.subject_id, facts.site.id})
     if isinstance(facts, FollowedTicket):
-        return (words, say, ticket_view.ticket_page_content(facts, words, say),
+        content = ticket_view.ticket_page_content(facts, words, say)
+        return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)
     page = address(render, LinkPurpose.FOLLOW, facts.outage_page) if facts.outage_page is not None else ""

@@ -81,6 +81,7 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    change: str = ""  # words of the link to what the customer can do: see customer_acts
     updates: Sequence[PastEvent] = ()  # what we have told others who asked, the newest first
 
 

@@ -165,7 +165,7 @@ SCENES: dict[Scene, tuple[type[Act], ...]] = {  # a scene → some of the acts t
     missed: (actions.AskAgain, actions.ReportMissed), en_route: (actions.Arrive, actions.Finish),
     early: (actions.AllowEarly,), on_site: (actions.LogCall, actions.ReportOverrun), called: (actions.Finish,),
     on_hold: (actions.AskAgain,), no_access: (actions.ContestNoAccess,),
-    priced: (actions.AgreeToPrice, actions.DeclinePrice), resolved: (actions.CancelTicket,),
+    priced: (actions.AgreeToPrice, actions.DeclinePrice), resolved: (actions.CancelTicket, actions.ReportNotFixed),
     cancelled: (actions.AddNote,), beside: (actions.MergeTickets,), merged_from: (actions.UnmergeTicket,),
     merged_into: (actions.UnmergeTicket,), still_needed: (actions.KeepVisit, actions.DropVisit),
     paged: (actions.AcknowledgePage,)}
@@ -188,7 +188,8 @@ def candidates(there: WebStory, ticket: Ticket) -> Iterator[tuple[str, str, Act]
                 actions.AssignTo(key, free, "", begins, begins + HOUR), actions.ResolveTicket(key, "done"),
                 actions.CancelTicket(key, "why"), actions.HoldTicket(key, HoldReason.OTHER, begins),
                 actions.AgreeToPrice(key), actions.DeclinePrice(key), actions.KeepVisit(key), actions.DropVisit(key),
-                actions.AllowEarly(key), actions.ReportMissed(key), actions.ContestNoAccess(key)):
+                actions.AllowEarly(key), actions.ReportMissed(key), actions.ContestNoAccess(key),
+                actions.ReportNotFixed(key, "Cold again")):
         yield action_name(type(act)), key, act
     others = [one.id for one in there.all(Ticket) if one.id != key]
     yield action_name(actions.MergeTickets), key, actions.MergeTickets(key, others[0] if others else "T-NONE")

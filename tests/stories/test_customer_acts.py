@@ -1,0 +1,149 @@
+"""What a customer can do about their ticket on their page: say that it is not fixed, ask for a call."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from sqlmodel import col
+
+from gateway.model import DAY, DISPATCHER, MINUTE, Callback, CallbackOrigin, Entry, EntryKind, Link, Ticket, TicketState
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
+from gateway.store import Store
+from gateway.store.contexts.providers import _track_records
+from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ReportNotFixed
+from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, read, web_story
+
+HERSELF, KARIN = "customer", "technician Karin Kunz"
+
+
+@pytest.fixture
+def there(both_stores: Store) -> WebStory:
+    return web_story(both_stores, callback_hours=ROUND_THE_CLOCK)
+
+
+@pytest.fixture
+def web(there: WebStory) -> Iterator[httpx.Client]:
+    with there.client() as client:
+        yield client
+
+
+def fixed(there: WebStory) -> Ticket:
+    """Somebody has come, says that it is done, and the device agrees."""
+    ticket = there.break_down()
+    there.accept()
+    visit_id = there.again(ticket).visit_id
+    for act in (Depart(visit_id, 20), Arrive(visit_id)):
+        there.act(act, KARIN)
+        there.wait(20)
+    there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
+    there.act(Finish(visit_id, "Filter cleaned"), KARIN)
+    there.wait(2)
+    ticket = there.again(ticket)
+    assert ticket.state is TicketState.RESOLVED
+    return ticket
+
+
+def kinds(there: WebStory, ticket: Ticket) -> list[str]:
+    return [entry.kind for entry in there.all(Entry, Entry.subject_id == ticket.id)]
+
+
+def test_it_is_not_fixed_and_the_same_ticket_goes_on(there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    assert "Still not working?" in read(web.get(page))
+    assert "It still does not work" in read(web.get(f"{page}/change"))
+    answer = web.post(f"{page}/change", data={"act": "not_fixed", "notice": "The radiators are cold <b>"})
+    assert answer.status_code == 303
+    assert "We are sorry that it still does not work" in read(web.get(answer.headers["location"]))
+    there.wait(1)
+    again = there.again(ticket)
+    assert (again.state, again.round) == (TicketState.OFFERED, ticket.round + 1)
+    assert again.reported == ["The radiators are cold <b>"]
+    assert there.last_told(DISPATCHER, "please_look").subject_id == ticket.id
+    said = there.timeline(ticket.id)
+    web.post(f"{page}/change", data={"act": "not_fixed", "notice": "The radiators are cold <b>"})  # a second tap
+    assert there.timeline(ticket.id) == said
+    assert "<b>" not in web.get(there.offer(ticket)).text.split("radiators are cold")[1][:4]
+
+
+def test_who_writes_nothing_has_said_that_it_does_not_work_in_their_language(there: WebStory) -> None:
+    ticket = fixed(there)
+    there.act(ReportNotFixed(ticket.id), HERSELF)
+    assert there.again(ticket).reported == ["It still does not work"]
+
+
+def test_of_a_ticket_that_is_closed_another_one_goes_on_and_both_say_so(there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    there.wait(24 * 60)
+    assert there.again(ticket).state is TicketState.CLOSED
+    there.wait(3 * 24 * 60)
+    answer = web.post(f"{page}/change", data={"act": "not_fixed"})
+    other = there.one(Ticket, col(Ticket.closed_at).is_(None))
+    assert answer.headers["location"] == f"{there.follow(other)}?said=not_fixed"
+    assert other.id != ticket.id
+    assert other.device_id == ticket.device_id
+    assert EntryKind.NOT_FIXED_GOES_ON in kinds(there, ticket)
+    assert EntryKind.NOT_FIXED_BEFORE in kinds(there, other)
+    assert "We are working on it again" in read(web.get(page))
+    again = web.post(f"{page}/change", data={"act": "not_fixed"})  # a second tap
+    assert again.headers["location"] == answer.headers["location"]
+    assert len(there.all(Ticket)) == 2
+
+
+def test_after_a_week_it_is_too_late_and_the_page_is_over(there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    there.wait(24 * 60)
+    there.now += 8 * DAY
+    read(web.post(f"{page}/change", data={"act": "not_fixed"}), 404)
+    with pytest.raises(Refused, match=RefusedReason.NOT_FIXED_TOO_LATE):
+        there.act(ReportNotFixed(ticket.id), HERSELF)
+
+
+def test_what_was_called_off_was_never_fixed(there: WebStory) -> None:
+    ticket = there.break_down()
+    there.act(CancelTicket(ticket.id, "in vain"), "agent")
+    with pytest.raises(Refused, match=RefusedReason.NOT_FIXED_TOO_LATE):
+        there.act(ReportNotFixed(ticket.id), HERSELF)
+
+
+def test_it_counts_against_the_first_time_fix_also_before_anybody_comes_again(there: WebStory) -> None:
+    ticket = fixed(there)
+    provider_id = there.again(ticket).provider_id
+
+    def fixed_at_once() -> int:
+        with there.gw.store.read() as session:
+            return _track_records(session, there.now - DAY, there.now + DAY)[provider_id].fixed
+
+    assert fixed_at_once() == 1
+    there.act(ReportNotFixed(ticket.id), HERSELF)
+    assert fixed_at_once() == 0
+
+
+def test_a_call_is_asked_for_and_the_same_tap_twice_asks_once(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    for _ in range(2):
+        answer = web.post(f"{page}/change", data={"act": "call", "about": "The dog bites"})
+        assert "We will ring you" in read(web.get(answer.headers["location"]))
+    call = there.one(Callback)
+    assert (call.origin, call.wish) == (CallbackOrigin.PAGE, "The dog bites")
+    assert call.promised_by > there.now + MINUTE
+
+
+def test_a_call_about_nothing_is_asked_back_where_it_was(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    answer = web.post(f"{page}/change", data={"act": "call", "about": "  "})
+    assert "Please write in a few words what it is about." in read(answer, 422)
+    assert 'name="about" rows="3" maxlength="2000" autofocus' in answer.text
+    assert there.all(Callback) == []
+
+
+def test_an_act_that_nobody_knows_and_another_kind_of_page_do_nothing(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    read(web.post(f"{page}/change", data={"act": "dance"}), 404)
+    call = there.call_for_help()
+    read(web.get(f"{there.follow(call)}/change"), 404)
+    assert there.all(Link)

@@ -1,4 +1,4 @@
-"""What a customer can do about their ticket on their page: say that it is not fixed, ask for a call."""
+"""What a customer can do about their ticket on their page: it is not fixed, nobody needs to come, please call."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,22 @@ import httpx
 import pytest
 from sqlmodel import col
 
-from gateway.model import DAY, DISPATCHER, MINUTE, Callback, CallbackOrigin, Entry, EntryKind, Link, Ticket, TicketState
+from gateway.model import (
+    DAY,
+    DISPATCHER,
+    MINUTE,
+    Callback,
+    CallbackOrigin,
+    Entry,
+    EntryKind,
+    Link,
+    Notification,
+    Ticket,
+    TicketState,
+    Visit,
+    VisitState,
+    provider,
+)
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import Store
@@ -39,9 +54,8 @@ def fixed(there: WebStory) -> Ticket:
     there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
     there.act(Finish(visit_id, "Filter cleaned"), KARIN)
     there.wait(2)
-    ticket = there.again(ticket)
-    assert ticket.state is TicketState.RESOLVED
-    return ticket
+    assert there.ticket.state is TicketState.RESOLVED
+    return there.ticket
 
 
 def kinds(there: WebStory, ticket: Ticket) -> list[str]:
@@ -120,6 +134,56 @@ def test_it_counts_against_the_first_time_fix_also_before_anybody_comes_again(th
     assert fixed_at_once() == 1
     there.act(ReportNotFixed(ticket.id), HERSELF)
     assert fixed_at_once() == 0
+
+
+def minor_visit(there: WebStory) -> Ticket:
+    """A fault that is not dangerous, and somebody who comes for it."""
+    low = {"flow_temp": 40.0, "pressure": 0.4}
+    there.says("alice-pump", **low)
+    there.keep_saying("alice-pump", 12, **low)
+    there.accept()
+    there.wait(1)
+    return there.ticket
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+def test_nobody_needs_to_come_any_more_and_whoever_was_to_come_hears_it(
+        there: WebStory, web: httpx.Client, under_way: bool) -> None:
+    ticket = minor_visit(there)
+    page, visit_id = there.follow(ticket), ticket.visit_id or ""
+    firm = provider(there.one(Visit, Visit.id == visit_id).provider_id)
+    if under_way:
+        there.act(Depart(visit_id, 20), KARIN)
+        there.wait(1)
+    for _ in range(2):  # the same tap twice
+        answer = web.post(f"{page}/change", data={"act": "not_needed"})
+        assert "Nobody is coming any more" in read(web.get(answer.headers["location"]))
+    there.wait(1)
+    assert there.again(ticket).state is TicketState.CANCELLED
+    assert there.one(Visit, Visit.id == visit_id).state is VisitState.CANCELLED
+    told = [one.topic for one in there.all(Notification) if one.recipient_kind != "customer"]
+    assert ("visit_called_off" if under_way else "offer_withdrawn") in told
+    assert under_way or "offer_withdrawn" in there.heard(firm)
+    assert kinds(there, ticket).count(EntryKind.CANCELLED) == 1
+
+
+def test_who_is_there_already_is_not_called_off_and_what_was_typed_stays(there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    visit_id = ticket.visit_id or ""
+    for act in (Depart(visit_id, 20), Arrive(visit_id)):
+        there.act(act, KARIN)
+    answer = web.post(f"{there.follow(ticket)}/change", data={"act": "not_needed", "why": "It <i>works</i>"})
+    assert "That cannot be called off here any more." in read(answer, 409)
+    assert "It &lt;i&gt;works&lt;/i&gt;</textarea>" in answer.text  # where they ask for a call
+    assert there.again(ticket).state is TicketState.ON_SITE
+
+
+def test_a_dangerous_fault_is_not_called_off_by_a_tap(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = f"{there.follow(ticket)}/change"
+    assert "Nobody needs to come any more" not in read(web.get(page))
+    read(web.post(page, data={"act": "not_needed"}), 409)
+    assert there.again(ticket).closed_at is None
 
 
 def test_a_call_is_asked_for_and_the_same_tap_twice_asks_once(there: WebStory, web: httpx.Client) -> None:

@@ -1,12 +1,15 @@
 """A local firm's own work: what it is asked, whom it visits, and what it did; nothing of any other firm."""
 
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple, NoReturn
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 
 from gateway.access.rights import Right
-from gateway.model import Provider
+from gateway.calendars.opening_hours import Span
+from gateway.model import Instant, Provider, Visit, VisitState
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.format_times import TimeFormat
@@ -14,6 +17,7 @@ from gateway.store import Conflict
 from gateway.store.views.console import own_work
 from gateway.store.views.console.own_work import OwnOffer, OwnVisit
 from gateway.store.views.pagination import BadCursor
+from gateway.web.console.drawing.day_line import Bar, days, draw
 from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
@@ -48,6 +52,25 @@ class Job(NamedTuple):
     say: TimeFormat
 
 
+class Stop(NamedTuple):
+    """A visit on a day line. `needs`: what somebody should do about it; "" when nothing is wrong."""
+
+    number: int
+    job: Job
+    visit: Visit
+    needs: str
+
+
+class Day(NamedTuple):
+    """One day on the provider's wall: its line, and the list that says the same."""
+
+    name: str
+    date: str
+    line: Markup
+    stops: list[Stop]
+    say: TimeFormat
+
+
 @router.get(PATH)
 def show_work(request: Request, user: Works, cursor: str = "") -> Response:
     firm = _firm(user)
@@ -58,10 +81,13 @@ def show_work(request: Request, user: Works, cursor: str = "") -> Response:
             over = own_work.visits_over(session, firm, cursor or None, OVER, user.now)
         except BadCursor:
             raise HTTPException(422, "This page of the list does not exist; go to its first one") from None
-        name = session.get_one(Provider, firm).name
+        provider = session.get_one(Provider, firm)
+        name, zone = provider.name, provider.timezone
+    jobs = [_visit(one, user) for one in ahead]
+    stops = [(job, one.visit) for job, one in zip(jobs, ahead, strict=True)]
     return page(request, user, "work.html", firm=name, offers=[_offer(one, user) for one in offers],
-                ahead=[_visit(one, user) for one in ahead], over=[_visit(one, user) for one in over.rows],
-                next=over.next, later=bool(cursor))
+                days=[_day(day, stops, zone, user.now) for day in days(zone, user.now)], zone=zone, ahead=jobs,
+                over=[_visit(one, user) for one in over.rows], next=over.next, later=bool(cursor))
 
 
 @router.get(f"{PATH}/offers/{{offer_id}}")
@@ -172,6 +198,31 @@ def _visit(one: OwnVisit, user: User) -> Job:
     return Job(one.visit.id, one.ticket.id, one.ticket.severity, _cause(one) if site is not None else "",
                one.device.name if one.device else "", site.address if site is not None else "", one,
                TimeFormat(WORDS, zone, user.now))
+
+
+def _day(day: Span, ahead: Sequence[tuple[Job, Visit]], zone: str, now: Instant) -> Day:
+    """The visits whose window touches that day, and today also those that are late from a day before."""
+    touching = [(job, visit) for job, visit in ahead if visit.window_from < day[1]
+                and (visit.window_until > day[0] or day[0] <= now < day[1])]
+    stops = [Stop(number, job, visit, _needs(visit, now)) for number, (job, visit) in enumerate(touching, 1)]
+    bars = [Bar(stop.number, stop.visit.window_from, stop.visit.window_until, _kind(stop)) for stop in stops
+            if stop.visit.window_until > day[0]]
+    say = TimeFormat(WORDS, zone, now)
+    return Day("Today" if day[0] <= now < day[1] else "Tomorrow", say.date(day[0]), draw(day, zone, bars, now), stops,
+               say)
+
+
+def _needs(visit: Visit, now: Instant) -> str:
+    """What somebody of the firm should do about it now."""
+    if visit.state not in (VisitState.PLANNED, VisitState.EN_ROUTE) or now < visit.window_from:
+        return ""
+    if now >= visit.window_until:
+        return "The window is over and nobody is there: say when you arrive, or hand it back"
+    return "The window has begun and nobody has set out" if visit.state == VisitState.PLANNED else ""
+
+
+def _kind(stop: Stop) -> str:
+    return "late" if stop.needs else "planned" if stop.visit.state == VisitState.PLANNED else "moving"
 
 
 def _cause(one: OwnOffer | OwnVisit) -> str:

@@ -158,3 +158,19 @@ def test_a_visit_whose_page_is_over_shows_what_was_done_and_no_longer_where(ther
 @pytest.mark.parametrize("what", ["/console/tickets", "/console/customers", "/console/audit", "/console/users"])
 def test_no_other_screen_opens(there: WebStory, what: str) -> None:
     assert "may not" in read(karin(there).web.get(what), 403)
+
+
+def test_they_see_their_day_and_what_in_it_needs_them(there: WebStory) -> None:
+    there.break_down()
+    browser = karin(there)
+    assert "Today 23 Nov 2026 No visit." in read(browser.get(WORK))
+    visit = accept(there, browser, asked(there))
+    page = browser.get(WORK)
+    assert '<svg class="day-line"' in page.text
+    assert page.text.count(f'href="{WORK}/visits/{visit.id}"') >= 2
+    assert "nobody has set out" in read(page)
+    browser.post(f"{WORK}/visits/{visit.id}", act="depart", minutes="20")
+    assert "nobody has set out" not in read(browser.get(WORK))
+    there.wait(seconds=4 * 3600 + 60)
+    assert "The window is over and nobody is there" in read(there.console("provider", "Kim Kunz", "kunz").get(WORK))
+    assert "The window is over" not in read(stefan(there).get(WORK))

@@ -47,6 +47,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.UNSAFE_THERE: _ENDED_WITHOUT_SUCCESS,
     PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.HOUSEHOLD_LEFT: UNSETTLED,
+    PageReason.SURVEY_NO: UNSETTLED,
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,

@@ -134,7 +134,7 @@ class TopicName(StrEnum):
     PAGE_LINK = "page_link"
     """On the telephone with us: the link to their page."""
     SURVEY = "survey"
-    """It is closed: how did it go?"""
+    """It is closed, and they are asked how it went."""
     APOLOGY = "apology"
     """It is closed, and on the way we did not keep our word."""
     TEST = "test"

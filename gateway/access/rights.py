@@ -74,6 +74,7 @@ NEEDED: dict[type[Act], Right] = {
     actions.ContestNoAccess: Right.WORK_TICKETS, actions.ReportNotFixed: Right.WORK_TICKETS,
     actions.ResolveTicket: Right.WORK_TICKETS, actions.CancelTicket: Right.WORK_TICKETS,
     actions.AgreeToPrice: Right.WORK_TICKETS, actions.DeclinePrice: Right.WORK_TICKETS,
+    actions.AnswerSurvey: Right.WORK_TICKETS,
     actions.HoldTicket: Right.WORK_TICKETS, actions.AddNote: Right.WORK_TICKETS,
     actions.MergeTickets: Right.MERGE, actions.UnmergeTicket: Right.MERGE,
     actions.AcknowledgeAlarm: Right.WORK_ALARMS, actions.AcknowledgePage: Right.WORK_TICKETS,

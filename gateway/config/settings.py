@@ -129,6 +129,7 @@ class Service(Section):
     callback_tries: int = Field(5, ge=1, le=20)  # how often somebody is rung who does not answer (ServiceNow: 5)
     callback_retry_minutes: list[Annotated[int, Field(ge=1)]] = Field([15, 60, 120, 240], min_length=1)  # between them
     recurrence_minutes: int = Field(15, ge=0)  # a fault back within this time reopens the same ticket
+    survey: bool = False  # whether customers are asked how it went, once their ticket is closed
     settle_seconds: int = Field(60, ge=0)  # a fault that cleared must stay away this long before it counts as fixed
     dispatcher: Contacts = Field(default_factory=list)  # [{channel: email, address: …}]
     emergency: Contacts = Field(default_factory=list)  # likewise, all at once, at any hour

@@ -44,6 +44,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         flows.forget_old(session, now)
         retention.delete_old_losses(session, now)
         retention.delete_old_answers(session, now)
+        retention.delete_old_surveys(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

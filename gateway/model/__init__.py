@@ -118,6 +118,7 @@ from gateway.model.states import (
     SlaKind,
     SubjectKind,
     SuppressedBy,
+    SurveyMark,
     TicketState,
     VisitOutcome,
     VisitState,
@@ -134,6 +135,7 @@ from gateway.model.tickets import (
     SlaClock,
     SlaPolicyVersion,
     Suppressor,
+    Survey,
     Ticket,
     Visit,
 )
@@ -155,6 +157,7 @@ __all__ = [
     "BulkResult", "FormDraft", "SavedAnswer", "SavedView", "SearchEntry", "SearchField", "SearchTerm", "SentForm",
     "Severity", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
+    "Survey", "SurveyMark",
     "Technician", "Ticket", "TicketState", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",
     "emergency", "from_iso", "local", "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso",

@@ -19,6 +19,8 @@ class EntryKind(StrEnum):
     OPENED_BY_PERSON = "opened_by_person"
     PERSON_REPORTED = "person_reported"
     REOPENED_BY_PERSON = "reopened_by_person"
+    SURVEY_ASKED = "survey_asked"
+    SURVEY_ANSWERED = "survey_answered"
     CAME_BACK = "came_back"
     STILL_REPORTED = "still_reported"
     STILL_WATCHED = "still_watched"

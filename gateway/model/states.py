@@ -216,6 +216,8 @@ class PageReason(StrEnum):
     """The household has moved out while it is open."""
     NOT_FIXED = "not_fixed"
     """It counted as fixed, and the customer says that it still does not work."""
+    SURVEY_NO = "survey_no"
+    """We thought that it was fixed, and the customer has answered the survey: it does not work."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
@@ -445,6 +447,17 @@ class PromiseKind(StrEnum):
     """That they hear from us again by then."""
 
 
+class SurveyMark(StrEnum):
+    """How good something was, as a customer answers the survey."""
+
+    GOOD = "good"
+    """Easy; we cared."""
+    FAIR = "fair"
+    """Half and half."""
+    BAD = "bad"
+    """Hard; we did not."""
+
+
 class SlaKind(StrEnum):
     """What an SLA counts the working time of."""
 
@@ -620,6 +633,8 @@ class LinkPurpose(StrEnum):
     """A visit, for the technician."""
     FOLLOW = "follow"
     """A ticket, callback or outage, for the customer to follow."""
+    SURVEY = "survey"
+    """Three questions after a ticket is closed, for the customer."""
     DISPATCH = "dispatch"
     """A ticket or callback, for whoever is on call to act on."""
     WELCOME = "welcome"

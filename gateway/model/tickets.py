@@ -30,6 +30,7 @@ from gateway.model.states import (
     SlaKind,
     SubjectKind,
     SuppressedBy,
+    SurveyMark,
     TicketState,
     VisitOutcome,
     VisitState,
@@ -409,3 +410,20 @@ class SlaClock(Row, table=True):
     missed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     inherited: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # late by a new target
     ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class Survey(Row, table=True):
+    """What a customer was asked once after their ticket was closed, and what they said."""
+
+    id: str = Field(primary_key=True)
+    ticket_id: str = Field(foreign_key="ticket.id", unique=True)  # one for each ticket, also when it was opened again
+    customer_id: str = Field(foreign_key="customer.id", index=True)
+    visit_id: str | None = Field(default=None, index=True)  # the last: a "no" counts against its first-time fix
+    proven: bool  # the device shows that it works: only whoever sees it otherwise need say so
+    asked_at: Instant = Field(sa_type=BigInteger)
+    expires_at: Instant = Field(sa_type=BigInteger)  # then the link ends, and no answer counts any more
+    answered_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    works: bool | None = None  # None: they did not say
+    ease: SurveyMark | None = Field(default=None, sa_type=stored(SurveyMark))
+    care: SurveyMark | None = Field(default=None, sa_type=stored(SurveyMark))
+    words: str = Field(default="", sa_column_kwargs={"server_default": ""})  # theirs, which only we read

@@ -133,6 +133,10 @@ class TopicName(StrEnum):
     """A rule of a profile could not be evaluated."""
     PAGE_LINK = "page_link"
     """On the telephone with us: the link to their page."""
+    SURVEY = "survey"
+    """It is closed, and they are asked how it went."""
+    APOLOGY = "apology"
+    """It is closed, and on the way we did not keep our word."""
     TEST = "test"
     """Sent by hand, to see whether a contact can be reached."""
 
@@ -364,6 +368,14 @@ def _not_fixed(notification: Notification, context: NotificationContext, now: In
     return _earlier_round(notification, ticket)
 
 
+def _not_closed(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """For what is asked or said when all is over."""
+    ticket = context.ticket
+    if ticket is None or ticket.state is not TicketState.CLOSED:
+        return Reason(ReasonKind.NOT_FIXED)
+    return _earlier_round(notification, ticket)
+
+
 def _earlier_round(notification: Notification, ticket: Ticket) -> Reason | None:
     same = notification.occurrence == str(ticket.round)
     return None if same else Reason(ReasonKind.EARLIER_ROUND)
@@ -496,6 +508,9 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
     return lambda earlier: True
 
 
+_TOLD_OF_A_FAULT = frozenset({
+    TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY,
+    TopicName.WORSE})
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PERSON = frozenset({RecipientKind.PERSON})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
@@ -598,11 +613,20 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
-            frozenset({TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED,
-                       TopicName.ON_THE_WAY, TopicName.WORSE}),
-            _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
+            _TOLD_OF_A_FAULT, _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
         supersedes=frozenset({TopicName.WATCHING, TopicName.NEXT_VISIT}),
         link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.SURVEY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=2 * DAY,
+        obsolete_when=_not_closed,
+        only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN),
+        link=LinkPurpose.SURVEY),
+    Topic(
+        name=TopicName.APOLOGY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=2 * DAY,
+        obsolete_when=_not_closed,
+        only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

@@ -58,6 +58,7 @@ from gateway.model import (
     Site,
     SlaClock,
     SlaPolicyVersion,
+    Survey,
     Ticket,
     Unclaimed,
     User,
@@ -92,6 +93,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Listener, "since"), (Listener, "beat_at"),
     (Alarm, "opened_at"), (Alarm, "known_at"), (Alarm, "cleared_at"), (Alarm, "closed_at"),
     (Alarm, "acknowledged_at"), (Alarm, "declined_at"), (Ticket, "price_answered_at"),
+    (Survey, "asked_at"), (Survey, "answered_at"),
     (Ticket, "opened_at"), (Ticket, "resolved_at"), (Ticket, "closed_at"), (Job, "opened_at"), (Job, "closed_at"),
     (SlaClock, "warned_at"), (SlaClock, "missed_at"), (SlaClock, "ended_at"),
     (Offer, "offered_at"), (Offer, "closed_at"),
@@ -122,7 +124,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day
     (Link, "created_at"), (Link, "expires_at"), (Link, "revoked_at"), (ApiKey, "created_at"), (ApiKey, "revoked_at"),
-    (SlaPolicyVersion, "first_loaded_at"),
+    (Survey, "expires_at"), (SlaPolicyVersion, "first_loaded_at"),
     (User, "created_at"), (User, "disabled_at"), (RecoveryCode, "used_at"), (Audit, "at"),
     (WebSession, "created_at"), (WebSession, "seen_at"), (WebSession, "proved_at"), (WebSession, "ends_at"),
     (WebSession, "revoked_at"),  # at worst somebody signs in once more

@@ -1,12 +1,14 @@
-"""Deletes readings, dead letters, connection losses and saved answers that are older than they are kept."""
+"""Deletes readings, dead letters, connection losses, saved answers and surveys that are older than they are kept."""
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gateway.model import DAY, DeadLetter, Instant, Loss, Reading, SavedAnswer
+from gateway.model import DAY, DeadLetter, Instant, Loss, Reading, SavedAnswer, Survey
 
 LOSSES_KEPT = 90 * DAY  # after the end of a loss
 ANSWERS_KEPT = 90 * DAY  # they are told only as long as what they are about is open
+
+SURVEYS_KEPT = 400 * DAY  # longer than a year, so that a month can be compared with the same one before
 
 
 def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) -> int:
@@ -28,3 +30,8 @@ def delete_old_losses(session: Session, now: Instant) -> None:
 def delete_old_answers(session: Session, now: Instant) -> None:
     """Deletes answers that agents saved more than ANSWERS_KEPT ago: there are few."""
     session.connection().execute(delete(SavedAnswer).where(col(SavedAnswer.saved_at) < now - ANSWERS_KEPT))
+
+
+def delete_old_surveys(session: Session, now: Instant) -> None:
+    """Deletes what customers were asked, and said, more than SURVEYS_KEPT ago."""
+    session.connection().execute(delete(Survey).where(col(Survey.asked_at) < now - SURVEYS_KEPT))

@@ -11,6 +11,7 @@ from gateway.model import (
     Reason,
     Severity,
     Subject,
+    SurveyMark,
     VisitOutcome,
 )
 
@@ -200,6 +201,16 @@ class CancelTicket(TicketAct):
     """Nobody needs to come any more."""
 
     why: str | Reason  # what a person wrote, or what made it needless
+
+
+@dataclass(frozen=True)
+class AnswerSurvey(TicketAct):
+    """The customer says how it went, once it is closed; `words` in their own. What is left out was not answered."""
+
+    works: bool | None = None
+    ease: SurveyMark | None = None
+    care: SurveyMark | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ from gateway.model import (
     SlaKind,
     Subject,
     SubjectKind,
+    Survey,
     Ticket,
     TicketState,
     Visit,
@@ -56,6 +57,15 @@ from gateway.tickets.sla.policy import SlaPolicies
 
 NewId = Callable[[str], str]
 """prefix → a new id, e.g. new_id("T") = "T-4F7QK2M9"."""
+
+
+@dataclass(frozen=True)
+class AskedBefore:
+    """What decides whether a customer is asked how it went."""
+
+    last_asked: Instant | None = None  # the customer, about anything
+    surveyed: frozenset[str] = frozenset()  # ids of tickets
+    broken: frozenset[str] = frozenset()  # ids of tickets and jobs, of which we have broken a promise
 
 
 @dataclass
@@ -86,6 +96,7 @@ class SiteWork:
     callbacks: dict[CallbackKind, Callback] = field(default_factory=dict)  # open ones
     button_tests: dict[str, ButtonTest] = field(default_factory=dict)  # device id → its open test
     reached_by_message: bool = True  # False: the household can only be rung; known where a button test is due
+    asked_before: AskedBefore = AskedBefore()  # known where a ticket may be closed
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → outage of a ticket
     # (provider id, name) → id of a technician whose own contacts are known, of those who go there
     technicians: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -297,6 +308,7 @@ class ActionContext:
     provider: Provider | None = None
     visit: Visit | None = None
     callback: Callback | None = None
+    survey: Survey | None = None  # of the ticket, where it is answered
     last_press: PressRecord | None = None  # of the callback
     around: Surroundings = Surroundings()  # of the callback: outages that its home is dark in, and its devices
     alarm: Alarm | None = None

@@ -27,6 +27,7 @@ from gateway.tickets.actions import (
     AddNote,
     AgreeToPrice,
     AllowEarly,
+    AnswerSurvey,
     Arrive,
     AskAgain,
     AssignTo,
@@ -64,6 +65,7 @@ from gateway.tickets.actions import (
     UnmergeTicket,
     VisitAct,
 )
+from gateway.tickets.after.survey import plan_answer_survey
 from gateway.tickets.alarms.raised_and_cleared import close
 from gateway.tickets.context import ActionContext, PlanningContext, Policy, SiteWork
 from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_offer_to
@@ -169,8 +171,8 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
 def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, policy: Policy, who: Actor, now: Instant
                      ) -> None:
     work = context.work
-    if ticket.closed_at is not None and not isinstance(act, UnmergeTicket | AgreeToPrice | DeclinePrice | AddNote
-                                                              | ReportNotFixed):
+    if ticket.closed_at is not None and not isinstance(
+            act, UnmergeTicket | AgreeToPrice | DeclinePrice | AddNote | ReportNotFixed | AnswerSurvey):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     match act:
         case OfferTo():
@@ -195,6 +197,8 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
             plan_agree(ticket, work, policy, who, now)
         case DeclinePrice():
             plan_decline_price(ticket, work, policy, who, now)
+        case AnswerSurvey():
+            plan_answer_survey(act, ticket, _the(context.survey), work, policy, who, now)
         case KeepVisit():
             plan_keep_visit(ticket, work, who, now)
         case DropVisit():

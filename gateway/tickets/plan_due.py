@@ -7,6 +7,7 @@ from gateway.callbacks.overdue import plan_call_due
 from gateway.callbacks.presses.button_tests import plan_test_due
 from gateway.model import Alarm, Due, DueKind, EntryKind, Instant, Promise, SlaClock, SubjectKind, TicketState
 from gateway.model.plan import Draft, Plan
+from gateway.tickets.after.survey import ask_how_it_went
 from gateway.tickets.alarms.raised_and_cleared import plan_remote_fix_over, plan_suppression_over
 from gateway.tickets.closing import close_ticket
 from gateway.tickets.context import PlanningContext, Policy, SiteWork
@@ -56,6 +57,11 @@ class DueWork:
     def overrun_visits(self) -> set[str]:
         """Visits that last longer than expected: others wait for the same technician."""
         return {due.subject_id for due in self.deadlines if due.kind is DueKind.WORK_OVERRUN}
+
+    @property
+    def proofs(self) -> set[str]:
+        """Site ids where a ticket may be closed."""
+        return {due.site_id for due in self.deadlines if due.kind is DueKind.PROOF}
 
     def __len__(self) -> int:
         alarms = len(self.remote_fixes) + len(self.suppressed)
@@ -125,6 +131,7 @@ def _plan_proof(ticket_id: str, work: SiteWork, policy: Policy, now: Instant) ->
         reopen(ticket, [alarm.skill for alarm in faults], again, work, policy, now)
     else:
         close_ticket(ticket, work, now)
+        ask_how_it_went(ticket, work, policy, now)
 
 
 def _alarm(alarm_id: str, context: PlanningContext) -> Alarm | None:

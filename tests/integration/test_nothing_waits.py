@@ -34,6 +34,7 @@ from gateway.model.lifecycle import observed
 from gateway.store import Store
 from gateway.tickets.actions import (
     AcceptOffer,
+    AnswerSurvey,
     Arrive,
     AskAgain,
     CancelTicket,
@@ -56,13 +57,14 @@ from tests.fixtures.servers import wait_until
 
 NEW, OFFERED, ASSIGNED, EN_ROUTE = TicketState.NEW, TicketState.OFFERED, TicketState.ASSIGNED, TicketState.EN_ROUTE
 ON_SITE, ON_HOLD, RESOLVED, MERGED = TicketState.ON_SITE, TicketState.ON_HOLD, TicketState.RESOLVED, TicketState.MERGED
+CLOSED = TicketState.CLOSED
 
 Step = Callable[[RestlessTown], None]
 
 
 @pytest.fixture
 def town(store: Store) -> RestlessTown:
-    return begin(store)
+    return begin(store, survey=True)
 
 
 def stove(town: RestlessTown) -> Ticket:
@@ -96,6 +98,11 @@ def another_ticket(town: RestlessTown) -> Ticket:
     return town.story.one(Ticket, Ticket.device_id == "alice-boiler")
 
 
+def stay_away(town: RestlessTown) -> None:
+    town.fault("alice-stove", "heat", there=False)
+    town.story.wait(minutes=300)
+
+
 # How a ticket gets into each state, from the one before it.
 LEADS_TO: dict[TicketState, tuple[TicketState | None, Step]] = {
     NEW: (None, lambda town: town.fault("alice-stove", "gas")),  # nobody has learnt it
@@ -106,6 +113,7 @@ LEADS_TO: dict[TicketState, tuple[TicketState | None, Step]] = {
     ON_HOLD: (OFFERED, lambda town: town.story.act(
         HoldTicket(stove(town).id, HoldReason.PART, town.story.now + 5 * HOUR))),
     RESOLVED: (OFFERED, lambda town: town.story.act(ResolveTicket(stove(town).id, "It was off"))),
+    CLOSED: (RESOLVED, stay_away),
     MERGED: (OFFERED, lambda town: town.story.act(MergeTickets(stove(town).id, another_ticket(town).id))),
 }
 
@@ -123,13 +131,11 @@ def offer(town: RestlessTown) -> None:
 
 
 def come_back(town: RestlessTown) -> None:
+    if stove(town).state is CLOSED:
+        town.story.act(AnswerSurvey(stove(town).id, works=False), "customer")
+        return
     town.fault("alice-stove", "heat", there=False)
     town.fault("alice-stove", "heat")
-
-
-def stay_away(town: RestlessTown) -> None:
-    town.fault("alice-stove", "heat", there=False)
-    town.story.wait(minutes=300)
 
 
 # What leads to each action, in every state in which it can be taken.

@@ -32,6 +32,7 @@ from gateway.model.entries import LOOKS
 from gateway.model.plan import Draft, NoSuch, R
 from gateway.notifications.topics import TopicName
 from gateway.outages.context import CUSTOMER_KINDS
+from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
@@ -42,6 +43,7 @@ from gateway.tickets.actions import (
     AcknowledgeAlarm,
     AcknowledgePage,
     Act,
+    AnswerSurvey,
     AssignTo,
     CallbackAct,
     FinishCallback,
@@ -99,6 +101,10 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case ReportNotFixed(ticket_id=key):
             return _with_its_device(session, draft, key, now)
+
+
+        case AnswerSurvey(ticket_id=key):
+            return _with_survey(session, draft, key, now)
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
             return _with_ticket(session, draft, key, now)
         case OpenTicket():
@@ -145,6 +151,19 @@ def _with_its_device(session: Session, draft: Draft, ticket_id: str, now: Instan
     planning.planning_contexts(session, draft, [device.id] if device is not None and there else [], sites=sites,
                                site_ids={site_id}, provider_loads=provider_loads(session, now))
     return ActionContext(sites[site_id], ticket=ticket)
+
+
+def _with_survey(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
+    """With all that is needed to open the ticket again, though it is closed. Raises NoSuch where nobody was asked."""
+    ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
+    survey = survey_of(session, ticket_id)
+    if survey is None:
+        raise NoSuch(f"nobody was asked about ticket {ticket_id}")
+    asked = draft.copy(survey)
+    sites: dict[str, SiteWork] = {}
+    planning.planning_contexts(session, draft, (), sites=sites, site_ids={site_id}, ticket_ids=[ticket_id],
+                               provider_loads=provider_loads(session, now))
+    return ActionContext(sites[site_id], ticket=ticket, survey=asked)
 
 
 def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> ActionContext:

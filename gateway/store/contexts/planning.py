@@ -63,13 +63,13 @@ _UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.pres
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None,
                       sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = (),
-                      visit_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
+                      visit_ids: Iterable[str] = (), ticket_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch; a press concerns neither alarms nor tickets, so where nothing but presses happened they are not read.
     Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
     those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
-    workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids` are in it even when
-    they are over."""
+    workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids`, and
+    `ticket_ids`, are in it even when they are over."""
     works = {} if sites is None else sites
     presses = press_ids or {}
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
@@ -80,6 +80,8 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
     only_pressed = places.keys() - troubled_sites
     tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
+    known_tickets = {ticket.id for ticket in tickets}
+    tickets += [one for one in _copies(session, draft, Ticket, Ticket.id, ticket_ids) if one.id not in known_tickets]
     devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)

@@ -19,6 +19,7 @@ from gateway.model import (
     Offer,
     OfferState,
     Provider,
+    Survey,
     Technician,
     Visit,
     VisitOutcome,
@@ -58,6 +59,7 @@ _CAME_AGAIN = exists(select(_AGAIN.c.id).where(
 _NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household, of this ticket or in one that is linked
     table_of(Entry).c.subject_id == col(Visit.ticket_id), table_of(Entry).c.at >= col(Visit.done_at),
     table_of(Entry).c.kind.in_((EntryKind.REOPENED_BY_PERSON, EntryKind.NOT_FIXED_GOES_ON))))
+_SAID_NO = exists(select(col(Survey.id)).where(col(Survey.visit_id) == Visit.id, col(Survey.works).is_(False)))
 _ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
     col(Offer.closed_at) >= _SINCE, col(Offer.closed_at) < _UNTIL, col(Offer.left_out).is_(None),
     col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id))
@@ -65,7 +67,7 @@ _DONE = select(
     col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
     _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
     _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
-    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED)).where(
+    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED & ~_SAID_NO)).where(
     col(Visit.done_at) >= _SINCE, col(Visit.done_at) < _UNTIL, col(Visit.left_out).is_(None),
     col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id))
 

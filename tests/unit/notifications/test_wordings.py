@@ -163,6 +163,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "by itself": {"by_itself": True, "hear_by": None},
         "by a technician": {"resolution": "Pump replaced", "hear_by": None},
         "reported": SAID | {"on_their_word": True, "resolution": "New thermostat"}},
+    TopicName.SURVEY: {"closed": {"hear_by": None, "device": "Heat pump"}},
+    TopicName.APOLOGY: {"we broke a promise": {"hear_by": None, "device": "Heat pump"}},
     TopicName.PRICE_QUESTION: {
         "asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None},
         "reported": PRICE | SAID | {"device": "Heat pump", "answer_by": NOW + 4 * HOUR}},

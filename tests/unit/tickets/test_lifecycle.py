@@ -106,7 +106,7 @@ def a_page(state: PageState) -> OnCallPage:
 
 CYCLES = {
     "ticket": LifeCycle(a_ticket, TicketState, tickets.Action, tickets.TRANSITIONS, tickets.move, tickets.OPEN,
-                        tickets.DUTIES, (TicketState.NEW,), late=(TicketState.MERGED,)),
+                        tickets.DUTIES, (TicketState.NEW,), late=(TicketState.MERGED, TicketState.CLOSED)),
     "offer": LifeCycle(an_offer, OfferState, OfferState, tickets.OFFER_TRANSITIONS, tickets.end_offer,
                        (OfferState.PENDING,), tickets.OFFER_DUTIES, (OfferState.PENDING,)),
     "visit": LifeCycle(a_visit, VisitState, tickets.VisitAction, tickets.VISIT_TRANSITIONS, tickets.move_visit,

@@ -894,6 +894,26 @@ def upgrade() -> None:
     op.create_index('sla_clock_once', 'sla_clock', ['ticket_id', 'kind'], unique=True)
     op.create_index('sla_clock_open', 'sla_clock', ['policy'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
     op.create_index('sla_clock_warn', 'sla_clock', ['warn_at'], unique=False, sqlite_where=sa.text('warn_at IS NOT NULL'), postgresql_where=sa.text('warn_at IS NOT NULL'))
+    op.create_table('survey',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('visit_id', sa.String(), nullable=True),
+        sa.Column('proven', sa.Boolean(), nullable=False),
+        sa.Column('asked_at', sa.BigInteger(), nullable=False),
+        sa.Column('expires_at', sa.BigInteger(), nullable=False),
+        sa.Column('answered_at', sa.BigInteger(), nullable=True),
+        sa.Column('works', sa.Boolean(), nullable=True),
+        sa.Column('ease', sa.String(), nullable=True),
+        sa.Column('care', sa.String(), nullable=True),
+        sa.Column('words', sa.String(), server_default='', nullable=False),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('id'),
+        sa.UniqueConstraint('ticket_id')
+    )
+    op.create_index(op.f('ix_survey_customer_id'), 'survey', ['customer_id'], unique=False)
+    op.create_index(op.f('ix_survey_visit_id'), 'survey', ['visit_id'], unique=False)
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('job_id', sa.String(), nullable=False),

@@ -1,0 +1,1 @@
+"""What is loaded when a ticket is closed."""

@@ -51,8 +51,8 @@ class FollowForm(BaseModel):
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
 def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
-    words, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, live=view.html, version=view.version, token=token, note="")
+    words, title, view = _view(gw, render, token, now)
+    return render.page("follow.html", words, live=view.html, title=title, version=view.version, token=token, note="")
 
 
 @router.post("/f/{token}")
@@ -66,9 +66,9 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Follow
     try:
         act(gw, wanted(link.subject_id), Actor(ActorKind.CUSTOMER), now)
     except (Refused, NoSuch, Conflict):
-        words, view = _view(gw, render, token, now)
-        return render.page("follow.html", words, 409, live=view.html, version=view.version, token=token,
-                           note=words("page.answered_already"))
+        words, title, view = _view(gw, render, token, now)
+        return render.page("follow.html", words, 409, live=view.html, title=title, version=view.version,
+                           token=token, note=words("page.answered_already"))
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -77,16 +77,16 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[1], version)
+    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
     return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
 
 
-def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, View]:
+def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = _page_content(session, gw, render, link, now)
     html = render.text("follow_live.html", words, story=content, say=say, token=token)
-    return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
+    return words, content.title, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 
 _Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]

@@ -70,6 +70,7 @@ class FollowPage:
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
+    doorstep: str = ""  # the words that the technician says at the door
     steps: Sequence[Step] = ()
     past: Sequence[PastEvent] = ()
     facts: Sequence[tuple[str, str]] = ()
@@ -129,6 +130,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
         steps=steps(_TICKET_STEPS, station, tone, _ticket_skipped(facts), words),
+        doorstep=visit.doorstep or "" if visit is not None and ticket.outage_id is None else "",
         past=_ticket_past(facts, words, say),
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,

@@ -102,7 +102,9 @@ def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, n
     say = TimeFormat(words, facts.site.timezone, now)
     about = frozenset({link.subject_id, facts.site.id})
     if isinstance(facts, FollowedTicket):
-        return (words, say, ticket_view.ticket_page_content(facts, words, say),
+        profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
+        advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
+        return (words, say, ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)
     page = address(render, LinkPurpose.FOLLOW, facts.outage_page) if facts.outage_page is not None else ""

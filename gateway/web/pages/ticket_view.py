@@ -1,9 +1,10 @@
 """The content of the customer's page for a ticket or a callback."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import (
     MINUTE,
     IncompleteReason,
@@ -22,6 +23,7 @@ from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
+from gateway.notifications.messages import in_danger
 from gateway.notifications.template_values import payer_sentences
 from gateway.store.views.dispatch_page import DispatchTicket
 from gateway.store.views.pages import FollowedTicket, JobDetails
@@ -114,8 +116,9 @@ SPREAD, STEP = 10 * MINUTE, 5 * MINUTE  # how far an estimate is off, and how fi
 _PRICE_ASKED = StateStyle(0, "alert", "talk")
 
 
-def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
-    """The content of the customer's page for a ticket at `say.now`."""
+def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat,
+                        advice: Mapping[str, str] | None = None, country: str = "") -> FollowPage:
+    """The content of the customer's page for a ticket at `say.now`; `advice`: what to do until somebody comes."""
     ticket, visit = facts.ticket, facts.visit
     asked = waits_for_price_answer(ticket)
     station, tone, icon = _PRICE_ASKED if asked else TICKET_LOOK[ticket.state]
@@ -134,7 +137,14 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
         past=_ticket_past(facts, words, say),
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,
+        advice=_what_to_do(advice, emergency_number(facts.site.country or country), words)
+        if advice and ticket.state not in SETTLED else None,
     )
+
+
+def _what_to_do(advice: Mapping[str, str], rescue: str, words: Catalogue) -> Card:
+    return Card(words("page.what_to_do"),
+                lines=[advice.get(words.locale) or advice["en"], in_danger(rescue, words)])
 
 
 def waits_for_price_answer(ticket: Ticket) -> bool:

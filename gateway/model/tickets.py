@@ -262,6 +262,7 @@ class Visit(Row, table=True):
     offer_id: str | None = Field(default=None, foreign_key="offer.id", index=True)  # that it came of
     technician: str = ""  # name as the customer will read it
     call_pin: str | None = None  # with it the bridge connects the technician with the customer
+    doorstep: str | None = None  # two words that the technician says at the door; none once it is over
     state: VisitState = Field(default=VisitState.PLANNED, sa_type=stored(VisitState))
     window_from: Instant = Field(sa_type=BigInteger)  # arrival window promised to the customer
     window_until: Instant = Field(sa_type=BigInteger)

@@ -36,6 +36,11 @@ def number(value: float, locale: str, pattern: str | None = None) -> str:
     return str(format_decimal(exact, format=pattern, locale=locale))
 
 
+def language_name(locale: str, reader: str) -> str:
+    """`German`, `Deutsch`: a language by its name in the reader's language; its code when it has none."""
+    return str(Locale.parse(locale, sep="-").get_language_name(reader) or locale)
+
+
 def price(amount: Price, locale: str, plain: bool = False) -> str:
     """`€95.00` or `95,00 €`; `plain`: in letters that every SMS has, `EUR 95.00` or `95,00 EUR`."""
     pattern = None

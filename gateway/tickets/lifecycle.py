@@ -226,3 +226,4 @@ def move_visit(visit: Visit, action: VisitAction, now: Instant) -> None:
         visit.on_site_at = now
     else:
         visit.done_at = now
+        visit.doorstep = None  # whoever says them later was not sent

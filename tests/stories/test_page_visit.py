@@ -70,7 +70,7 @@ def test_a_technician_says_when_they_come_after_all(there: WebStory, web: httpx.
     assert len(there.notifications(TopicName.VISIT_LATE)) == 1
     web.post(page, data={"act": "depart", "minutes": "20"})
     assert "Still on the way" in read(web.get(page))
-    assert "Arrives about Today 16:50" in read(web.get(follow))
+    assert "Arrives about Today 16:40–17:00" in read(web.get(follow))
 
 
 def test_a_technician_at_work_says_that_it_takes_longer(there: WebStory, web: httpx.Client) -> None:

@@ -154,7 +154,8 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
 
 def _fault(written: FaultSection, commands: dict[str, RemoteCommand]) -> Fault:
     return Fault(severity=written.severity, cause=frozen(written.cause), skill=written.skill, action=written.action,
-                 remote_fix=_remote_fix(written.first_try, commands), danger=written.danger)
+                 remote_fix=_remote_fix(written.first_try, commands), danger=written.danger,
+                 advice=frozen(written.advice) if written.advice else None)
 
 
 def _silence(written: SilenceSection) -> Silence:

@@ -131,6 +131,7 @@ class Rule:
     dry_run: bool = False  # judged and written down, nothing follows
     danger: bool = False  # to life or home: somebody is sent before anybody has agreed to the price
     counts: bool = False  # it asks about earlier judgements
+    advice: Words | None = None  # what people there do until somebody comes
 
     @property
     def scheduled(self) -> bool:
@@ -151,6 +152,7 @@ class Fault:
     action: str
     remote_fix: RemoteFixSpec | None = None
     danger: bool = False  # as of a rule
+    advice: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,13 @@ class Profile:
         """All that its rules, fault codes and silence can need."""
         of_rules = {rule.skill for rule in self.rules} | {fault.skill for fault in self.faults.values()}
         return frozenset(of_rules | {self.silence.skill}) - {""}
+
+    def advice(self, cause_key: str) -> Words | None:
+        """What people do until somebody comes, by an alarm's rule or `fault:<code>`; None: nothing is written."""
+        if cause_key.startswith("fault:"):
+            fault = self.faults.get(cause_key.removeprefix("fault:")) or self.faults.get("*")
+            return fault.advice if fault is not None else None
+        return next((rule.advice for rule in self.rules if rule.name == cause_key), None)
 
 
 _FLAGS: Mapping[Value, bool] = {  # how devices say yes and no where JSON has true and false

@@ -184,7 +184,8 @@ def build_rule(name: str, one: RuleSection, conditions: Conditions, remote_fix: 
         never_during=_hours(one.never_during),
         flapping=None if one.flapping is None else Limits(one.flapping.above, one.flapping.below),
         depends_on=tuple(one.depends_on), dry_run=one.monitor, danger=one.danger,
-        counts=bool(one.hits or one.flapping))
+        counts=bool(one.hits or one.flapping),
+        advice=frozen(one.advice) if one.advice else None)
 
 
 def _hours(rows: Sequence[HoursSection] | None) -> Hours | None:

@@ -183,6 +183,7 @@ class FaultSection(Section):
     skill: str = ""
     action: Action = "ticket"
     danger: bool = False
+    advice: Words | None = None
     first_try: FirstTrySection | None = None
 
 
@@ -220,6 +221,7 @@ class RuleSection(Section):
     rises: dict[Severity, str] = {}
     latch: bool = False
     danger: bool = False
+    advice: Words | None = None
     only_during: list[HoursSection] | None = Field(None, min_length=1)
     never_during: list[HoursSection] | None = Field(None, min_length=1)
     flapping: Annotated[FlappingSection | None, BeforeValidator(_flapping)] = None

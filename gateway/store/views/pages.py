@@ -44,6 +44,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.store.contexts.suppression import dark_homes, home_devices
+from gateway.store.views.customer.history import TicketHistory, ticket_history
 from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
 from gateway.tickets.context import HomeDevice
@@ -66,6 +67,7 @@ class FollowedTicket(NamedTuple):
     last_visit: Visit | None  # the trip that ended last
     promises: list[Promise]  # times that its customer was told, oldest first
     answer_by: Instant | None = None  # until when the customer's yes to a price is waited for
+    history: TicketHistory = TicketHistory()  # every visit so far
 
 
 class FollowedCallback(NamedTuple):
@@ -115,7 +117,9 @@ def followed(session: Session, link: Link) -> FollowedTicket | FollowedCallback 
     found = followed_ticket(session, link.subject_id)
     while found is not None and found.ticket.merged_into is not None:
         found = followed_ticket(session, found.ticket.merged_into)
-    return found
+    if found is None:
+        return None
+    return found._replace(history=ticket_history(session, found.ticket.id, found.site.household_since or 0))
 
 
 def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
@@ -167,7 +171,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
         or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine)),
         col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, causes_in_messages(session, [ticket_id]).get(ticket_id, {}), visits_before,
-                                 answer_needed_by, last, promises, answer_by])
+                                 answer_needed_by, last, promises, answer_by, TicketHistory()])
 
 
 def _followed_callback(session: Session, callback_id: str) -> FollowedCallback | None:

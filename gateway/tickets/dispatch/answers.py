@@ -35,6 +35,7 @@ from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, Action
 from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
 from gateway.tickets.promises.promised_times import arrival_window
 from gateway.tickets.visits.changes import hand_back_missed
+from gateway.tickets.visits.doorstep import doorstep_words
 from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
@@ -84,7 +85,8 @@ def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provide
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
                   offer_id=offer.id, technician=act.technician.strip(), window_from=window_from,
-                  window_until=window_until, created_at=now, call_pin=call_pin(policy.new_id("P")))
+                  window_until=window_until, created_at=now, call_pin=call_pin(policy.new_id("P")),
+                  doorstep=doorstep_words(policy.new_id("W"), work.customer.locale))
     job.provider_id, job.visit_id = provider.id, visit.id
     advance(job, Action.ACCEPT, work, now)
     work.visits[visit.id] = visit

@@ -6,7 +6,8 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import no_rescue_service
 from gateway.store.views.pages import FollowedCallback
-from gateway.web.pages.ticket_view import FollowPage, PastEvent, StateStyle, steps, words_of
+from gateway.web.pages.follow.history import PastEvent
+from gateway.web.pages.ticket_view import FollowPage, StateStyle, steps, words_of
 
 _CALL_STEPS = (("pressed", "button"), ("calling", "phone"), ("talked", "talk"), ("settled", "check"))
 CALL_LOOK = {

@@ -53,8 +53,8 @@ class FollowForm(BaseModel):
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
 def follow(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> HTMLResponse:
     """`said`: what the customer has just done, so that the page says what happens next."""
-    words, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, live=view.html, version=view.version, token=token, note="",
+    words, title, view = _view(gw, render, token, now)
+    return render.page("follow.html", words, live=view.html, title=title, version=view.version, token=token, note="",
                        said=words(f"page.said.{said}") if said in SAID else "")
 
 
@@ -69,9 +69,9 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Follow
     try:
         act(gw, wanted(link.subject_id), Actor(ActorKind.CUSTOMER), now)
     except (Refused, NoSuch, Conflict):
-        words, view = _view(gw, render, token, now)
-        return render.page("follow.html", words, 409, live=view.html, version=view.version, token=token,
-                           note=words("page.answered_already"), said="")
+        words, title, view = _view(gw, render, token, now)
+        return render.page("follow.html", words, 409, live=view.html, title=title, version=view.version,
+                           token=token, note=words("page.answered_already"), said="")
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -80,16 +80,16 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[1], version)
+    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
     return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
 
 
-def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, View]:
+def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = _page_content(session, gw, render, link, now)
     html = render.text("follow_live.html", words, story=content, say=say, token=token)
-    return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
+    return words, content.title, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 
 _Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]
@@ -105,7 +105,9 @@ def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, n
     say = TimeFormat(words, facts.site.timezone, now)
     about = frozenset({link.subject_id, facts.site.id})
     if isinstance(facts, FollowedTicket):
-        content = ticket_view.ticket_page_content(facts, words, say)
+        profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
+        advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
+        content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)

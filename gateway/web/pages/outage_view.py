@@ -13,11 +13,11 @@ from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
 from gateway.store.views.pages import FollowedOutage, FollowedTicket
 from gateway.tickets.lifecycle import SETTLED, UNASSIGNED, WORKS
+from gateway.web.pages.follow.history import PastEvent
 from gateway.web.pages.ticket_view import (
     TICKET_LOOK,
     Card,
     FollowPage,
-    PastEvent,
     Step,
     is_late,
     steps,

@@ -1,10 +1,12 @@
 """The content of the customer's page for a ticket or a callback."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.model import (
+    MINUTE,
     IncompleteReason,
     Instant,
     PriceAnswer,
@@ -21,12 +23,14 @@ from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
+from gateway.notifications.messages import in_danger
 from gateway.notifications.template_values import payer_sentences
 from gateway.store.views.dispatch_page import DispatchTicket
 from gateway.store.views.pages import FollowedTicket, JobDetails
 from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
+from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
 
 
 class Step(NamedTuple):
@@ -35,13 +39,6 @@ class Step(NamedTuple):
     icon: str
     name: str
     status: str  # done | now | next | skipped
-
-
-class PastEvent(NamedTuple):
-    """One line of what has happened so far."""
-
-    at: Instant
-    what: str
 
 
 class Card(NamedTuple):
@@ -69,11 +66,13 @@ class FollowPage:
     more: str
     time_name: str = ""
     time: str = ""
+    is_estimate: bool = False  # no window: it moves by minutes, and nobody wants to hear each
     question: Question | None = None
     sorry: str = ""  # the sentence when we broke a promise
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
+    doorstep: str = ""  # the words that the technician says at the door
     steps: Sequence[Step] = ()
     past: Sequence[PastEvent] = ()
     facts: Sequence[tuple[str, str]] = ()
@@ -83,6 +82,11 @@ class FollowPage:
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
     change: str = ""  # words of the link to what the customer can do: see customer_acts
     updates: Sequence[PastEvent] = ()  # what we have told others who asked, the newest first
+
+    @property
+    def title(self) -> str:
+        """The step it is at, for the tab and for whoever hears the page; the headline when there is no step now."""
+        return next((step.name for step in self.steps if step.status == "now"), self.headline)
 
 
 _TICKET_STEPS = (("noticed", "bell"), ("asked", "talk"), ("assigned", "person"), ("on_the_way", "van"),
@@ -109,11 +113,13 @@ TICKET_LOOK = {
     TicketState.CANCELLED: StateStyle(5, "quiet", "cross"),
     TicketState.MERGED: StateStyle(5, "quiet", "check"),
 }
+SPREAD, STEP = 10 * MINUTE, 5 * MINUTE  # how far an estimate is off, and how finely a page says it
 _PRICE_ASKED = StateStyle(0, "alert", "talk")
 
 
-def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> FollowPage:
-    """The content of the customer's page for a ticket at `say.now`."""
+def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat,
+                        advice: Mapping[str, str] | None = None, country: str = "") -> FollowPage:
+    """The content of the customer's page for a ticket at `say.now`; `advice`: what to do until somebody comes."""
     ticket, visit = facts.ticket, facts.visit
     asked = waits_for_price_answer(ticket)
     station, tone, icon = _PRICE_ASKED if asked else TICKET_LOOK[ticket.state]
@@ -123,14 +129,23 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     if asked and facts.answer_by is not None and facts.answer_by > say.now:
         time_name, time = words("page.answer_by"), capital(say.when(facts.answer_by))
     return FollowPage(
-        tone, icon, headline, more, time_name, time, question=_question(facts, who, words, say),
+        tone, icon, headline, more, time_name, time, ticket.state is TicketState.EN_ROUTE,
+        question=_question(facts, who, words, say),
         sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
         firm=_firm(facts, words) if tone == "moving" else "",
         steps=steps(_TICKET_STEPS, station, tone, _ticket_skipped(facts), words),
-        past=_ticket_past(facts, who, words),
+        doorstep=visit.doorstep or "" if visit is not None and ticket.outage_id is None else "",
+        past=_ticket_past(facts, words, say),
         facts=_ticket_facts(facts, words, say),
         number=ticket.id,
+        advice=_what_to_do(advice, emergency_number(facts.site.country or country), words)
+        if advice and ticket.state not in SETTLED else None,
     )
+
+
+def _what_to_do(advice: Mapping[str, str], rescue: str, words: Catalogue) -> Card:
+    return Card(words("page.what_to_do"),
+                lines=[advice.get(words.locale) or advice["en"], in_danger(rescue, words)])
 
 
 def waits_for_price_answer(ticket: Ticket) -> bool:
@@ -248,7 +263,7 @@ def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[
     ticket, visit = facts.ticket, facts.visit
     told = {(promise.kind, promise.due_at) for promise in facts.promises}
     if visit is not None and ticket.state == TicketState.EN_ROUTE and (PromiseKind.ETA, visit.eta) in told:
-        return words("page.arrives_about"), capital(say.when(visit.eta or 0))
+        return words("page.arrives_between"), capital(say.span(*rounded_arrival(visit, visit.eta or 0)))
     if visit is not None and ticket.state in BEFORE_ARRIVAL and (
             PromiseKind.ARRIVAL_WINDOW, visit.window_until) in told:
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
@@ -257,6 +272,16 @@ def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[
     if word is not None and ticket.state in UNASSIGNED:
         return words("page.hear_by"), capital(say.when(word))
     return "", ""
+
+
+def rounded_arrival(visit: Visit, eta: Instant) -> tuple[Instant, Instant]:
+    """Ten minutes each way, in steps of five minutes: nobody knows the minute. Within the promised window,
+    when the estimate is."""
+    eta = eta // MINUTE * MINUTE
+    begin, end = (eta - SPREAD) // STEP * STEP, -(-(eta + SPREAD) // STEP) * STEP
+    if visit.window_from <= eta <= visit.window_until:
+        return max(begin, visit.window_from), min(end, visit.window_until)
+    return begin, end
 
 
 def is_late(ticket: Ticket, visit: Visit | None, now: Instant) -> bool:
@@ -294,9 +319,8 @@ def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
 
 
 
-def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[PastEvent]:
-    ticket, visit, last = facts.ticket, facts.visit, facts.last_visit
-    firm = facts.provider.name if facts.provider else words("page.somebody")
+def _ticket_past(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[PastEvent]:
+    ticket = facts.ticket
     alone = ticket.resolved_by in (ResolvedBy.TELEMETRY, ResolvedBy.AGENT)
     fixed = f"page.past_fixed_{ticket.resolved_by}" if alone else "page.past_fixed"
     answer = {PriceAnswer.AGREED: "page.past_price_agreed", PriceAnswer.DECLINED: "page.past_price_declined"}.get(
@@ -308,16 +332,15 @@ def _ticket_past(facts: FollowedTicket, who: str, words: Catalogue) -> list[Past
         (ticket.price_answered_at, words(answer) if answer else ""),
         (facts.asked_at if ticket.round > 1 else None, words("page.past_back")),
         (facts.asked_at, words("page.past_asked")),
-        (visit.created_at if visit else None, words("page.past_assigned", firm=firm)),
-        (visit.en_route_at if visit else None, words("page.past_on_the_way", who=who)),
-        (visit.on_site_at if visit else None, words("page.past_on_site", who=who)),
-        (last.done_at if last is not None and last.incomplete is not None else None,
-         words("page.past_unfinished", who=last.technician or firm if last is not None else "")),
-        (ticket.resolved_at, words(fixed)),
-        (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled")),
     ]
+    said_done = any(trip.visit.done_at == ticket.resolved_at for trip in facts.history.trips) and not alone
+    settled = [(ticket.resolved_at if not said_done else None, words(fixed)),
+               (ticket.closed_at if ticket.state == TicketState.CANCELLED else None, words("page.past_cancelled"))]
+    past = [*(PastEvent(at, what) for at, what in moments if at is not None),
+            *visit_events(facts.history, words, say),
+            *(PastEvent(at, what) for at, what in settled if at is not None)]
     moved_in = facts.site.household_since or 0  # what was before is others'
-    return [PastEvent(at, what) for at, what in moments if at is not None and at >= moved_in]
+    return sorted((event for event in past if event.at >= moved_in), key=lambda event: event.at)
 
 
 def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
@@ -334,19 +357,22 @@ def _ticket_facts(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> l
     if facts.visit is not None and facts.provider is not None:
         people = dict.fromkeys(name for name in (facts.visit.technician, facts.provider.name) if name)
         known.append((words("page.who_came" if facts.visit.on_site_at else "page.who_comes"), ", ".join(people)))
-    known += _unfinished(facts.last_visit, words, say) if ticket.state not in SETTLED else []
+    known += _unfinished(facts, words, say) if ticket.state not in SETTLED else []
     if ticket.resolution and ticket.resolved_by in (ResolvedBy.TECHNICIAN, ResolvedBy.AGENT):
         known.append((words("page.what_was_done"), ticket.resolution))
     return known
 
 
-def _unfinished(last: Visit | None, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
+def _unfinished(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[tuple[str, str]]:
     """Why the visit that ended last did not settle it, and what it waits for."""
+    last = facts.last_visit
     if last is None or last.incomplete is None:
         return []
     rows = [(words("page.why_unfinished"), capital(words(f"incomplete.{last.incomplete}")))]
     if last.note:
-        rows.append((words("page.found_there"), last.note))
+        provider = next((trip.provider for trip in facts.history.trips if trip.visit.id == last.id), None)
+        label = f"{note_label(last, provider, words)} " if provider is not None else ""
+        rows.append((words("page.found_there"), label + last.note))
     if last.parts:
         rows.append((words("page.missing_parts"), ", ".join(last.parts)))
     if last.expected_at is not None:

@@ -6,6 +6,7 @@
   if (!live || !window.AbortController || !window.TextDecoder) return;
   var stale = document.querySelector(".stale"), news = document.querySelector(".news");
   var version = live.dataset.version, heard = new Date(), connection = null, timer, failed = 0;
+  document.querySelector(".scripted").hidden = false;
   var SILENT = 35000;  // we say something every 15 seconds; who hears nothing for so long has lost us
 
   // A browser opens six connections to one place: a page that nobody sees gives its own back.
@@ -63,11 +64,13 @@
     var before = said();
     version = event.id;
     swap(live, event.data);
-    if (said() !== before) news.textContent = said();  // screen readers speak it; the rest they can read up
+    var titled = live.querySelector("[data-title]");
+    if (titled) document.title = titled.dataset.title + document.title.slice(document.title.lastIndexOf(" · "));
+    if (said() !== before) news.textContent = said();  // screen readers speak it, but no estimate that ticks on
   }
 
   function said() {
-    return Array.from(live.querySelectorAll("h1, .time, .sorry")).map(function (part) {
+    return Array.from(live.querySelectorAll("h1, .time:not(.estimate), .sorry")).map(function (part) {
       return part.textContent.trim().replace(/\s+/g, " ");
     }).join(". ");
   }

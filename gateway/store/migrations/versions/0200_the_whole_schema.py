@@ -922,6 +922,7 @@ def upgrade() -> None:
         sa.Column('offer_id', sa.String(), nullable=True),
         sa.Column('technician', sa.String(), nullable=False),
         sa.Column('call_pin', sa.String(), nullable=True),
+        sa.Column('doorstep', sa.String(), nullable=True),
         sa.Column('state', sa.String(), nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=False),
         sa.Column('window_until', sa.BigInteger(), nullable=False),

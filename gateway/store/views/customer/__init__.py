@@ -1,0 +1,1 @@
+"""Queries for what a customer reads of their own case."""

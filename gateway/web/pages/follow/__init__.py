@@ -1,0 +1,1 @@
+"""Parts of the page that a customer follows their ticket by."""

@@ -8,7 +8,7 @@ from gateway.model import DAY, Instant
 from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
-from gateway.store.accounts import audit, desk, flows, open_pages, sessions
+from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
 from gateway.store.views.unwatched import unwatched
 
 _log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         audit.forget_old(session, now)
         sessions.forget_old(session, now)
         open_pages.forget_old(session, now)
+        sent_acts.forget_old(session, now)
         desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 

@@ -53,6 +53,7 @@ from gateway.model import (
     Route,
     SavedAnswer,
     SavedView,
+    SentAct,
     SentForm,
     SignInFlow,
     Site,
@@ -110,7 +111,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Command, "acknowledged_at"),
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
-    (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (BulkResult, "at"),
+    (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

@@ -308,6 +308,16 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index('search_term_of', 'search_term', ['entry_id', 'term'], unique=False)
+    op.create_table('sent_act',
+        sa.Column('link_id', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('body', sa.String(), nullable=False),
+        sa.Column('status', sa.Integer(), nullable=False),
+        sa.Column('reply', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('link_id', 'key')
+    )
+    op.create_index(op.f('ix_sent_act_at'), 'sent_act', ['at'], unique=False)
     op.create_table('sent_form',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('account', sa.String(), nullable=False),

@@ -1,6 +1,6 @@
 """Tables of who may do what, and who did: users and their sessions, signed links and what was sent by them, API keys,
-the audit log, the devices' logins at the broker, who has which page open, what they keep at the console, and how other systems call
-things."""
+the audit log, the devices' logins at the broker, who has which page open, what they keep at the console, and how
+other systems call things."""
 
 from typing import Any
 

@@ -44,6 +44,7 @@ from gateway.model import (
     OutageMember,
     Person,
     PersonSite,
+    Photo,
     PinTries,
     PressRecord,
     Promise,
@@ -112,6 +113,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
+    (Photo, "created_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

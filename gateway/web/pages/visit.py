@@ -33,6 +33,7 @@ from gateway.model import (
     Reading,
     Visit,
     VisitOutcome,
+    VisitState,
     local,
     new_id,
 )
@@ -46,6 +47,7 @@ from gateway.store import Conflict
 from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
+from gateway.store.visits import photos
 from gateway.tickets.actions import (
     Act,
     Arrive,
@@ -101,6 +103,8 @@ class VisitView(NamedTuple):
     history: pages.History
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
+    photos: Sequence[photos.Shown]
+    token: str = ""  # of the page's own link; "": at the console
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,13 @@ class Calling:
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])
 def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
-    return _page(gw, render, _visit_view(gw, token, now), now)
+    return visit_page(gw, render, visit_view(gw, token, now), now)
 
 
 @router.post("/v/{token}")
 def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: Annotated[VisitForm, Form()]
         ) -> Response:
-    view = _visit_view(gw, token, now)
+    view = visit_view(gw, token, now)
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
     sending = sent_once.read_sending(request, gw.settings, token, given.key)
@@ -135,11 +139,11 @@ def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: A
         status, note = 409, refused_sentence(refused, catalogue_for(view.job.provider.locale))
     if not status:
         return sent_once.done(gw, sending) if sending.by_script else RedirectResponse(f"{render.root}/v/{token}", 303)
-    view = _visit_view(gw, token, now)
+    view = visit_view(gw, token, now)
     if sending.by_script:
         words = catalogue_for(view.job.provider.locale)
         return sent_once.refused(status, words(note) if words.has(note) else note, view.visit)
-    return _page(gw, render, view, now, status=status, note=note, given=given)
+    return visit_page(gw, render, view, now, status=status, note=note, given=given)
 
 
 def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> tuple[int, str]:
@@ -147,7 +151,7 @@ def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sendi
     if not sent_once.is_usable(sending.key):
         return 400, "page.not_possible"
     try:
-        act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now,
+        act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, name_of(view)), now,
             sent_once.form_of(sending, given.model_dump(), view.visit, now))
     except InvalidInput as unusable:
         return 422, str(unusable)
@@ -160,13 +164,13 @@ def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sendi
     return 0, ""
 
 
-def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
+def visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         visit_id = open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id
         view = load_visit(session, session.get(Visit, visit_id))
     if view is None:
         raise LinkInvalid
-    return view
+    return view._replace(token=token)
 
 
 def load_visit(session: Session, row: Visit | None) -> VisitView | None:
@@ -176,15 +180,15 @@ def load_visit(session: Session, row: Visit | None) -> VisitView | None:
         return None
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                     pages.is_answer_needed(session, row))
+                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
     """In the answer to this tap only: a page that is loaded again has no number in it."""
-    numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, _name(view)), now)
+    numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, name_of(view)), now)
     if not numbers:
-        return _page(gw, render, view, now, status=409, note="page.not_possible")
-    return _page(gw, render, view, now, numbers=numbers)
+        return visit_page(gw, render, view, now, status=409, note="page.not_possible")
+    return visit_page(gw, render, view, now, numbers=numbers)
 
 
 def look_at_numbers(gw: Gateway, view: VisitView, who: Actor, now: Instant) -> Sequence[Telephone]:
@@ -243,15 +247,16 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
 
 
-def _name(view: VisitView) -> str:
+def name_of(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
+def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
     words = catalogue_for(view.job.provider.locale)
     return render.page("visit.html", words, status, note=words(note) if words.has(note) else note,
-                       given=given or VisitForm(), **visit_content(gw, view, words, now, numbers))
+                       given=given or VisitForm(), photo_root=f"{render.root}/v/{view.token}/photos",
+                       **visit_content(gw, view, words, now, numbers))
 
 
 def refused_sentence(refused: Refused, words: Catalogue) -> str:
@@ -266,8 +271,9 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
     return {
-        "new_key": new_id, "version": visit_version(view.visit),
-        "view": view, "visit": view.visit, "name": _name(view), "job": job, "say": say, "cause": cause_of(job, words),
+        "new_key": new_id, "version": visit_version(view.visit), "photos": view.photos if view.token else (),
+        "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
+        "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),
         "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "map": map_address(job.site), "payers": payer_lines(job, words),

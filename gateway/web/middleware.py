@@ -55,6 +55,8 @@ class SecurityMiddleware:
                 started = True
                 if _VISIT_PAGE.fullmatch(scope["path"]):
                     MutableHeaders(scope=message)["permissions-policy"] = _AT_A_VISIT
+                if scope["path"] == "/static/worker.js":
+                    MutableHeaders(scope=message)["service-worker-allowed"] = "/"  # it serves /v/ beside /static/
                 self._add_headers(_cacheable(scope, message["status"]), MutableHeaders(scope=message))
             await send(message)
 

@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlmodel import SQLModel
 
+from gateway.model import ExternalKind
 from gateway.store import Store
 from gateway.store.migrations import WrongVersion, newest, upgrade, version
 
@@ -59,6 +60,17 @@ def test_every_index_is_partial_and_unique_as_the_model_says_on_postgresql(
 def test_a_second_upgrade_changes_nothing(both_stores: Store) -> None:
     assert version(both_stores) == newest()
     assert upgrade(both_stores) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60)
+def test_a_gateway_that_starts_beside_others_at_work_does_not_wait_for_them(postgres_url: str) -> None:
+    store = Store(postgres_url)
+    with store.engine.connect() as at_work:
+        for kind in (*ExternalKind, "audit"):
+            at_work.exec_driver_sql(f"LOCK TABLE {kind} IN ROW EXCLUSIVE MODE")
+        assert upgrade(store) == []
+    store.close()
 
 
 def test_an_empty_database_gets_every_version_once(tmp_path: Path) -> None:

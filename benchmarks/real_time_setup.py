@@ -5,15 +5,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from sqlalchemy import insert, text
 from sqlmodel import SQLModel
 
+from device_sim.load import command as load
 from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
 from gateway.mqtt.local_broker import start_broker
 from gateway.store import Store
@@ -42,6 +45,7 @@ rules:
     skill: heating
 """
 TICK = os.sysconf("SC_CLK_TCK")
+SETTLE_S = 20  # at most, for what was due when the gateway started
 
 
 @dataclass
@@ -156,3 +160,39 @@ def _settle(store: Store, devices: int, prefix: str) -> None:
     with store.write() as session:
         for table, values in rows:
             session.connection().execute(insert(table), values)
+
+
+def await_web(base: str, seconds: float = 60) -> None:
+    """The gateway listens to devices before it serves pages."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        with suppress(httpx.TransportError):
+            httpx.get(f"{base}/healthz", verify=False)
+            return
+        time.sleep(0.2)
+    raise SystemExit("the gateway serves no pages")
+
+
+def wait_until_idle(process: Process) -> None:
+    """What was due when it started is done."""
+    for _ in range(SETTLE_S):
+        if cpu_pct(process, 1) < 5:
+            return
+
+
+def cpu_pct(process: Process, seconds: float) -> float:
+    """Of one core, while so many seconds pass."""
+    began, used = time.perf_counter(), process.cpu_s
+    time.sleep(seconds)
+    return 100 * (process.cpu_s - used) / (time.perf_counter() - began)
+
+
+@contextmanager
+def ingest_beside(here: Scene, devices: int, rate: float, seconds: float) -> Iterator[list[float]]:
+    """Telemetry while the block runs, from a process of its own; then the list has how much was sent a second."""
+    done: list[float] = []
+    wanted = load.Asked("127.0.0.1", here.mqtt_port, devices, rate, seconds, processes=1)
+    thread = threading.Thread(target=lambda: done.append(load.run(wanted).sent_per_s))
+    thread.start()
+    yield done
+    thread.join()

@@ -16,7 +16,7 @@ from itertools import islice
 
 import httpx
 
-from benchmarks.console.agents import Screens, await_web, ended, looking, sign_in, timed
+from benchmarks.console.agents import Screens, ended, looking, sign_in, timed
 from benchmarks.console.households import (
     EACH_DAY,
     add_agents,
@@ -29,8 +29,15 @@ from benchmarks.console.households import (
 )
 from benchmarks.console.searches import KINDS, searches, times
 from benchmarks.figures import measured, percentile
-from benchmarks.real_time_setup import Process, Scene, scene
-from device_sim.load import command as load
+from benchmarks.real_time_setup import (
+    Process,
+    Scene,
+    await_web,
+    cpu_pct,
+    ingest_beside,
+    scene,
+    wait_until_idle,
+)
 from gateway.app.clock import now
 from gateway.config.profiles_and_mappings import load_profiles
 from gateway.config.settings import Service, Settings
@@ -45,7 +52,6 @@ OPEN_ALWAYS = dict.fromkeys(EACH_DAY, (("00:00", "24:00"),))
 AGENTS = 20
 COMMITS = 5  # a second
 WARM_S = 5  # before anything is counted
-SETTLE_S = 20  # at most, for what was due when the gateway started
 
 
 @dataclass
@@ -95,20 +101,20 @@ def measure(asked: Asked) -> dict[str, object]:
             base = f"http://{HOST}:{port}"
             await_web(base)
             browsers = [sign_in(base, email) for email in emails]
-            _wait_until_idle(process)
+            wait_until_idle(process)
             alone = _screens(browsers[0], asked)
             cpu = {name: _cpu_ms(process, browsers[0], path, asked.rounds)
                    for name, path in _paths(0, asked).items()}
             seconds = 2 * (WARM_S + asked.seconds) + 20 + asked.rounds * 4
-            with _ingest(here, asked, seconds) as ingest, _commits(here, asked) as commits:
+            with ingest_beside(here, asked.loud, asked.rate, seconds) as ingest, _commits(here, asked) as commits:
                 time.sleep(WARM_S)
                 stored = here.count("SELECT count(*) FROM reading")
-                without = _cpu_pct(process, asked.seconds)
+                without = cpu_pct(process, asked.seconds)
                 resident = process.resident_mb
                 with looking(base, browsers) as screens:
                     time.sleep(WARM_S)
                     read = screens.bytes
-                    with_agents = _cpu_pct(process, asked.seconds)
+                    with_agents = cpu_pct(process, asked.seconds)
                     read = screens.bytes - read
                     more = process.resident_mb - resident
                     stored = here.count("SELECT count(*) FROM reading") - stored
@@ -167,29 +173,7 @@ def _cpu_ms(process: Process, browser: httpx.Client, path: str, count: int) -> f
     return round(1000 * (process.cpu_s - used) / count, 1)
 
 
-def _wait_until_idle(process: Process) -> None:
-    """What was due when it started is done."""
-    for _ in range(SETTLE_S):
-        if _cpu_pct(process, 1) < 5:
-            return
 
-
-def _cpu_pct(process: Process, seconds: float) -> float:
-    """Of one core, while so many seconds pass."""
-    began, used = time.perf_counter(), process.cpu_s
-    time.sleep(seconds)
-    return 100 * (process.cpu_s - used) / (time.perf_counter() - began)
-
-
-@contextmanager
-def _ingest(here: Scene, asked: Asked, seconds: float) -> Iterator[list[float]]:
-    """Telemetry while the block runs, from a process of its own; then the list has how much was sent a second."""
-    done: list[float] = []
-    wanted = load.Asked(HOST, here.mqtt_port, asked.loud, asked.rate, seconds, processes=1)
-    thread = threading.Thread(target=lambda: done.append(load.run(wanted).sent_per_s))
-    thread.start()
-    yield done
-    thread.join()
 
 
 @dataclass

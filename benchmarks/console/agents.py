@@ -33,16 +33,6 @@ class Screens:
     wrong: list[object] = field(default_factory=list)  # what ended a look before its time
 
 
-def await_web(base: str, seconds: float = 60) -> None:
-    """The gateway listens to devices before it serves pages."""
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        with suppress(httpx.TransportError):
-            httpx.get(f"{base}/healthz", verify=False)
-            return
-        time.sleep(0.2)
-    raise SystemExit("the gateway serves no pages")
-
 
 def sign_in(base: str, email: str) -> httpx.Client:
     """A browser on a connection that it keeps."""

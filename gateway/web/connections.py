@@ -16,7 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from gateway.monitoring import file_descriptors, metrics
 from gateway.web.middleware import is_for_photos
 
-MOST = 500  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
+MOST = 2_000  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
 TICK_S = 0.25  # how often deadlines are looked at
 AwaitedPart = Literal["head", "body", "idle", "answer"]
 

@@ -15,7 +15,7 @@ from gateway.monitoring import file_descriptors, metrics
 from gateway.store.changes import touches
 from gateway.web.feed import ChangeFeed, Rhythm
 
-MOST = 300  # streams; of the 500 connections that the web serves others want some
+MOST = 1_200  # streams; of the 2,000 connections that the web serves others want some
 MOST_OF_A_PAGE = 6  # streams: as many as a browser opens; who has one link cannot take the room of others
 LATER_S = 30  # when a page shall ask again that has no room
 

@@ -1,0 +1,1 @@
+"""How fast customers' pages are, and how many can stay open and up to date."""

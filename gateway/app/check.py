@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
@@ -18,7 +19,7 @@ from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
 from gateway.config.fleet_rows import Device
 from gateway.config.profiles_and_mappings import is_test_file, load_mappings, load_profiles
-from gateway.config.settings import Service, Settings
+from gateway.config.settings import LOOPBACK, Service, Settings
 from gateway.config.settings_loader import BadSettings, load, missing_secret, say_where
 from gateway.config.sla_file import BadSla, load_sla
 from gateway.config.yaml_lines import dotted_path
@@ -209,6 +210,10 @@ def settings_warnings(settings: Settings) -> Iterator[str]:
     yield from _callback_hours(settings.service)
     yield from on_call_warnings(settings)
     yield from sign_in_warnings(settings)
+    public = urlsplit(settings.web.public_url)
+    if public.scheme != "https" and public.hostname not in LOOPBACK:
+        yield (f"web.public_url: {settings.web.public_url!r} is not https, so phones give no position and no camera, "
+               "and the technician's page does not work without network — expected https://…")
     if not settings.service.dispatcher:
         yield ("service.dispatcher: nobody, so no person hears of it when no firm is left or a customer cannot be told "
                "— expected a contact, e.g. [{channel: email, address: dispatch@example.com}]")

@@ -17,9 +17,11 @@ from gateway.model import (
     Notification,
     Outage,
     SavedAnswer,
+    SentAct,
     Subject,
     SubjectKind,
     Ticket,
+    Visit,
 )
 from gateway.model.plan import Draft, NoSuch, Plan, Refused
 from gateway.model.reasons import RefusedReason
@@ -28,6 +30,7 @@ from gateway.outages.maintenance import plan_maintenance
 from gateway.outages.saved_answers import plan_save, plan_withdraw
 from gateway.store import apply, external_ids
 from gateway.store.accounts import open_pages
+from gateway.store.accounts.sent_acts import is_repeated
 from gateway.store.contexts import action, maintenance
 from gateway.store.views.console.outage_page import failed_messages
 from gateway.store.views.desk.saved_answers import saved_answers
@@ -36,6 +39,7 @@ from gateway.tickets.context import ActionContext
 from gateway.tickets.desk.ticket_version import check_version, version_of
 from gateway.tickets.plan_action import plan_person_action
 from gateway.tickets.sla.follow import complete
+from gateway.tickets.visits.visit_version import check_visit
 
 
 def add_maintenance(gw: Gateway, window: MaintenanceWindow, who: Actor, now: Instant) -> None:
@@ -150,22 +154,36 @@ def send_failed_again(gw: Gateway, outage_id: str, most: int, who: Actor, now: I
     return sent
 
 
+class SentOnce(NamedTuple):
+    """An act that a phone sends by a link, as often as it takes until it has the answer."""
+
+    wanted: SentAct
+    visit_id: str
+    version: str  # of that visit, as the page showed it; "": the act does not depend on it
+
+
 class FilledForm(NamedTuple):
     """The form that an action came by."""
 
     key: str  # one that was sent before does nothing more
     ticket_id: str = ""
     version: str = ""  # of that ticket, as it was when the form was made; "": the action does not depend on it
+    by_link: SentOnce | None = None
 
 
 def act(gw: Gateway, given: Act, who: Actor, now: Instant, form: FilledForm | None = None) -> None:
     """Applies a person's action; `who` is written in the timeline. Raises Refused, NoSuch, and Stale when the form's
-    ticket is no longer as it was."""
+    ticket is no longer as it was; by a link OtherContent, and VisitChanged."""
 
     def once() -> None:
         with gw.store.write() as session:
             if form is not None and form.key and not open_pages.is_first(session, form.key, who.account, now):
                 return
+            by_link = None if form is None else form.by_link
+            if by_link is not None and is_repeated(session, by_link.wanted):
+                return
+            if by_link is not None and by_link.version:
+                check_visit(by_link.version, session.get(Visit, by_link.visit_id))
             context = action.action_context(session, given, who, now)
             if form is not None and form.version:
                 _check(form, context)

@@ -8,8 +8,9 @@ from gateway.model import DAY, Instant
 from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
-from gateway.store.accounts import audit, desk, flows, open_pages, sessions
+from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
 from gateway.store.views.unwatched import unwatched
+from gateway.store.visits import photos
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,8 @@ def forget(gw: Gateway, now: Instant) -> int:
         audit.forget_old(session, now)
         sessions.forget_old(session, now)
         open_pages.forget_old(session, now)
+        sent_acts.forget_old(session, now)
+        photos.forget_old(session, now)
         desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 

@@ -1,6 +1,6 @@
-"""Tables of who may do what, and who did: users and their sessions, signed links, API keys, the audit log, the
-devices' logins at the broker, who has which page open, what they keep at the console, and how other systems call
-things."""
+"""Tables of who may do what, and who did: users and their sessions, signed links and what was sent by them, API keys,
+the audit log, the devices' logins at the broker, who has which page open, what they keep at the console, and how
+other systems call things."""
 
 from typing import Any
 
@@ -118,6 +118,19 @@ class SentForm(Row, table=True):
     __tablename__ = "sent_form"
     key: str = Field(primary_key=True)  # the random one that the page has put into it
     account: str  # the user's id
+    at: Instant = Field(sa_type=BigInteger, index=True)
+
+
+class SentAct(Row, table=True):
+    """An act that came by a link under a key of its sender's: sent once more, as by a phone that lost the answer, it
+    does nothing and has the same answer."""
+
+    __tablename__ = "sent_act"
+    link_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    body: str  # SHA-256 of what was sent
+    status: int
+    reply: str  # JSON
     at: Instant = Field(sa_type=BigInteger, index=True)
 
 

@@ -1,8 +1,9 @@
-"""Tables of alarms, tickets, offers, visits and callbacks: one story, of what goes wrong and who sees to it."""
+"""Tables of alarms, tickets, offers, visits, their photos, and callbacks: one story, of what goes wrong and who
+sees to it."""
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, BigInteger, Column, Index, text
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, text
 from sqlmodel import Field
 
 from gateway.model.devices import Price, PriceColumn
@@ -283,6 +284,21 @@ class Visit(Row, table=True):
     called_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the technician rang, and nobody answered
     contested_at: Instant | None = Field(default=None, sa_type=BigInteger)  # "nobody there" is not what happened
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
+
+
+class Photo(Row, table=True):
+    """A picture of a visit, re-encoded, without where and by which camera it was taken; its parties see it, for 90
+    days."""
+
+    id: str = Field(primary_key=True)
+    visit_id: str = Field(foreign_key="visit.id", index=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    sender: str  # as the page names them
+    width: int  # pixels
+    height: int
+    digest: str  # SHA-256 of the file as it came: the same one twice is kept once
+    content: bytes = Field(sa_type=LargeBinary)  # JPEG
+    created_at: Instant = Field(sa_type=BigInteger, index=True)
 
 
 HELP = f"closed_at IS NULL AND kind = '{CallbackKind.EMERGENCY}'"

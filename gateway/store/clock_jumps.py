@@ -44,6 +44,7 @@ from gateway.model import (
     OutageMember,
     Person,
     PersonSite,
+    Photo,
     PinTries,
     PressRecord,
     Promise,
@@ -53,6 +54,7 @@ from gateway.model import (
     Route,
     SavedAnswer,
     SavedView,
+    SentAct,
     SentForm,
     SignInFlow,
     Site,
@@ -112,7 +114,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Command, "acknowledged_at"),
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
-    (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (BulkResult, "at"),
+    (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
+    (Photo, "created_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

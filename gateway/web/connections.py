@@ -14,6 +14,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gateway.monitoring import file_descriptors, metrics
+from gateway.web.middleware import is_for_photos
 
 MOST = 2_000  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
 TICK_S = 0.25  # how often deadlines are looked at
@@ -27,6 +28,7 @@ class Timeouts(NamedTuple):
 
     head: float = 10.0  # from the connection, or the request's first byte, to the end of the headers
     body: float = 20.0  # 64 KiB at most (middleware.BODY_LIMIT): 3 KiB/s, one bar of signal
+    photos: float = 120.0  # the body of a request with photos: 12 MiB at most (middleware.PHOTO_LIMIT), 100 KiB/s
     idle: float = 5.0  # between two requests
     answer: float = 60.0  # until we have answered, and until the other side has read it
 
@@ -133,7 +135,9 @@ class Connection(H11Protocol):
 
     def _wait(self, what: AwaitedPart) -> None:
         self.waiting, self.since, self._request = what, self.loop.time(), self.cycle
-        self.deadline = self.since + getattr(self._connections.patience, what)
+        patience = self._connections.patience
+        brings_photos = what == "body" and self.cycle is not None and is_for_photos(self.cycle.scope)
+        self.deadline = self.since + (patience.photos if brings_photos else getattr(patience, what))
 
     def end(self, why: str) -> None:
         """Closes the connection, with a status line where a request had begun, without waiting for it to be read."""

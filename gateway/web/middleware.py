@@ -1,7 +1,9 @@
 """HTTP middleware: security headers, a limit on body size, and a 500 answer without details."""
 
 import logging
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
@@ -12,6 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.web.problems import problem
 
 BODY_LIMIT = 64 * 1024  # bytes; the largest honest body is a technician's note
+PHOTO_LIMIT = 12 * 1024 * 1024 + BODY_LIMIT  # of one request with photos
+_READ_AT_MOST = 64 * 1024 * 1024  # of what is refused: who is cut off while sending never reads the sentence
+_PHOTOS = re.compile("/v/[^/]+/photos")
+_VISIT_PAGE = re.compile("/v/[^/]+(/.*)?")
+_AT_A_VISIT = "geolocation=(self), camera=(self), microphone=()"
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
                                "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -30,8 +37,9 @@ log = logging.getLogger(__name__)
 class SecurityMiddleware:
     """The outermost layer: adds the security headers to every response and refuses bodies above BODY_LIMIT."""
 
-    def __init__(self, app: ASGIApp, error_page: Callable[[Request], Response], https: bool) -> None:
-        self._app, self._error_page = app, error_page
+    def __init__(self, app: ASGIApp, error_page: Callable[[Request], Response],
+                 too_large: Callable[[Request], Response], https: bool) -> None:
+        self._app, self._error_page, self._too_large = app, error_page, too_large
         self._headers = dict(_HEADERS)
         if https:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -46,15 +54,24 @@ class SecurityMiddleware:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                if _VISIT_PAGE.fullmatch(scope["path"]):
+                    MutableHeaders(scope=message)["permissions-policy"] = _AT_A_VISIT
+                if scope["path"] == "/static/worker.js":
+                    MutableHeaders(scope=message)["service-worker-allowed"] = "/"  # it serves /v/ beside /static/
                 self._add_headers(_cacheable(scope, message["status"]), MutableHeaders(scope=message))
             await send(message)
 
         request = Request(scope)
-        if _announced(request) > BODY_LIMIT:
-            await _too_large()(scope, receive, guarded)
+        limit = PHOTO_LIMIT if is_for_photos(scope) else BODY_LIMIT
+        if _announced(request) > limit:
+            if limit == PHOTO_LIMIT:
+                await _read_away(receive)
+                await self._too_large(request)(scope, receive, guarded)
+            else:
+                await _too_large()(scope, receive, guarded)
             return
         try:
-            await self._app(scope, _limited(receive), guarded)
+            await self._app(scope, _limited(receive, limit), guarded)
         except Exception:
             # The route, not the path: a path carries a link's token.
             log.exception("request failed: %s %s", scope["method"], getattr(scope.get("route"), "path", "?"))
@@ -68,10 +85,23 @@ class SecurityMiddleware:
         headers.setdefault("cache-control", "public, max-age=31536000, immutable" if cacheable else "no-store")
 
 
+def is_for_photos(scope: Mapping[str, Any]) -> bool:
+    """Whether the request may bring photos: more bytes, and more time for them."""
+    return scope["method"] == "POST" and _PHOTOS.fullmatch(scope["path"]) is not None
+
+
 def _cacheable(scope: Scope, status: int) -> bool:
     """Whether caches may keep the response for ever: a static file whose URL carries a hash of its content (see
     `Renderer.asset`). All else is personal or may change, above all what is not found now."""
     return status in (200, 206, 304) and scope["path"].startswith("/static/") and b"v=" in scope["query_string"]
+
+
+async def _read_away(receive: Receive) -> None:
+    seen, more = 0, True
+    while more and seen <= _READ_AT_MOST:
+        message = await receive()
+        seen += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def _announced(request: Request) -> int:
@@ -83,7 +113,7 @@ def _too_large() -> Response:
     return problem(413, f"The body may have at most {BODY_LIMIT} bytes.")
 
 
-def _limited(receive: Receive) -> Receive:
+def _limited(receive: Receive, limit: int) -> Receive:
     """`receive` that counts the body as it comes, for one without content-length. Raises HTTPException 413."""
     seen = 0
 
@@ -91,8 +121,8 @@ def _limited(receive: Receive) -> Receive:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > BODY_LIMIT:
-            raise HTTPException(413, f"The body may have at most {BODY_LIMIT} bytes.")
+        if seen > limit:
+            raise HTTPException(413, f"The body may have at most {limit} bytes.")
         return message
 
     return counted

@@ -65,7 +65,7 @@ OWNERS = {
     "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
     "holidays": ("calendars",),
     "itsdangerous": ("notifications",), "jinja2": ("notifications", "web"), "markupsafe": ("web",),
-    "paho": ("mqtt",), "phonenumbers": ("config.phone_numbers",), "prometheus_client": ("monitoring",),
+    "paho": ("mqtt",), "phonenumbers": ("config.phone_numbers",), "PIL": ("web",), "prometheus_client": ("monitoring",),
     "rich": ("__main__", "cli", "demo"), "shapely": ("tickets",),
     "sqlalchemy": ("store", "model"), "standardwebhooks": ("notifications.channels", "demo"), "starlette": ("web",),
     "typer": ("__main__", "cli"), "uvicorn": ("web",), "yaml": ("config.yaml_lines", "demo"), "aiosmtpd": ("demo",),

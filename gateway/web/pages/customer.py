@@ -19,6 +19,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.outages.homes.devices import dark_since, emergency_button_is_dead, has_working_button
 from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
+from gateway.store.visits.photos import shown_at_ticket
 from gateway.tickets.actions import (
     Act,
     AgreeToPrice,
@@ -88,7 +89,9 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = _page_content(session, gw, render, link, now)
-    html = render.text("follow_live.html", words, story=content, say=say, token=token)
+        pictures = shown_at_ticket(session, link.subject_id) if link.subject_kind == SubjectKind.TICKET else ()
+    html = render.text("follow_live.html", words, story=content, say=say, token=token,
+                       photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False)
     return words, content.title, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 

@@ -59,6 +59,14 @@ def error_page(request: Request) -> Response:
     return _plain(request, 500, "broken")
 
 
+def too_large_page(request: Request) -> Response:
+    """The 413 response for a photo that is larger than any that a phone takes."""
+    words = catalogue_for(request.headers.get("accept-language", ""))
+    if "text/html" not in request.headers.get("accept", ""):
+        return problems.problem(413, words("page.photo.large"))
+    return _plain(request, 413, "large")
+
+
 def install(app: FastAPI) -> None:
     """Makes the pages of `app` answer errors with a page instead of problem details."""
     app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -33,7 +33,9 @@ from gateway.model import (
     Reading,
     Visit,
     VisitOutcome,
+    VisitState,
     local,
+    new_id,
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
@@ -42,8 +44,10 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
+from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
+from gateway.store.visits import photos
 from gateway.tickets.actions import (
     Act,
     Arrive,
@@ -55,11 +59,13 @@ from gateway.tickets.actions import (
     ReportDelay,
     ReportOverrun,
 )
+from gateway.tickets.visits.visit_version import VisitChanged, visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
+from gateway.web.pages.technician import sent_once
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
 
@@ -86,6 +92,8 @@ class VisitForm(BaseModel):
     window_from: str = ""
     window_until: str = ""
     why: str = ""
+    key: str = ""  # random: sent twice, it is done once
+    version: str = ""  # of the visit that the page showed
 
 
 class VisitView(NamedTuple):
@@ -95,6 +103,8 @@ class VisitView(NamedTuple):
     history: pages.History
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
+    photos: Sequence[photos.Shown]
+    token: str = ""  # of the page's own link; "": at the console
 
 
 @dataclass(frozen=True)
@@ -113,34 +123,54 @@ class Calling:
 
 @router.api_route("/v/{token}", methods=["GET", "HEAD"])
 def visit(gw: Gw, now: Now, render: Render, token: str) -> Response:
-    return _page(gw, render, _visit_view(gw, token, now), now)
+    return visit_page(gw, render, visit_view(gw, token, now), now)
 
 
 @router.post("/v/{token}")
-def tap(gw: Gw, now: Now, render: Render, token: str, given: Annotated[VisitForm, Form()]) -> Response:
-    view = _visit_view(gw, token, now)
+def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: Annotated[VisitForm, Form()]
+        ) -> Response:
+    view = visit_view(gw, token, now)
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
+    sending = sent_once.read_sending(request, gw.settings, token, given.key)
     try:
-        act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, _name(view)), now)
-    except InvalidInput as unusable:
-        return _page(gw, render, view, now, status=422, note=str(unusable), given=given)
+        status, note = _do(gw, view, given, sending, now)
     except Refused as refused:
-        view = _visit_view(gw, token, now)
-        why = refused_sentence(refused, catalogue_for(view.job.provider.locale))
-        return _page(gw, render, view, now, status=409, note=why, given=given)
+        status, note = 409, refused_sentence(refused, catalogue_for(view.job.provider.locale))
+    if not status:
+        return sent_once.done(gw, sending) if sending.by_script else RedirectResponse(f"{render.root}/v/{token}", 303)
+    view = visit_view(gw, token, now)
+    if sending.by_script:
+        words = catalogue_for(view.job.provider.locale)
+        return sent_once.refused(status, words(note) if words.has(note) else note, view.visit)
+    return visit_page(gw, render, view, now, status=status, note=note, given=given)
+
+
+def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> tuple[int, str]:
+    """0 when it is done, now or before; else the status and the sentence that says why not. Raises Refused."""
+    if not sent_once.is_usable(sending.key):
+        return 400, "page.not_possible"
+    try:
+        act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, name_of(view)), now,
+            sent_once.form_of(sending, given.model_dump(), view.visit, now))
+    except InvalidInput as unusable:
+        return 422, str(unusable)
+    except OtherContent:
+        return 422, "page.key_used"
+    except VisitChanged:
+        return 409, "page.visit_changed"
     except (NoSuch, Conflict):
-        return _page(gw, render, _visit_view(gw, token, now), now, status=409, note="page.not_possible", given=given)
-    return RedirectResponse(f"{render.root}/v/{token}", 303)
+        return 409, "page.not_possible"
+    return 0, ""
 
 
-def _visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
+def visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         visit_id = open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id
         view = load_visit(session, session.get(Visit, visit_id))
     if view is None:
         raise LinkInvalid
-    return view
+    return view._replace(token=token)
 
 
 def load_visit(session: Session, row: Visit | None) -> VisitView | None:
@@ -150,15 +180,15 @@ def load_visit(session: Session, row: Visit | None) -> VisitView | None:
         return None
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                     pages.is_answer_needed(session, row))
+                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
     """In the answer to this tap only: a page that is loaded again has no number in it."""
-    numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, _name(view)), now)
+    numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, name_of(view)), now)
     if not numbers:
-        return _page(gw, render, view, now, status=409, note="page.not_possible")
-    return _page(gw, render, view, now, numbers=numbers)
+        return visit_page(gw, render, view, now, status=409, note="page.not_possible")
+    return visit_page(gw, render, view, now, numbers=numbers)
 
 
 def look_at_numbers(gw: Gateway, view: VisitView, who: Actor, now: Instant) -> Sequence[Telephone]:
@@ -217,15 +247,16 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
 
 
-def _name(view: VisitView) -> str:
+def name_of(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def _page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
+def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
           given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
     words = catalogue_for(view.job.provider.locale)
     return render.page("visit.html", words, status, note=words(note) if words.has(note) else note,
-                       given=given or VisitForm(), **visit_content(gw, view, words, now, numbers))
+                       given=given or VisitForm(), photo_root=f"{render.root}/v/{view.token}/photos",
+                       **visit_content(gw, view, words, now, numbers))
 
 
 def refused_sentence(refused: Refused, words: Catalogue) -> str:
@@ -240,7 +271,9 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
     return {
-        "view": view, "visit": view.visit, "name": _name(view), "job": job, "say": say, "cause": cause_of(job, words),
+        "new_key": new_id, "version": visit_version(view.visit), "photos": view.photos if view.token else (),
+        "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
+        "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),
         "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",

@@ -42,8 +42,9 @@ def a_small_web() -> FastAPI:
         time.sleep(0.5)  # a handler that waits for its database
         return PlainTextResponse("done at last")
 
+    @app.post("/v/{token}/photos")
     @app.post("/note")
-    def note(text: Annotated[str, Form()]) -> PlainTextResponse:
+    def note(text: Annotated[str, Form()], token: str = "") -> PlainTextResponse:
         return PlainTextResponse(f"noted {len(text)}")
 
     return app
@@ -115,6 +116,16 @@ def test_a_body_that_trickles_in_is_not_waited_for_and_is_no_error_of_ours(caplo
         assert said.startswith(b"HTTP/1.1 408 ")
         assert after < 5
     assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_photo_has_more_time_than_any_other_body() -> None:
+    head = (b"POST /v/some-token/photos HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+            b"content-length: 5000\r\n\r\nphoto=")
+    with serving(HURRIED._replace(body=30, photos=0.3)) as server, visit(server) as slow:
+        slow.send(head)
+        said, after = until_hung_up(slow, drip=b"abc")
+        assert said.startswith(b"HTTP/1.1 408 "), "its own limit, not that of a body"
+        assert after < 5
 
 
 def test_a_body_on_a_slow_line_arrives_when_it_keeps_within_its_time() -> None:

@@ -308,6 +308,16 @@ def upgrade() -> None:
     sqlite_with_rowid=False
     )
     op.create_index('search_term_of', 'search_term', ['entry_id', 'term'], unique=False)
+    op.create_table('sent_act',
+        sa.Column('link_id', sa.String(), nullable=False),
+        sa.Column('key', sa.String(), nullable=False),
+        sa.Column('body', sa.String(), nullable=False),
+        sa.Column('status', sa.Integer(), nullable=False),
+        sa.Column('reply', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('link_id', 'key')
+    )
+    op.create_index(op.f('ix_sent_act_at'), 'sent_act', ['at'], unique=False)
     op.create_table('sent_form',
         sa.Column('key', sa.String(), nullable=False),
         sa.Column('account', sa.String(), nullable=False),
@@ -958,3 +968,20 @@ def upgrade() -> None:
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_pin', 'visit', ['call_pin'], unique=True, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_until', 'visit', ['state', 'window_until'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
+    op.create_table('photo',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('visit_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('sender', sa.String(), nullable=False),
+        sa.Column('width', sa.Integer(), nullable=False),
+        sa.Column('height', sa.Integer(), nullable=False),
+        sa.Column('digest', sa.String(), nullable=False),
+        sa.Column('content', sa.LargeBinary(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.ForeignKeyConstraint(['visit_id'], ['visit.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_photo_created_at'), 'photo', ['created_at'], unique=False)
+    op.create_index(op.f('ix_photo_site_id'), 'photo', ['site_id'], unique=False)
+    op.create_index(op.f('ix_photo_visit_id'), 'photo', ['visit_id'], unique=False)

@@ -1,0 +1,1 @@
+"""What is done for a visit beside the acts about it."""

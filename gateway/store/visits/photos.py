@@ -1,0 +1,80 @@
+"""The photos of visits: who sees which, how many there are, and when they are deleted."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, func
+from sqlalchemy import select as columns
+from sqlmodel import Session, col, or_, select
+
+from gateway.model import DAY, Instant, JobTicket, Photo, Site, Visit
+
+KEPT = 90 * DAY
+
+
+class Shown(NamedTuple):
+    """A photo without its content."""
+
+    id: str
+    sender: str
+    width: int
+    height: int
+    created_at: Instant
+
+
+def _of_this_household() -> Any:
+    """Nobody who lives there now sees the home of those before them: neither on a page nor by an old address."""
+    changed = func.coalesce(Site.household_left_at, Site.household_since)
+    return or_(changed.is_(None), col(Photo.created_at) > changed)
+
+
+def shown_at_visit(session: Session, visit_id: str) -> Sequence[Shown]:
+    """The oldest first."""
+    return _shown(session, col(Photo.visit_id) == visit_id)
+
+
+def shown_at_ticket(session: Session, ticket_id: str) -> Sequence[Shown]:
+    """Of all visits about it."""
+    return _shown(session, col(Photo.visit_id).in_(_visits_of(ticket_id)))
+
+
+def _shown(session: Session, which: Any) -> Sequence[Shown]:
+    rows = session.connection().execute(
+        columns(*(col(one) for one in (Photo.id, Photo.sender, Photo.width, Photo.height, Photo.created_at)))
+        .join(Site, col(Site.id) == Photo.site_id).where(which, _of_this_household())
+        .order_by(col(Photo.created_at), col(Photo.id)))
+    return [Shown._make(row) for row in rows]
+
+
+def content_at_visit(session: Session, photo_id: str, visit_id: str) -> bytes | None:
+    return _content(session, photo_id, col(Photo.visit_id) == visit_id)
+
+
+def content_at_ticket(session: Session, photo_id: str, ticket_id: str) -> bytes | None:
+    return _content(session, photo_id, col(Photo.visit_id).in_(_visits_of(ticket_id)))
+
+
+def _content(session: Session, photo_id: str, which: Any) -> bytes | None:
+    return session.exec(select(Photo.content).join(Site, col(Site.id) == Photo.site_id)
+                        .where(Photo.id == photo_id, which, _of_this_household())).first()
+
+
+def _visits_of(ticket_id: str) -> Any:
+    return (select(Visit.id).join(JobTicket, col(JobTicket.job_id) == Visit.job_id)
+            .where(JobTicket.ticket_id == ticket_id))
+
+
+def is_kept(session: Session, visit_id: str, digest: str) -> bool:
+    return session.exec(select(Photo.id).where(Photo.visit_id == visit_id, Photo.digest == digest)).first() is not None
+
+
+def count(session: Session, visit_id: str) -> int:
+    return session.exec(select(func.count()).select_from(Photo).where(Photo.visit_id == visit_id)).one()
+
+
+def forget_old(session: Session, now: Instant) -> None:
+    """Deletes those that are older than KEPT, and those of households that have left."""
+    connection = session.connection()
+    connection.execute(delete(Photo).where(col(Photo.created_at) <= now - KEPT))
+    left = select(Photo.id).join(Site, col(Site.id) == Photo.site_id).where(~_of_this_household())
+    connection.execute(delete(Photo).where(col(Photo.id).in_(left)))

@@ -1,0 +1,92 @@
+"""The technician's phone in a cellar: a real browser whose server is out of reach."""
+
+import socket
+
+import pytest
+
+from gateway.model import Photo, Visit
+from gateway.store import Store
+from gateway.tickets.actions import Arrive
+from gateway.web import Server, build_app
+from tests.drivers.browser import Browser
+from tests.drivers.web_driver import WebStory, web_story
+
+pytestmark = pytest.mark.slow
+KEPT = "caches.match(location.href).then(page => !!page)"
+BANNER = "!document.getElementById('outbox').hidden"
+LINES = "document.querySelectorAll('#outbox li').length"
+PICK = """new Promise(done => {
+  const canvas = document.createElement('canvas');
+  canvas.width = 60; canvas.height = 40;
+  canvas.toBlob(blob => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], 'valve.jpg', {type: 'image/jpeg'}));
+    document.getElementById('photo').files = files.files;
+    done(true);
+  }, 'image/jpeg');
+})"""
+
+
+@pytest.fixture
+def there(store: Store) -> WebStory:
+    return web_story(store)
+
+
+def test_done_with_note_and_photo_in_the_cellar_arrives_once_and_in_order(there: WebStory, chrome: Browser) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+
+    def serve() -> Server:
+        return Server(build_app(there.gw, there.clock, lambda: there.health), "127.0.0.1", port)
+
+    ticket = there.break_down()
+    there.accept()
+    visit = there.one(Visit)
+    there.act(Arrive(visit.id), "technician Karin Kunz")
+    server, tab = serve(), chrome.tab()
+    tab.open(f"http://127.0.0.1:{port}{there.visit(ticket)}")
+    tab.wait(KEPT)
+    assert not tab.run(BANNER)
+    server.stop()
+
+    tab.run(PICK)
+    tab.run("document.querySelector('#photos button').click()")
+    tab.wait(f"{LINES} === 1")
+    tab.run("document.getElementById('note').value = 'Tightened the valve.'")
+    tab.run("document.querySelector('.finish button').click()")
+    tab.wait(f"{LINES} === 2")
+    assert "On this phone" in tab.text()
+    assert there.again(visit).note is None
+
+    tab.run("window.before = true; location.reload()")
+    tab.wait(f"!window.before && document.readyState === 'complete' && {BANNER} && {LINES} === 2")
+
+    seen: list[tuple[int, str | None]] = []  # (photos, note) when a request came
+    there.on_request = lambda _number: seen.append((len(there.all(Photo)), there.again(visit).note))
+    server = serve()
+    try:
+        tab.run("document.querySelector('#outbox > button').click()")
+        tab.wait(f"document.readyState === 'complete' && !({BANNER}) && !!document.querySelector('#photos img')")
+        assert "Tightened the valve." in tab.text()
+    finally:
+        server.stop()
+    assert there.again(visit).note == "Tightened the valve."
+    assert len(there.all(Photo)) == 1
+    assert seen[:2] == [(0, None), (1, None)], "the photo first: it was sent first"
+
+
+def test_what_no_longer_fits_needs_the_technician_and_is_not_lost(there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    visit, tab = there.one(Visit), chrome.tab()
+    tab.open(there.base + there.visit(ticket))
+    tab.wait(KEPT)
+    there.change(visit, window_until=visit.window_until + 60_000)  # somebody moves it
+    tab.run("document.querySelector('button[name=minutes]').click()")
+    tab.wait("document.getElementById('outbox').innerText.includes('Needs you:')")
+    assert "changed in the meantime" in tab.text()
+    assert there.again(visit).en_route_at is None
+    tab.run("document.querySelector('#outbox li button[value=again]').click()")
+    tab.wait(f"document.readyState === 'complete' && !({BANNER})"
+             " && document.body.innerText.includes('Still on the way')")
+    assert there.again(visit).en_route_at is not None

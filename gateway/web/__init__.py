@@ -18,8 +18,8 @@ from gateway.web.event_waiters import EventWaiters
 from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
-from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey, visit
-from gateway.web.pages.technician import photos
+from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey
+from gateway.web.pages.technician import photos, visit
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
 

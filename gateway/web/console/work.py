@@ -23,7 +23,7 @@ from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 from gateway.web.pages.links import InvalidInput
 from gateway.web.pages.offer import OfferForm, OfferView, load_offer, offer_act, offer_content
-from gateway.web.pages.visit import (
+from gateway.web.pages.technician.visit import (
     VisitForm,
     VisitView,
     load_visit,

@@ -15,9 +15,8 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.visits import photos
 from gateway.web.dependencies import Gw, Now
-from gateway.web.pages import visit
 from gateway.web.pages.links import LinkInvalid, Render, open_link
-from gateway.web.pages.technician import sent_once
+from gateway.web.pages.technician import sent_once, visit
 from gateway.web.pages.technician.decoding import Unusable, decode
 
 router = APIRouter(include_in_schema=False)

@@ -6,7 +6,7 @@
   if (!live || !window.AbortController || !window.TextDecoder) return;
   var stale = document.querySelector(".stale"), news = document.querySelector(".news");
   var version = live.dataset.version, heard = new Date(), connection = null, timer, failed = 0;
-  document.querySelector(".scripted").hidden = false;
+  document.querySelectorAll(".scripted").forEach(function (part) { part.hidden = false; });
   var SILENT = 35000;  // we say something every 15 seconds; who hears nothing for so long has lost us
 
   // A browser opens six connections to one place: a page that nobody sees gives its own back.

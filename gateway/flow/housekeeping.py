@@ -46,6 +46,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         retention.delete_old_answers(session, now)
         retention.delete_old_surveys(session, now)
+        retention.delete_old_goodwill(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

@@ -191,7 +191,7 @@ class RefusedReason(StrEnum):
     PERSON_LEFT = "person_left"
     """The person `id` has left the household."""
     GESTURE_TOO_LARGE = "gesture_too_large"
-    """It is more than `most`, which is all that this agent may still credit this household now."""
+    """It is more than `may_credit`, which is all that this agent may still credit this household now."""
     NO_REASON = "no_reason"
     """It has to be said why."""
     NOBODY_LIVES_THERE = "nobody_lives_there"

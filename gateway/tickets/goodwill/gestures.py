@@ -46,7 +46,8 @@ def plan_gesture(site: Site, cents: int, reason: str, given: Given, draft: Draft
         raise Refused(RefusedReason.NOBODY_LIVES_THERE)
     most = left_of(policy.goodwill.gestures, given, now)
     if not 0 < cents <= most:
-        raise Refused(RefusedReason.GESTURE_TOO_LARGE, most=f"{most // 100}.{most % 100:02} {policy.goodwill.currency}")
+        raise Refused(RefusedReason.GESTURE_TOO_LARGE,
+                      may_credit=f"{most // 100}.{most % 100:02} {policy.goodwill.currency}")
     key = policy.new_id("G")
     row = Goodwill(
         id=key, case_id=key, subject_kind=SubjectKind.CUSTOMER, site_id=site.id, customer_id=site.customer_id,

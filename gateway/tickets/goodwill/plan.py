@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.model import (
+    DAY,
     DISPATCHER,
     HOUR,
     MINUTE,
@@ -28,7 +29,9 @@ from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy
 from gateway.tickets.goodwill.decide import CaseFacts, Credit, decide, is_over_cap
 from gateway.tickets.goodwill.lifecycle import CaseAction, CreditAction, move_case, move_credit
-from gateway.tickets.new_rows import FOLLOW_FOR, link, notify
+from gateway.tickets.new_rows import link, notify
+
+PAGE_FOR = 14 * DAY  # the page of something that is over
 
 
 @dataclass
@@ -129,7 +132,7 @@ def tell_customer(rows: Sequence[Goodwill], area: str, context: CaseContext, pol
     first = rows[0]
     page = context.pages.get((first.customer_id, first.site_id))
     if page is None and context.about.kind is not SubjectKind.CUSTOMER:
-        made = link(policy, LinkPurpose.FOLLOW, context.about, now, now + FOLLOW_FOR,
+        made = link(policy, LinkPurpose.FOLLOW, context.about, now, now + PAGE_FOR,
                     first.site_id if context.about.kind is SubjectKind.OUTAGE else "")
         context.draft.add(made)
         page = made.id

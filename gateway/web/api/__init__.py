@@ -36,7 +36,7 @@ TAGS = [
     {"name": "providers", "description": "Local firms and their open jobs."},
     {"name": "offers and visits", "description": "What providers were asked, why they, and their trips."},
     {"name": "promises", "description": "Times told to customers, and what became of them."},
-    {"name": "goodwill", "description": "What households are credited for harm, or as a gesture."},
+    {"name": "credits", "description": "Goodwill: what households are credited for harm, or as a gesture."},
     {"name": "surveys", "description": "What customers said when they were asked how it went."},
     {"name": "events", "description": "What has changed, for programs that keep a copy. Every noun has `external_ids`: "
                                       "what your own systems call it."},

@@ -97,7 +97,7 @@ def test_an_agent_gives_a_gesture_within_the_limits(there: WebStory, agent: http
     assert agent.post("sites/alice-home/gestures", json=body).json()["id"] == first.json()["id"]
     assert (first.json()["kind"], first.json()["given_by"].startswith("agent ")) == ("gesture", True)
     said = is_problem(agent.post("sites/alice-home/gestures", json=body | {"cents": 900}), 409)["detail"]
-    assert said == "You can credit this household 7.00 EUR at most now."
+    assert said == "You can credit this household €7.00 at most now."
     is_problem(agent.post("sites/nowhere/gestures", json=body), 404)
     is_problem(agent.post("sites/alice-home/gestures", json={"cents": 1.5, "reason": "x"}), 422)
     is_problem(reader.post("sites/alice-home/gestures", json=body), 403)

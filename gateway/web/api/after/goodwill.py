@@ -28,7 +28,7 @@ from gateway.web.api.models import ApiModel, Body, GivenTime, Id, Time, Words
 from gateway.web.dependencies import FileExporter, GestureGiver, GoodwillApprover, Gw, Now, or_404
 from gateway.web.problems import responses
 
-router = APIRouter(tags=["goodwill"])
+router = APIRouter(tags=["credits"])
 CSV = "text/csv; charset=utf-8"
 
 
@@ -214,5 +214,5 @@ def _credit(row: Row, customer: Customer, site: Site) -> Credit:
 
 def _case(gw: Gateway, case_id: str) -> Case:
     with gw.store.read() as session:
-        row = or_404(goodwill_lists.one_case(session, case_id), "goodwill")
+        row = or_404(goodwill_lists.one_case(session, case_id), "goodwill case")
         return Case(**row.model_dump(), number=row.shown_as)

@@ -1,12 +1,18 @@
 """What customers are credited for a long outage or a broken promise: once, unasked, and above a cap with a yes."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
 from gateway.config.settings import Goodwill as Rules
 from gateway.flow.after.goodwill import (
+    _over,
+    _weigh,
     approve_goodwill,
     decline_goodwill,
     give_gesture,
@@ -131,7 +137,6 @@ def test_whatever_is_done_again_nobody_is_credited_twice(quarter: OutageStory) -
 
 
 def test_a_second_gateway_that_weighs_the_same_outage_finds_it_done(quarter: OutageStory) -> None:
-    from gateway.flow.after.goodwill import _over, _weigh
     with_rules(quarter, **LIVE)
     goes_dark(quarter)
     with quarter.gw.store.read() as session:
@@ -140,6 +145,53 @@ def test_a_second_gateway_that_weighs_the_same_outage_finds_it_done(quarter: Out
     _weigh(quarter.gw, over, quarter.now)
     assert len(quarter.all(Goodwill)) == 4
     assert len(quarter.notifications(TOLD)) == 4
+
+
+class KilledError(Exception):
+    """In place of kill -9."""
+
+
+class DyingStore(Store):
+    """Everything is written, and nothing is committed."""
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        with super().write() as session:
+            yield session
+            raise KilledError
+
+
+def test_two_gateways_that_look_at_the_same_moment_credit_everybody_once(quarter: OutageStory) -> None:
+    with_rules(quarter, **LIVE)
+    goes_dark(quarter)
+    at_once = threading.Barrier(4)
+
+    def look() -> None:
+        at_once.wait()
+        pay_goodwill(quarter.gw, quarter.now)
+
+    workers = [threading.Thread(target=look) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(row.site_id for row in quarter.all(Goodwill)) == ["a0", "a1", "a2", "a3"]
+    assert len(quarter.notifications(TOLD)) == 4
+
+
+def test_a_gateway_that_dies_before_it_has_written_down_a_case_leaves_it_whole_to_the_next(quarter: OutageStory
+                                                                                         ) -> None:
+    with_rules(quarter, **LIVE)
+    goes_dark(quarter)
+    gw = quarter.gw
+    dying = DyingStore(gw.store._url)
+    with pytest.raises(KilledError):
+        pay_goodwill(Gateway(gw.settings, dying, gw.profiles, gw.channels), quarter.now)
+    dying.close()
+    assert not quarter.all(Goodwill)
+    assert not quarter.notifications(TOLD)
+    weigh(quarter)
+    assert len(quarter.all(Goodwill)) == len(quarter.notifications(TOLD)) == 4
 
 
 def test_a_dry_run_says_what_would_be_credited_and_nobody_hears_of_it(quarter: OutageStory) -> None:

@@ -71,7 +71,7 @@ class Case(ApiModel):
     name: str = Field(description="Of the outage's area.", examples=["Lateral 9a"])
     state: GoodwillCaseState = Field(description="settled (nobody has to approve it), waiting, approved, declined.")
     cents: int = Field(description="Of all homes together, in hundredths.", examples=[206000])
-    currency: str
+    currency: str = Field(examples=["EUR"])
     homes: int
     homes_out: int = Field(description="That were not back: they are weighed when they are.")
     looked_at: Time = Field(description="When it was weighed last.")
@@ -79,7 +79,7 @@ class Case(ApiModel):
     asked: int = Field(description="How many times somebody was asked to approve it.")
     next_at: Time | None = Field(description="Then the next one is asked.")
     decided_at: Time | None
-    decided_by: str
+    decided_by: str = Field(examples=["agent Dana Meier"])
     reason: str = Field(description="Why it was declined.")
 
 
@@ -96,7 +96,7 @@ class Trial(ApiModel):
     number: str
     name: str
     cents: int
-    currency: str
+    currency: str = Field(examples=["EUR"])
     homes: int
     homes_out: int
     unproven: int = Field(description="Homes that never showed when they were back: nothing follows for them.")
@@ -198,7 +198,8 @@ def give_household_gesture(by: GestureGiver, site_id: Id, body: GestureBody) -> 
 
 
 @router.get("/goodwill/export", summary="What was given, as a file for billing", response_class=StreamingResponse,
-            responses={200: {"description": "CSV, amounts in whole cents.", "content": {CSV: {}}}})
+            responses={200: {"description": "CSV: a line for each, amounts in whole cents.",
+                             "content": {"text/csv": {"schema": {"$ref": "#/components/schemas/Credit"}}}}})
 def export_goodwill(by: FileExporter, query: Annotated[ExportPeriod, Query()]) -> StreamingResponse:
     """Newest first. That it was taken away is written down."""
     with by.gw.store.write() as session:

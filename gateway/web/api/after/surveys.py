@@ -97,7 +97,8 @@ def sum_up_surveys(gw: Gw, now: Now, query: Annotated[SummaryPeriod, Query()]) -
 
 
 @router.get("/surveys/export", summary="What customers said, as a file", response_class=StreamingResponse,
-            responses={200: {"description": "CSV.", "content": {CSV: {}}}})
+            responses={200: {"description": "CSV: a line for each.",
+                             "content": {"text/csv": {"schema": {"$ref": "#/components/schemas/Survey"}}}}})
 def export_surveys(by: FileExporter, query: Annotated[ExportPeriod, Query()]) -> StreamingResponse:
     """Newest first. That it was taken away is written down."""
     with by.gw.store.write() as session:

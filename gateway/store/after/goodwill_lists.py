@@ -54,7 +54,7 @@ def one_case(session: Session, case_id: str) -> GoodwillCase | None:
 
 def waiting_cases(session: Session) -> list[GoodwillCase]:
     """Those that somebody has to approve, the longest waiting first."""
-    return list(session.exec(select(GoodwillCase).where(GoodwillCase.state == GoodwillCaseState.WAITING)
+    return list(session.exec(select(GoodwillCase).where(col(GoodwillCase.next_at).is_not(None))
                              .order_by(col(GoodwillCase.waits_since), col(GoodwillCase.id))))
 
 

@@ -975,6 +975,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_survey_customer_id'), 'survey', ['customer_id'], unique=False)
     op.create_index(op.f('ix_survey_visit_id'), 'survey', ['visit_id'], unique=False)
+    op.create_index('survey_listed', 'survey', ['asked_at', 'id'], unique=False)
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('job_id', sa.String(), nullable=False),

@@ -52,8 +52,8 @@ def show_surveys(request: Request, user: Reads, cursor: str = "") -> Response:
             raise HTTPException(422, "This page of the list does not exist; go to its first one") from None
     lines = [FirmLine(one.provider.name if one.provider is not None else "Nobody had to come", one) for one in firms]
     return page(request, user, "surveys.html", days=ADDED_UP, total=total, firms=lines, next=found.next,
-                later=bool(cursor), asks=user.gw.settings.service.survey, rows=[_line(*row) for row in found.rows],
-                may_export=user.may(Right.EXPORT_FILES))
+                later=bool(cursor), asks=user.gw.settings.service.survey,
+                rows=[answer_line(*row) for row in found.rows], may_export=user.may(Right.EXPORT_FILES))
 
 
 @router.get(f"{PATH}/export")
@@ -67,6 +67,6 @@ def export_answers(user: Annotated[User, needs(Right.EXPORT_FILES, proof=True)])
         headers={"content-disposition": f'attachment; filename="surveys-{day}.csv"', "cache-control": "no-store"})
 
 
-def _line(row: Survey, firm: Provider | None) -> AnswerLine:
+def answer_line(row: Survey, firm: Provider | None) -> AnswerLine:
     return AnswerLine(row, firm.name if firm is not None else "", None if row.works is None else _WORKS[row.works],
                       None if row.ease is None else _MARKS[row.ease], None if row.care is None else _MARKS[row.care])

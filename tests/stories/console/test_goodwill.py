@@ -5,7 +5,18 @@ from typing import Any
 
 from gateway.config.settings import Goodwill as Rules
 from gateway.flow.after.goodwill import pay_goodwill
-from gateway.model import HOUR, Goodwill, GoodwillCase, LinkPurpose, Outage, OutageKind, OutageMember, OutageState
+from gateway.model import (
+    HOUR,
+    Goodwill,
+    GoodwillCase,
+    LinkPurpose,
+    Outage,
+    OutageKind,
+    OutageMember,
+    OutageState,
+    Survey,
+    SurveyMark,
+)
 from gateway.model.states import MemberState
 from gateway.notifications.signed_links import sign
 from tests.drivers.web_driver import WebStory, read
@@ -107,3 +118,17 @@ def test_files_are_for_operators_and_auditors(there: WebStory) -> None:
     for name in ("goodwill", "surveys"):
         assert f"/console/{name}/export" in boss.get(f"/console/{name}").text
         assert f"/console/{name}/export" not in agent.get(f"/console/{name}").text
+
+
+def test_the_page_of_a_ticket_and_the_list_say_what_the_customer_answered(there: WebStory) -> None:
+    ticket = there.break_down()
+    there.add(Survey(id="Q-1", ticket_id=ticket.id, customer_id="alice", proven=True, asked_at=there.now,
+                     expires_at=there.now + HOUR, answered_at=there.now, works=False, ease=SurveyMark.FAIR,
+                     words="Still <b>cold</b>"))
+    browser = there.console()
+    page = browser.get(f"/console/tickets/{ticket.id}")
+    assert "Customer said Does not Ease: Half and half Still <b>cold</b>" in read(page)
+    assert "<b>cold" not in page.text
+    said = read(browser.get("/console/surveys"))
+    assert "Nobody had to come 1 1 0 % 0 of 1 0 % 0 of 1 –" in said
+    assert f"{ticket.id} today" in said

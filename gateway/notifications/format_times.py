@@ -1,11 +1,12 @@
 """Formats dates, times and durations in the reader's time zone and language."""
 
 from dataclasses import dataclass
+from datetime import date as Date
 from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
@@ -45,6 +46,10 @@ class TimeFormat:
     def date(self, at: Instant) -> str:
         """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""
         return self._written(at, "date.day_and_year")
+
+    def day(self, day: Date) -> str:
+        """`23 Nov 2026`: a day that has no hour, wherever the reader is."""
+        return str(format_date(day, self.catalogue("date.day_and_year"), locale=self.catalogue.locale))
 
     def exact(self, at: Instant) -> str:
         """`Mon 23 Nov 13:00:05`; the year only when it is another."""

@@ -56,6 +56,12 @@ class TimeFormat:
         same_year = local(at, self.zone).year == local(self.now, self.zone).year
         return self._written(at, "date.exact" if same_year else "date.exact_and_year")
 
+    def span_exact(self, begin: Instant, end: Instant) -> str:
+        """`23 Nov 2026 13:05–14:10`: for what is kept on paper, where "today" says nothing."""
+        if self.date(begin) == self.date(end):
+            return f"{self.date(begin)} {self.time(begin)}–{self.time(end)}"
+        return f"{self.date(begin)} {self.time(begin)} – {self.date(end)} {self.time(end)}"
+
     def ago(self, at: Instant) -> str:
         """Exactly when, and how long that is from now: `Mon 23 Nov 13:00:05 (2 h ago)`"""
         words, apart = self.catalogue, self.duration(abs(at - self.now))

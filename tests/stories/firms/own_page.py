@@ -53,3 +53,11 @@ class OwnPage:
         page = self.post("calendar", who=who)
         addresses = [unescape(one) for one in re.findall(r'readonly value="([^"]+)"', page.text)]
         return urlsplit(addresses[-1 if who else 0]).path
+
+
+def tap(there: WebStory, web: httpx.Client, visit: Visit, **form: str) -> None:
+    """On the technician's page, as it is now."""
+    page = there.link("visit", visit)
+    shown = web.get(page).text
+    keys = {name: shown.split(f'name="{name}" value="')[1].split('"')[0] for name in ("key", "version")}
+    assert web.post(page, data={**keys, **form}).status_code == 303

@@ -22,17 +22,14 @@ from gateway.model import (
     local,
 )
 from tests.drivers.web_driver import WebStory, read
-from tests.stories.firms.own_page import OwnPage
+from tests.stories.firms.own_page import OwnPage, tap
 
 SIGNED = "This link no longer opens anything"
 
 
 def finish(there: WebStory, web: httpx.Client, visit: Visit) -> None:
-    page = there.link("visit", visit)
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced the compressor"})):
-        shown = web.get(page)
-        keys = dict(re.findall(r'name="(key|version)" value="([^"]+)"', shown.text))
-        assert web.post(page, data={"act": act, **keys, **more}).status_code == 303
+        tap(there, web, visit, act=act, **more)
 
 
 def test_an_offer_waits_there_with_its_deadline_and_leads_to_its_page(there: WebStory, kunz: OwnPage) -> None:

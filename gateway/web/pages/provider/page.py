@@ -24,6 +24,7 @@ from gateway.store.views.console import own_work
 from gateway.store.views.console.own_work import OwnVisit
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
+from gateway.web.pages.provider.job_sheet import has_sheet
 from gateway.web.pages.provider.work import Job, day_lines, offered_job, visited_job
 from gateway.web.pages.templates import Renderer
 
@@ -132,13 +133,14 @@ def _page(gw: Gateway, render: Renderer, token: str, now: Instant, status: int =
         link = open_link(session, gw.settings, LinkPurpose.FIRM, token, now)
         firm = _firm(session, link)
         words = catalogue_for(firm.locale)
-        content = {**_work(session, render, firm, words, now), **own_content(gw, session, firm, words, now)}
+        content = {**_work(session, render, firm, token, words, now), **own_content(gw, session, firm, words, now)}
     return render.page("firm.html", words, status, note=words(note) if note else "",
                        said=words(f"page.firm.said.{said}") if said in SAID else "", given=given or FirmForm(),
                        until=link.expires_at, **content)
 
 
-def _work(session: Session, render: Renderer, firm: Provider, words: Catalogue, now: Instant) -> dict[str, Any]:
+def _work(session: Session, render: Renderer, firm: Provider, token: str, words: Catalogue, now: Instant
+          ) -> dict[str, Any]:
     """What it is asked and whom it visits, with the address of the page of each."""
     offers = own_work.open_offers(session, firm.id, now)
     ahead = own_work.visits_ahead(session, firm.id, now)
@@ -153,6 +155,8 @@ def _work(session: Session, render: Renderer, firm: Provider, words: Catalogue, 
     shown = {stop.job.id for day in lines for stop in day.stops}
     return {"firm": firm, "offers": [offered_job(one, words, now) for one in offers], "days": lines,
             "later": [job for job in jobs if job.id not in shown], "ahead": jobs,
+            "sheets": {one.visit.id: f"{render.root}/p/{token}/sheets/{one.visit.id}" for one in over
+                       if has_sheet(one.visit, now)},
             "over": [visited_job(one, words, firm.timezone, now) for one in over],
             "offer_pages": pages[LinkPurpose.OFFER], "visit_pages": pages[LinkPurpose.VISIT]}
 

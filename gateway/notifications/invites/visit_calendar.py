@@ -45,6 +45,14 @@ class CalendarVisit:
 
 
 @dataclass(frozen=True)
+class Invite:
+    """What a mail brings along for the reader's calendar."""
+
+    visit: CalendarVisit
+    method: Method
+
+
+@dataclass(frozen=True)
 class Mailbox:
     address: str
     name: str = ""
@@ -67,11 +75,11 @@ def feed(visits: Iterable[CalendarVisit], name: str) -> bytes:
     return bytes(calendar.to_ical())
 
 
-def invite(visit: CalendarVisit, method: Method, organizer: Mailbox, attendee: Mailbox) -> bytes:
+def write_invite(given: Invite, organizer: Mailbox, attendee: Mailbox) -> bytes:
     """For a mail; the MIME part has to name the same method. Whoever gets it has accepted already: they are not asked
     to answer."""
-    calendar, event = _calendar(), _event(visit)
-    calendar.add("method", str(method))
+    calendar, event = _calendar(), _event(given.visit)
+    calendar.add("method", str(given.method))
     event.add("organizer", _address(organizer))
     them = _address(attendee)
     them.params.update({"ROLE": vText("REQ-PARTICIPANT"), "PARTSTAT": vText("ACCEPTED"), "RSVP": vText("FALSE")})

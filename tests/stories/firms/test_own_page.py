@@ -192,7 +192,9 @@ def test_it_says_how_much_it_takes_and_is_full_after_that(there: WebStory, kunz:
     there.break_down()
     kunz.accepts()
     there.break_down("bob-pump", "E7")
-    assert {one.provider_id for one in there.all(Offer, Offer.state == OfferState.PENDING)} == {"seeblick"}
+    offer = there.one(Offer, Offer.state == OfferState.PENDING)
+    assert offer.provider_id == "seeblick"
+    assert [one["reason"] for one in offer.evidence["refused"] if "full: 1 of 1" in one["reason"]]
     for wrong in ("0", "201", "many", "-1", "1e3", "²"):
         assert "from 1 to 200" in read(kunz.post("capacity", visits=wrong), 422)
     assert "You take 3 visits on one day." in read(kunz.post("capacity", visits=""))

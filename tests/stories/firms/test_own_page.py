@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from gateway.flow import administer
+from gateway.flow import administer, housekeeping
 from gateway.flow.firms.own_links import LINK_FOR
 from gateway.model import (
     DAY,
@@ -18,6 +18,7 @@ from gateway.model import (
     LinkPurpose,
     Offer,
     OfferState,
+    Technician,
     Visit,
     local,
 )
@@ -211,3 +212,13 @@ def test_an_act_that_there_is_not_does_nothing(there: WebStory, kunz: OwnPage) -
 def day(there: WebStory, ahead: int = 0) -> str:
     """So many days after today, on the firm's wall."""
     return local(there.now + ahead * DAY, "Europe/Zurich").date().isoformat()
+
+
+def test_why_somebody_was_away_is_forgotten_once_that_is_long_over(there: WebStory, kunz: OwnPage) -> None:
+    kunz.post("off", first=day(there), reason="At the dentist", who="karin")
+    there.now += 29 * DAY
+    housekeeping.forget(there.gw, there.now)
+    assert "dentist" in str(there.one(Technician, Technician.id == "karin").time_off)
+    there.now += 3 * DAY
+    housekeeping.forget(there.gw, there.now)
+    assert there.one(Technician, Technician.id == "karin").time_off == []

@@ -69,9 +69,13 @@ def test_the_console_has_a_page_of_each_firm(there: WebStory, chrome: Browser) -
         a_day(there, web)
     seat = Seat(there, chrome, there.console("operator"))
     watch_policy(seat)
-    seat.open("/console/firms")
-    seat.sees("Kunz Heating")
-    found = {"firms": faults(seat)}
-    seat.open("/console/firms/kunz")
-    found["firm"] = faults(seat)
+    found = {}
+    for width, height in ((1280, 720), (820, 1180)):
+        for path in ("/console/firms", "/console/firms/kunz"):
+            seat.look_at(width, height)
+            seat.open(path)
+            seat.sees("Kunz Heating")
+            found[f"{path} {width}"] = faults(seat)
+            seat.look_at(width, height, dark=True)
+            found[f"{path} {width} dark"] = faults(seat, colours_only=True)
     assert not any(found.values()), tell(found)

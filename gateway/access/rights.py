@@ -33,6 +33,7 @@ class Right(StrEnum):
     GIVE_GESTURE = "give_gesture", "credit a household a small gesture, within the limits of the settings"
     APPROVE_GOODWILL = "approve_goodwill", "approve or decline goodwill above the cap"
     EXPORT_FILES = "export_files", "take credits and what customers said away as a file"
+    MANAGE_PROVIDERS = "manage_providers", "make and end the link of a local firm's own page, and enter its days off"
     PUBLISH = "publish", "put rules, texts and settings into effect"
     MANAGE_USERS = "manage_users", "add and disable users, and give them their roles"
     READ_AUDIT = "read_audit", "read who did what"
@@ -49,7 +50,8 @@ _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
                        Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
                        Right.NAME_ELSEWHERE, Right.GIVE_GESTURE}
-_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.APPROVE_GOODWILL}
+_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.MANAGE_PROVIDERS,
+                        Right.APPROVE_GOODWILL}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.READ: frozenset((Right.READ,)),

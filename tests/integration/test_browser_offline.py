@@ -90,3 +90,29 @@ def test_what_no_longer_fits_needs_the_technician_and_is_not_lost(there: WebStor
     tab.wait(f"document.readyState === 'complete' && !({BANNER})"
              " && document.body.innerText.includes('Still on the way')")
     assert there.again(visit).en_route_at is not None
+
+
+def test_a_mistake_is_shown_in_the_form_with_everything_typed(there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    there.act(Arrive(there.one(Visit).id), "technician Karin Kunz")
+    tab = chrome.tab()
+    tab.open(there.base + there.visit(ticket))
+    tab.wait(KEPT)
+    tab.run("document.querySelector('[value=part_missing]').click()")
+    tab.run("document.getElementById('parts').value = 'valve'")
+    tab.run("document.getElementById('note').value = 'It is stuck.'")
+    tab.run("document.querySelector('.finish button').click()")
+    tab.wait("document.activeElement.id === 'part_day'")
+    assert tab.run("document.title").startswith("Error: ")
+    assert tab.run("document.querySelector('.errors a').getAttribute('href')") == "#part_day"
+    assert tab.run("document.getElementById('part_day').getAttribute('aria-describedby')") == "part_day-error"
+    assert tab.run("document.getElementById('parts').value") == "valve"
+    assert tab.run("document.querySelector('[value=part_missing]').checked")
+    tab.wait(f"!({BANNER})")
+    tab.run("document.getElementById('part_day').value = '2026-11-26'")
+    tab.run("document.getElementById('note').value = ''")
+    tab.run("document.querySelector('.finish button').click()")
+    tab.wait("document.activeElement.id === 'note'")
+    assert tab.run("document.querySelectorAll('p.wrong').length") == 1, "the mistake before is gone"
+    assert tab.run("document.getElementById('note').getAttribute('aria-describedby')") == "note-error note-hint"

@@ -37,14 +37,10 @@ from gateway.model import (
     local,
     new_id,
 )
-from gateway.model.plan import NoSuch, Refused
-from gateway.model.reasons import RefusedReason
+from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.reasons import refusal_sentence
-from gateway.store import Conflict
-from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos
@@ -59,13 +55,14 @@ from gateway.tickets.actions import (
     ReportDelay,
     ReportOverrun,
 )
-from gateway.tickets.visits.visit_version import VisitChanged, visit_version
+from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.technician import sent_once
+from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
 
@@ -75,9 +72,6 @@ MORE_MINUTES = (30, 60, 90, 120)
 OUTCOMES = (str(VisitOutcome.COMPLETE), *(str(reason) for reason in IncompleteReason))  # how a visit can end
 LONGEST = 24 * 60  # minutes on the way
 NOTE, PART, PARTS = 2000, 80, 20  # characters kept, of a part; and how many parts
-SAID = (  # refusals that say what to do
-    RefusedReason.NOTE_NEEDED, RefusedReason.PART_DATE_NEEDED, RefusedReason.NOBODY_THERE_TOO_SOON,
-    RefusedReason.WINDOW_TOO_FAR, RefusedReason.BAD_ARRIVAL_WINDOW, RefusedReason.NOT_ARRIVED)
 
 
 class VisitForm(BaseModel):
@@ -133,35 +127,25 @@ def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: A
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
     sending = sent_once.read_sending(request, gw.settings, token, given.key)
-    try:
-        status, note = _do(gw, view, given, sending, now)
-    except Refused as refused:
-        status, note = 409, refused_sentence(refused, catalogue_for(view.job.provider.locale))
-    if not status:
+    error = _do(gw, view, given, sending, now)
+    if error is None:
         return sent_once.done(gw, sending) if sending.by_script else RedirectResponse(f"{render.root}/v/{token}", 303)
     view = visit_view(gw, token, now)
-    if sending.by_script:
-        words = catalogue_for(view.job.provider.locale)
-        return sent_once.refused(status, words(note) if words.has(note) else note, view.visit)
-    return visit_page(gw, render, view, now, status=status, note=note, given=given)
+    return sent_once.refused(error, view.visit) if sending.by_script else visit_page(
+        gw, render, view, now, error, given)
 
 
-def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> tuple[int, str]:
-    """0 when it is done, now or before; else the status and the sentence that says why not. Raises Refused."""
+def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> FormError | None:
+    """None when it is done, now or before; else why not."""
+    words = catalogue_for(view.job.provider.locale)
     if not sent_once.is_usable(sending.key):
-        return 400, "page.not_possible"
+        return FormError(400, words("page.not_possible"))
     try:
         act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, name_of(view)), now,
             sent_once.form_of(sending, given.model_dump(), view.visit, now))
-    except InvalidInput as unusable:
-        return 422, str(unusable)
-    except OtherContent:
-        return 422, "page.key_used"
-    except VisitChanged:
-        return 409, "page.visit_changed"
-    except (NoSuch, Conflict):
-        return 409, "page.not_possible"
-    return 0, ""
+    except FAILURES as failure:
+        return form_error(failure, words)
+    return None
 
 
 def visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
@@ -187,7 +171,7 @@ def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -
     """In the answer to this tap only: a page that is loaded again has no number in it."""
     numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, name_of(view)), now)
     if not numbers:
-        return visit_page(gw, render, view, now, status=409, note="page.not_possible")
+        return visit_page(gw, render, view, now, form_error(NoSuch(), catalogue_for(view.job.provider.locale)))
     return visit_page(gw, render, view, now, numbers=numbers)
 
 
@@ -224,26 +208,32 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
 
 
 def _window(given: VisitForm, zone: str) -> arrival_windows.Window:
+    return typed_time(given, "window_from", zone), typed_time(given, "window_until", zone)
+
+
+def typed_time(given: BaseModel, field: str, zone: str) -> Instant:
+    """One end of an arrival window as it was typed. Raises InvalidInput."""
     try:
-        return (arrival_windows.parse_local(given.window_from, zone),
-                arrival_windows.parse_local(given.window_until, zone))
+        return arrival_windows.parse_local(getattr(given, field), zone)
     except (ValueError, OverflowError):
-        raise InvalidInput("page.window_needed") from None
+        raise InvalidInput("page.window_needed", field) from None
 
 
 def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
     if not note and reason is not IncompleteReason.NO_ACCESS:
-        raise InvalidInput("page.note_needed")
+        raise InvalidInput("page.note_needed", "note")
     if reason is None:
         return Finish(visit_id, note)
     parts = tuple(part.strip()[:PART] for part in given.parts.splitlines() if part.strip())[:PARTS]
     if reason is not IncompleteReason.PART_MISSING:
         return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason)
+    if not parts:
+        raise InvalidInput("refused.part_date_needed", "parts")
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
-        raise InvalidInput("refused.part_date_needed") from None
+        raise InvalidInput("refused.part_date_needed", "part_day") from None
     return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
 
 
@@ -251,17 +241,12 @@ def name_of(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
-          given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
+def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, error: FormError | None = None,
+               given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
     words = catalogue_for(view.job.provider.locale)
-    return render.page("visit.html", words, status, note=words(note) if words.has(note) else note,
-                       given=given or VisitForm(), photo_root=f"{render.root}/v/{view.token}/photos",
+    return render.page("visit.html", words, error.status if error else 200, error=error, given=given or VisitForm(),
+                       photo_root=f"{render.root}/v/{view.token}/photos",
                        **visit_content(gw, view, words, now, numbers))
-
-
-def refused_sentence(refused: Refused, words: Catalogue) -> str:
-    """For whoever goes there: what they can do about it, where they can."""
-    return refusal_sentence(refused, words) if refused.reason in SAID else words("page.not_possible")
 
 
 def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, numbers: Sequence[Telephone] = ()

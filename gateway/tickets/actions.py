@@ -121,6 +121,8 @@ class Finish(VisitAct):
     reason: IncompleteReason | None = None  # of an incomplete one
     parts: tuple[str, ...] = ()  # that are missing
     expected_at: Instant | None = None  # when they should be there, or when it can go on
+    fix: str = ""  # of a complete one: what fixed it, in a few words that others may read
+    used: tuple[str, ...] = ()  # parts that went into it
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,8 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
 
 def _went_so(act: Finish, visit: Visit) -> bool:
     as_said = act.note.strip(), act.outcome
+    if [*act.used] != visit.used:
+        return False
     if act.outcome is not VisitOutcome.COMPLETE:
         return (*as_said, act.reason, [*act.parts], act.expected_at) == (
             visit.note, visit.outcome, visit.incomplete, visit.parts, visit.expected_at)

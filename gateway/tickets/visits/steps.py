@@ -88,10 +88,12 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
     end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
+    visit.used = list(act.used)
     if act.outcome is not VisitOutcome.COMPLETE:
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)
         return
+    _remember_fix(act, visit, work)
     named = work.named_ticket(job)
     for ticket in work.tickets_of(job):
         if ticket.state not in UNSETTLED:  # an agent was first, and has told the customer
@@ -106,6 +108,15 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
                 _go_on_watching(ticket, visit, work, policy, now)
     if job.closed_at is None:  # its tickets have other jobs
         advance(job, Action.RESOLVE, work, now)
+
+
+def _remember_fix(act: Finish, visit: Visit, work: SiteWork) -> None:
+    """Whoever goes to the same fault of the same kind of device later reads what fixed it."""
+    ticket = work.tickets.get(visit.ticket_id)
+    there = work.device_of(ticket) if ticket is not None else None
+    if act.fix.strip() and ticket is not None and there is not None:
+        visit.fix = " ".join(act.fix.split())
+        visit.fixed_profile, visit.fixed_cause = there.device.profile, ticket.cause_key
 
 
 def _check_reason(act: Finish, visit: Visit, now: Instant) -> None:

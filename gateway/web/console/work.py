@@ -136,7 +136,7 @@ def _offer_view(user: User, offer_id: str, action: str) -> OfferView:
 def _visit_view(user: User, visit_id: str, action: str) -> VisitView:
     with user.gw.store.read() as session:
         row = own_work.visit_of(session, _firm(user), visit_id, user.now)
-        view = load_visit(session, row)
+        view = load_visit(session, row, user.now)
     return view or _not_theirs(user, action, "visit", visit_id)
 
 

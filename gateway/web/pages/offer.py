@@ -17,8 +17,10 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
+from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
 from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
+from gateway.tickets.visits.earlier_fixes import Fix
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
@@ -53,6 +55,7 @@ class OfferView(NamedTuple):
     technicians: list[str]
     visit_link: str | None  # id of the link to the visit that came of it
     taken: bool  # another provider was faster
+    fixes: Sequence[Fix]
 
 
 @router.api_route("/o/{token}", methods=["GET", "HEAD"])
@@ -103,7 +106,8 @@ def load_offer(session: Session, row: Offer | None, now: Instant) -> OfferView |
     visit = pages.visit_link(session, row, now) if row.state == OfferState.ACCEPTED else None
     comes = session.get_one(Job, row.job_id).provider_id
     taken = row.state is OfferState.WITHDRAWN and comes not in (None, row.provider_id)
-    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None, taken)
+    return OfferView(row, job, pages.technicians(session, row.provider_id), visit.id if visit else None, taken,
+                     earlier_fixes(session, job.device, job.ticket, now))
 
 
 def offer_act(given: OfferForm, view: OfferView, now: Instant) -> Act:

@@ -60,6 +60,10 @@ class FinishVisitBody(Body):
     parts: list[Part] = Field(default_factory=list, max_length=20, description="That are missing.", examples=[[]])
     expected_at: GivenTime | None = Field(None, description="When the missing parts should be there.",
                                           examples=[None])
+    fix: Annotated[str, Field(max_length=80)] = Field(
+        "", description="What fixed it, in a few words. Technicians of other firms read it when a device of this kind "
+                        "has the same fault: no names, no addresses.", examples=["Diverter valve replaced"])
+    used: list[Part] = Field(default_factory=list, max_length=20, description="Parts that went into it.", examples=[[]])
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -147,5 +151,6 @@ def log_visit_call(by: TicketWorker, visit_id: Id) -> VisitDetail:
 @router.post("/{visit_id}/finish", summary="They have finished, or can do no more today", responses=responses(404, 409))
 def finish_visit(by: TicketWorker, visit_id: Id, body: FinishVisitBody) -> VisitDetail:
     outcome = VisitOutcome.COMPLETE if body.incomplete is None else VisitOutcome.INCOMPLETE
-    by(Finish(visit_id, body.note or "", outcome, body.incomplete, tuple(body.parts), body.expected_at))
+    by(Finish(visit_id, body.note or "", outcome, body.incomplete, tuple(body.parts), body.expected_at,
+              body.fix, tuple(body.used)))
     return _one(by.gw, visit_id)

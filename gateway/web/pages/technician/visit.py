@@ -44,6 +44,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos
+from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.tickets.actions import (
     Act,
     Arrive,
@@ -55,6 +56,7 @@ from gateway.tickets.actions import (
     ReportDelay,
     ReportOverrun,
 )
+from gateway.tickets.visits.earlier_fixes import Fix
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
@@ -83,6 +85,8 @@ class VisitForm(BaseModel):
     note: str = ""
     parts: str = ""  # one a line
     part_day: str = ""  # 2026-11-27
+    fix: str = ""  # what fixed it, for others
+    used: str = ""  # parts, one a line
     window_from: str = ""
     window_until: str = ""
     why: str = ""
@@ -98,6 +102,7 @@ class VisitView(NamedTuple):
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
+    fixes: Sequence[Fix]
     token: str = ""  # of the page's own link; "": at the console
 
 
@@ -151,20 +156,21 @@ def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sendi
 def visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         visit_id = open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id
-        view = load_visit(session, session.get(Visit, visit_id))
+        view = load_visit(session, session.get(Visit, visit_id), now)
     if view is None:
         raise LinkInvalid
     return view._replace(token=token)
 
 
-def load_visit(session: Session, row: Visit | None) -> VisitView | None:
+def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView | None:
     """None when it is about nothing any more."""
     job = pages.job(session, row) if row else None
     if row is None or job is None:
         return None
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id))
+                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
+                     earlier_fixes(session, job.device, job.ticket, now))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
@@ -223,18 +229,24 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
     if not note and reason is not IncompleteReason.NO_ACCESS:
         raise InvalidInput("page.note_needed", "note")
+    used = _lines(given.used)
     if reason is None:
-        return Finish(visit_id, note)
-    parts = tuple(part.strip()[:PART] for part in given.parts.splitlines() if part.strip())[:PARTS]
+        return Finish(visit_id, note, fix=given.fix.strip()[:PART], used=used)
+    parts = _lines(given.parts)
     if reason is not IncompleteReason.PART_MISSING:
-        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason)
+        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, used=used)
     if not parts:
         raise InvalidInput("refused.part_date_needed", "parts")
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
         raise InvalidInput("refused.part_date_needed", "part_day") from None
-    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
+    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, used=used)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Parts, one a line."""
+    return tuple(part.strip()[:PART] for part in text.splitlines() if part.strip())[:PARTS]
 
 
 def name_of(view: VisitView) -> str:

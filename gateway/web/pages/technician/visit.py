@@ -44,6 +44,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos
+from gateway.store.visits.around_fault import Around, around_fault
 from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.tickets.actions import (
     Act,
@@ -60,6 +61,7 @@ from gateway.tickets.visits.earlier_fixes import Fix
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
+from gateway.web.drawing.fault_chart import fault_chart
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
@@ -103,6 +105,7 @@ class VisitView(NamedTuple):
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
     fixes: Sequence[Fix]
+    around: Around | None  # what the device measured around the fault
     token: str = ""  # of the page's own link; "": at the console
 
 
@@ -170,7 +173,9 @@ def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView |
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
                      pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
-                     earlier_fixes(session, job.device, job.ticket, now))
+                     earlier_fixes(session, job.device, job.ticket, now),
+                     around_fault(session, job.device, [job.alarm] if job.alarm else [], job.ticket,
+                                  job.site.household_since, now))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
@@ -272,6 +277,7 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
         "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),
         "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
+        "chart": fault_chart(view.around, [job.alarm] if job.alarm else [], None, profile, words, say, narrow=True),
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",
         "map": map_address(job.site), "payers": payer_lines(job, words),

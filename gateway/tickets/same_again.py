@@ -84,7 +84,8 @@ def _of_an_offer(act: Act, offer: Offer) -> Trace | None:
     match act:
         case AcceptOffer(window_from=begins, window_until=ends) if offer.state is OfferState.ACCEPTED:
             window = {"window_from": begins, "window_until": ends}
-            return _left(EntryKind.ACCEPTED, **{name: at for name, at in window.items() if at is not None})
+            return Trace(frozenset((EntryKind.ACCEPTED, EntryKind.ADDED_TO_VISIT)),
+                         {name: at for name, at in window.items() if at is not None})
         case DeclineOffer(why=why) if offer.state is OfferState.DECLINED:
             return _left(EntryKind.DECLINED, reason=why.strip())
     return None

@@ -46,7 +46,9 @@ from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos
 from gateway.store.visits.around_fault import Around, around_fault
 from gateway.store.visits.earlier_fixes import earlier_fixes
+from gateway.store.visits.same_home import OtherTicket, additions, other_tickets
 from gateway.tickets.actions import (
+    AcceptOffer,
     Act,
     Arrive,
     Depart,
@@ -68,7 +70,7 @@ from gateway.web.pages.maps import map_address
 from gateway.web.pages.technician import sent_once
 from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
+from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines, words_of
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -89,6 +91,7 @@ class VisitForm(BaseModel):
     part_day: str = ""  # 2026-11-27
     fix: str = ""  # what fixed it, for others
     used: str = ""  # parts, one a line
+    offer: str = ""  # to settle something else by this visit too
     window_from: str = ""
     window_until: str = ""
     why: str = ""
@@ -105,6 +108,8 @@ class VisitView(NamedTuple):
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
     fixes: Sequence[Fix]
+    others: Sequence[OtherTicket]  # of the same household
+    additions: frozenset[str]  # offers to settle some of them by this visit too, answered ones too
     around: Around | None  # what the device measured around the fault
     token: str = ""  # of the page's own link; "": at the console
 
@@ -173,7 +178,8 @@ def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView |
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
                      pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
-                     earlier_fixes(session, job.device, job.ticket, now),
+                     earlier_fixes(session, job.device, job.ticket, now), other_tickets(session, row, job.ticket, now),
+                     additions(session, row, job.site.id),
                      around_fault(session, job.device, [job.alarm] if job.alarm else [], job.ticket,
                                   job.site.household_since, now))
 
@@ -211,6 +217,10 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
             return ReportOverrun(visit_id, minutes)
         case "call":
             return LogCall(visit_id)
+        case "add" if given.offer in view.additions:
+            return AcceptOffer(given.offer, view.visit.technician)
+        case "add":
+            raise NoSuch
         case "hand_back":
             return HandBack(visit_id, given.why.strip()[:NOTE])
         case "window":
@@ -281,6 +291,8 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",
         "map": map_address(job.site), "payers": payer_lines(job, words),
+        "others": [(one, words_of(one.cause, one.ticket, words)) for one in view.others],
+        "together": [(name, words_of({}, ticket, words)) for name, ticket in job.tickets if ticket.id != job.ticket.id],
         "also": also_said(job.reports, cause_of(job, words), words),
         "calling": _calling(view, gw.settings.service.call_template, now, numbers),
         "minutes": MINUTES, "more_minutes": MORE_MINUTES, "outcomes": OUTCOMES,

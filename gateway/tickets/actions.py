@@ -160,6 +160,11 @@ class LogCall(VisitAct):
 
 
 @dataclass(frozen=True)
+class TakeBack(VisitAct):
+    """A technician has tapped "on my way" or "here" by mistake, a moment ago."""
+
+
+@dataclass(frozen=True)
 class KeepVisit(TicketAct):
     """The customer wants somebody to come although it works again."""
 

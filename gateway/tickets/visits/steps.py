@@ -36,7 +36,7 @@ from gateway.tickets.promises import settle_arrival
 from gateway.tickets.promises.promised_times import arrival_estimate
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.changes import check_not_over
-from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, visit_facts
+from gateway.tickets.visits.messages import hear_by, new_occurrence, tell_customer, tell_dispatcher, visit_facts
 from gateway.tickets.visits.overdue import watch_travel, watch_work
 
 _HOLDS = {
@@ -59,8 +59,9 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     ticket = work.named_ticket(job)
     add_entries(job, work, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes)
     # somebody is about to ring the bell: no quiet hours
-    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-                          facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
+    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, new_occurrence(policy),
+                          now, facts=job_facts(job, work, policy) | {"visit_id": visit.id},
+                          link_id=work.follow_id(ticket.id)))
 
 
 def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:

@@ -20,6 +20,7 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportOverrun,
+    TakeBack,
 )
 from gateway.web.api import filters
 from gateway.web.api.models import Body, GivenTime, Id, Words
@@ -145,6 +146,14 @@ def hand_back_visit(by: TicketWorker, visit_id: Id, body: HandBackBody) -> Visit
              responses=responses(404, 409))
 def log_visit_call(by: TicketWorker, visit_id: Id) -> VisitDetail:
     by(LogCall(visit_id))
+    return _one(by.gw, visit_id)
+
+
+@router.post("/{visit_id}/take-back", summary="They have tapped on the way, or here, by mistake",
+             responses=responses(404, 409))
+def take_back_visit(by: TicketWorker, visit_id: Id) -> VisitDetail:
+    """Within two minutes. Whoever was told that somebody comes hears that they do not yet."""
+    by(TakeBack(visit_id))
     return _one(by.gw, visit_id)
 
 

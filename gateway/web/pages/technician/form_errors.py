@@ -15,7 +15,8 @@ FAILURES = (InvalidInput, OtherContent, VisitChanged, Refused, NoSuch, Conflict)
 _FIELDS = {  # refusals that say what to do, and the field to do it in; "": none of them
     RefusedReason.NOTE_NEEDED: "note", RefusedReason.PART_DATE_NEEDED: "part_day",
     RefusedReason.NOBODY_THERE_TOO_SOON: "outcome", RefusedReason.WINDOW_TOO_FAR: "window_from",
-    RefusedReason.BAD_ARRIVAL_WINDOW: "window_until", RefusedReason.NOT_ARRIVED: ""}
+    RefusedReason.BAD_ARRIVAL_WINDOW: "window_until", RefusedReason.NOT_ARRIVED: "",
+    RefusedReason.UNDO_TOO_LATE: "", RefusedReason.NO_UNDO_OF_DONE: ""}
 
 
 class FormError(NamedTuple):

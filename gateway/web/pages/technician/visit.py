@@ -58,8 +58,10 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportOverrun,
+    TakeBack,
 )
 from gateway.tickets.visits.earlier_fixes import Fix
+from gateway.tickets.visits.undo import can_undo, undo_until
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
@@ -69,6 +71,7 @@ from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.technician import sent_once
 from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
+from gateway.web.pages.technician.history import history_lines
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines, words_of
 
@@ -215,6 +218,8 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
             return ReportDelay(visit_id, minutes)
         case "overrun" if minutes:
             return ReportOverrun(visit_id, minutes)
+        case "undo":
+            return TakeBack(visit_id)
         case "call":
             return LogCall(visit_id)
         case "add" if given.offer in view.additions:
@@ -291,10 +296,12 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",
         "map": map_address(job.site), "payers": payer_lines(job, words),
+        "history": history_lines(view.history, words),
         "others": [(one, words_of(one.cause, one.ticket, words)) for one in view.others],
         "together": [(name, words_of({}, ticket, words)) for name, ticket in job.tickets if ticket.id != job.ticket.id],
         "also": also_said(job.reports, cause_of(job, words), words),
         "calling": _calling(view, gw.settings.service.call_template, now, numbers),
+        "undo_until": undo_until(view.visit) if can_undo(view.visit, now) else None,
         "minutes": MINUTES, "more_minutes": MORE_MINUTES, "outcomes": OUTCOMES,
         "nobody_there_from": nobody_there_from(view.visit), "is_early": is_early(view.visit, view.visit.eta or now),
         "tomorrow": local(now + DAY, job.site.timezone).date().isoformat()}

@@ -15,7 +15,7 @@ from gateway.notifications.format_values import number
 WIDTH, HEIGHT = 760, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 34, 34  # of the plot: axis values, spans' names, hours
 _PLOT_H = HEIGHT - _TOP - _BOTTOM
-NARROW = 380  # on a phone, where a wide chart would be scaled until nobody can read it
+NARROW = 300  # on a phone, where a wide chart would be scaled until nobody can read it
 _STEPS = (MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR,
           12 * HOUR, DAY)
 _PER_TICK = 95  # pixels of the time axis, at least
@@ -114,7 +114,7 @@ def _value_axis(axis: Sequence[float], facts: ChartFacts, scale: _Scale) -> Iter
                 value, facts.say.catalogue.locale, "#,##0." + "0" * decimals if decimals else "#,##0"))
     if facts.unit:
         yield Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT - 6, _TOP - 14, facts.unit)
+            _LEFT - 6, _TOP - 9, facts.unit)
 
 
 def _time_axis(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
@@ -127,7 +127,7 @@ def _time_axis(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
         yield Markup('<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
             _TOP, _TOP + _PLOT_H, x=x)
         yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-            x, HEIGHT - 19, f"{there:%H:%M}")
+            min(x, scale.width - 20), HEIGHT - 19, f"{there:%H:%M}")
         day = f"{there:%a} {there.day} {there:%b}" if facts.say is None else facts.say.day(at)
         if day != shown_day:
             shown_day = day

@@ -44,7 +44,8 @@ def fault_chart(around: Around | None, alarms: Sequence[Alarm], outage: Outage |
             spans.append(Span("outage", words("page.chart.outage", outage=outage.id), outage.began_at,
                               outage.restored_at))
         text = " ".join(_sentences(name, course, limits, spans, profile, words, say))
-        svg = draw(ChartFacts(text, unit, course, around.since, around.until, say.zone, limits, spans,
+        since = course[0][0] if narrow else around.since
+        svg = draw(ChartFacts(text, unit, course, since, around.until, say.zone, limits, spans,
                               NARROW if narrow else WIDTH, say))
         if svg is not None:
             return FaultChart(capital(signal_name(name, profile, words)), svg, text)

@@ -128,7 +128,7 @@ def _time_axis(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
             _TOP, _TOP + _PLOT_H, x=x)
         yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
             min(x, scale.width - 20), HEIGHT - 19, f"{there:%H:%M}")
-        day = f"{there:%a} {there.day} {there:%b}" if facts.say is None else facts.say.day(at)
+        day = f"{there:%a} {there.day} {there:%b}" if facts.say is None else facts.say.weekday(at)
         if day != shown_day:
             shown_day = day
             yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(

@@ -51,6 +51,8 @@ class EntryKind(StrEnum):
     LEFT_OUT_OF_RECORD = "left_out_of_record"
     EN_ROUTE = "en_route"
     ON_SITE = "on_site"
+    NOT_THERE = "not_there"
+    NOT_SET_OUT = "not_set_out"
     INCOMPLETE = "incomplete"
     HELD = "held"
     WOKEN = "woken"

@@ -253,6 +253,8 @@ class Visit(Row, table=True):
               postgresql_where=text("done_at IS NULL")),
         Index("visit_open", "window_from", "id", sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
+        Index("visit_fixed", "fixed_profile", "fixed_cause", "done_at", sqlite_where=text("fix IS NOT NULL"),
+              postgresql_where=text("fix IS NOT NULL")),
         Index("visit_pin", "call_pin", unique=True, sqlite_where=text("done_at IS NULL"),
               postgresql_where=text("done_at IS NULL")),
     )
@@ -278,6 +280,10 @@ class Visit(Row, table=True):
     # that are missing
     parts: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'")))
     expected_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when they should be there
+    fix: str | None = None  # what fixed it, for others with the same fault: nobody is named in it
+    used: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'")))
+    fixed_profile: str | None = None  # of the device that `fix` fixed …
+    fixed_cause: str | None = None  # … and the fault: the cause key of the ticket
     handed_back_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the provider could not come after all
     asks: int = 0  # questions to the technician that went unanswered since they were heard last
     early_ok_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer agreed to an earlier arrival

@@ -43,6 +43,10 @@ class TimeFormat:
             return written
         return self.catalogue("date.second_time" if there.fold else "date.first_time", time=written)
 
+    def weekday(self, at: Instant) -> str:
+        """`Mon 23 Nov`, also of today"""
+        return self._written(at, "date.day")
+
     def date(self, at: Instant) -> str:
         """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""
         return self._written(at, "date.day_and_year")

@@ -24,6 +24,7 @@ class FaultFacts(TypedDict, total=False):
     window_from: Instant
     window_until: Instant
     eta: Instant | None
+    visit_id: str  # which visit; a ticket may have several
     note: str  # what the technician wrote
     after_outage: bool  # the neighbours have power again
     reported: bool  # the customer has said so themselves
@@ -64,7 +65,6 @@ class VisitFacts(AssignmentFacts, total=False):
     parts: list[str]  # that are missing
     expected_at: Instant | None  # when they should be there
     keeps: bool  # without an answer the visit stays as it is
-    visit_id: str  # which visit; a ticket may have several
     visit_state: str  # that it was in
 
 

@@ -304,7 +304,8 @@ def _not_on_the_way(notification: Notification, context: NotificationContext, no
 def _visit_of(notification: Notification, context: NotificationContext) -> Visit | None:
     """The visit that the message is about; a ticket may have several."""
     visit = context.visit
-    return visit if visit is not None and visit.id == notification.occurrence else None
+    named = notification.facts.get("visit_id") or notification.occurrence
+    return visit if visit is not None and visit.id == named else None
 
 
 def _visit_news_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:

@@ -121,6 +121,8 @@ class Finish(VisitAct):
     reason: IncompleteReason | None = None  # of an incomplete one
     parts: tuple[str, ...] = ()  # that are missing
     expected_at: Instant | None = None  # when they should be there, or when it can go on
+    fix: str = ""  # of a complete one: what fixed it, in a few words that others may read
+    used: tuple[str, ...] = ()  # parts that went into it
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,11 @@ class HandBack(VisitAct):
 @dataclass(frozen=True)
 class LogCall(VisitAct):
     """A technician at the door has rung the customer, and nobody answered."""
+
+
+@dataclass(frozen=True)
+class TakeBack(VisitAct):
+    """A technician has tapped "on my way" or "here" by mistake, a moment ago."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ class Action(StrEnum):
     """The technician sets out."""
     ARRIVE = "arrive"
     """The technician is there."""
+    NOT_THERE = "not_there"
+    """The technician is not there yet after all: a wrong tap."""
+    NOT_SET_OUT = "not_set_out"
+    """The technician has not set out after all: a wrong tap."""
     HOLD = "hold"
     """It waits for a named thing until a date: a part, access, the customer's yes."""
     WAKE = "wake"
@@ -67,6 +71,8 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     (_ASSIGNED, Action.DEPART): _EN_ROUTE,
     (_ASSIGNED, Action.ARRIVE): _ON_SITE,  # without a word on the way
     (_EN_ROUTE, Action.ARRIVE): _ON_SITE,
+    (_ON_SITE, Action.NOT_THERE): _EN_ROUTE,
+    (_EN_ROUTE, Action.NOT_SET_OUT): _ASSIGNED,
     (_EN_ROUTE, Action.REVISIT): _NEW,
     (_ON_SITE, Action.REVISIT): _NEW,
     (_ON_HOLD, Action.WAKE): _NEW,
@@ -188,6 +194,10 @@ class VisitAction(StrEnum):
     """The technician is there."""
     FINISH = "finish"
     """The technician leaves and says how it went."""
+    NOT_THERE = "not_there"
+    """The technician is not there yet after all: a wrong tap."""
+    NOT_SET_OUT = "not_set_out"
+    """The technician has not set out after all: a wrong tap."""
     CALL_OFF = "call_off"
     """Nobody needs to come any more."""
     LAPSE = "lapse"
@@ -199,6 +209,8 @@ VISIT_TRANSITIONS: dict[tuple[VisitState, VisitAction], VisitState] = {
     (VisitState.PLANNED, VisitAction.ARRIVE): VisitState.ON_SITE,
     (VisitState.PLANNED, VisitAction.CALL_OFF): VisitState.CANCELLED,
     (VisitState.EN_ROUTE, VisitAction.ARRIVE): VisitState.ON_SITE,
+    (VisitState.ON_SITE, VisitAction.NOT_THERE): VisitState.EN_ROUTE,
+    (VisitState.EN_ROUTE, VisitAction.NOT_SET_OUT): VisitState.PLANNED,
     (VisitState.EN_ROUTE, VisitAction.FINISH): VisitState.DONE,
     (VisitState.EN_ROUTE, VisitAction.CALL_OFF): VisitState.CANCELLED,
     (VisitState.ON_SITE, VisitAction.FINISH): VisitState.DONE,
@@ -224,6 +236,10 @@ def move_visit(visit: Visit, action: VisitAction, now: Instant) -> None:
         visit.en_route_at = now
     elif action is VisitAction.ARRIVE:
         visit.on_site_at = now
+    elif action is VisitAction.NOT_THERE:
+        visit.on_site_at = None
+    elif action is VisitAction.NOT_SET_OUT:
+        visit.en_route_at = None
     else:
         visit.done_at = now
         if action is VisitAction.CALL_OFF:

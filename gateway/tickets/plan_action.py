@@ -61,6 +61,7 @@ from gateway.tickets.actions import (
     ReportOverrun,
     ResolveTicket,
     SiteAct,
+    TakeBack,
     TicketAct,
     UnmergeTicket,
     VisitAct,
@@ -96,6 +97,7 @@ from gateway.tickets.visits.household import (
     plan_report_missed,
 )
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
+from gateway.tickets.visits.undo import plan_take_back
 
 T = TypeVar("T")
 
@@ -164,6 +166,8 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
             plan_hand_back(act, visit, work, policy, who, now)
         case LogCall():
             plan_log_call(visit, work, who, now)
+        case TakeBack():
+            plan_take_back(visit, work, policy, who, now)
         case LeaveOutVisit(why=why):
             _leave_out(visit, why, _the(context.provider), work, who, now)
 

@@ -45,6 +45,7 @@ from gateway.tickets.actions import (
     ReportNotFixed,
     ReportOverrun,
     ResolveTicket,
+    TakeBack,
     UnmergeTicket,
 )
 from gateway.tickets.context import ActionContext
@@ -84,7 +85,8 @@ def _of_an_offer(act: Act, offer: Offer) -> Trace | None:
     match act:
         case AcceptOffer(window_from=begins, window_until=ends) if offer.state is OfferState.ACCEPTED:
             window = {"window_from": begins, "window_until": ends}
-            return _left(EntryKind.ACCEPTED, **{name: at for name, at in window.items() if at is not None})
+            return Trace(frozenset((EntryKind.ACCEPTED, EntryKind.ADDED_TO_VISIT)),
+                         {name: at for name, at in window.items() if at is not None})
         case DeclineOffer(why=why) if offer.state is OfferState.DECLINED:
             return _left(EntryKind.DECLINED, reason=why.strip())
     return None
@@ -100,6 +102,8 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
             return Trace(frozenset((EntryKind.RESOLVED, EntryKind.JOB_DONE, EntryKind.INCOMPLETE)), {})
         case HandBack(why=why) if visit.handed_back_at is not None:
             return _left(EntryKind.HANDED_BACK, reason=why.strip())
+        case TakeBack() if is_moment_ago:
+            return Trace(frozenset((EntryKind.NOT_THERE, EntryKind.NOT_SET_OUT)), {})
         case ReportOverrun(minutes=minutes) if is_moment_ago and visit.state is VisitState.ON_SITE:
             return _left(EntryKind.OVERRUN_REPORTED, minutes=minutes)
     return None
@@ -107,6 +111,8 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
 
 def _went_so(act: Finish, visit: Visit) -> bool:
     as_said = act.note.strip(), act.outcome
+    if [*act.used] != visit.used:
+        return False
     if act.outcome is not VisitOutcome.COMPLETE:
         return (*as_said, act.reason, [*act.parts], act.expected_at) == (
             visit.note, visit.outcome, visit.incomplete, visit.parts, visit.expected_at)

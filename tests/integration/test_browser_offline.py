@@ -8,6 +8,7 @@ from gateway.model import Photo, Visit
 from gateway.store import Store
 from gateway.tickets.actions import Arrive
 from gateway.web import Server, build_app
+from tests.drivers.axe import violations
 from tests.drivers.browser import Browser
 from tests.drivers.web_driver import WebStory, web_story
 
@@ -90,3 +91,31 @@ def test_what_no_longer_fits_needs_the_technician_and_is_not_lost(there: WebStor
     tab.wait(f"document.readyState === 'complete' && !({BANNER})"
              " && document.body.innerText.includes('Still on the way')")
     assert there.again(visit).en_route_at is not None
+
+
+def test_a_mistake_is_shown_in_the_form_with_everything_typed(there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    there.act(Arrive(there.one(Visit).id), "technician Karin Kunz")
+    tab = chrome.tab()
+    tab.open(there.base + there.visit(ticket))
+    tab.wait(KEPT)
+    tab.run("document.querySelector('[value=part_missing]').click()")
+    tab.run("document.getElementById('parts').value = 'valve'")
+    tab.run("document.getElementById('part_day').value = '2026-11-26'")
+    tab.run("document.querySelector('.finish button').click()")
+    tab.wait("document.activeElement.id === 'note'")
+    assert tab.run("document.title").startswith("Error: ")
+    assert tab.run("document.querySelector('.errors a').getAttribute('href')") == "#note"
+    assert tab.run("document.getElementById('note').getAttribute('aria-describedby')") == "note-error note-hint"
+    assert tab.run("document.getElementById('parts').value") == "valve"
+    assert tab.run("document.getElementById('part_day').value") == "2026-11-26"
+    tab.wait(f"!({BANNER})")
+    tab.run("document.getElementById('note').value = 'It is stuck.'")
+    tab.run("document.querySelector('[value=no_access]').click()")
+    tab.run("document.querySelector('.finish button').click()")
+    tab.wait("document.activeElement.value === 'no_access'")
+    assert tab.run("document.querySelectorAll('p.wrong').length") == 1, "the mistake before is gone"
+    assert tab.run("document.getElementById('note').value") == "It is stuck."
+    assert tab.run("document.activeElement.closest('fieldset').getAttribute('aria-invalid')") == "true"
+    assert violations(tab) == []

@@ -46,6 +46,7 @@ from gateway.tickets.actions import (
     MergeTickets,
     OfferTo,
     ResolveTicket,
+    TakeBack,
     UnmergeTicket,
 )
 from gateway.tickets.lifecycle import TRANSITIONS, WHEN_DUE, Action
@@ -145,6 +146,8 @@ TAKES: dict[Action, Step] = {
     Action.ACCEPT: accept,
     Action.DEPART: lambda town: town.story.act(Depart(visit(town).id, 20), "provider"),
     Action.ARRIVE: lambda town: town.story.act(Arrive(visit(town).id), "provider"),
+    Action.NOT_THERE: lambda town: town.story.act(TakeBack(visit(town).id), "provider"),
+    Action.NOT_SET_OUT: lambda town: town.story.act(TakeBack(visit(town).id), "provider"),
     Action.HOLD: hold,
     Action.WAKE: lambda town: town.story.act(AskAgain(stove(town).id)),
     Action.HAND_BACK: lambda town: town.story.act(HandBack(visit(town).id, "My car"), "provider"),

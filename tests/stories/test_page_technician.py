@@ -67,7 +67,7 @@ def test_accepting_leads_to_the_visit_with_everything_needed_to_go(there: WebSto
     assert "the key is with the neighbour" in told
     assert 'href="geo:47.37,8.54?q=47.37,8.54(Lindenweg%201%2C%208001%20Wiesental)"' in page.text
     assert "flow temp 72.1 °C" in told
-    assert page.text.count("<polyline") == 3
+    assert page.text.count("<polyline") == 2
     assert "The device still reports the fault." in told
     visit = there.one(Visit)
     assert (visit.technician, visit.window_from) == ("Karin Kunz", there.now)

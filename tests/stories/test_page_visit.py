@@ -89,7 +89,7 @@ def test_a_part_is_missing_with_its_name_and_its_day(there: WebStory, web: httpx
     assert "on which you expect it" in read(web.post(page, data=form), 422)
     assert "The valve is stuck" in read(web.post(page, data=form), 422)
     nothing = form | {"parts": " ", "part_day": "2026-11-26"}
-    assert "which part is missing" in read(web.post(page, data=nothing), 409)
+    assert "which part is missing" in read(web.post(page, data=nothing), 422)
     assert web.post(page, data=form | {"part_day": "2026-11-26"}).status_code == 303
     assert there.again(visit).parts == ["diverter valve", "seal"]
     assert there.one(Job).hold_until == from_iso("2026-11-26T08:00:00+01:00")

@@ -136,7 +136,8 @@ def _profile(written: ProfileFile, conditions: Conditions) -> Profile:
     return Profile(
         id=written.profile,
         names=frozen(written.name),
-        signals=frozen({name: SignalKind(name, one.unit, TYPES[one.type]) for name, one in written.signals.items()}),
+        signals=frozen({name: SignalKind(name, one.unit, TYPES[one.type], frozen(one.name or {}))
+                        for name, one in written.signals.items()}),
         rules=rules,
         faults=frozen({code: _fault(one, commands) for code, one in written.faults.items()}),
         silence=_silence(written.silence),

@@ -1,7 +1,7 @@
 """A compiled profile: rules, fault codes, silence limits, and the conversion of a device's values to signals."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from types import MappingProxyType
@@ -194,6 +194,7 @@ class SignalKind:
     name: str
     unit: str
     type: type[float] | type[bool] | type[str]
+    names: Mapping[str, str] = field(default_factory=dict, compare=False)  # language → what people call it
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class SignalSection(Section):
     """`signals:` — one signal."""
 
     unit: str = ""
+    name: Words | None = None
     type: Literal["number", "bool", "text"] = "number"
     from_: list[RawName] | None = Field(None, alias="from", min_length=1)
     scale: Annotated[float, AfterValidator(_factor)] = Field(1.0, allow_inf_nan=False)

@@ -8,11 +8,7 @@ from sqlmodel import Session, col, select
 
 from gateway.explain import TicketFacts
 from gateway.model import (
-    DAY,
-    HOUR,
-    MINUTE,
     ActorKind,
-    Alarm,
     Callback,
     CallbackKind,
     Customer,
@@ -27,7 +23,6 @@ from gateway.model import (
     OutageMember,
     Promise,
     Provider,
-    Reading,
     RecipientKind,
     Site,
     Survey,
@@ -36,19 +31,9 @@ from gateway.model import (
 from gateway.model.notifications import Notification
 from gateway.store.after.surveys import survey_of
 from gateway.store.views.explain import ticket_facts
+from gateway.store.visits.around_fault import Around, around_fault
 from gateway.tickets.desk.next_action import CONTACTS_WITHIN, CustomerFacts, DeskFacts
 from gateway.tickets.desk.possible_acts import TicketNow
-
-BEFORE_FAULT, AFTER_FAULT, LONGEST_CHART = 2 * HOUR, 30 * MINUTE, DAY
-MOST_READINGS = 4000  # of the device around the fault
-
-
-class Around(NamedTuple):
-    """What the device has measured around the fault."""
-
-    since: Instant
-    until: Instant
-    readings: list[tuple[Instant, str]]  # when, and its signals as JSON; oldest first
 
 
 class ConsoleTicket(NamedTuple):
@@ -72,7 +57,9 @@ def load(session: Session, ticket_id: str, now: Instant) -> ConsoleTicket | None
     return ConsoleTicket(
         story, _desk_facts(session, story, callbacks, now), session.get_one(Customer, story.ticket.customer_id),
         {one.id: one for one in session.exec(select(Provider).order_by(Provider.name))},
-        callbacks, _around(session, story, now), survey_of(session, ticket_id))
+        callbacks,
+        around_fault(session, story.device, story.alarms, story.ticket, story.site.household_since, now),
+        survey_of(session, ticket_id))
 
 
 def desk_facts(session: Session, ticket_id: str, now: Instant) -> tuple[TicketFacts, DeskFacts] | None:
@@ -163,23 +150,6 @@ def _calls(session: Session, customer_id: str, now: Instant) -> list[Instant]:
     return list(session.exec(select(Callback.requested_at).where(
         Callback.customer_id == customer_id, Callback.kind != CallbackKind.CHECK,
         col(Callback.requested_at) > now - CONTACTS_WITHIN)))
-
-
-def _around(session: Session, story: TicketFacts, now: Instant) -> Around | None:
-    if story.device is None:
-        return None
-    began = min((alarm.opened_at for alarm in story.alarms), default=story.ticket.opened_at)
-    over = max([_end(alarm) or now for alarm in story.alarms], default=story.ticket.closed_at or now)
-    since = max(began - BEFORE_FAULT, story.site.household_since or 0)
-    until = min(max(over, began) + AFTER_FAULT, now, began + LONGEST_CHART)
-    rows = session.exec(select(Reading.at, Reading.signals).where(
-        Reading.device_id == story.device.id, col(Reading.at) >= since, col(Reading.at) <= until)
-        .order_by(col(Reading.at), col(Reading.seq)).limit(MOST_READINGS))
-    return Around(since, until, list(rows))
-
-
-def _end(alarm: Alarm) -> Instant | None:
-    return alarm.cleared_at or alarm.closed_at
 
 
 def provider_names(session: Session) -> dict[str, str]:

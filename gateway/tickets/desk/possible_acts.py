@@ -37,6 +37,7 @@ from gateway.tickets.lifecycle import (
     can,
 )
 from gateway.tickets.visits.changes import is_missed
+from gateway.tickets.visits.undo import can_undo
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def possible_acts(facts: TicketNow, now: Instant) -> list[Possible]:
     for offer in facts.offers:
         found += [Possible(act, Subject(SubjectKind.OFFER, offer.id)) for act in _on_offer(offer, now)]
     for visit in facts.visits:
-        found += [Possible(act, Subject(SubjectKind.VISIT, visit.id)) for act in _on_visit(visit)]
+        found += [Possible(act, Subject(SubjectKind.VISIT, visit.id)) for act in _on_visit(visit, now)]
     if ticket.state in UNSETTLED:
         found += [Possible(actions.UnmergeTicket, Subject(SubjectKind.TICKET, one.id)) for one in facts.merged]
     found += [Possible(actions.AcknowledgeAlarm, Subject(SubjectKind.ALARM, alarm.id)) for alarm in facts.alarms
@@ -187,7 +188,7 @@ def _on_offer(offer: Offer, now: Instant) -> Iterator[type[Act]]:
         yield actions.LeaveOutOffer
 
 
-def _on_visit(visit: Visit) -> Iterator[type[Act]]:
+def _on_visit(visit: Visit, now: Instant) -> Iterator[type[Act]]:
     for action, act in ((VisitAction.DEPART, actions.Depart), (VisitAction.ARRIVE, actions.Arrive),
                         (VisitAction.FINISH, actions.Finish)):
         if can(visit, action):
@@ -198,5 +199,7 @@ def _on_visit(visit: Visit) -> Iterator[type[Act]]:
         yield actions.ReportOverrun
         if visit.called_at is None:
             yield actions.LogCall
+    if can_undo(visit, now):
+        yield actions.TakeBack
     if visit.left_out is None:
         yield actions.LeaveOutVisit

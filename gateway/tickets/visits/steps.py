@@ -36,7 +36,7 @@ from gateway.tickets.promises import settle_arrival
 from gateway.tickets.promises.promised_times import arrival_estimate
 from gateway.tickets.visits import watch
 from gateway.tickets.visits.changes import check_not_over
-from gateway.tickets.visits.messages import hear_by, tell_customer, tell_dispatcher, visit_facts
+from gateway.tickets.visits.messages import hear_by, new_occurrence, tell_customer, tell_dispatcher, visit_facts
 from gateway.tickets.visits.overdue import watch_travel, watch_work
 
 _HOLDS = {
@@ -59,8 +59,9 @@ def plan_depart(act: Depart, visit: Visit, work: SiteWork, policy: Policy, who: 
     ticket = work.named_ticket(job)
     add_entries(job, work, now, EntryKind.EN_ROUTE, who=who, minutes=act.minutes)
     # somebody is about to ring the bell: no quiet hours
-    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, visit.id, now,
-                          facts=job_facts(job, work, policy), link_id=work.follow_id(ticket.id)))
+    work.draft.add(notify(policy, customer(ticket.customer_id), TopicName.ON_THE_WAY, ticket, new_occurrence(policy),
+                          now, facts=job_facts(job, work, policy) | {"visit_id": visit.id},
+                          link_id=work.follow_id(ticket.id)))
 
 
 def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
@@ -88,10 +89,12 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
     end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
+    visit.used = list(act.used)
     if act.outcome is not VisitOutcome.COMPLETE:
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)
         return
+    _remember_fix(act, visit, work)
     named = work.named_ticket(job)
     for ticket in work.tickets_of(job):
         if ticket.state not in UNSETTLED:  # an agent was first, and has told the customer
@@ -106,6 +109,15 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
                 _go_on_watching(ticket, visit, work, policy, now)
     if job.closed_at is None:  # its tickets have other jobs
         advance(job, Action.RESOLVE, work, now)
+
+
+def _remember_fix(act: Finish, visit: Visit, work: SiteWork) -> None:
+    """Whoever goes to the same fault of the same kind of device later reads what fixed it."""
+    ticket = work.tickets.get(visit.ticket_id)
+    there = work.device_of(ticket) if ticket is not None else None
+    if act.fix.strip() and ticket is not None and there is not None:
+        visit.fix = " ".join(act.fix.split())
+        visit.fixed_profile, visit.fixed_cause = there.device.profile, ticket.cause_key
 
 
 def _check_reason(act: Finish, visit: Visit, now: Instant) -> None:

@@ -225,6 +225,8 @@ FORMS: dict[type[Act], FormSpec] = {
     actions.Finish: FormSpec("They are done", VISIT, _finish, _finish_fields),
     actions.LogCall: FormSpec("Nobody is home, nobody answers the phone", VISIT,
                               lambda given: actions.LogCall(given.target)),
+    actions.TakeBack: FormSpec("That was tapped by mistake", VISIT, lambda given: actions.TakeBack(given.target),
+                               hint="They are where they were before; who was told that somebody comes hears it."),
     actions.HandBack: FormSpec("They cannot come", VISIT, lambda given: actions.HandBack(
         given.target, given.text("why")), lambda context: [_note("Why", "why", required=False)], tone="danger",
         hint="The customer is told at once, and others are asked."),

@@ -1,13 +1,8 @@
 """What hangs on a ticket, worded line by line: promises, clocks, timeline, messages, offers, visits and the chart."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from markupsafe import Markup
-
-from gateway.devices.profiles import Profile
 from gateway.explain.facts import TicketFacts
 from gateway.explain.notifications import OUTCOMES
 from gateway.model import (
@@ -30,16 +25,12 @@ from gateway.model import (
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence, in_language
 from gateway.notifications.format_times import TimeFormat, capital
-from gateway.notifications.format_values import number
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import reason_sentence
-from gateway.store.views.console_ticket import ConsoleTicket
 from gateway.tickets.sla.clock import used
-from gateway.web.console.drawing.chart import ChartFacts, Span, Threshold, draw
 from gateway.web.console.ticket_forms import (
     Field,
 )
-from gateway.web.pages.alarm_details import spaced
 
 FIRMS_NAMED = 5  # firms in one line
 _MESSAGES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
@@ -270,47 +261,3 @@ def visit_line(visit: Visit, build: Known) -> VisitLine:
         how.append(f"Does not count in their record: {visit.left_out}")
     return VisitLine(visit, build.names.get(visit.provider_id, visit.provider_id),
                      build.phones.get(visit.provider_id, ""), how, build.forms_of(visit.id))
-
-
-def fault_chart(facts: ConsoleTicket, profile: Profile | None, words: Catalogue, say: TimeFormat
-           ) -> tuple[Markup | None, str]:
-    """Of the signal that an alarm judged, else the first that was measured; with its name."""
-    around, story = facts.around, facts.story
-    if around is None or not around.readings:
-        return None, ""
-    courses: dict[str, list[tuple[Instant, float]]] = {}
-    for at, signals in around.readings:
-        for name, value in json.loads(signals).items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                courses.setdefault(name, []).append((at, value))
-    judged = [name for alarm in story.alarms for name in alarm.evidence.get("signals", {})]
-    for name in dict.fromkeys((*judged, *sorted(courses))):
-        course = courses.get(name, [])
-        if len(course) < 2:
-            continue
-        unit = profile.signals[name].unit if profile is not None and name in profile.signals else ""
-        low, high = min(value for _, value in course), max(value for _, value in course)
-        title = (f"{spaced(name)} from {say.when(around.since)} to {say.when(around.until)}, "
-                 f"between {number(low, words.locale)} and {number(high, words.locale)} {unit}").strip()
-        spans = [Span("alarm", in_language(alarm.cause_texts, words), alarm.opened_at,
-                      alarm.cleared_at or alarm.closed_at) for alarm in story.alarms]
-        outage = facts.desk.outage
-        if outage is not None:
-            spans.append(Span("outage", f"Outage {outage.id}", outage.began_at, outage.restored_at))
-        svg = draw(ChartFacts(title, unit, course, around.since, around.until, say.zone,
-                              [*_thresholds(story.alarms, name, unit, words)], spans))
-        if svg is not None:
-            return svg, capital(spaced(name))
-    return None, ""
-
-
-def _thresholds(alarms: Iterable[Alarm], signal: str, unit: str, words: Catalogue) -> Iterator[Threshold]:
-    """The constants that a rule compares this signal with."""
-    seen = set()
-    for alarm in alarms:
-        pattern = rf"\b{re.escape(signal)}\s*([<>]=?)\s*(-?\d+(?:\.\d+)?)\b"
-        for sign, limit in re.findall(pattern, str(alarm.evidence.get("when", ""))):
-            if (sign, limit) not in seen:
-                seen.add((sign, limit))
-                said = f"{sign} {number(float(limit), words.locale)} {unit}".strip()
-                yield Threshold(float(limit), f"Alarm {said}")

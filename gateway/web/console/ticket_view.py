@@ -59,7 +59,6 @@ from gateway.web.console.ticket_lines import (
     VisitLine,
     cause_of,
     clock_lines,
-    fault_chart,
     is_chosen,
     message_line,
     offer_lines,
@@ -67,6 +66,7 @@ from gateway.web.console.ticket_lines import (
     timeline_lines,
     visit_line,
 )
+from gateway.web.drawing.fault_chart import fault_chart
 from gateway.web.pages.alarm_details import evidence_rows
 from gateway.web.pages.maps import map_address
 
@@ -191,6 +191,7 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
     shown = [line for line in lines if is_chosen(line, chosen)]
     own = [form for form in (*build.forms_of(ticket.id), *build.forms_of(ticket.site_id))
            if not form.name.startswith("unmerge") or now_is.survivor is not None]
+    drawn = fault_chart(facts.around, story.alarms, facts.desk.outage, profile, words, say)
     messages = [message_line(row, attempts, story, words) for row, attempts in reversed(story.history.notifications)]
     return TicketPage(
         ticket, facts, version_of(ticket, now_is.jobs, now_is.visit).written(), cause_of(story, words),
@@ -200,7 +201,8 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         map_address(story.site), "" if ticket.price is None else price(ticket.price, words.locale),
         resolution_sentence(ticket, words), _suggestion(build), promise_lines(story, words, say),
         [*clock_lines(story, say)],
-        shown[:LINES], max(0, len(shown) - LINES), chosen, *fault_chart(facts, profile, words, say),
+        shown[:LINES], max(0, len(shown) - LINES), chosen,
+        drawn.svg if drawn is not None else None, drawn.name if drawn is not None else "",
         alarms=[AlarmLine(alarm, in_language(alarm.cause_texts, words), evidence_rows(alarm, profile, words, say),
                           next(iter(build.forms_of(alarm.id)), None)) for alarm in reversed(story.alarms)],
         offers=[*offer_lines(build)], visits=[visit_line(visit, build) for visit in reversed(story.visits)],

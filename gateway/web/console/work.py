@@ -7,24 +7,21 @@ from fastapi.responses import Response
 
 from gateway.access.rights import Right
 from gateway.model import Provider
-from gateway.model.plan import NoSuch, Refused
-from gateway.model.reasons import RefusedReason
-from gateway.store import Conflict
+from gateway.model.plan import NoSuch
 from gateway.store.views.console import own_work
 from gateway.store.views.console.own_work import OwnVisit
 from gateway.store.views.pagination import BadCursor
 from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
-from gateway.web.pages.links import InvalidInput
-from gateway.web.pages.offer import OfferForm, OfferView, load_offer, offer_act, offer_content
+from gateway.web.pages.offer import OfferForm, OfferView, load_offer, offer_act, offer_content, status_of
 from gateway.web.pages.provider.work import Job, day_lines, offered_job, visited_job
+from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
 from gateway.web.pages.technician.visit import (
     VisitForm,
     VisitView,
     load_visit,
     look_at_numbers,
-    refused_sentence,
     visit_act,
     visit_content,
 )
@@ -63,14 +60,8 @@ def answer_offer(request: Request, user: Works, offer_id: str, given: Annotated[
     view = _offer_view(user, offer_id, "answer_offer")
     try:
         user(offer_act(given, view, user.now))
-    except InvalidInput as unusable:
-        return _offer_page(request, user, view, 422, WORDS(str(unusable)))
-    except Refused as refused:
-        far = given if refused.reason is RefusedReason.WINDOW_FAR_AWAY else None
-        note = WORDS("page.window_far" if far else "page.not_possible")
-        return _offer_page(request, user, _offer_view(user, offer_id, "answer_offer"), 409, note, far)
-    except (NoSuch, Conflict):
-        return _offer_page(request, user, _offer_view(user, offer_id, "answer_offer"), 409, WORDS("page.not_possible"))
+    except FAILURES as failure:
+        return _offer_page(request, user, _offer_view(user, offer_id, "answer_offer"), failure, given)
     visit_id = _visit_of(user, offer_id)
     return go_on(f"{PATH}/visits/{visit_id}" if visit_id else f"{PATH}/offers/{offer_id}")
 
@@ -88,14 +79,8 @@ def go_visit(request: Request, user: Works, visit_id: str, given: Annotated[Visi
         return _show_number(request, user, view)
     try:
         user(visit_act(given, view))
-    except InvalidInput as unusable:
-        return _visit_page(request, user, view, given, 422, WORDS(str(unusable)))
-    except Refused as refused:
-        return _visit_page(request, user, _visit_view(user, visit_id, "go_visit"), given, 409,
-                           refused_sentence(refused, WORDS))
-    except (NoSuch, Conflict):
-        return _visit_page(request, user, _visit_view(user, visit_id, "go_visit"), given, 409,
-                           WORDS("page.not_possible"))
+    except FAILURES as failure:
+        return _visit_page(request, user, _visit_view(user, visit_id, "go_visit"), given, form_error(failure, WORDS))
     return go_on(f"{PATH}/visits/{visit_id}")
 
 
@@ -114,7 +99,7 @@ def _offer_view(user: User, offer_id: str, action: str) -> OfferView:
 def _visit_view(user: User, visit_id: str, action: str) -> VisitView:
     with user.gw.store.read() as session:
         row = own_work.visit_of(session, _firm(user), visit_id, user.now)
-        view = load_visit(session, row)
+        view = load_visit(session, row, user.now)
     return view or _not_theirs(user, action, "visit", visit_id)
 
 
@@ -135,19 +120,19 @@ def _show_number(request: Request, user: User, view: VisitView) -> Response:
     """In this answer only: a page that is loaded again has no number in it."""
     numbers = look_at_numbers(user.gw, view, user.who, user.now)
     if not numbers:
-        return _visit_page(request, user, view, status=409, note=WORDS("page.not_possible"))
-    return page(request, user, "work_visit.html", note="", given=VisitForm(),
+        return _visit_page(request, user, view, error=form_error(NoSuch(), WORDS))
+    return page(request, user, "work_visit.html", error=None, given=VisitForm(),
                 **visit_content(user.gw, view, WORDS, user.now, numbers))
 
 
-def _offer_page(request: Request, user: User, view: OfferView, status: int = 200, note: str = "",
-                far: OfferForm | None = None) -> Response:
+def _offer_page(request: Request, user: User, view: OfferView, failure: Exception | None = None,
+                given: OfferForm | None = None) -> Response:
     visit_id = _visit_of(user, view.offer.id) if view.visit_link else None
-    return page(request, user, "work_offer.html", status, note=note, far=far, visit_id=visit_id,
-                **offer_content(user.gw, view, WORDS, user.now))
+    content = offer_content(user.gw, view, WORDS, user.now, failure, given)
+    return page(request, user, "work_offer.html", status_of(content), visit_id=visit_id, **content)
 
 
-def _visit_page(request: Request, user: User, view: VisitView, given: VisitForm | None = None, status: int = 200,
-                note: str = "") -> Response:
-    return page(request, user, "work_visit.html", status, note=note, given=given or VisitForm(),
-                **visit_content(user.gw, view, WORDS, user.now))
+def _visit_page(request: Request, user: User, view: VisitView, given: VisitForm | None = None,
+                error: FormError | None = None) -> Response:
+    return page(request, user, "work_visit.html", error.status if error else 200, error=error,
+                given=given or VisitForm(), **visit_content(user.gw, view, WORDS, user.now))

@@ -32,7 +32,8 @@ def evidence_rows(alarm: Alarm | None, profile: Profile | None, words: Catalogue
     if alarm is None:
         return []
     facts = alarm.evidence
-    pairs = [(spaced(name), with_unit(name, value, profile, words)) for name, value in facts.get("signals", {}).items()]
+    pairs = [(signal_name(name, profile, words), with_unit(name, value, profile, words))
+             for name, value in facts.get("signals", {}).items()]
     for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
         if facts.get(key):
             pairs.append((words(name), format_values.text(facts[key])))
@@ -57,17 +58,31 @@ def _remote_fix(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> 
 
 def signal_details(readings: Sequence[Reading], alarm: Alarm | None, profile: Profile | None, words: Catalogue
              ) -> list[SignalDetails]:
-    """The last value of each signal in `readings` (oldest first); those the alarm judged come first."""
+    """The last value of each signal in `readings` (oldest first): of those the alarm judged; where it judged none, of
+    those that mean something by themselves, as far as the profile says so: a number has a unit."""
     courses: dict[str, list[tuple[Instant, Any]]] = {}
     for reading in readings:
         for name, value in json.loads(reading.signals).items():
             courses.setdefault(name, []).append((reading.at, value))
-    first = list(alarm.evidence.get("signals", {})) if alarm else []
-    names = [name for name in first if name in courses] + sorted(name for name in courses if name not in first)
+    judged = [name for name in (alarm.evidence.get("signals", {}) if alarm else {}) if name in courses]
+    names = judged or sorted(name for name in courses if _speaks_for_itself(name, profile))
     return [
-        SignalDetails(spaced(name), with_unit(name, course[-1][1], profile, words), sparkline.points(_numbers(course)))
+        SignalDetails(signal_name(name, profile, words), with_unit(name, course[-1][1], profile, words),
+                      sparkline.points(_numbers(course)))
         for name, course in ((name, courses[name]) for name in names[:_ROWS])
     ]
+
+
+def _speaks_for_itself(name: str, profile: Profile | None) -> bool:
+    """`linkquality 80` helps nobody at the door."""
+    kind = profile.signals.get(name) if profile is not None else None
+    return profile is None or (kind is not None and (bool(kind.unit) or kind.type is not float))
+
+
+def signal_name(name: str, profile: Profile | None, words: Catalogue) -> str:
+    """What people call it, by the profile; else `supply temp`."""
+    names = profile.signals[name].names if profile is not None and name in profile.signals else {}
+    return in_language(names, words) if names else spaced(name)
 
 
 def spaced(name: str) -> str:

@@ -27,7 +27,11 @@ class LinkInvalid(Gone):
 
 
 class InvalidInput(Exception):
-    """A form value cannot be used; the text is the catalogue id of the sentence that says why."""
+    """A form value cannot be used; the text is the catalogue id of the sentence that says why, `field` the input."""
+
+    def __init__(self, sentence: str, field: str = "") -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 async def _renderer(request: Request) -> Renderer:

@@ -72,6 +72,8 @@
       }
       if (answer.status >= 500 || answer.status === 408 || answer.status === 429) return false;
       return answer.json().catch(function () { return {}; }).then(function (problem) {
+        var shown = new CustomEvent("refused", {detail: {fields: item.fields, problem: problem}, cancelable: true});
+        if (!document.dispatchEvent(shown)) return remove(item).then(function () { return true; });
         item.state = FAILED;
         item.why = problem.detail || "";
         item.version = (answer.headers.get("etag") || "").replace(/"/g, "");

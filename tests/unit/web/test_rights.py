@@ -22,6 +22,7 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportOverrun,
+    TakeBack,
 )
 from gateway.web import build_app
 from tests import ROOT
@@ -87,7 +88,7 @@ def test_each_right_is_somebodys_and_each_role_has_some() -> None:
 
 
 OF_A_FIRM = {AcceptOffer, DeclineOffer, Depart, Arrive, Finish, ReportDelay, ReportOverrun, ProposeWindow, HandBack,
-             LogCall}
+             LogCall, TakeBack}
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -1001,6 +1001,10 @@ def upgrade() -> None:
         sa.Column('incomplete', sa.String(), nullable=True),
         sa.Column('parts', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column('expected_at', sa.BigInteger(), nullable=True),
+        sa.Column('fix', sa.String(), nullable=True),
+        sa.Column('used', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column('fixed_profile', sa.String(), nullable=True),
+        sa.Column('fixed_cause', sa.String(), nullable=True),
         sa.Column('handed_back_at', sa.BigInteger(), nullable=True),
         sa.Column('asks', sa.Integer(), nullable=False),
         sa.Column('early_ok_at', sa.BigInteger(), nullable=True),
@@ -1020,6 +1024,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_visit_ticket_id'), 'visit', ['ticket_id'], unique=False)
     op.create_index('visit_day', 'visit', ['window_from', 'provider_id', 'state'], unique=False)
     op.create_index('visit_done', 'visit', ['done_at'], unique=False, sqlite_where=sa.text('done_at IS NOT NULL'), postgresql_where=sa.text('done_at IS NOT NULL'))
+    op.create_index('visit_fixed', 'visit', ['fixed_profile', 'fixed_cause', 'done_at'], unique=False, sqlite_where=sa.text('fix IS NOT NULL'), postgresql_where=sa.text('fix IS NOT NULL'))
     op.create_index('visit_of_provider', 'visit', ['provider_id', 'done_at', 'id'], unique=False)
     op.create_index('visit_open', 'visit', ['window_from', 'id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_index('visit_out', 'visit', ['state', 'provider_id'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))

@@ -20,6 +20,7 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportOverrun,
+    TakeBack,
 )
 from gateway.web.api import filters
 from gateway.web.api.models import Body, GivenTime, Id, Words
@@ -60,6 +61,10 @@ class FinishVisitBody(Body):
     parts: list[Part] = Field(default_factory=list, max_length=20, description="That are missing.", examples=[[]])
     expected_at: GivenTime | None = Field(None, description="When the missing parts should be there.",
                                           examples=[None])
+    fix: Annotated[str, Field(max_length=80)] = Field(
+        "", description="What fixed it, in a few words. Technicians of other firms read it when a device of this kind "
+                        "has the same fault: no names, no addresses.", examples=["Diverter valve replaced"])
+    used: list[Part] = Field(default_factory=list, max_length=20, description="Parts that went into it.", examples=[[]])
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -144,8 +149,17 @@ def log_visit_call(by: TicketWorker, visit_id: Id) -> VisitDetail:
     return _one(by.gw, visit_id)
 
 
+@router.post("/{visit_id}/take-back", summary="They have tapped on the way, or here, by mistake",
+             responses=responses(404, 409))
+def take_back_visit(by: TicketWorker, visit_id: Id) -> VisitDetail:
+    """Within two minutes. Whoever was told that somebody comes hears that they do not yet."""
+    by(TakeBack(visit_id))
+    return _one(by.gw, visit_id)
+
+
 @router.post("/{visit_id}/finish", summary="They have finished, or can do no more today", responses=responses(404, 409))
 def finish_visit(by: TicketWorker, visit_id: Id, body: FinishVisitBody) -> VisitDetail:
     outcome = VisitOutcome.COMPLETE if body.incomplete is None else VisitOutcome.INCOMPLETE
-    by(Finish(visit_id, body.note or "", outcome, body.incomplete, tuple(body.parts), body.expected_at))
+    by(Finish(visit_id, body.note or "", outcome, body.incomplete, tuple(body.parts), body.expected_at,
+              body.fix, tuple(body.used)))
     return _one(by.gw, visit_id)

@@ -18,9 +18,11 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render, open_link
 from gateway.web.pages.technician import sent_once, visit
 from gateway.web.pages.technician.decoding import Unusable, decode
+from gateway.web.pages.technician.form_errors import FormError
 
 router = APIRouter(include_in_schema=False)
 _TOO_LARGE = "page.photo.large"
+_WRONG_FILE = (413, 422)
 
 
 @router.post("/v/{token}/photos")
@@ -37,10 +39,10 @@ def add_photos(gw: Gw, now: Now, render: Render, request: Request, token: str,
         if sending.by_script:
             return Response(json.dumps({"act": "photo", "status": "done"}), media_type="application/json")
         return RedirectResponse(f"{render.root}/v/{token}#photos", 303)
-    words = catalogue_for(view.job.provider.locale)
+    error = FormError(status, catalogue_for(view.job.provider.locale)(why), "photo" if status in _WRONG_FILE else "")
     if sending.by_script:
-        return sent_once.refused(status, words(why), view.visit)
-    return visit.visit_page(gw, render, visit.visit_view(gw, token, now), now, status=status, note=why)
+        return sent_once.refused(error, view.visit)
+    return visit.visit_page(gw, render, visit.visit_view(gw, token, now), now, error)
 
 
 def _add(gw: Gateway, view: visit.VisitView, sending: sent_once.Sending, number: int, file: bytes, now: Instant

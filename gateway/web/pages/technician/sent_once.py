@@ -17,7 +17,8 @@ from gateway.notifications import signed_links
 from gateway.store.accounts import sent_acts
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.web.pages.links import LinkInvalid
-from gateway.web.problems import problem
+from gateway.web.pages.technician.form_errors import FormError
+from gateway.web.problems import FieldProblem, problem
 
 HEADER = "idempotency-key"
 _KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
@@ -64,6 +65,8 @@ def done(gw: Gateway, sending: Sending) -> Response:
     return Response(kept.reply, kept.status, media_type="application/json")
 
 
-def refused(status: int, why: str, visit: Visit) -> Response:
-    """Why not, for people, and as which visit it may be sent anew: the phone keeps it until somebody has decided."""
-    return problem(status, why, headers={"etag": f'"{visit_version(visit)}"'})
+def refused(error: FormError, visit: Visit) -> Response:
+    """Why not, for people, in which field, and as which visit it may be sent anew: the phone keeps it until somebody
+    has decided."""
+    wrong = [FieldProblem(field=error.field, detail=error.why)] if error.field else None
+    return problem(error.status, error.why, wrong, {"etag": f'"{visit_version(visit)}"'})

@@ -37,18 +37,18 @@ from gateway.model import (
     local,
     new_id,
 )
-from gateway.model.plan import NoSuch, Refused
-from gateway.model.reasons import RefusedReason
+from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.reasons import refusal_sentence
-from gateway.store import Conflict
-from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos
+from gateway.store.visits.around_fault import Around, around_fault
+from gateway.store.visits.earlier_fixes import earlier_fixes
+from gateway.store.visits.same_home import OtherTicket, additions, other_tickets
 from gateway.tickets.actions import (
+    AcceptOffer,
     Act,
     Arrive,
     Depart,
@@ -58,16 +58,22 @@ from gateway.tickets.actions import (
     ProposeWindow,
     ReportDelay,
     ReportOverrun,
+    TakeBack,
 )
-from gateway.tickets.visits.visit_version import VisitChanged, visit_version
+from gateway.tickets.visits.earlier_fixes import Fix
+from gateway.tickets.visits.undo import can_undo, undo_until
+from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
+from gateway.web.drawing.fault_chart import fault_chart
 from gateway.web.pages import alarm_details
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.technician import sent_once
+from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
+from gateway.web.pages.technician.history import history_lines
 from gateway.web.pages.templates import Renderer
-from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
+from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines, words_of
 
 router = APIRouter(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
@@ -75,9 +81,6 @@ MORE_MINUTES = (30, 60, 90, 120)
 OUTCOMES = (str(VisitOutcome.COMPLETE), *(str(reason) for reason in IncompleteReason))  # how a visit can end
 LONGEST = 24 * 60  # minutes on the way
 NOTE, PART, PARTS = 2000, 80, 20  # characters kept, of a part; and how many parts
-SAID = (  # refusals that say what to do
-    RefusedReason.NOTE_NEEDED, RefusedReason.PART_DATE_NEEDED, RefusedReason.NOBODY_THERE_TOO_SOON,
-    RefusedReason.WINDOW_TOO_FAR, RefusedReason.BAD_ARRIVAL_WINDOW, RefusedReason.NOT_ARRIVED)
 
 
 class VisitForm(BaseModel):
@@ -89,6 +92,9 @@ class VisitForm(BaseModel):
     note: str = ""
     parts: str = ""  # one a line
     part_day: str = ""  # 2026-11-27
+    fix: str = ""  # what fixed it, for others
+    used: str = ""  # parts, one a line
+    offer: str = ""  # to settle something else by this visit too
     window_from: str = ""
     window_until: str = ""
     why: str = ""
@@ -104,6 +110,10 @@ class VisitView(NamedTuple):
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
+    fixes: Sequence[Fix]
+    others: Sequence[OtherTicket]  # of the same household
+    additions: frozenset[str]  # offers to settle some of them by this visit too, answered ones too
+    around: Around | None  # what the device measured around the fault
     token: str = ""  # of the page's own link; "": at the console
 
 
@@ -133,61 +143,55 @@ def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: A
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
     sending = sent_once.read_sending(request, gw.settings, token, given.key)
-    try:
-        status, note = _do(gw, view, given, sending, now)
-    except Refused as refused:
-        status, note = 409, refused_sentence(refused, catalogue_for(view.job.provider.locale))
-    if not status:
+    error = _do(gw, view, given, sending, now)
+    if error is None:
         return sent_once.done(gw, sending) if sending.by_script else RedirectResponse(f"{render.root}/v/{token}", 303)
     view = visit_view(gw, token, now)
-    if sending.by_script:
-        words = catalogue_for(view.job.provider.locale)
-        return sent_once.refused(status, words(note) if words.has(note) else note, view.visit)
-    return visit_page(gw, render, view, now, status=status, note=note, given=given)
+    return sent_once.refused(error, view.visit) if sending.by_script else visit_page(
+        gw, render, view, now, error, given)
 
 
-def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> tuple[int, str]:
-    """0 when it is done, now or before; else the status and the sentence that says why not. Raises Refused."""
+def _do(gw: Gateway, view: VisitView, given: VisitForm, sending: sent_once.Sending, now: Instant) -> FormError | None:
+    """None when it is done, now or before; else why not."""
+    words = catalogue_for(view.job.provider.locale)
     if not sent_once.is_usable(sending.key):
-        return 400, "page.not_possible"
+        return FormError(400, words("page.not_possible"))
     try:
         act(gw, visit_act(given, view), Actor(ActorKind.TECHNICIAN, name_of(view)), now,
             sent_once.form_of(sending, given.model_dump(), view.visit, now))
-    except InvalidInput as unusable:
-        return 422, str(unusable)
-    except OtherContent:
-        return 422, "page.key_used"
-    except VisitChanged:
-        return 409, "page.visit_changed"
-    except (NoSuch, Conflict):
-        return 409, "page.not_possible"
-    return 0, ""
+    except FAILURES as failure:
+        return form_error(failure, words)
+    return None
 
 
 def visit_view(gw: Gateway, token: str, now: Instant) -> VisitView:
     with gw.store.read() as session:
         visit_id = open_link(session, gw.settings, LinkPurpose.VISIT, token, now).subject_id
-        view = load_visit(session, session.get(Visit, visit_id))
+        view = load_visit(session, session.get(Visit, visit_id), now)
     if view is None:
         raise LinkInvalid
     return view._replace(token=token)
 
 
-def load_visit(session: Session, row: Visit | None) -> VisitView | None:
+def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView | None:
     """None when it is about nothing any more."""
     job = pages.job(session, row) if row else None
     if row is None or job is None:
         return None
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id))
+                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
+                     earlier_fixes(session, job.device, job.ticket, now), other_tickets(session, row, job.ticket, now),
+                     additions(session, row, job.site.id),
+                     around_fault(session, job.device, [job.alarm] if job.alarm else [], job.ticket,
+                                  job.site.household_since, now))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
     """In the answer to this tap only: a page that is loaded again has no number in it."""
     numbers = look_at_numbers(gw, view, Actor(ActorKind.TECHNICIAN, name_of(view)), now)
     if not numbers:
-        return visit_page(gw, render, view, now, status=409, note="page.not_possible")
+        return visit_page(gw, render, view, now, form_error(NoSuch(), catalogue_for(view.job.provider.locale)))
     return visit_page(gw, render, view, now, numbers=numbers)
 
 
@@ -214,8 +218,14 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
             return ReportDelay(visit_id, minutes)
         case "overrun" if minutes:
             return ReportOverrun(visit_id, minutes)
+        case "undo":
+            return TakeBack(visit_id)
         case "call":
             return LogCall(visit_id)
+        case "add" if given.offer in view.additions:
+            return AcceptOffer(given.offer, view.visit.technician)
+        case "add":
+            raise NoSuch
         case "hand_back":
             return HandBack(visit_id, given.why.strip()[:NOTE])
         case "window":
@@ -224,44 +234,51 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
 
 
 def _window(given: VisitForm, zone: str) -> arrival_windows.Window:
+    return typed_time(given, "window_from", zone), typed_time(given, "window_until", zone)
+
+
+def typed_time(given: BaseModel, field: str, zone: str) -> Instant:
+    """One end of an arrival window as it was typed. Raises InvalidInput."""
     try:
-        return (arrival_windows.parse_local(given.window_from, zone),
-                arrival_windows.parse_local(given.window_until, zone))
+        return arrival_windows.parse_local(getattr(given, field), zone)
     except (ValueError, OverflowError):
-        raise InvalidInput("page.window_needed") from None
+        raise InvalidInput("page.window_needed", field) from None
 
 
 def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
     if not note and reason is not IncompleteReason.NO_ACCESS:
-        raise InvalidInput("page.note_needed")
+        raise InvalidInput("page.note_needed", "note")
+    used = _lines(given.used)
     if reason is None:
-        return Finish(visit_id, note)
-    parts = tuple(part.strip()[:PART] for part in given.parts.splitlines() if part.strip())[:PARTS]
+        return Finish(visit_id, note, fix=given.fix.strip()[:PART], used=used)
+    parts = _lines(given.parts)
     if reason is not IncompleteReason.PART_MISSING:
-        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason)
+        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, used=used)
+    if not parts:
+        raise InvalidInput("refused.part_date_needed", "parts")
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
-        raise InvalidInput("refused.part_date_needed") from None
-    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
+        raise InvalidInput("refused.part_date_needed", "part_day") from None
+    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, used=used)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """Parts, one a line."""
+    return tuple(part.strip()[:PART] for part in text.splitlines() if part.strip())[:PARTS]
 
 
 def name_of(view: VisitView) -> str:
     return view.visit.technician or view.job.provider.name
 
 
-def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, status: int = 200, note: str = "",
-          given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
+def visit_page(gw: Gateway, render: Renderer, view: VisitView, now: Instant, error: FormError | None = None,
+               given: VisitForm | None = None, numbers: Sequence[Telephone] = ()) -> Response:
     words = catalogue_for(view.job.provider.locale)
-    return render.page("visit.html", words, status, note=words(note) if words.has(note) else note,
-                       given=given or VisitForm(), photo_root=f"{render.root}/v/{view.token}/photos",
+    return render.page("visit.html", words, error.status if error else 200, error=error, given=given or VisitForm(),
+                       photo_root=f"{render.root}/v/{view.token}/photos",
                        **visit_content(gw, view, words, now, numbers))
-
-
-def refused_sentence(refused: Refused, words: Catalogue) -> str:
-    """For whoever goes there: what they can do about it, where they can."""
-    return refusal_sentence(refused, words) if refused.reason in SAID else words("page.not_possible")
 
 
 def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, numbers: Sequence[Telephone] = ()
@@ -275,11 +292,16 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
         "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),
         "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
+        "chart": fault_chart(view.around, [job.alarm] if job.alarm else [], None, profile, words, say, narrow=True),
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
         "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",
         "map": map_address(job.site), "payers": payer_lines(job, words),
+        "history": history_lines(view.history, words),
+        "others": [(one, words_of(one.cause, one.ticket, words)) for one in view.others],
+        "together": [(name, words_of({}, ticket, words)) for name, ticket in job.tickets if ticket.id != job.ticket.id],
         "also": also_said(job.reports, cause_of(job, words), words),
         "calling": _calling(view, gw.settings.service.call_template, now, numbers),
+        "undo_until": undo_until(view.visit) if can_undo(view.visit, now) else None,
         "minutes": MINUTES, "more_minutes": MORE_MINUTES, "outcomes": OUTCOMES,
         "nobody_there_from": nobody_there_from(view.visit), "is_early": is_early(view.visit, view.visit.eta or now),
         "tomorrow": local(now + DAY, job.site.timezone).date().isoformat()}

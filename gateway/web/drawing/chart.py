@@ -9,13 +9,16 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from gateway.model import DAY, HOUR, MINUTE, Instant, local
+from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import number
 
 WIDTH, HEIGHT = 760, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 14, 34, 34  # of the plot: axis values, spans' names, hours
-_PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
+_PLOT_H = HEIGHT - _TOP - _BOTTOM
+NARROW = 300  # on a phone, where a wide chart would be scaled until nobody can read it
 _STEPS = (MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR,
           12 * HOUR, DAY)
-_TICKS = 7  # at most, on the time axis
+_PER_TICK = 95  # pixels of the time axis, at least
 _GAP = 5  # times the usual distance of two readings: the line is broken, nothing is known in between
 _MOST = 1e15  # beyond it nobody reads a chart
 _DIGIT = 7.6  # width of one character of 13 px, about
@@ -49,7 +52,8 @@ class ChartFacts:
     zone: str
     thresholds: Sequence[Threshold] = ()
     spans: Sequence[Span] = ()
-    now: Instant = 0
+    width: int = WIDTH
+    say: TimeFormat | None = None  # the reader's; None: English
 
 
 def draw(facts: ChartFacts) -> Markup | None:
@@ -60,11 +64,11 @@ def draw(facts: ChartFacts) -> Markup | None:
         return None
     values = [value for _, value in course] + [one.value for one in facts.thresholds]
     axis = _axis(min(values), max(values))
-    scale = _Scale(facts.since, facts.until, axis[0], axis[-1])
-    parts = [*_value_axis(axis, facts.unit, scale), *_time_axis(facts, scale), *_spans(facts, scale),
+    scale = _Scale(facts.since, facts.until, axis[0], axis[-1], facts.width)
+    parts = [*_value_axis(axis, facts, scale), *_time_axis(facts, scale), *_spans(facts, scale),
              *_thresholds(facts.thresholds, course, scale), *_line(_thinned(course, scale), scale)]
     return Markup('<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {} {}" role="img" '
-                  'aria-label="{}">{}</svg>').format(WIDTH, HEIGHT, facts.title, Markup("").join(parts))
+                  'aria-label="{}">{}</svg>').format(facts.width, HEIGHT, facts.title, Markup("").join(parts))
 
 
 class _Scale(NamedTuple):
@@ -72,10 +76,19 @@ class _Scale(NamedTuple):
     until: Instant
     low: float
     high: float
+    width: int
+
+    @property
+    def right(self) -> int:
+        return self.width - _RIGHT
+
+    @property
+    def plot_w(self) -> int:
+        return self.right - _LEFT
 
     def x(self, at: Instant) -> float:
         inside = min(max(at, self.since), self.until)
-        return _LEFT + (inside - self.since) / (self.until - self.since) * _PLOT_W
+        return _LEFT + (inside - self.since) / (self.until - self.since) * self.plot_w
 
     def y(self, value: float) -> float:
         return _TOP + _PLOT_H - (value - self.low) / (self.high - self.low) * _PLOT_H
@@ -90,33 +103,36 @@ def _axis(low: float, high: float) -> list[float]:
     return [number * step for number in range(floor(low / step), ceil(high / step) + 1)]
 
 
-def _value_axis(axis: Sequence[float], unit: str, scale: _Scale) -> Iterator[Markup]:
+def _value_axis(axis: Sequence[float], facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
     decimals = max(0, -floor(log10(axis[1] - axis[0]) + 1e-9))
     for value in axis:
         y = scale.y(value)
         yield Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
-            _LEFT, WIDTH - _RIGHT, y=y)
+            _LEFT, scale.right, y=y)
         yield Markup('<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
-            _LEFT - 6, y + 4, f"{value:.{decimals}f}")
-    if unit:
-        yield Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(_LEFT - 6, _TOP - 14, unit)
+            _LEFT - 6, y + 4, f"{value:.{decimals}f}" if facts.say is None else number(
+                value, facts.say.catalogue.locale, "#,##0." + "0" * decimals if decimals else "#,##0"))
+    if facts.unit:
+        yield Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
+            _LEFT - 6, _TOP - 9, facts.unit)
 
 
 def _time_axis(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
     length = facts.until - facts.since
-    step = next((one for one in _STEPS if length / one <= _TICKS), ceil(length / _TICKS / DAY) * DAY)
+    ticks = scale.plot_w // _PER_TICK
+    step = next((one for one in _STEPS if length / one <= ticks), ceil(length / ticks / DAY) * DAY)
     shown_day = ""
     for at in _round_hours(facts.since, facts.until, step, facts.zone):
         there, x = local(at, facts.zone), scale.x(at)
         yield Markup('<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
             _TOP, _TOP + _PLOT_H, x=x)
         yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-            x, HEIGHT - 19, f"{there:%H:%M}")
-        day = f"{there:%a} {there.day} {there:%b}"
+            min(x, scale.width - 20), HEIGHT - 19, f"{there:%H:%M}")
+        day = f"{there:%a} {there.day} {there:%b}" if facts.say is None else facts.say.weekday(at)
         if day != shown_day:
             shown_day = day
             yield Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="middle">{}</text>').format(
-                min(max(x, _LEFT + 30), WIDTH - 36), HEIGHT - 5, day)
+                min(max(x, _LEFT + 30), scale.width - 36), HEIGHT - 5, day)
 
 
 def _round_hours(since: Instant, until: Instant, step: int, zone: str) -> Iterator[Instant]:
@@ -142,11 +158,11 @@ def _spans(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:
             yield Markup('<line class="begin {}" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>').format(
                 span.kind, _TOP - 4, _TOP + _PLOT_H, x=x)
         needed = len(span.name) * _DIGIT + 8
-        left = min(x, WIDTH - _RIGHT - needed)
+        left = min(x, scale.right - needed)
         row = next((number for number, end in enumerate(taken) if end <= left), len(taken))
         taken[row:row + 1] = [left + needed]
         if row < 2:  # of more than two at once the others are named below the chart
-            at, anchor = (left + 3, "start") if left == x else (WIDTH - _RIGHT, "end")
+            at, anchor = (left + 3, "start") if left == x else (scale.right, "end")
             yield Markup('<text class="name {}" x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
                 span.kind, at, _TOP - 21 + row * 14, anchor, span.name)
 
@@ -158,16 +174,16 @@ def _thresholds(thresholds: Iterable[Threshold], course: Sequence[tuple[Instant,
         at_left = abs(course[0][1] - one.value) > abs(course[-1][1] - one.value)
         y = scale.y(one.value)
         yield Markup('<line class="threshold" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(
-            _LEFT, WIDTH - _RIGHT, y=y)
+            _LEFT, scale.right, y=y)
         yield Markup('<text class="name threshold" x="{}" y="{:.1f}" text-anchor="{}">{}</text>').format(
-            _LEFT + 6 if at_left else WIDTH - _RIGHT - 4, y - 5 if y > _TOP + 16 else y + 14,
+            _LEFT + 6 if at_left else scale.right - 4, y - 5 if y > _TOP + 16 else y + 14,
             "start" if at_left else "end", one.name)
 
 
 def _line(course: Sequence[tuple[Instant, float]], scale: _Scale) -> Iterator[Markup]:
     """Broken where nothing was heard for long; a reading alone is a dot."""
     apart = sorted(later - earlier for (earlier, _), (later, _) in pairwise(course))
-    usual = max(apart[len(apart) // 2], (scale.until - scale.since) // _PLOT_W)
+    usual = max(apart[len(apart) // 2], (scale.until - scale.since) // scale.plot_w)
     piece: list[tuple[Instant, float]] = []
     for at, value in [*course, (scale.until + DAY * 999, 0.0)]:
         if piece and at - piece[-1][0] > _GAP * usual:

@@ -16,6 +16,8 @@ from gateway.model import (
     EntryKind,
     Link,
     Notification,
+    OnCallPage,
+    PageReason,
     Ticket,
     TicketState,
     Visit,
@@ -87,7 +89,20 @@ def test_who_writes_nothing_has_said_that_it_does_not_work_in_their_language(the
     assert there.again(ticket).reported == ["It still does not work"]
 
 
-def test_of_a_ticket_that_is_closed_another_one_goes_on_and_both_say_so(there: WebStory, web: httpx.Client) -> None:
+def test_of_a_ticket_that_was_closed_the_same_one_goes_on(there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    there.wait(20)
+    assert there.again(ticket).state is TicketState.CLOSED
+    web.post(f"{page}/change", data={"act": "not_fixed", "notice": "It is cold"})
+    there.wait(1)
+    again = there.one(Ticket)
+    assert (again.state, again.round, again.closed_at) == (TicketState.OFFERED, ticket.round + 1, None)
+    assert EntryKind.REOPENED_BY_PERSON in kinds(there, ticket)
+    assert PageReason.NOT_FIXED in there.one(OnCallPage).why
+
+
+def test_of_a_ticket_that_is_closed_the_one_that_is_open_by_now_goes_on_and_both_say_so(there: WebStory, web: httpx.Client) -> None:
     ticket = fixed(there)
     page = there.follow(ticket)
     there.wait(24 * 60)

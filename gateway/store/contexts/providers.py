@@ -16,10 +16,10 @@ from gateway.model import (
     IncompleteReason,
     Instant,
     Job,
+    JobTicket,
     Offer,
     OfferState,
     Provider,
-    Survey,
     Technician,
     Visit,
     VisitOutcome,
@@ -56,10 +56,10 @@ _AGAIN = table_of(Visit).alias()
 _CAME_AGAIN = exists(select(_AGAIN.c.id).where(
     _AGAIN.c.ticket_id == col(Visit.ticket_id), _AGAIN.c.id != col(Visit.id),
     _AGAIN.c.created_at >= col(Visit.done_at)))
-_NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household, of this ticket or in one that is linked
-    table_of(Entry).c.subject_id == col(Visit.ticket_id), table_of(Entry).c.at >= col(Visit.done_at),
+_NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household of a ticket that it was to settle
+    table_of(Entry).c.subject_id == table_of(JobTicket).c.ticket_id,
+    table_of(JobTicket).c.job_id == col(Visit.job_id), table_of(Entry).c.at >= col(Visit.done_at),
     table_of(Entry).c.kind.in_((EntryKind.REOPENED_BY_PERSON, EntryKind.NOT_FIXED_GOES_ON))))
-_SAID_NO = exists(select(col(Survey.id)).where(col(Survey.visit_id) == Visit.id, col(Survey.works).is_(False)))
 _ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
     col(Offer.closed_at) >= _SINCE, col(Offer.closed_at) < _UNTIL, col(Offer.left_out).is_(None),
     col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id))
@@ -67,7 +67,7 @@ _DONE = select(
     col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
     _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
     _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
-    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED & ~_SAID_NO)).where(
+    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED)).where(
     col(Visit.done_at) >= _SINCE, col(Visit.done_at) < _UNTIL, col(Visit.left_out).is_(None),
     col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id))
 

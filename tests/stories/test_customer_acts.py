@@ -102,7 +102,8 @@ def test_of_a_ticket_that_was_closed_the_same_one_goes_on(there: WebStory, web: 
     assert PageReason.NOT_FIXED in there.one(OnCallPage).why
 
 
-def test_of_a_ticket_that_is_closed_the_one_that_is_open_by_now_goes_on_and_both_say_so(there: WebStory, web: httpx.Client) -> None:
+def test_of_a_ticket_that_is_closed_the_one_that_is_open_by_now_goes_on_and_both_say_so(
+        there: WebStory, web: httpx.Client) -> None:
     ticket = fixed(there)
     page = there.follow(ticket)
     there.wait(24 * 60)

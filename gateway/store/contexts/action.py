@@ -36,7 +36,7 @@ from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
-from gateway.store.contexts.visits import sites_after
+from gateway.store.contexts.visits import booked, sites_after
 from gateway.store.households import home_context
 from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.actions import (
@@ -49,6 +49,8 @@ from gateway.tickets.actions import (
     FinishCallback,
     LeaveSite,
     MoveIn,
+    MoveVisit,
+    NoteAccess,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -101,6 +103,8 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case ReportNotFixed(ticket_id=key):
             return _with_closed(session, draft, key, now)
+        case MoveVisit(ticket_id=key):
+            return _with_its_visit(session, draft, key, now)
         case AnswerSurvey(ticket_id=key):
             return _with_survey(session, draft, key, now)
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
@@ -112,6 +116,9 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             work = _sites(session, draft, {key}, now)[key]
             newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
             return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case NoteAccess(site_id=key):
+            _find(session, Site, key)
+            return ActionContext(_sites(session, draft, {key}, now)[key])
         case OpenCallback(site_id=key):
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]
@@ -138,6 +145,18 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, p
                  ) -> ActionContext:
     ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
     return ActionContext(_sites(session, draft, {site_id}, now)[site_id], ticket=ticket, provider=provider)
+
+
+def _with_its_visit(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
+    """With all that decides when else somebody can come: of two households that want the same hours, the second waits
+    here, and reads that they are taken."""
+    context = _with_ticket(session, draft, ticket_id, now)
+    visit = context.work.visits.get(context.ticket.visit_id or "") if context.ticket is not None else None
+    if visit is None:
+        return context
+    provider = session.exec(select(Provider).where(Provider.id == visit.provider_id)
+                            .with_for_update(key_share=True)).one()
+    return replace(context, visit=visit, provider=draft.copy(provider), booked=booked(session, visit, now))
 
 
 def _with_closed(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:

@@ -44,6 +44,7 @@ from gateway.model import (
 )
 from gateway.notifications.topics import TopicName
 from gateway.store.contexts.suppression import dark_homes, home_devices
+from gateway.store.customers.pending_acts import said_about
 from gateway.store.views.customer.history import TicketHistory, ticket_history
 from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.tickets.closing import PAGE_AFTER_CLOSE
@@ -245,10 +246,10 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .outerjoin(Device, col(Device.id) == Ticket.device_id)
         .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))]
-    reports = dict.fromkeys(words for _, ticket in [*together, *merged] for words in ticket.reported)
+    reports = said_about(session, [ticket for _, ticket in [*together, *merged]], row[2])
     return JobDetails._make([*tuple(row), causes_in_messages(session, [ticket_id]).get(ticket_id, {}), together,
                              [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
-                             list(reports)])
+                             reports])
 
 
 def _shown_by(session: Session, of: Offer | Visit) -> str:

@@ -18,6 +18,8 @@ from gateway.model import (
     Notification,
     OnCallPage,
     PageReason,
+    PendingAct,
+    PendingOutcome,
     Ticket,
     TicketState,
     Visit,
@@ -29,7 +31,7 @@ from gateway.model.reasons import RefusedReason
 from gateway.store import Store
 from gateway.store.contexts.providers import _track_records
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ReportNotFixed
-from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, read, web_story
+from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
 HERSELF, KARIN = "customer", "technician Karin Kunz"
 
@@ -236,3 +238,75 @@ def test_an_act_that_nobody_knows_and_another_kind_of_page_do_nothing(there: Web
     call = there.call_for_help()
     read(web.get(f"{there.follow(call)}/change"), 404)
     assert there.all(Link)
+
+
+def test_a_call_is_taken_back_before_anybody_has_it_on_their_list(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    web.post(f"{page}/change", data={"act": "call", "about": "The dog bites"})
+    web.post(page, data={"act": "take_back", "pending": there.one(PendingAct).id})
+    there.wait(2)
+    assert "Taken back: A call." in read(web.get(page))
+    assert there.all(Callback) == []
+
+
+@pytest.mark.parametrize(("act", "typed", "instead"), [
+    ("not_needed", {"why": "It works"}, "If you need somebody after all, please ring us."),
+    ("call", {"about": "The dog"}, "just say so when we ring."),
+    ("tell", {"words": "The dog"}, "please write again."),
+    ("access", {"access": "The key"}, "You can change it again."),
+])
+def test_after_the_minute_each_act_says_what_they_can_do_instead(
+        there: WebStory, web: httpx.Client, act: str, typed: dict[str, str], instead: str) -> None:
+    page = there.follow(minor_visit(there))
+    web.post(f"{page}/change", data={"act": act} | typed)
+    there.wait(1)
+    assert instead in read(web.post(page, data={"act": "take_back", "pending": there.one(PendingAct).id}), 409)
+
+
+def test_who_has_an_old_page_reads_what_has_changed_and_loses_nothing(there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    old = hidden_fields(web.get(f"{page}/change"))
+    there.act(Depart(ticket.visit_id or "", 20), KARIN)
+    answer = web.post(f"{page}/change", data=old | {"act": "not_needed", "why": "It <i>works</i>"})
+    assert "It now says: “Karin Kunz is on the way”" in read(answer, 409)
+    assert "It &lt;i&gt;works&lt;/i&gt;</textarea>" in answer.text
+    assert there.all(PendingAct) == []
+    for harmless in ({"act": "call", "about": "The dog"}, {"act": "tell", "words": "The dog"}):
+        assert web.post(f"{page}/change", data=old | harmless).status_code == 303  # what they say stays true
+    assert web.post(f"{page}/change", data=hidden_fields(answer) | {"act": "not_needed"}).status_code == 303
+
+
+def test_a_version_that_nobody_has_written_is_an_old_one(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(minor_visit(there))
+    for version in ("x", "[1,2]", '["assigned",1,2,3,4]', "[" * 600, '["a","b",1e400,2,""]', '["a","b",true,null,""]'):
+        read(web.post(f"{page}/change", data={"act": "not_needed", "version": version}), 409)
+    assert there.all(PendingAct) == []
+
+
+def test_two_of_one_household_of_two_wishes_that_exclude_each_other_the_last_counts(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    old = hidden_fields(web.get(f"{page}/change"))
+    for why in ("It works", "It really works"):
+        last = web.post(f"{page}/change", data=old | {"act": "not_needed", "why": why})
+    assert "Somebody in your household has just asked us for something else" in read(last, 409)
+    assert "It really works</textarea>" in last.text
+    web.post(f"{page}/change", data=hidden_fields(last) | {"act": "not_needed", "why": "It really works"})
+    there.wait(1)
+    done = there.one(PendingAct, PendingAct.outcome == PendingOutcome.DONE)
+    assert done.words == "It really works"
+    assert there.one(PendingAct, PendingAct.outcome == PendingOutcome.REPLACED).words == "It works"
+
+
+def test_an_agent_settles_it_within_the_minute_and_nobody_is_paged_for_nothing(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    web.post(f"{page}/change", data={"act": "not_needed"})
+    there.act(CancelTicket(ticket.id, "on the telephone"), "agent Dana")
+    there.wait(1)
+    assert there.one(PendingAct).outcome is PendingOutcome.REFUSED
+    assert "that was not possible any more" in read(web.get(page))
+    assert there.all(OnCallPage) == []

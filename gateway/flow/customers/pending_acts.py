@@ -18,6 +18,7 @@ from gateway.tickets.households.customer_acts import (
     TAKE_BACK,
     TOLD_A_DAY,
     act_of,
+    check_theirs,
     end_pending,
     plan_could_not,
     says_the_same,
@@ -38,12 +39,14 @@ def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
         with gw.store.write() as session:
             ticket = _locked(session, wanted.ticket_id)
             waits = pending_acts.waiting(session, ticket.id)
+            wanted.asked_at, wanted.due_at = now, now + TAKE_BACK
             if any(says_the_same(one, wanted) for one in waits):
                 return
             act = act_of(wanted, ticket.site_id)
             context = action_context(session, act, _CUSTOMER, now)
             if is_same_again(act, context, now):
                 return
+            check_theirs(wanted, ticket, context.work.site)
             if wanted.kind in DECIDES:
                 visit = session.get(Visit, ticket.visit_id) if ticket.visit_id else None
                 check_version(version, version_of(ticket, visit, waits))
@@ -53,7 +56,7 @@ def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
             for one in waits:
                 if one.kind in DECIDES and wanted.kind in DECIDES:
                     end_pending(draft.copy(one), PendingOutcome.REPLACED, now)
-            wanted.id, wanted.asked_at, wanted.due_at = gw.policy.new_id("A"), now, now + TAKE_BACK
+            wanted.id = gw.policy.new_id("A")
             draft.add(wanted)
             apply(session, complete(draft, gw.policy, now))
 
@@ -107,8 +110,10 @@ def _do_or_refuse(gw: Gateway, session: Session, row: PendingAct, ticket: Ticket
     act = act_of(row, ticket.site_id)
     try:
         context = action_context(session, act, _CUSTOMER, now)
+        check_theirs(row, ticket, context.work.site)
         end_pending(context.work.draft.copy(row), PendingOutcome.DONE, now)
-        plan = plan_person_action(act, context, gw.policy, _CUSTOMER, now) or complete(context.work.draft, gw.policy, now)
+        plan = (plan_person_action(act, context, gw.policy, _CUSTOMER, now)
+                or complete(context.work.draft, gw.policy, now))  # done before by somebody else
     except Refused:
         context = action_context(session, act, _CUSTOMER, now)  # what was planned so far is worth nothing
         plan_could_not(context.work.draft.copy(row), _ticket_of(context, ticket), context.work, gw.policy, now)

@@ -39,6 +39,12 @@ def is_theirs(ticket: Ticket, site: Site) -> bool:
     return site.customer_id == ticket.customer_id and site.household_left_at is None
 
 
+def check_theirs(row: PendingAct, ticket: Ticket, site: Site) -> None:
+    """Raises Refused when others live there since they asked for it, or nobody."""
+    if not is_theirs(ticket, site) or row.asked_at <= (site.household_since or 0):
+        raise Refused(RefusedReason.NOBODY_LIVES_THERE, id=site.id)
+
+
 def may_call_off(ticket: Ticket, site: Site) -> bool:
     """Somebody who is there is spoken with; a dangerous fault is not called off by a tap, but by a call."""
     return (is_theirs(ticket, site) and ticket.state in BEFORE_DEPARTURE | BEFORE_ARRIVAL and ticket.outage_id is None

@@ -269,7 +269,7 @@ def test_who_has_an_old_page_reads_what_has_changed_and_loses_nothing(there: Web
     old = hidden_fields(web.get(f"{page}/change"))
     there.act(Depart(ticket.visit_id or "", 20), KARIN)
     answer = web.post(f"{page}/change", data=old | {"act": "not_needed", "why": "It <i>works</i>"})
-    assert "It now says: “Karin Kunz is on the way”" in read(answer, 409)
+    assert "It now says: “Karin Kunz is on the way”." in read(answer, 409)
     assert "It &lt;i&gt;works&lt;/i&gt;</textarea>" in answer.text
     assert there.all(PendingAct) == []
     for harmless in ({"act": "call", "about": "The dog"}, {"act": "tell", "words": "The dog"}):

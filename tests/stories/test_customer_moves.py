@@ -207,7 +207,7 @@ def test_the_technician_sets_out_while_the_customer_moves_the_visit(there: WebSt
     there.act(Depart(visit_of(there, ticket).id, 20), KARIN)
     late = web.post(f"{page}/move", data=form | choose(TOMORROW + 4 * HOUR))
     said = read(late, 409)
-    assert "Something has changed since you opened this page. It now says: “Karin Kunz is on the way”" in said
+    assert "Something has changed since you opened this page. It now says: “Karin Kunz is on the way”." in said
     assert "Please ring us for that" in said
     assert there.all(PendingAct) == []
 

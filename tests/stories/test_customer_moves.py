@@ -1,16 +1,18 @@
 """The customer moves the visit on their page: what is free, what is too late, and who was faster."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
 
 from gateway.calendars.arrival_windows import written_local
+from gateway.flow.customers.pending_acts import ask
 from gateway.model import (
     DAY,
     HOUR,
     MINUTE,
     Callback,
+    CustomerAct,
     Entry,
     EntryKind,
     Instant,
@@ -24,8 +26,11 @@ from gateway.model import (
     customer,
     provider,
 )
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
 from gateway.store import Store
 from gateway.tickets.actions import AcceptOffer, CancelTicket, Depart, ProposeWindow
+from tests.drivers.at_once import at_once
 from tests.drivers.story import NOON
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
@@ -172,6 +177,30 @@ def test_of_two_homes_that_want_the_same_hours_the_second_gets_the_nearest(
     there.wait(1)
     read(web.post(f"{there.follow(bob)}/move", data=choose(TOMORROW + 4 * HOUR)), 409)
     assert visit_of(there, bob).window_from == TOMORROW + DAY
+
+
+def test_of_two_homes_that_want_the_same_hours_at_the_same_moment_one_gets_them(there: WebStory) -> None:
+    tickets = [tomorrow(there), tomorrow(there, "bob-pump", TOMORROW + DAY)]
+    window = TOMORROW + 4 * HOUR, TOMORROW + 8 * HOUR
+
+    def wants(ticket: Ticket) -> Callable[[], None]:
+        return lambda: ask(there.gw, PendingAct(
+            id="", kind=CustomerAct.MOVE, ticket_id=ticket.id, window_from=window[0], window_until=window[1],
+            asked_at=0, due_at=0), "", there.now)
+
+    came_of_it = at_once(*map(wants, tickets))
+    assert came_of_it.count(None) == 1
+    assert [one.reason for one in came_of_it if isinstance(one, Refused)] == [RefusedReason.WINDOW_TAKEN]
+    there.wait(1)
+    assert sorted(visit_of(there, one).window_from == window[0] for one in tickets) == [False, True]
+
+
+def test_the_same_tap_twice_at_the_same_moment_asks_once(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(tomorrow(there))
+    form = hidden_fields(web.get(f"{page}/move")) | choose(TOMORROW + 4 * HOUR)
+    answers = at_once(*[lambda: web.post(f"{page}/move", data=form).status_code] * 3)
+    assert answers == [303] * 3
+    assert len(there.all(PendingAct)) == 1
 
 
 def test_a_day_on_which_the_firm_has_enough_to_do_is_not_offered(there: WebStory, web: httpx.Client) -> None:

@@ -45,7 +45,7 @@ def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
             now + service.move_hours * HOUR, service.arrival_hours, opening_calendar(firm), zone,
             night if None not in night else NIGHT)
         if (begins, ends) != (of.visit.window_from, of.visit.window_until)
-        and days[day_of(firm.timezone, begins)] < firm.capacity
+        and days[day_of(firm.timezone, begins)] < firm.visits_a_day
         and not any(one.window_from < ends and begins < one.window_until for one in theirs)]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from zoneinfo import ZoneInfo
 
-from gateway.calendars.opening_hours import DAYS, Calendar, Span, open_spans
+from gateway.calendars.opening_hours import DAYS, Calendar, Span, local_day, open_spans
 from gateway.model.instant import DAY, HOUR, MINUTE, Instant, local, round_up
 
 Window = tuple[Instant, Instant]
@@ -27,15 +28,32 @@ def proposed_windows(now: Instant, hours: int, firm: Calendar, zone: str,
     soon = round_up(now, _STEP)
     at_once = (soon, soon + length)
     found = [at_once] if urgent else []
-    since = at_once[1] if urgent else soon
+    fitting = _fitting(at_once[1] if urgent else soon, length, firm, zone, night)
+    return [*found, *islice(fitting, _CHOICES - len(found))] or [at_once]
+
+
+def windows_from(earliest: Instant, hours: int, firm: Calendar, zone: str,
+                 night: tuple[str | None, str | None] = NIGHT) -> Iterator[Window]:
+    """The same windows of each day, whenever they are asked for: those that begin at `earliest` or later, within two
+    weeks, in the firm's hours and not in the customer's night; none of a firm that has no fitting hours."""
+    since, _ = local_day(zone, earliest)
+    for begins, ends in _fitting(since, min(hours, LONGEST) * HOUR, firm, zone, night):
+        if begins >= earliest:
+            yield begins, ends
+
+
+def nearest(wanted: Instant, windows: Iterable[Window]) -> Window | None:
+    """The one that `wanted` lies in, else the one that begins nearest to it; None of none."""
+    return min(windows, key=lambda one: (not one[0] <= wanted < one[1], abs(one[0] - wanted), one[0]), default=None)
+
+
+def _fitting(since: Instant, length: int, firm: Calendar, zone: str, night: tuple[str | None, str | None]
+             ) -> Iterator[Window]:
     for begins, ends in _both(_merged(open_spans(firm, since, FAR)), open_spans(_awake(zone, night), since, FAR)):
         start = round_up(begins, _STEP)
-        while len(found) < _CHOICES and ends - start >= min(length, _SHORTEST):
-            found.append((start, min(start + length, ends)))
+        while ends - start >= min(length, _SHORTEST):
+            yield start, min(start + length, ends)
             start += length
-        if len(found) == _CHOICES:
-            break
-    return found or [at_once]
 
 
 def is_far(window_from: Instant, now: Instant) -> bool:

@@ -131,6 +131,7 @@ class Service(Section):
     next_word_minutes: dict[Severity, int] = Field(default_factory=lambda: dict(NEXT_WORD_MINUTES))
     travel_minutes: int = Field(30, ge=1, le=24 * 60)  # how long a technician drives whose firm's place is not known
     work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
+    move_hours: int = Field(4, ge=1, le=14 * 24)  # until so long before an arrival window customers move it themselves
     needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)

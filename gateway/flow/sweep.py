@@ -1,7 +1,9 @@
-"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on call."""
+"""sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on
+call, and what customers have done on their pages."""
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
+from gateway.flow.customers.pending_acts import do_due
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
@@ -28,6 +30,7 @@ def sweep(gw: Gateway, now: Instant) -> int:
     looked = (retry_on_conflict(lambda: _sweep_devices(gw, now)) if due.devices else 0)
     looked += (retry_on_conflict(lambda: _sweep_work(gw, now)) if due.work else 0)
     looked += (retry_on_conflict(lambda: _sweep_pages(gw, now)) if due.pages else 0)
+    looked += do_due(gw, now) if due.customers else 0
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()

@@ -75,6 +75,7 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     NOT_FIXED_GOES_ON = "not_fixed_goes_on"
     NOT_FIXED_BEFORE = "not_fixed_before"
+    CUSTOMER_WROTE = "customer_wrote"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     PERSON_ADDED = "person_added"
@@ -176,6 +177,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.JOINED_JOB: ("ticket",),
     EntryKind.NOT_FIXED_GOES_ON: ("ticket",),
     EntryKind.NOT_FIXED_BEFORE: ("ticket",),
+    EntryKind.CUSTOMER_WROTE: ("words",),
     EntryKind.MERGED_INTO: ("ticket",),
     EntryKind.MERGED_FROM: ("ticket",),
     EntryKind.UNMERGED: ("ticket",),

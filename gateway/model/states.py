@@ -215,9 +215,9 @@ class PageReason(StrEnum):
     HOUSEHOLD_LEFT = "household_left"
     """The household has moved out while it is open."""
     NOT_FIXED = "not_fixed"
-    """It counted as fixed, and the customer says that it still does not work."""
-    SURVEY_NO = "survey_no"
-    """We thought that it was fixed, and the customer has answered the survey: it does not work."""
+    """It counted as fixed, and the customer says that it still does not work, on their page or by the survey."""
+    WISH_NOT_DONE = "wish_not_done"
+    """What the customer did on their page was possible, and a minute later it was not."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"
@@ -491,6 +491,36 @@ class GoodwillCaseState(StrEnum):
     """A person has said yes, for everybody affected."""
     DECLINED = "declined"
     """A person has said no, for everybody affected."""
+
+
+class CustomerAct(StrEnum):
+    """What a customer can do about their ticket on their page, and take back for a minute."""
+
+    MOVE = "move"
+    """Somebody shall come in another arrival window."""
+    NOT_NEEDED = "not_needed"
+    """Nobody needs to come any more."""
+    NOT_FIXED = "not_fixed"
+    """It still does not work."""
+    CALL = "call"
+    """They want to be rung."""
+    TELL = "tell"
+    """They want us to know something."""
+    ACCESS = "access"
+    """They say how to get in."""
+
+
+class PendingOutcome(StrEnum):
+    """What came of an act that waited for a minute."""
+
+    DONE = "done"
+    """Nobody took it back."""
+    TAKEN_BACK = "taken_back"
+    """Somebody of the household did."""
+    REPLACED = "replaced"
+    """They said something else instead."""
+    REFUSED = "refused"
+    """It was not possible any more."""
 
 
 class SlaKind(StrEnum):

@@ -16,6 +16,7 @@ from gateway.model.states import (
     CallbackState,
     CallOutcome,
     Cover,
+    CustomerAct,
     DueKind,
     FixedBy,
     HoldReason,
@@ -24,6 +25,7 @@ from gateway.model.states import (
     OnCallRole,
     PageReason,
     PageState,
+    PendingOutcome,
     PriceAnswer,
     ResolvedBy,
     Responsible,
@@ -435,6 +437,28 @@ class SlaClock(Row, table=True):
     missed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     inherited: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  # late by a new target
     ended_at: Instant | None = Field(default=None, sa_type=BigInteger)
+
+
+class PendingAct(Row, table=True):
+    """What a customer does on their page: nobody hears of it for a minute, in which they can take it back; then it is
+    done."""
+
+    __tablename__ = "pending_act"
+    __table_args__ = (
+        Index("pending_act_due", "due_at", sqlite_where=text("closed_at IS NULL"),
+              postgresql_where=text("closed_at IS NULL")),
+        Index("pending_act_asked", "ticket_id", "asked_at"),
+    )
+    id: str = Field(primary_key=True)
+    kind: CustomerAct = Field(sa_type=stored(CustomerAct))
+    ticket_id: str = Field(foreign_key="ticket.id")
+    words: str = ""  # theirs
+    window_from: Instant | None = Field(default=None, sa_type=BigInteger)  # in which somebody shall come
+    window_until: Instant | None = Field(default=None, sa_type=BigInteger)
+    asked_at: Instant = Field(sa_type=BigInteger)
+    due_at: Instant = Field(sa_type=BigInteger)  # then it is done
+    closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    outcome: PendingOutcome | None = Field(default=None, sa_type=stored(PendingOutcome))
 
 
 class Survey(Row, table=True):

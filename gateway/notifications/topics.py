@@ -85,6 +85,8 @@ class TopicName(StrEnum):
     """Nobody came within the arrival window: we say so first."""
     VISIT_CHANGED = "visit_changed"
     """Another arrival window than the one they were told."""
+    CUSTOMER_WROTE = "customer_wrote"
+    """Whoever is to come, or is there, reads what the customer wants them to know."""
     VISIT_CALLED_OFF = "visit_called_off"
     """Whoever was to come does not: for the household, and for whoever had set out."""
     VISIT_INCOMPLETE = "visit_incomplete"
@@ -318,6 +320,12 @@ def _visit_news_over(notification: Notification, context: NotificationContext, n
     if visit.state not in VISIT_AHEAD:
         return Reason(ReasonKind.TICKET_MOVED_ON, {"state": ticket.state})
     return _superseded(notification, context)
+
+
+def _nobody_goes(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    """For each of what may be said more than once: the visit is over."""
+    visit = context.visit
+    return Reason(ReasonKind.VISIT_NOT_CURRENT) if visit is None or visit.done_at is not None else None
 
 
 def of_different_visits(one: Notification, other: Notification) -> bool:
@@ -574,11 +582,15 @@ _ALL = (
         obsolete_when=_visit_news_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
-        name=TopicName.VISIT_CHANGED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        name=TopicName.VISIT_CHANGED, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_WINDOW),
+    Topic(  # whoever is on the way reads it before they ring the bell
+        name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        obsolete_when=_nobody_goes, cannot_wait=_comes_before, link=LinkPurpose.VISIT),
     Topic(  # only whoever was told that somebody comes
         name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
         facts=stored_facts.VisitFacts,

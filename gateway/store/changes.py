@@ -26,6 +26,7 @@ from gateway.model import (
     Offer,
     Outage,
     OutageMember,
+    PendingAct,
     Person,
     Promise,
     SavedAnswer,
@@ -50,7 +51,7 @@ _INFO = "changes"  # where a session keeps what it has written so far
 WATCHED: dict[type[SQLModel], str | None] = {
     Ticket: "outage_id", Job: None, Offer: "ticket_id", Visit: "ticket_id", Callback: "outage_id", Outage: "ticket_id",
     OutageMember: None, Alarm: "ticket_id", Promise: "subject_id", Link: "subject_id",
-    Entry: "subject_id", Notification: "subject_id", SavedAnswer: "subject_id",
+    Entry: "subject_id", PendingAct: "ticket_id", Notification: "subject_id", SavedAnswer: "subject_id",
     Customer: None, Person: "customer_id", Site: "customer_id", Contact: "owner_id", MaintenanceWindow: None,
     ExternalId: "row_id",
 }

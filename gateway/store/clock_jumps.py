@@ -44,6 +44,7 @@ from gateway.model import (
     OpenPage,
     Outage,
     OutageMember,
+    PendingAct,
     Person,
     PersonSite,
     Photo,
@@ -82,12 +83,13 @@ DEADLINES: tuple[_Column, ...] = (
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
-    (User, "blocked_until"), (GoodwillCase, "next_at"),
+    (User, "blocked_until"), (GoodwillCase, "next_at"), (PendingAct, "due_at"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
            DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)
 # These deadlines stand by times that a person was given
 _STILL_OPEN: dict[type[SQLModel], Any] = {
+    PendingAct: col(PendingAct.closed_at).is_(None),
     Offer: col(Offer.closed_at).is_(None), Command: col(Command.state) == CommandState.QUEUED,
     Due: col(Due.kind).not_in(AS_TOLD)}
 
@@ -120,13 +122,15 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
     (Photo, "created_at"), (Goodwill, "created_at"), (Goodwill, "given_at"),
     (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
+    (PendingAct, "asked_at"), (PendingAct, "closed_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),
     (ButtonTest, "planned_for"), (ButtonTest, "answer_by"),
     (Callback, "promised_by"), (Callback, "ring_from"), (Promise, "made_at"), (Promise, "shown_at"),
     (Promise, "from_at"), (Promise, "due_at"), (Promise, "watch_at"), (Promise, "settled_at"),
-    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"), (Outage, "etr_at"),
+    (Visit, "window_from"), (Visit, "window_until"), (Visit, "eta"), (Visit, "expected_at"),
+    (PendingAct, "window_from"), (PendingAct, "window_until"), (Outage, "etr_at"),
     # a person was given these
     (MaintenanceWindow, "from_at"), (MaintenanceWindow, "until_at"), (MaintenanceWindow, "created_at"),
     (Job, "hold_until"), (MaintenanceWindow, "announced_at"), (MaintenanceWindow, "next_at"),  # by the hours of the day

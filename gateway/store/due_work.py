@@ -12,6 +12,7 @@ from gateway.model import (
     Instant,
     LinkState,
     OnCallPage,
+    PendingAct,
     Promise,
     PromiseState,
     SlaClock,
@@ -35,6 +36,7 @@ _WHAT_IS_DUE = select(  # one question, built once: it is asked every second
         select(Alarm.id).where(col(Alarm.suppressed_until) <= _NOW),
     ))),
     exists(select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW)),
+    exists(select(PendingAct.id).where(col(PendingAct.closed_at).is_(None), col(PendingAct.due_at) <= _NOW)),
 )
 _CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(SlaClock.warn_at), true()))
 
@@ -74,6 +76,7 @@ class WhatIsDue(NamedTuple):
     devices: bool
     work: bool
     pages: bool
+    customers: bool  # what they have done on their pages
 
 
 def what_is_due(session: Session, now: Instant) -> WhatIsDue:

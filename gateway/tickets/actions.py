@@ -197,6 +197,36 @@ class ReportNotFixed(TicketAct):
 
 
 @dataclass(frozen=True)
+class NotNeeded(TicketAct):
+    """The customer says that nobody needs to come any more; `why` in their words."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class MoveVisit(TicketAct):
+    """The customer wants the visit in another arrival window, one that is free."""
+
+    window_from: Instant
+    window_until: Instant
+
+
+@dataclass(frozen=True)
+class TellUs(TicketAct):
+    """The customer wants us, and whoever comes, to know something; `words` in their own."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class NoteAccess(SiteAct):
+    """The customer says how to get in, for whoever comes and nobody else; `words` in their own, "": nothing any
+    more."""
+
+    words: str
+
+
+@dataclass(frozen=True)
 class ResolveTicket(TicketAct):
     """An agent settles a ticket without a visit (or says so on the phone)."""
 
@@ -358,5 +388,5 @@ class CancelCallback(CallbackAct):
     they_know: bool = False
 
 
-Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | CallbackAct
+Act = (OfferAct | VisitAct | TicketAct | OpenTicket | OpenCallback | LeaveSite | MoveIn | NoteAccess | CallbackAct
        | AcknowledgeAlarm | AcknowledgePage)

@@ -216,6 +216,14 @@ class Surroundings:
         return max((one.died_at for one in self.members.values() if one.dark), default=None)
 
 
+class Booking(NamedTuple):
+    """When one of a firm's people is to be somewhere."""
+
+    technician: str
+    window_from: Instant
+    window_until: Instant
+
+
 @dataclass
 class PlanningContext:
     """The rows of one device, and what there is to do at its site (`work`, shared by the devices of the site).
@@ -314,6 +322,7 @@ class ActionContext:
     alarm: Alarm | None = None
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
+    booked: Sequence[Booking] = ()  # what else the firm has to do whose visit is moved
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 
 

@@ -80,7 +80,7 @@ TRANSITIONS: dict[tuple[TicketState, Action], TicketState] = {
     **{(state, Action.HOLD): _ON_HOLD for state in UNSETTLED},  # again: until another date
     **{(state, Action.RESOLVE): _RESOLVED for state in UNSETTLED},
     (_RESOLVED, Action.REOPEN): _NEW,
-    (TicketState.CLOSED, Action.REOPEN): _NEW,  # the customer answers the survey: it does not work
+    (TicketState.CLOSED, Action.REOPEN): _NEW,  # the customer says, within days, that it does not work
     (_RESOLVED, Action.CLOSE): TicketState.CLOSED,
     **{(state, Action.CANCEL): TicketState.CANCELLED for state in OPEN},
     **{(state, Action.MERGE): TicketState.MERGED for state in UNSETTLED},

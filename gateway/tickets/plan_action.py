@@ -50,6 +50,9 @@ from gateway.tickets.actions import (
     LogCall,
     MergeTickets,
     MoveIn,
+    MoveVisit,
+    NoteAccess,
+    NotNeeded,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -62,6 +65,7 @@ from gateway.tickets.actions import (
     ResolveTicket,
     SiteAct,
     TakeBack,
+    TellUs,
     TicketAct,
     UnmergeTicket,
     VisitAct,
@@ -73,6 +77,7 @@ from gateway.tickets.dispatch.answers import plan_accept, plan_decline, plan_off
 from gateway.tickets.dispatch.by_hand import plan_ask_again, plan_assign, plan_hold
 from gateway.tickets.dispatch.price_question import plan_agree
 from gateway.tickets.dispatch.price_question import plan_decline as plan_decline_price
+from gateway.tickets.households.customer_acts import plan_not_needed, plan_note_access, plan_tell_us
 from gateway.tickets.households.moving import plan_leave, plan_move_in
 from gateway.tickets.households.needs import who_comes_first
 from gateway.tickets.households.not_fixed import plan_not_fixed
@@ -96,6 +101,7 @@ from gateway.tickets.visits.household import (
     plan_keep_visit,
     plan_report_missed,
 )
+from gateway.tickets.visits.moving import plan_move_visit
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 from gateway.tickets.visits.undo import plan_take_back
 
@@ -119,6 +125,8 @@ def plan_person_action(act: Act, context: ActionContext, policy: Policy, who: Ac
             plan_open_callback(act, work, policy, who, now)
         case OpenTicket():
             open_or_join(act, work, policy, who, now)
+        case NoteAccess():
+            plan_note_access(act, work)
         case LeaveSite():
             plan_leave(act, _the(context.home), work, policy, who, now)
         case MoveIn():
@@ -215,6 +223,12 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
             plan_contest_no_access(ticket, work, policy, who, now)
         case ReportNotFixed():
             plan_not_fixed(act, ticket, work, policy, who, now)
+        case NotNeeded():
+            plan_not_needed(act, ticket, work, policy, who, now)
+        case MoveVisit():
+            plan_move_visit(act, context.visit, context.provider, context.booked, ticket, work, policy, who, now)
+        case TellUs():
+            plan_tell_us(act, ticket, work, policy, who, now)
 
 
 def _concerned(context: ActionContext) -> list[Ticket]:

@@ -38,6 +38,7 @@ from gateway.tickets.actions import (
     KeepVisit,
     MergeTickets,
     MissCallback,
+    NotNeeded,
     OfferTo,
     OpenCallback,
     OpenTicket,
@@ -46,6 +47,7 @@ from gateway.tickets.actions import (
     ReportOverrun,
     ResolveTicket,
     TakeBack,
+    TellUs,
     UnmergeTicket,
 )
 from gateway.tickets.context import ActionContext
@@ -138,6 +140,10 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return Trace(frozenset((EntryKind.REOPENED_BY_PERSON,)), {})
         case ReportNotFixed() if ticket.state is TicketState.CLOSED:
             return Trace(frozenset((EntryKind.NOT_FIXED_GOES_ON,)), {})
+        case NotNeeded() if ticket.state is TicketState.CANCELLED:
+            return _left(EntryKind.CANCELLED)
+        case TellUs(words=words) if is_moment_ago:
+            return _left(EntryKind.CUSTOMER_WROTE, words=words.strip())
         case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)
         case AddNote(note=note) if is_moment_ago:

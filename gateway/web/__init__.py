@@ -18,7 +18,8 @@ from gateway.web.event_waiters import EventWaiters
 from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
-from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey
+from gateway.web.pages import customer, dispatch, links, offer, survey
+from gateway.web.pages.follow import acts, move
 from gateway.web.pages.provider import calendar, job_sheet
 from gateway.web.pages.provider import page as firm
 from gateway.web.pages.technician import photos, visit
@@ -34,7 +35,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, customer, customer_acts, dispatch, offer, visit, photos, survey, firm, calendar,
+    for part in (api, public, customer, acts, move, dispatch, offer, visit, photos, survey, firm, calendar,
                  job_sheet, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))

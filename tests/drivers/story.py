@@ -37,6 +37,7 @@ from gateway.model import (
     Offer,
     OnCallPage,
     Outage,
+    PendingAct,
     Promise,
     Recipient,
     SlaClock,
@@ -92,7 +93,8 @@ Row = TypeVar("Row", bound=SQLModel)
 
 _DEADLINES: tuple[Any, ...] = (
     DeviceState.due_at, Due.at, SlaClock.due_at, SlaClock.warn_at, Promise.watch_at, Alarm.try_until,
-    Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at)
+    Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at,
+    PendingAct.due_at)
 _NEXT_DUE = union_all(*(select_columns(func.min(one)).where(one > bindparam("after")) for one in _DEADLINES))
 
 

@@ -16,6 +16,10 @@ from gateway.model import (
     EntryKind,
     Link,
     Notification,
+    OnCallPage,
+    PageReason,
+    PendingAct,
+    PendingOutcome,
     Ticket,
     TicketState,
     Visit,
@@ -27,7 +31,7 @@ from gateway.model.reasons import RefusedReason
 from gateway.store import Store
 from gateway.store.contexts.providers import _track_records
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ReportNotFixed
-from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, read, web_story
+from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
 HERSELF, KARIN = "customer", "technician Karin Kunz"
 
@@ -71,6 +75,7 @@ def test_it_is_not_fixed_and_the_same_ticket_goes_on(there: WebStory, web: httpx
     assert answer.status_code == 303
     assert "We are sorry that it still does not work" in read(web.get(answer.headers["location"]))
     there.wait(1)
+    assert "We are asking a firm again" in read(web.get(page))
     again = there.again(ticket)
     assert (again.state, again.round) == (TicketState.OFFERED, ticket.round + 1)
     assert again.reported == ["The radiators are cold <b>"]
@@ -87,22 +92,38 @@ def test_who_writes_nothing_has_said_that_it_does_not_work_in_their_language(the
     assert there.again(ticket).reported == ["It still does not work"]
 
 
-def test_of_a_ticket_that_is_closed_another_one_goes_on_and_both_say_so(there: WebStory, web: httpx.Client) -> None:
+def test_of_a_ticket_that_was_closed_the_same_one_goes_on(there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    there.wait(20)
+    assert there.again(ticket).state is TicketState.CLOSED
+    there.says("alice-pump", flow_temp=40.0, pressure=1.5)  # it is there, and sees nothing wrong
+    web.post(f"{page}/change", data={"act": "not_fixed", "notice": "It is cold"})
+    there.wait(1)
+    again = there.one(Ticket)
+    assert (again.state, again.round, again.closed_at) == (TicketState.OFFERED, ticket.round + 1, None)
+    assert EntryKind.REOPENED_BY_PERSON in kinds(there, ticket)
+    assert PageReason.NOT_FIXED in there.one(OnCallPage).why
+
+
+def test_of_a_ticket_that_is_closed_the_one_that_is_open_by_now_goes_on_and_both_say_so(
+        there: WebStory, web: httpx.Client) -> None:
     ticket = fixed(there)
     page = there.follow(ticket)
     there.wait(24 * 60)
     assert there.again(ticket).state is TicketState.CLOSED
     there.wait(3 * 24 * 60)
-    answer = web.post(f"{page}/change", data={"act": "not_fixed"})
+    web.post(f"{page}/change", data={"act": "not_fixed"})
+    there.wait(1)
     other = there.one(Ticket, col(Ticket.closed_at).is_(None))
-    assert answer.headers["location"] == f"{there.follow(other)}?said=not_fixed"
+    assert there.follow(other) in web.get(page).text
     assert other.id != ticket.id
     assert other.device_id == ticket.device_id
     assert EntryKind.NOT_FIXED_GOES_ON in kinds(there, ticket)
     assert EntryKind.NOT_FIXED_BEFORE in kinds(there, other)
     assert "We are working on it again" in read(web.get(page))
-    again = web.post(f"{page}/change", data={"act": "not_fixed"})  # a second tap
-    assert again.headers["location"] == answer.headers["location"]
+    assert web.post(f"{page}/change", data={"act": "not_fixed"}).headers["location"] == page  # a second tap
+    there.wait(1)
     assert len(there.all(Ticket)) == 2
 
 
@@ -157,7 +178,11 @@ def test_nobody_needs_to_come_any_more_and_whoever_was_to_come_hears_it(
         there.wait(1)
     for _ in range(2):  # the same tap twice
         answer = web.post(f"{page}/change", data={"act": "not_needed"})
-        assert "Nobody is coming any more" in read(web.get(answer.headers["location"]))
+        assert "You have said that nobody needs to come any more." in read(web.get(answer.headers["location"]))
+    assert there.again(ticket).closed_at is None  # nobody hears of it yet
+    there.wait(1)
+    assert "Nobody is coming any more" in read(web.get(page))
+    web.post(f"{page}/change", data={"act": "not_needed"})  # and once more
     there.wait(1)
     assert there.again(ticket).state is TicketState.CANCELLED
     assert there.one(Visit, Visit.id == visit_id).state is VisitState.CANCELLED
@@ -191,7 +216,9 @@ def test_a_call_is_asked_for_and_the_same_tap_twice_asks_once(there: WebStory, w
     page = there.follow(ticket)
     for _ in range(2):
         answer = web.post(f"{page}/change", data={"act": "call", "about": "The dog bites"})
-        assert "We will ring you" in read(web.get(answer.headers["location"]))
+        assert "You have asked for a call." in read(web.get(answer.headers["location"]))
+    there.wait(1)
+    assert "We will ring you" in read(web.get(page))
     call = there.one(Callback)
     assert (call.origin, call.wish) == (CallbackOrigin.PAGE, "The dog bites")
     assert call.promised_by > there.now + MINUTE
@@ -201,7 +228,7 @@ def test_a_call_about_nothing_is_asked_back_where_it_was(there: WebStory, web: h
     page = there.follow(there.break_down())
     answer = web.post(f"{page}/change", data={"act": "call", "about": "  "})
     assert "Please write in a few words what it is about." in read(answer, 422)
-    assert 'name="about" rows="3" maxlength="2000" autofocus' in answer.text
+    assert 'name="about" rows="3" maxlength="1000" autofocus' in answer.text
     assert there.all(Callback) == []
 
 
@@ -211,3 +238,75 @@ def test_an_act_that_nobody_knows_and_another_kind_of_page_do_nothing(there: Web
     call = there.call_for_help()
     read(web.get(f"{there.follow(call)}/change"), 404)
     assert there.all(Link)
+
+
+def test_a_call_is_taken_back_before_anybody_has_it_on_their_list(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    web.post(f"{page}/change", data={"act": "call", "about": "The dog bites"})
+    web.post(page, data={"act": "take_back", "pending": there.one(PendingAct).id})
+    there.wait(2)
+    assert "Taken back: A call." in read(web.get(page))
+    assert there.all(Callback) == []
+
+
+@pytest.mark.parametrize(("act", "typed", "instead"), [
+    ("not_needed", {"why": "It works"}, "If you need somebody after all, please ring us."),
+    ("call", {"about": "The dog"}, "just say so when we ring."),
+    ("tell", {"words": "The dog"}, "please write again."),
+    ("access", {"access": "The key"}, "You can change it again."),
+])
+def test_after_the_minute_each_act_says_what_they_can_do_instead(
+        there: WebStory, web: httpx.Client, act: str, typed: dict[str, str], instead: str) -> None:
+    page = there.follow(minor_visit(there))
+    web.post(f"{page}/change", data={"act": act} | typed)
+    there.wait(1)
+    assert instead in read(web.post(page, data={"act": "take_back", "pending": there.one(PendingAct).id}), 409)
+
+
+def test_who_has_an_old_page_reads_what_has_changed_and_loses_nothing(there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    old = hidden_fields(web.get(f"{page}/change"))
+    there.act(Depart(ticket.visit_id or "", 20), KARIN)
+    answer = web.post(f"{page}/change", data=old | {"act": "not_needed", "why": "It <i>works</i>"})
+    assert "It now says: “Karin Kunz is on the way”." in read(answer, 409)
+    assert "It &lt;i&gt;works&lt;/i&gt;</textarea>" in answer.text
+    assert there.all(PendingAct) == []
+    for harmless in ({"act": "call", "about": "The dog"}, {"act": "tell", "words": "The dog"}):
+        assert web.post(f"{page}/change", data=old | harmless).status_code == 303  # what they say stays true
+    assert web.post(f"{page}/change", data=hidden_fields(answer) | {"act": "not_needed"}).status_code == 303
+
+
+def test_a_version_that_nobody_has_written_is_an_old_one(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(minor_visit(there))
+    for version in ("x", "[1,2]", '["assigned",1,2,3,4]', "[" * 600, '["a","b",1e400,2,""]', '["a","b",true,null,""]'):
+        read(web.post(f"{page}/change", data={"act": "not_needed", "version": version}), 409)
+    assert there.all(PendingAct) == []
+
+
+def test_two_of_one_household_of_two_wishes_that_exclude_each_other_the_last_counts(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    old = hidden_fields(web.get(f"{page}/change"))
+    for why in ("It works", "It really works"):
+        last = web.post(f"{page}/change", data=old | {"act": "not_needed", "why": why})
+    assert "Somebody in your household has just asked us for something else" in read(last, 409)
+    assert "It really works</textarea>" in last.text
+    web.post(f"{page}/change", data=hidden_fields(last) | {"act": "not_needed", "why": "It really works"})
+    there.wait(1)
+    done = there.one(PendingAct, PendingAct.outcome == PendingOutcome.DONE)
+    assert done.words == "It really works"
+    assert there.one(PendingAct, PendingAct.outcome == PendingOutcome.REPLACED).words == "It works"
+
+
+def test_an_agent_settles_it_within_the_minute_and_nobody_is_paged_for_nothing(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    web.post(f"{page}/change", data={"act": "not_needed"})
+    there.act(CancelTicket(ticket.id, "on the telephone"), "agent Dana")
+    there.wait(1)
+    assert there.one(PendingAct).outcome is PendingOutcome.REFUSED
+    assert "that was not possible any more" in read(web.get(page))
+    assert there.all(OnCallPage) == []

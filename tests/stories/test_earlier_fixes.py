@@ -51,7 +51,8 @@ def fixed_before(there: WebStory, number: int, fix: str, *parts: str, back: bool
               JobTicket(job_id=f"J-{key}", ticket_id=f"T-{key}"),
               Visit(id=f"V-{key}", job_id=f"J-{key}", ticket_id=f"T-{key}", provider_id="seeblick",
                     state=VisitState.DONE, window_from=done, window_until=done, created_at=done - HOUR, done_at=done,
-                    outcome=VisitOutcome.COMPLETE, technician="Stefan Suter", note=note, fix=fix, used=list(parts), fixed_profile="heat-pump",
+                    outcome=VisitOutcome.COMPLETE, technician="Stefan Suter", note=note, fix=fix,
+                    used=list(parts), fixed_profile="heat-pump",
                     fixed_cause=cause))
     if back:
         there.add(Alarm(id=f"A-{key}", device_id="bob-pump", site_id="bob-home", rule=cause, severity=Severity.MAJOR,

@@ -109,7 +109,7 @@ def test_who_says_that_it_does_not_work_has_the_same_ticket_opened_again_and_a_p
     again = story.one(Ticket, Ticket.id == ticket.id)
     assert (again.state, again.round, again.closed_at, again.reported) == ("offered", 2, None, ["It drips again"])
     assert len(story.tickets) == 1
-    assert PageReason.SURVEY_NO in story.one(OnCallPage).why
+    assert PageReason.NOT_FIXED in story.one(OnCallPage).why
     story.wait()
     assert topics(story).count(TopicName.FAULT_FOUND) == 2
     assert answers(story)

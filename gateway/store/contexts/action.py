@@ -36,7 +36,7 @@ from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
-from gateway.store.contexts.visits import sites_after
+from gateway.store.contexts.visits import booked, sites_after
 from gateway.store.households import home_context
 from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.actions import (
@@ -49,6 +49,8 @@ from gateway.tickets.actions import (
     FinishCallback,
     LeaveSite,
     MoveIn,
+    MoveVisit,
+    NoteAccess,
     OfferAct,
     OfferTo,
     OpenCallback,
@@ -100,9 +102,9 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
         case OfferTo(provider_id=provider_id) | AssignTo(provider_id=provider_id):
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case ReportNotFixed(ticket_id=key):
-            return _with_its_device(session, draft, key, now)
-
-
+            return _with_closed(session, draft, key, now)
+        case MoveVisit(ticket_id=key):
+            return _with_its_visit(session, draft, key, now)
         case AnswerSurvey(ticket_id=key):
             return _with_survey(session, draft, key, now)
         case TicketAct(ticket_id=key) | AcknowledgePage(subject=(SubjectKind.TICKET, key)):
@@ -114,6 +116,9 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             work = _sites(session, draft, {key}, now)[key]
             newcomer = session.get(Customer, act.customer_id) if isinstance(act, MoveIn) else None
             return ActionContext(work, home=home_context(session, draft, key, newcomer))
+        case NoteAccess(site_id=key):
+            _find(session, Site, key)
+            return ActionContext(_sites(session, draft, {key}, now)[key])
         case OpenCallback(site_id=key):
             _find(session, Site, key)
             work = _sites(session, draft, {key}, now)[key]
@@ -142,28 +147,37 @@ def _with_ticket(session: Session, draft: Draft, ticket_id: str, now: Instant, p
     return ActionContext(_sites(session, draft, {site_id}, now)[site_id], ticket=ticket, provider=provider)
 
 
-def _with_its_device(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
-    """With the ticket's device, also when the ticket is closed; a device that is no longer there is left out."""
+def _with_its_visit(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
+    """With all that decides when else somebody can come: of two households that want the same hours, the second waits
+    here, and reads that they are taken."""
+    context = _with_ticket(session, draft, ticket_id, now)
+    visit = context.work.visits.get(context.ticket.visit_id or "") if context.ticket is not None else None
+    if visit is None:
+        return context
+    provider = session.exec(select(Provider).where(Provider.id == visit.provider_id)
+                            .with_for_update(key_share=True)).one()
+    return replace(context, visit=visit, provider=draft.copy(provider), booked=booked(session, visit, now))
+
+
+def _with_closed(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
+    """With all that is needed to open the ticket again, though it is closed: its jobs, and its device, unless that is
+    no longer there."""
     ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
     device = None if ticket.device_id is None else session.get(Device, ticket.device_id)
     there = device is not None and device.site_id == site_id and device.retired_at is None
     sites: dict[str, SiteWork] = {}
     planning.planning_contexts(session, draft, [device.id] if device is not None and there else [], sites=sites,
-                               site_ids={site_id}, provider_loads=provider_loads(session, now))
+                               site_ids={site_id}, ticket_ids=[ticket_id], provider_loads=provider_loads(session, now))
     return ActionContext(sites[site_id], ticket=ticket)
 
 
 def _with_survey(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:
-    """With all that is needed to open the ticket again, though it is closed. Raises NoSuch where nobody was asked."""
-    ticket, site_id = _get_locked(session, draft, Ticket, ticket_id)
+    """Raises NoSuch where nobody was asked."""
+    context = _with_closed(session, draft, ticket_id, now)
     survey = survey_of(session, ticket_id)
     if survey is None:
         raise NoSuch(f"nobody was asked about ticket {ticket_id}")
-    asked = draft.copy(survey)
-    sites: dict[str, SiteWork] = {}
-    planning.planning_contexts(session, draft, (), sites=sites, site_ids={site_id}, ticket_ids=[ticket_id],
-                               provider_loads=provider_loads(session, now))
-    return ActionContext(sites[site_id], ticket=ticket, survey=asked)
+    return replace(context, survey=draft.copy(survey))
 
 
 def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> ActionContext:

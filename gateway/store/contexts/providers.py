@@ -16,10 +16,10 @@ from gateway.model import (
     IncompleteReason,
     Instant,
     Job,
+    JobTicket,
     Offer,
     OfferState,
     Provider,
-    Survey,
     Technician,
     Visit,
     VisitOutcome,
@@ -56,10 +56,10 @@ _AGAIN = table_of(Visit).alias()
 _CAME_AGAIN = exists(select(_AGAIN.c.id).where(
     _AGAIN.c.ticket_id == col(Visit.ticket_id), _AGAIN.c.id != col(Visit.id),
     _AGAIN.c.created_at >= col(Visit.done_at)))
-_NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household, of this ticket or in one that is linked
-    table_of(Entry).c.subject_id == col(Visit.ticket_id), table_of(Entry).c.at >= col(Visit.done_at),
+_NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household of a ticket that it was to settle
+    table_of(Entry).c.subject_id == table_of(JobTicket).c.ticket_id,
+    table_of(JobTicket).c.job_id == col(Visit.job_id), table_of(Entry).c.at >= col(Visit.done_at),
     table_of(Entry).c.kind.in_((EntryKind.REOPENED_BY_PERSON, EntryKind.NOT_FIXED_GOES_ON))))
-_SAID_NO = exists(select(col(Survey.id)).where(col(Survey.visit_id) == Visit.id, col(Survey.works).is_(False)))
 # What counts, and as what: one home for the figures and for the list of what they are made of
 COUNTED_OFFERS: tuple[Any, ...] = (
     col(Offer.closed_at) >= _SINCE, col(Offer.closed_at) < _UNTIL, col(Offer.left_out).is_(None),
@@ -70,7 +70,7 @@ COUNTED_VISITS: tuple[Any, ...] = (
 ARRIVED: Any = col(Visit.on_site_at).is_not(None)
 ON_TIME: Any = col(Visit.on_site_at) <= col(Visit.window_until)
 LET_IN: Any = col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)
-FIXED: Any = (col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED & ~_SAID_NO
+FIXED: Any = (col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED
 _ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
     *COUNTED_OFFERS).group_by(col(Offer.provider_id))
 _DONE = select(col(Visit.provider_id), _sum(ARRIVED), _sum(ON_TIME), _sum(LET_IN), _sum(FIXED)).where(

@@ -7,7 +7,20 @@ from sqlalchemy import bindparam
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from gateway.model import Contact, Job, JobTicket, RecipientKind, Technician, Visit, VisitState
+from gateway.model import (
+    Contact,
+    CustomerAct,
+    Instant,
+    Job,
+    JobTicket,
+    PendingAct,
+    RecipientKind,
+    Technician,
+    Ticket,
+    Visit,
+    VisitState,
+)
+from gateway.tickets.context import Booking
 
 _OTHER = aliased(JobTicket)
 _SAME_TRIP = (  # built once: each message asks it
@@ -34,6 +47,19 @@ def sites_after(session: Session, visit_ids: Iterable[str]) -> set[str]:
             .where(Visit.provider_id == visit.provider_id, Visit.technician == visit.technician,
                    Visit.state == VisitState.PLANNED)))
     return found
+
+
+def booked(session: Session, visit: Visit, now: Instant) -> list[Booking]:
+    """What else the firm of this visit has to do from now on: its other visits, and where a household has asked for
+    another time within the last minute."""
+    others = session.exec(select(Visit.technician, Visit.window_from, Visit.window_until).where(
+        Visit.provider_id == visit.provider_id, Visit.id != visit.id, col(Visit.done_at).is_(None),
+        col(Visit.window_until) > now))
+    asked = session.exec(select(Visit.technician, PendingAct.window_from, PendingAct.window_until).join(
+        Ticket, col(Ticket.visit_id) == Visit.id).join(PendingAct, col(PendingAct.ticket_id) == Ticket.id).where(
+        Visit.provider_id == visit.provider_id, Visit.id != visit.id, col(PendingAct.closed_at).is_(None),
+        PendingAct.kind == CustomerAct.MOVE))
+    return [Booking(technician, begins or 0, ends or 0) for technician, begins, ends in (*others, *asked)]
 
 
 def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict[tuple[str, str], str]:

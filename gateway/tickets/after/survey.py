@@ -6,7 +6,6 @@ from gateway.model import (
     EntryKind,
     Instant,
     LinkPurpose,
-    PageReason,
     Survey,
     Ticket,
     customer,
@@ -14,13 +13,11 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import AnswerSurvey, OpenTicket
+from gateway.tickets.actions import AnswerSurvey
 from gateway.tickets.context import Policy, SiteWork
-from gateway.tickets.facts import in_their_words, ticket_facts
-from gateway.tickets.lifecycle import TRANSITIONS, Action
-from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
-from gateway.tickets.on_call.pages import page_dispatcher
-from gateway.tickets.opening import open_or_join, reopen
+from gateway.tickets.facts import ticket_facts
+from gateway.tickets.households.not_fixed import go_on
+from gateway.tickets.new_rows import entry, link, notify
 
 ANSWER_WITHIN = 14 * DAY  # then the link ends, and with it the question
 ASKED_AGAIN_AFTER = 30 * DAY  # nobody is asked more often, whatever else breaks
@@ -78,25 +75,9 @@ def plan_answer_survey(act: AnswerSurvey, ticket: Ticket, survey: Survey, work: 
     survey.works, survey.ease, survey.care, survey.words = act.works, act.ease, act.care, words
     work.draft.add(entry(ticket, now, EntryKind.SURVEY_ANSWERED, who=who))
     if act.works is False:
-        _not_fixed(ticket, words, work, policy, who, now)
+        go_on(ticket, words, work, policy, who, now)
 
 
 def _said(survey: Survey) -> tuple[object, ...]:
     return survey.works, survey.ease, survey.care, survey.words
 
-
-def _not_fixed(ticket: Ticket, words: str, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
-    """It does not work: the same ticket goes on, or the one that is open for it by now; and a person looks at it."""
-    words = words or ticket.cause
-    goes_on = (work.ticket_of_subject(ticket.subject or "") if ticket.device_id is None
-               else work.ticket_of_device(ticket.device_id))
-    if goes_on is not None or (ticket.state, Action.REOPEN) not in TRANSITIONS:
-        report = OpenTicket(work.site.id, words, ticket.skill, ticket.severity, ticket.device_id)
-        ticket = open_or_join(report, work, policy, who, now)
-    else:
-        ticket.reported = [*ticket.reported, in_their_words(words)["en"]]  # no device can say that it is over
-        if ticket.id in work.follow:  # it was about to end
-            work.follow[ticket.id].expires_at = now + FOLLOW_FOR
-        again = entry(ticket, now, EntryKind.REOPENED_BY_PERSON, who=who, cause=in_their_words(words), note="")
-        reopen(ticket, [ticket.skill], again, work, policy, now, reported=True, cause=in_their_words(words))
-    page_dispatcher(work.draft, policy, ticket, PageReason.SURVEY_NO, now, facts=ticket_facts(ticket, work, policy))

@@ -48,7 +48,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.CUSTOMER_SILENT: frozenset((TicketState.ON_HOLD,)),
     PageReason.HOUSEHOLD_LEFT: UNSETTLED,
     PageReason.NOT_FIXED: UNSETTLED,
-    PageReason.SURVEY_NO: UNSETTLED,
+    PageReason.WISH_NOT_DONE: UNSETTLED,
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,

@@ -12,8 +12,8 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
+from gateway.store.views.customer.outage import FollowedOutage
 from gateway.store.views.desk.outage_calls import OutageCall, ToldCount
-from gateway.store.views.pages import FollowedOutage
 from gateway.web.console.answers import LANGUAGES
 from gateway.web.console.pages import WORDS
 from gateway.web.pages.outage_view import outage_page_content

@@ -173,7 +173,7 @@ def timeline_lines(story: TicketFacts, words: Catalogue, say: TimeFormat) -> lis
 
 
 def _kind_of(entry: Entry) -> str:
-    if entry.kind is EntryKind.NOTED:
+    if entry.kind in (EntryKind.NOTED, EntryKind.CUSTOMER_WROTE):
         return "note"
     if entry.kind in _MESSAGES:
         return "messages"

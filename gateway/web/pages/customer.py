@@ -10,15 +10,17 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from gateway.flow.act import act
+from gateway.flow.customers.pending_acts import take_back
 from gateway.flow.gateway import Gateway
-from gateway.model import Actor, ActorKind, Entry, Instant, Link, LinkPurpose, Notification, SubjectKind
+from gateway.model import Actor, ActorKind, Entry, Instant, Link, LinkPurpose, Notification, PendingOutcome, SubjectKind
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.outages.homes.devices import dark_since, emergency_button_is_dead, has_working_button
 from gateway.store import Conflict
-from gateway.store.views.pages import FollowedTicket, followed, followed_outage
+from gateway.store.views.customer.outage import followed_outage
+from gateway.store.views.pages import FollowedTicket, followed
 from gateway.store.visits.photos import shown_at_ticket
 from gateway.tickets.actions import (
     Act,
@@ -33,8 +35,9 @@ from gateway.tickets.actions import (
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
-from gateway.web.pages.customer_acts import SAID, with_acts
+from gateway.web.pages.follow.acts import with_acts
 from gateway.web.pages.follow.credits import with_credits
+from gateway.web.pages.follow.pending import too_late
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
@@ -50,14 +53,12 @@ class FollowForm(BaseModel):
     """The form as it comes: every field is text and may be missing."""
 
     act: str = ""
+    pending: str = ""  # the id of what they take back
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
-def follow(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> HTMLResponse:
-    """`said`: what the customer has just done, so that the page says what happens next."""
-    words, title, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, live=view.html, title=title, version=view.version, token=token, note="",
-                       said=words(f"page.said.{said}") if said in SAID else "")
+def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
+    return _page(gw, render, token, now)
 
 
 @router.post("/f/{token}")
@@ -65,16 +66,39 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Follow
     """What the customer says by a button. The same tap twice has the same answer."""
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+    if given.act == "take_back":
+        return _take_back(gw, render, token, link, given.pending, now)
     wanted = _ACTS.get(given.act)
     if wanted is None or link.subject_kind != SubjectKind.TICKET:
         raise LinkInvalid
     try:
         act(gw, wanted(link.subject_id), Actor(ActorKind.CUSTOMER), now)
     except (Refused, NoSuch, Conflict):
-        words, title, view = _view(gw, render, token, now)
-        return render.page("follow.html", words, 409, live=view.html, title=title, version=view.version,
-                           token=token, note=words("page.answered_already"), said="")
+        return _page(gw, render, token, now, 409, "page.answered_already")
     return RedirectResponse(f"{render.root}/f/{token}", 303)
+
+
+def _take_back(gw: Gateway, render: Renderer, token: str, link: Link, pending_id: str, now: Instant) -> Response:
+    """What is done already stays done: the page says what they can do instead."""
+    with gw.store.read() as session:
+        facts = followed(session, link)
+    if not isinstance(facts, FollowedTicket):
+        raise LinkInvalid
+    words = catalogue_for(facts.customer.locale)
+    try:
+        row = take_back(gw, pending_id, facts.ticket.id, now)
+    except (NoSuch, Conflict):
+        return _page(gw, render, token, now, 409, "page.take_back_not_there")
+    if row.outcome is not PendingOutcome.TAKEN_BACK:
+        return _page(gw, render, token, now, 409, too_late(row, words))
+    return RedirectResponse(f"{render.root}/f/{token}", 303)
+
+
+def _page(gw: Gateway, render: Renderer, token: str, now: Instant, status: int = 200, note: str = "") -> HTMLResponse:
+    """`note`: a sentence, or its id."""
+    words, title, view = _view(gw, render, token, now)
+    return render.page("follow.html", words, status, live=view.html, title=title, version=view.version, token=token,
+                       note=words(note) if words.has(note) else note)
 
 
 @router.get("/f/{token}/stream")

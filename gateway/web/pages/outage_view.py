@@ -11,7 +11,8 @@ from gateway.notifications.format_values import number, rounded_homes
 from gateway.notifications.messages import in_danger
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OVER
-from gateway.store.views.pages import FollowedOutage, FollowedTicket
+from gateway.store.views.customer.outage import FollowedOutage
+from gateway.store.views.pages import FollowedTicket
 from gateway.tickets.lifecycle import SETTLED, UNASSIGNED, WORKS
 from gateway.web.pages.follow.history import PastEvent
 from gateway.web.pages.ticket_view import (

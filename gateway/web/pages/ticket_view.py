@@ -31,6 +31,7 @@ from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
 from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
+from gateway.web.pages.follow.pending import PendingNews
 
 
 class Step(NamedTuple):
@@ -80,7 +81,9 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
-    change: str = ""  # words of the link to what the customer can do: see customer_acts
+    pending: Sequence[PendingNews] = ()  # what the customer has just done, and can take back
+    change: str = ""  # words of the link to what the customer can do: see follow/acts.py
+    move: str = ""  # words of the link to where they move the visit
     updates: Sequence[PastEvent] = ()  # what we have told others who asked, the newest first
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.calendars.arrival_windows import FAR, is_far, parse_local, proposed_windows
+from gateway.calendars.arrival_windows import FAR, is_far, nearest, parse_local, proposed_windows, windows_from
 from gateway.calendars.days_off import NEVER_OFF, DaysOff, days_off
 from gateway.calendars.opening_hours import DAYS, Calendar
 from gateway.model import DAY, HOUR, local
@@ -76,3 +76,29 @@ def test_more_than_two_weeks_away_is_far() -> None:
     now = at("2026-11-23T00:00")
     assert not is_far(now + FAR, now)
     assert is_far(now + 15 * DAY, now)
+
+
+def later(earliest: str, hours: dict[str, Any] = WEEK, **more: Any) -> list[str]:
+    windows = list(windows_from(at(earliest), 4, Calendar(ZONE, hours), ZONE, **more))
+    return [f"{local(begins, ZONE):%a %d.%m. %H:%M}–{local(ends, ZONE):%H:%M}" for begins, ends in windows]
+
+
+@pytest.mark.parametrize("earliest", ["2026-11-23T07:01", "2026-11-23T09:13", "2026-11-23T11:00"])
+def test_the_windows_of_a_day_are_the_same_whenever_they_are_asked_for(earliest: str) -> None:
+    assert later(earliest)[:3] == ["Mon 23.11. 11:00–15:00", "Mon 23.11. 15:00–18:00", "Tue 24.11. 07:00–11:00"]
+
+
+def test_they_lie_within_two_weeks_in_the_day_and_over_a_change_of_the_clocks() -> None:
+    assert later("2027-03-27T00:00", ALWAYS)[4:7] == [
+        "Sun 28.03. 07:00–11:00", "Sun 28.03. 11:00–15:00", "Sun 28.03. 15:00–19:00"]
+    assert later("2026-11-23T00:00")[-1] == "Fri 04.12. 15:00–18:00"
+    assert later("2026-11-23T00:00", {}) == []
+
+
+def test_the_nearest_is_the_one_that_it_lies_in_else_the_one_that_begins_nearest() -> None:
+    windows = list(windows_from(at("2026-11-23T00:00"), 4, Calendar(ZONE, WEEK), ZONE))
+    assert nearest(at("2026-11-23T10:59"), windows) == windows[0]
+    assert nearest(at("2026-11-23T20:00"), windows) == windows[2]
+    assert nearest(at("2026-11-20T20:00"), windows) == windows[0]
+    assert nearest(at("2030-01-01T00:00"), windows) == windows[-1]
+    assert nearest(at("2026-11-23T10:59"), []) is None

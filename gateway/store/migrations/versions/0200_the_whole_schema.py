@@ -934,6 +934,22 @@ def upgrade() -> None:
     op.create_index('offer_listed', 'offer', ['offered_at', 'id'], unique=False)
     op.create_index('offer_open', 'offer', ['job_id', 'provider_id'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_index('offer_pending', 'offer', ['provider_id', 'expires_at', 'closed_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_table('pending_act',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('ticket_id', sa.String(), nullable=False),
+        sa.Column('words', sa.String(), nullable=False),
+        sa.Column('window_from', sa.BigInteger(), nullable=True),
+        sa.Column('window_until', sa.BigInteger(), nullable=True),
+        sa.Column('asked_at', sa.BigInteger(), nullable=False),
+        sa.Column('due_at', sa.BigInteger(), nullable=False),
+        sa.Column('closed_at', sa.BigInteger(), nullable=True),
+        sa.Column('outcome', sa.String(), nullable=True),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('pending_act_asked', 'pending_act', ['ticket_id', 'asked_at'], unique=False)
+    op.create_index('pending_act_due', 'pending_act', ['due_at'], unique=False, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
     op.create_table('sla_clock',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),

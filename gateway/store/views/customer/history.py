@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlmodel import Session, col, select
 
 from gateway.model import Entry, EntryKind, Instant, JobTicket, Provider, SubjectKind, Visit
+from gateway.store.customers.pending_acts import written
 
 MOST_VISITS, MOST_MOVES = 30, 60  # lines that a page still shows: nobody reads more, and it stays small
 
@@ -18,10 +19,11 @@ class Trip(NamedTuple):
 
 
 class TicketHistory(NamedTuple):
-    """The visits of a ticket, whatever came of them, and the moves of their windows; the oldest first."""
+    """The visits of a ticket, whatever came of them, moves of their windows, and what they wrote; the oldest first."""
 
     trips: Sequence[Trip] = ()
     moves: Sequence[Entry] = ()
+    wrote: Sequence[tuple[Instant, str]] = ()  # what they wanted us to know
 
 
 def ticket_history(session: Session, ticket_id: str, moved_in: Instant) -> TicketHistory:
@@ -36,4 +38,5 @@ def ticket_history(session: Session, ticket_id: str, moved_in: Instant) -> Ticke
             col(Entry.subject_kind) == SubjectKind.TICKET, col(Entry.subject_id) == ticket_id,
             col(Entry.kind) == EntryKind.WINDOW_MOVED, col(Entry.at) >= moved_in)
         .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(MOST_MOVES)).all()
-    return TicketHistory([Trip(*trip) for trip in reversed(trips)], list(reversed(moves)))
+    return TicketHistory([Trip(*trip) for trip in reversed(trips)], list(reversed(moves)),
+                         written(session, [ticket_id], moved_in))

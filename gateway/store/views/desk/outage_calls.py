@@ -25,7 +25,7 @@ from gateway.notifications.stored_facts import OutageAnswerFacts
 from gateway.notifications.topics import TopicName
 from gateway.store.search.found import Found
 from gateway.store.views.call_context import call_facts
-from gateway.store.views.pages import FollowedOutage, followed_outage
+from gateway.store.views.customer.outage import FollowedOutage, followed_outage
 
 MOST = 30  # homes that a caller may mean
 _TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER)

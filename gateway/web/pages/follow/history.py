@@ -27,12 +27,13 @@ class PastEvent(NamedTuple):
 
 
 def visit_events(history: TicketHistory, words: Catalogue, say: TimeFormat) -> list[PastEvent]:
-    """Who took it, set out, arrived, could not finish it or could not come, of every visit; and the moved windows."""
+    """Who took it, set out, arrived, could not finish it or could not come, of every visit; the moved windows, and what
+    they wrote themselves."""
     past = [event for trip in history.trips for event in _of_trip(trip, words)]
     past += [PastEvent(move.at, words("page.past_window_moved", span=say.span(begin, end))) for move in history.moves
              if isinstance(begin := move.parameters.get("window_from"), int)
              and isinstance(end := move.parameters.get("window_until"), int)]
-    return past
+    return past + [PastEvent(at, words("page.past_you_wrote", words=said)) for at, said in history.wrote]
 
 
 def note_of(visit: Visit, provider: Provider, words: Catalogue) -> Note | None:

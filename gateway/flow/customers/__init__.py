@@ -1,0 +1,1 @@
+"""What customers do on their pages."""

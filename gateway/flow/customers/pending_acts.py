@@ -1,0 +1,143 @@
+"""ask, take back, do: what a customer does on their page waits for a minute, and is done by the clock."""
+
+from sqlmodel import Session
+
+from gateway.access.audit import action_name, target_of
+from gateway.flow.accounts.audit import write_act
+from gateway.flow.gateway import Gateway, retry_on_conflict
+from gateway.model import DAY, Actor, ActorKind, CustomerAct, Instant, PendingAct, PendingOutcome, Ticket, Visit
+from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.model.reasons import RefusedReason
+from gateway.store import apply
+from gateway.store.contexts.action import action_context
+from gateway.store.customers import pending_acts
+from gateway.store.locks.site_locks import lock_sites
+from gateway.tickets.context import ActionContext
+from gateway.tickets.households.customer_acts import (
+    DECIDES,
+    TAKE_BACK,
+    TOLD_A_DAY,
+    act_of,
+    check_theirs,
+    end_pending,
+    plan_could_not,
+    says_the_same,
+)
+from gateway.tickets.households.page_version import check_version, version_of
+from gateway.tickets.plan_action import plan_person_action
+from gateway.tickets.same_again import is_same_again
+from gateway.tickets.sla.follow import complete
+
+_CUSTOMER = Actor(ActorKind.CUSTOMER)
+
+
+def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
+    """It is done in a minute, unless they take it back; the same tap twice asks once. `version`: of what the person
+    saw. Raises Refused when it is not possible as things stand, NoSuch, and PageChanged."""
+
+    def once() -> None:
+        with gw.store.write() as session:
+            ticket = _locked(session, wanted.ticket_id)
+            waits = pending_acts.waiting(session, ticket.id)
+            wanted.asked_at, wanted.due_at = now, now + TAKE_BACK
+            if any(says_the_same(one, wanted) for one in waits):
+                return
+            act = act_of(wanted, ticket.site_id)
+            context = action_context(session, act, _CUSTOMER, now)
+            if is_same_again(act, context, now):
+                return
+            check_theirs(wanted, ticket, context.work.site)
+            if wanted.kind in DECIDES:
+                visit = session.get(Visit, ticket.visit_id) if ticket.visit_id else None
+                check_version(version, version_of(ticket, visit, waits))
+            _check_quota(session, wanted, now)
+            plan_person_action(act, context, gw.policy, _CUSTOMER, now)  # is it possible? nothing of it is applied
+            draft = Draft()
+            for one in waits:
+                if one.kind in DECIDES and wanted.kind in DECIDES:
+                    end_pending(draft.copy(one), PendingOutcome.REPLACED, now)
+            wanted.id = gw.policy.new_id("A")
+            draft.add(wanted)
+            apply(session, complete(draft, gw.policy, now))
+
+    retry_on_conflict(once)
+
+
+def take_back(gw: Gateway, pending_id: str, ticket_id: str, now: Instant) -> PendingAct:
+    """What they have taken back, or why not: its `outcome` says. Raises NoSuch for one of another ticket."""
+
+    def once() -> PendingAct:
+        with gw.store.write() as session:
+            _locked(session, ticket_id)
+            row = session.get(PendingAct, pending_id)
+            if row is None or row.ticket_id != ticket_id:
+                raise NoSuch(f"there is no act {pending_id} of ticket {ticket_id}")
+            draft = Draft()
+            mine = draft.copy(row)
+            if mine.closed_at is None:
+                end_pending(mine, PendingOutcome.TAKEN_BACK, now)
+                apply(session, complete(draft, gw.policy, now))
+            return mine
+
+    return retry_on_conflict(once)
+
+
+def do_due(gw: Gateway, now: Instant) -> int:
+    """Does what nobody has taken back; how many."""
+    with gw.store.read() as session:
+        ids = pending_acts.due(session, now)
+    for one in ids:
+        _do(gw, one, now)
+    return len(ids)
+
+
+def _do(gw: Gateway, pending_id: str, now: Instant) -> None:
+
+    def once() -> None:
+        with gw.store.write() as session:
+            row = session.get(PendingAct, pending_id)
+            if row is None:
+                return
+            ticket = _locked(session, row.ticket_id)
+            session.refresh(row)  # they may just have taken it back
+            if row.closed_at is None:
+                _do_or_refuse(gw, session, row, ticket, now)
+
+    retry_on_conflict(once)
+
+
+def _do_or_refuse(gw: Gateway, session: Session, row: PendingAct, ticket: Ticket, now: Instant) -> None:
+    act = act_of(row, ticket.site_id)
+    try:
+        context = action_context(session, act, _CUSTOMER, now)
+        check_theirs(row, ticket, context.work.site)
+        end_pending(context.work.draft.copy(row), PendingOutcome.DONE, now)
+        plan = (plan_person_action(act, context, gw.policy, _CUSTOMER, now)
+                or complete(context.work.draft, gw.policy, now))  # done before by somebody else
+    except Refused:
+        context = action_context(session, act, _CUSTOMER, now)  # what was planned so far is worth nothing
+        plan_could_not(context.work.draft.copy(row), _ticket_of(context, ticket), context.work, gw.policy, now)
+        plan = complete(context.work.draft, gw.policy, now)
+    apply(session, plan)
+    write_act(session, action_name(type(act)), target_of(act), plan, _CUSTOMER, now)
+
+
+def _ticket_of(context: ActionContext, ticket: Ticket) -> Ticket | None:
+    return context.ticket or context.work.tickets.get(ticket.id)
+
+
+def _check_quota(session: Session, wanted: PendingAct, now: Instant) -> None:
+    if wanted.kind is CustomerAct.TELL and (
+            pending_acts.told_since(session, wanted.ticket_id, now - DAY) >= TOLD_A_DAY):
+        raise Refused(RefusedReason.TOLD_ENOUGH)
+
+
+def _locked(session: Session, ticket_id: str) -> Ticket:
+    """As it stands once nobody else decides at its site."""
+    ticket = session.get(Ticket, ticket_id)
+    if ticket is None:
+        raise NoSuch(f"there is no ticket {ticket_id}")
+    lock_sites(session, [ticket.site_id])
+    session.refresh(ticket)
+    session.expunge(ticket)
+    return ticket

@@ -1,0 +1,1 @@
+"""Queries for what customers do on their pages."""

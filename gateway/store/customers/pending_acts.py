@@ -1,0 +1,63 @@
+"""What customers have done on their pages: what waits for its minute, what came of it, and when it is deleted."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete
+from sqlmodel import Session, col, func, or_, select
+
+from gateway.model import DAY, MINUTE, CustomerAct, Entry, EntryKind, Instant, PendingAct, Site, Ticket
+
+KEPT = 7 * DAY  # what was said stands in the timeline
+SHOWN = 10 * MINUTE  # so long a page says what came of it
+MOST = 50  # in one sweep
+WRITTEN_SHOWN = 20  # of what a customer has written, the newest
+
+
+def due(session: Session, now: Instant) -> list[str]:
+    """Ids, the most overdue first."""
+    is_due = col(PendingAct.closed_at).is_(None), col(PendingAct.due_at) <= now
+    return list(session.exec(select(PendingAct.id).where(*is_due).order_by(col(PendingAct.due_at)).limit(MOST)))
+
+
+def waiting(session: Session, ticket_id: str) -> list[PendingAct]:
+    """The oldest first."""
+    return list(session.exec(select(PendingAct).where(
+        PendingAct.ticket_id == ticket_id, col(PendingAct.closed_at).is_(None))
+        .order_by(col(PendingAct.asked_at), col(PendingAct.id))))
+
+
+def shown(session: Session, ticket_id: str, now: Instant) -> list[PendingAct]:
+    """What waits, and what came of the others lately, the newest first; nothing of those who lived there before."""
+    return list(session.exec(select(PendingAct).join(Ticket, col(Ticket.id) == PendingAct.ticket_id)
+                             .join(Site, col(Site.id) == Ticket.site_id).where(
+        PendingAct.ticket_id == ticket_id, PendingAct.asked_at >= func.coalesce(Site.household_since, 0),
+        or_(col(PendingAct.closed_at).is_(None), col(PendingAct.closed_at) > now - SHOWN))
+        .order_by(col(PendingAct.asked_at).desc(), col(PendingAct.id))))
+
+
+def told_since(session: Session, ticket_id: str, since: Instant) -> int:
+    """How often they have written to us about it."""
+    return session.exec(select(func.count()).select_from(PendingAct).where(
+        PendingAct.ticket_id == ticket_id, PendingAct.kind == CustomerAct.TELL, PendingAct.asked_at > since)).one()
+
+
+def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> list[tuple[Instant, str]]:
+    """(when, what) the customers of these tickets wanted us to know since the household `moved_in`, the oldest
+    first."""
+    rows = session.exec(select(Entry.at, Entry.parameters).where(
+        col(Entry.subject_id).in_(ticket_ids), Entry.kind == EntryKind.CUSTOMER_WROTE, Entry.at >= moved_in)
+        .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(WRITTEN_SHOWN))
+    return [(at, str(parameters["words"])) for at, parameters in rows][::-1]
+
+
+def said_about(session: Session, tickets: Sequence[Ticket], site: Site) -> list[str]:
+    """What people have said is wrong with these, each once, and what whoever lives there wanted us to know."""
+    wrote = written(session, [ticket.id for ticket in tickets], site.household_left_at or site.household_since or 0)
+    return list(dict.fromkeys([words for ticket in tickets for words in ticket.reported] + [
+        words for _, words in wrote]))
+
+
+def forget_old(session: Session, now: Instant) -> None:
+    """Deletes what is over and was asked more than KEPT ago."""
+    session.connection().execute(delete(PendingAct).where(
+        col(PendingAct.closed_at).is_not(None), col(PendingAct.asked_at) < now - KEPT))

@@ -1,0 +1,71 @@
+"""Plans the visit that a customer moves: to an arrival window that is really free, and only until shortly before it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.calendars.arrival_windows import NIGHT, Window, nearest, windows_from
+from gateway.calendars.opening_hours import day_of
+from gateway.config.settings import Service
+from gateway.model import HOUR, Actor, Customer, Instant, Provider, Site, Ticket, Visit, VisitState, to_iso
+from gateway.model.plan import Refused
+from gateway.model.reasons import RefusedReason
+from gateway.notifications.topics import TopicName
+from gateway.tickets.actions import MoveVisit
+from gateway.tickets.context import Booking, Policy, SiteWork
+from gateway.tickets.dispatch.provider_ranking import opening_calendar
+from gateway.tickets.visits.changes import move_window
+from gateway.tickets.visits.messages import tell_who_goes
+
+
+class Movable(NamedTuple):
+    """A visit, and what decides when else it can be."""
+
+    visit: Visit
+    provider: Provider
+    customer: Customer
+    site: Site
+    booked: Sequence[Booking]  # what else the firm has to do
+
+
+def may_move(visit: Visit, service: Service, now: Instant) -> bool:
+    """Whether the customer moves it on their page: nobody has set out, and there is time enough for the firm."""
+    return visit.state is VisitState.PLANNED and now < visit.window_from - service.move_hours * HOUR
+
+
+def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
+    """The arrival windows of the next two weeks in which the firm can come instead, the first first: in its hours, on
+    days on which it has room, when the same technician is not to be elsewhere, and not in the customer's night."""
+    firm, zone = of.provider, of.site.timezone
+    days = Counter(day_of(firm.timezone, one.window_from) for one in of.booked)
+    theirs = [one for one in of.booked if one.technician == of.visit.technician]
+    night = (of.customer.quiet_from, of.customer.quiet_until)
+    return [
+        (begins, ends) for begins, ends in windows_from(
+            now + service.move_hours * HOUR, service.arrival_hours, opening_calendar(firm), zone,
+            night if None not in night else NIGHT)
+        if (begins, ends) != (of.visit.window_from, of.visit.window_until)
+        and days[day_of(firm.timezone, begins)] < firm.visits_a_day
+        and not any(one.window_from < ends and begins < one.window_until for one in theirs)]
+
+
+def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | None, booked: Sequence[Booking],
+                    ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """The firm, the technician and the household hear of it. Raises Refused, with the nearest window that can be
+    had."""
+    theirs = ticket.customer_id == work.customer.id and work.site.household_left_at is None
+    wanted = act.window_from, act.window_until
+    if visit is not None and wanted == (visit.window_from, visit.window_until):
+        return  # the same tap twice
+    if visit is None or provider is None or not theirs or not may_move(visit, policy.service, now):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
+    free = free_windows(Movable(visit, provider, work.customer, work.site, booked), policy.service, now)
+    if wanted not in free:
+        other = nearest(act.window_from, free)
+        if other is None:
+            raise Refused(RefusedReason.MOVE_BY_CALL)
+        too_soon = act.window_from < now + policy.service.move_hours * HOUR
+        raise Refused(RefusedReason.WINDOW_PAST if too_soon else RefusedReason.WINDOW_TAKEN,
+                      nearest=to_iso(other[0]), nearest_until=to_iso(other[1]))
+    move_window(visit, *wanted, work, policy, who, now, because="you_asked")
+    tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)

@@ -1,0 +1,174 @@
+"""The customer tells us something, or how to get in: who reads it, how often, and until when."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateway.flow.housekeeping import forget
+from gateway.model import DAY, Audit, Entry, EntryKind, PendingAct, Site, provider
+from gateway.store import Store
+from gateway.tickets.actions import Arrive, Depart, LeaveSite, MoveIn
+from tests.drivers.web_driver import WebStory, console_story, read
+
+KUNZ, KARIN = provider("kunz"), "technician Karin Kunz"
+DOG = "The dog <b>bites</b>, please ring & wait"
+
+
+@pytest.fixture
+def there(both_stores: Store) -> Iterator[WebStory]:
+    with console_story(both_stores) as there:
+        yield there
+
+
+@pytest.fixture
+def web(there: WebStory) -> Iterator[httpx.Client]:
+    with there.client() as client:
+        yield client
+
+
+def tell(web: httpx.Client, page: str, words: str = DOG) -> httpx.Response:
+    return web.post(f"{page}/change", data={"act": "tell", "words": words})
+
+
+def test_what_they_tell_us_is_read_by_whoever_is_asked_and_whoever_comes_as_text(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    tell(web, page)
+    assert "You have written: “The dog <b>bites</b>, please ring & wait”" in read(web.get(page))
+    assert DOG not in web.get(page).text
+    assert DOG not in read(web.get(there.offer(ticket)))  # for a minute nobody reads it
+    there.wait(1)
+    offer = web.get(there.offer(ticket))
+    assert f"The customer says: {DOG}" in read(offer)
+    assert DOG not in offer.text
+    there.accept()
+    assert DOG in read(web.get(there.visit(ticket)))
+    assert f"You wrote: “{DOG}”" in read(web.get(page))
+    assert any(f"The customer writes: {DOG}" in line for line in there.timeline(ticket.id))
+    assert DOG in read(there.console().get(f"/console/tickets/{ticket.id}"))
+
+
+@pytest.mark.parametrize("on_site", [False, True])
+def test_whoever_comes_hears_it_at_once(there: WebStory, web: httpx.Client, on_site: bool) -> None:
+    ticket = there.break_down()
+    there.accept()
+    visit_id = there.again(ticket).visit_id
+    for act in (Depart(visit_id, 20), Arrive(visit_id)) if on_site else ():
+        there.act(act, KARIN)
+    there.wait(1)
+    since = there.now
+    tell(web, there.follow(ticket))
+    tell(web, there.follow(ticket), "And the bell is broken")
+    there.wait(1)
+    assert there.heard(KUNZ, since) == ["customer_wrote", "customer_wrote"]
+    mail = next(one for one in there.messages if "bell is broken" in one.text)
+    assert mail.to == "office@kunz.example"
+    assert "The customer writes about your visit" in mail.subject
+
+
+def test_they_take_it_back_and_nobody_ever_reads_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    tell(web, page)
+    web.post(page, data={"act": "take_back", "pending": there.one(PendingAct).id})
+    there.wait(2)
+    assert "Taken back: What you have written." in read(web.get(page))
+    assert DOG not in read(web.get(there.offer(ticket)))
+    assert DOG not in str(there.timeline(ticket.id))
+
+
+def test_nothing_is_asked_back_where_it_was_and_long_words_are_cut(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    empty = tell(web, page, " \n ")
+    assert "Please write what we should know." in read(empty, 422)
+    assert 'id="words" name="words" rows="3" maxlength="1000" autofocus' in empty.text
+    tell(web, page, "x" * 3000)
+    there.wait(1)
+    assert len(there.one(PendingAct).words) == 1000
+
+
+def test_ten_a_day_is_enough_and_what_was_typed_stays(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    for number in range(10):
+        assert tell(web, page, f"number {number}").status_code == 303
+    eleventh = tell(web, page, "number 10")
+    assert "Please ring us" in read(eleventh, 409)
+    assert "number 10</textarea>" in eleventh.text
+    there.wait(1)
+    there.now += DAY
+    assert tell(web, page, "number 10").status_code == 303
+
+
+def test_others_who_live_there_by_now_read_none_of_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    tell(web, page)
+    there.wait(1)
+    tell(web, page, "This one is late")
+    there.act(LeaveSite("alice-home"))
+    there.wait(2)
+    read(web.get(page), 404)
+    assert "refused" in [one.outcome for one in there.all(PendingAct)]
+    there.act(MoveIn("alice-home", "bob"))
+    there.wait(1)
+    assert DOG not in read(web.get(there.offer(ticket)))
+
+
+def test_what_is_over_is_deleted_after_a_week_and_the_timeline_keeps_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    tell(web, there.follow(ticket))
+    there.wait(1)
+    there.now += 8 * DAY
+    forget(there.gw, there.now)
+    assert there.all(PendingAct) == []
+    assert EntryKind.CUSTOMER_WROTE in [one.kind for one in there.all(Entry, Entry.subject_id == ticket.id)]
+
+
+NOTE = "The code is 4711 <i>"
+
+
+def let_in(web: httpx.Client, page: str, words: str = NOTE) -> httpx.Response:
+    return web.post(f"{page}/change", data={"act": "access", "access": words})
+
+
+def test_how_to_get_in_is_read_by_whoever_comes_and_by_no_page_of_the_customer(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    assert "neighbour at number 3" not in web.get(f"{page}/change").text  # whoever is sent the link need not know
+    assert let_in(web, page).status_code == 303
+    assert "You have changed how to get in." in read(web.get(page))
+    there.wait(1)
+    assert there.one(Site, Site.id == "alice-home").access == NOTE
+    assert "4711" not in read(web.get(there.offer(ticket)))
+    there.accept()
+    assert NOTE in read(web.get(there.visit(ticket)))
+    assert "4711" not in web.get(page).text + web.get(f"{page}/change").text
+    assert "4711" not in str([*there.timeline(ticket.id), *there.all(PendingAct), *there.all(Audit)])
+
+
+def test_an_empty_note_deletes_it_and_moving_out_does_too(there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    let_in(web, page, "")
+    there.wait(1)
+    assert there.one(Site, Site.id == "alice-home").access == ""
+    let_in(web, page)
+    there.wait(1)
+    let_in(web, page, "another code")
+    there.act(LeaveSite("alice-home"))
+    there.act(MoveIn("alice-home", "bob"))  # within the minute
+    there.wait(2)
+    assert there.one(Site, Site.id == "alice-home").access == ""
+    assert "another code" not in str(there.all(PendingAct))
+
+
+def test_once_somebody_is_there_nobody_is_asked_how_to_get_in(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.accept()
+    visit_id = there.again(ticket).visit_id
+    for act in (Depart(visit_id, 20), Arrive(visit_id)):
+        there.act(act, KARIN)
+    assert "How to get in" not in read(web.get(f"{there.follow(ticket)}/change"))

@@ -11,6 +11,7 @@ from gateway.config.field_types import (
     AppriseTemplate,
     CallTemplate,
     ClientId,
+    Colour,
     Country,
     Email,
     Hotline,
@@ -151,6 +152,16 @@ class Service(Section):
         return NEXT_WORD_MINUTES | minutes
 
 
+class Branding(Section):
+    """What pages and mails look like; whose they are say service.name and service.phone."""
+
+    colour: Colour = ""  # of buttons and links, "#rrggbb"; "": ours
+    colour_dark: Colour = ""  # of the same on dark pages; "": a lighter shade of it
+    logo: Path | None = None  # PNG or JPEG
+    imprint: HttpUrl | None = None  # pages of yours that every page and mail links to
+    privacy: HttpUrl | None = None
+
+
 class OnCallPerson(Section):
     """Somebody who can be paged."""
 
@@ -235,6 +246,7 @@ class Settings(Section):
     web: Web = Web()
     channels: Channels = Channels()
     service: Service = Service()
+    branding: Branding = Branding()
     on_call: OnCall = OnCall()
     sign_in: SignIn = SignIn()
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
+from gateway.config.settings import Branding
 from gateway.model import (
     RESIDENTS,
     CallbackKind,
@@ -45,6 +46,7 @@ class Signature(NamedTuple):
     phone: str
     zone: str
     country: str = ""  # of sites that do not say theirs
+    branding: Branding = Branding()
 
 
 def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
@@ -73,6 +75,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     facts, catalogue = notification.facts, catalogues.best_for(locale)
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
+        "branding": signed.branding,
         "for_customer": notification.recipient_kind == RecipientKind.CUSTOMER,
         "number": str(facts.get("number") or notification.subject_id), "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),

@@ -188,7 +188,7 @@ class MessageRenderer:
         paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
         return _rendered(self._html.get_template(_LAYOUT), {
-            "locale": catalogue.locale, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
+            "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
             "link": facts.link, "button": button, "legal": legal_pages(facts.branding, catalogue),
             "logo": LOGO_ID if facts.branding.logo else "",
             "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})

@@ -228,4 +228,4 @@ def _kind(stop: Stop) -> str:
 def _cause(one: OwnOffer | OwnVisit) -> str:
     if one.outage is not None:
         return WORDS("message.outage.cause", area=one.outage.name)
-    return one.cause.get(WORDS.locale) or one.ticket.cause
+    return WORDS.choose(one.cause) or one.ticket.cause

@@ -260,8 +260,8 @@ def test_a_cause_is_told_in_the_readers_language() -> None:
     facts = facts_of(note("fault_found", customer("alice"), {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
                      "", SIGNED, catalogues())
     assert facts.cause == "zu heiss"
-    assert localized_cause({"en": "too hot"}, "de") == "too hot"
-    assert localized_cause("too hot", "de") == "too hot"
+    assert localized_cause({"en": "too hot"}, catalogue_for("de")) == "too hot"
+    assert localized_cause("too hot", catalogue_for("de")) == "too hot"
 
 
 def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:

@@ -15,8 +15,9 @@ SWISS = re.compile(
     r"\w*mässig\w*|gemäss\w*|massnahme\w*|fuss\w*|füsse\w*|\w*stoss\w*|\w*fliess\w*|\w*giess\w*|draussen|bloss|spass|"
     r"\w*dreissig\w*|süss\w*|genie(?:ss)\w*|beiss\w*|reiss\w*|schweiss\w*|verstöss\w*|massgeb\w*)\b", re.IGNORECASE)
 NEW = re.compile(r"\b(?:daß|muß|müßt\w*|wißt|laßt|läßt|paßt|Schluß|Fluß|bißchen|gewiß|faßt|Adreß\w*)\b")  # before 1996
-SLIPS = {"two full stops": r"(?<!\.)\.\.(?!\.)", "space before a mark": r"\w [.,;:!?](?:\s|$)",
-         "two spaces": r"\S  +\S", "an empty bracket": r"\(\s*\)", "comma and full stop": r",\.|\.,", "a place that is not filled in": r"\{\w+\}"}
+SLIPS = {
+    "two full stops": r"(?<!\.)\.\.(?!\.)", "space before a mark": r"\w [.,;:!?](?:\s|$)", "two spaces": r"\S  +\S",
+    "an empty bracket": r"\(\s*\)", "comma and full stop": r",\.[^.]", "not filled in": r"\{\w+\}"}
 
 
 def texts(words: Catalogue) -> list[tuple[str, str]]:
@@ -64,5 +65,5 @@ def test_no_message_has_a_slip_of_the_pen(topic: str) -> None:
 @pytest.mark.parametrize("locale", ["en", "de"])
 def test_no_sentence_has_a_slip_of_the_pen(locale: str) -> None:
     for what, pattern in SLIPS.items():
-        if "filled in" not in what:
+        if what != "not filled in":
             assert [name for name, form in texts(catalogue_for(locale)) if re.search(pattern, form)] == [], what

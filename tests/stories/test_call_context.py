@@ -300,7 +300,7 @@ def test_a_test_that_was_asked_for_and_a_press_that_may_be_none_are_said(there: 
     assert [one["words"] for one in seen["ask_first"]] == [
         "Ask at once: do you need help, and is anybody hurt?",
         "Perhaps nobody pressed (the button sticks). Call all the same, and ask.",
-        "We asked for a test of the button 12:00 today: ask whether this was the test."]
+        "We asked for a test of the button (12:00 today): ask whether this was the test."]
 
 
 def test_a_call_for_help_from_a_home_that_a_household_has_left_says_so_first(

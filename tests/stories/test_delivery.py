@@ -127,7 +127,7 @@ def test_a_night_in_which_a_technician_was_found_is_one_message(office: Delivery
     office.tell("technician_assigned", "V-1")
     office.deliver()
     office.deliver(MORNING)
-    assert [mail.message["Subject"] for mail in smtp_server.mails] == ["Karin Kunz comes 08:00–10:00 today (T-1)"]
+    assert [mail.message["Subject"] for mail in smtp_server.mails] == ["Karin Kunz is coming 08:00–10:00 today (T-1)"]
     assert office.note(found).reason == Reason(ReasonKind.SUPERSEDED, {"topic": "technician_assigned"})
 
 

@@ -273,7 +273,7 @@ def test_not_today_says_the_customer_so_who_comes_is_put_off(there: WebStory, we
     assert ("next_word", "open", tomorrow) in promises
     assert {one.state for one in there.all(Promise) if one.kind in ("arrival_window", "eta")} == {"cancelled"}
     assert "This visit was called off." in read(web.get(there.link("visit", visit)))
-    assert "Tomorrow" in read(web.get(there.follow(ticket)))
+    assert "tomorrow" in read(web.get(there.follow(ticket)))
     while there.now < tomorrow:
         there.keep_saying("alice-pump", 60, flow_temp=50.0)
     there.keep_saying("alice-pump", 5, flow_temp=50.0)
@@ -298,7 +298,7 @@ def test_an_old_link_says_what_is_over_and_nothing_private(there: WebStory, web:
     for _ in range(2):
         assert web.post(path, data={"act": "cancel", "note": "She has sold the house"}).status_code == 303
     page = read(web.get(path))
-    assert f"{ticket.id} is over It was cancelled 13:05 today. There is nothing left to do." in page
+    assert f"{ticket.id} is over It was cancelled (13:05 today). There is nothing left to do." in page
     for private in ("Alice", "Lindenweg", "+4179", "Compressor", "sold"):
         assert private not in without_ids(page)
     assert read(web.post(path, data={"act": "ask_again"}), 409) == page

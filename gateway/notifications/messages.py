@@ -15,6 +15,7 @@ from gateway.model import Instant, to_iso
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
+from gateway.notifications.invites.visit_calendar import Invite
 
 LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
 _PLAIN = Branding()
@@ -139,6 +140,7 @@ class Message:
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
+    invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
 
 
 class MessageRenderer:

@@ -13,6 +13,7 @@ from gateway.config.branding.logo import Logo
 from gateway.config.settings import Smtp
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, one_line
+from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
 from gateway.notifications.messages import LOGO_ID, Message
 
 TIMEOUT_S = 15
@@ -90,6 +91,12 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | N
         [_, letter] = mail.iter_parts()
         assert isinstance(letter, EmailMessage)
         letter.add_related(logo.content, "image", logo.kind, cid=f"<{LOGO_ID}>", disposition="inline")
+    if message.invite is not None:
+        box = Mailbox(address, address.partition("@")[0])
+        # the part names the same method as its content: where they differ, Outlook refuses the invite
+        mail.add_alternative(write_invite(message.invite, Mailbox(smtp.sender, smtp.sender_name), box),
+                             maintype="text", subtype="calendar",
+                             params={"charset": "utf-8", "method": str(message.invite.method)})
     return mail
 
 

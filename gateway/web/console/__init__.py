@@ -12,6 +12,7 @@ from gateway.web.console import (
     customers,
     drafts,
     firms,
+    goodwill,
     incoming_call,
     messages,
     now,
@@ -22,6 +23,7 @@ from gateway.web.console import (
     search,
     sign_in,
     sign_in_outside,
+    surveys,
     ticket,
     tickets,
     tickets_bulk,
@@ -34,7 +36,7 @@ router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, audit, users, firms,
-             work, customers, customer_acts):
+             work, goodwill, surveys, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from gateway import __version__
 from gateway.app.check import check_all, load_fleet
+from gateway.app.check_branding import branding_row
 from gateway.app.check_people import people_warnings
 from gateway.cli import devices, providers, users
 from gateway.cli.backtest import backtest
@@ -87,6 +88,8 @@ def check(config: Config = None,
     table.add_row("settings", str(config) if config else "defaults and environment")
     ours = found.settings is not None and found.settings.profiles == example_files.profiles()
     table.add_row("profiles", ", ".join(sorted(found.profiles or {})) + (" (as shipped)" if ours else ""))
+    if found.settings is not None and (colour := branding_row(found.settings)):
+        table.add_row("colour", colour)
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
     if found.fleet is not None:

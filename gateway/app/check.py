@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.app.check_branding import branding_errors, branding_warnings
 from gateway.app.check_goodwill import goodwill_errors
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
@@ -16,6 +17,7 @@ from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.days_off import check_days_off
 from gateway.calendars.desk_hours import names_hours
 from gateway.calendars.opening_hours import check_hours
+from gateway.config.branding.logo import BadLogo
 from gateway.config.error_messages import did_you_mean
 from gateway.config.fleet_file import BadFleet, Fleet, FleetSettings, read_fleet
 from gateway.config.fleet_rows import Device
@@ -148,7 +150,7 @@ def profile_test_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterat
 def settings_errors(settings: Settings) -> list[str]:
     """What is wrong between settings and the rest of the gateway; a single value has been checked before."""
     return [*_dialects(settings), *_service(settings), *_files(settings), *_login(settings), *_build(settings),
-            *sign_in_errors(settings), *goodwill_errors(settings)]
+            *sign_in_errors(settings), *branding_errors(settings), *goodwill_errors(settings)]
 
 
 def _dialects(settings: Settings) -> Iterator[str]:
@@ -201,6 +203,8 @@ def _login(settings: Settings) -> Iterator[str]:
 def _build(settings: Settings) -> Iterator[str]:
     try:
         build_channels(settings)
+    except BadLogo:
+        return  # branding_errors says it
     except ValueError as error:
         yield str(error)
 
@@ -211,6 +215,7 @@ def settings_warnings(settings: Settings) -> Iterator[str]:
     yield from _callback_hours(settings.service)
     yield from on_call_warnings(settings)
     yield from sign_in_warnings(settings)
+    yield from branding_warnings(settings)
     public = urlsplit(settings.web.public_url)
     if public.scheme != "https" and public.hostname not in LOOPBACK:
         yield (f"web.public_url: {settings.web.public_url!r} is not https, so phones give no position and no camera, "

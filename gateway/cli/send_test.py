@@ -32,7 +32,8 @@ def send_test(contact: Annotated[str, typer.Argument(
         channels = build_channels(settings)
         channel, address, locale = _resolve_contact(settings, channels, contact)
         number = new_id("N")
-        facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone)
+        facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone,
+                      branding=settings.branding)
         outcome = channel.send(address, messages().word(TopicName.TEST, locale, facts), number)
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",

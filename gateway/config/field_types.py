@@ -15,7 +15,7 @@ from gateway.config.phone_numbers import for_people, to_e164
 from gateway.config.yaml_lines import Path
 from gateway.model import Price
 
-LOCALES = ("en", "de")  # the languages of gateway/notifications/catalogues
+LOCALES = ("en", "de", "de-CH")  # the languages of gateway/notifications/catalogues, and how they are spelled where
 
 
 @lru_cache(maxsize=1000)
@@ -112,6 +112,14 @@ def _client_id(name: str) -> str:
     return name
 
 
+def _colour(colour: Any) -> str:
+    if colour is None:
+        raise ValueError('expected a colour in quotation marks, e.g. "#0b6e7f": # begins a comment otherwise')
+    if not isinstance(colour, str) or not re.fullmatch(r"(#[0-9A-Fa-f]{6})?", colour):
+        raise ValueError('expected a colour of six hexadecimal digits in quotation marks, e.g. "#0b6e7f"')
+    return colour.lower()
+
+
 def _email(address: str) -> str:
     if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", address):
         raise ValueError("expected an e-mail address, e.g. service@example.com")
@@ -175,6 +183,7 @@ TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
+Colour = Annotated[str, PlainValidator(_colour)]
 Email = Annotated[str, AfterValidator(_email)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 AppriseTemplate = Annotated[SecretStr, AfterValidator(_apprise_template)]

@@ -22,6 +22,7 @@ from gateway.config.field_types import (
     AppriseTemplate,
     CallTemplate,
     ClientId,
+    Colour,
     Country,
     Email,
     Hotline,
@@ -162,6 +163,16 @@ class Service(Section):
         if short := [severity for severity, number in minutes.items() if number < MOST_OFTEN]:
             raise ValueError(f"{short[0]}: expected at least {MOST_OFTEN} minutes")
         return NEXT_WORD_MINUTES | minutes
+
+
+class Branding(Section):
+    """What pages and mails look like; whose they are say service.name and service.phone."""
+
+    colour: Colour = ""  # of buttons and links, "#rrggbb"; "": ours
+    colour_dark: Colour = ""  # of the same on dark pages; "": a lighter shade of it
+    logo: Path | None = None  # PNG or JPEG
+    imprint: HttpUrl | None = None  # pages of yours that every page and mail links to
+    privacy: HttpUrl | None = None
 
 
 class OnCallPerson(Section):
@@ -327,6 +338,7 @@ class Settings(Section):
     web: Web = Web()
     channels: Channels = Channels()
     service: Service = Service()
+    branding: Branding = Branding()
     on_call: OnCall = OnCall()
     sign_in: SignIn = SignIn()
     goodwill: Goodwill = Goodwill()

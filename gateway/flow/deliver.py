@@ -319,7 +319,8 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     try:
         settings = gw.settings
         service = settings.service
-        signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
+        signed = Signature(service.name, service.phone, service.callback_timezone, service.country,
+                           settings.branding)
         context = replace(hand_over.context, reader=hand_over.context.residents.get(contact.owner_id)
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)

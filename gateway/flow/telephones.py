@@ -104,7 +104,7 @@ def word_call(gw: Gateway, facts: CallFacts, words: Catalogue, now: Instant) -> 
 
 def reader_in(gw: Gateway, words: Catalogue, now: Instant) -> CallReader:
     service = gw.settings.service
-    signed = Signature(service.name, service.phone, service.callback_timezone, service.country)
+    signed = Signature(service.name, service.phone, service.callback_timezone, service.country, gw.settings.branding)
     return CallReader(words, gw.messages, signed, gw.policy, now)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from gettext import c2py
 from io import BytesIO
 from string import Formatter
@@ -11,6 +11,8 @@ from babel import UnknownLocaleError
 from babel.messages.catalog import Catalog
 from babel.messages.catalog import Message as Sentence
 from babel.messages.pofile import PoFileError, read_po
+
+from gateway.notifications.spelling import swiss_german
 
 FALLBACK = "en"
 _LINE = re.compile(r'\s*|#.*|(?:msgid|msgid_plural|msgstr|msgstr\[\d\])?\s*"(?:[^"\\]|\\.)*"\s*')
@@ -42,6 +44,19 @@ class Catalogue:
         """The form that the language uses for `n`; what `{n}` shall look like is a place like any other."""
         return self._forms(id_)[self.plural_form(n)].format(**{"n": n, **places})
 
+    @property
+    def tag(self) -> str:
+        """The language as HTML names it: `de-CH`."""
+        return self.locale.replace("_", "-")
+
+    def choose(self, words: Mapping[str, str]) -> str:
+        """Of what is said in several languages (locale → text) that of this one, as it is spelled here; else English,
+        else any; "" of none."""
+        said = words.get(self.locale) or words.get(self.tag)
+        if not said and (said := words.get(self.locale.partition("_")[0])) and self.locale == swiss_german.LOCALE:
+            said = swiss_german.spelled(said)
+        return said or words.get(FALLBACK) or next(iter(words.values()), "")
+
     def has(self, id_: str) -> bool:
         return id_ in self.sentences
 
@@ -70,6 +85,10 @@ class Catalogues:
 
     def __init__(self, catalogues: Iterable[Catalogue] = ()) -> None:
         self._by_locale = {catalogue.locale: catalogue for catalogue in catalogues}
+        german = self._by_locale.get(swiss_german.FROM)
+        self._derived = {} if german is None or swiss_german.LOCALE in self._by_locale else {
+            swiss_german.LOCALE: replace(german, locale=swiss_german.LOCALE,
+                                         sentences=swiss_german.sentences(german.sentences))}
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> "Catalogues":
@@ -78,14 +97,14 @@ class Catalogues:
 
     @property
     def locales(self) -> tuple[str, ...]:
-        """English, then the others by name."""
+        """Those that somebody has written: English, then the others by name."""
         return tuple(sorted(self._by_locale, key=lambda locale: (locale != FALLBACK, locale)))
 
     def best_for(self, locale: str) -> Catalogue:
         """The catalogue for a locale such as `de-CH`; English when there is none."""
         whole = locale.replace("-", "_")
-        found = self._by_locale.get(whole) or self._by_locale.get(whole.partition("_")[0].lower())
-        return found or self._by_locale[FALLBACK]
+        found = self._by_locale.get(whole) or self._derived.get(whole)
+        return found or self._by_locale.get(whole.partition("_")[0].lower()) or self._by_locale[FALLBACK]
 
 
 def read_catalogue(text: str, locale: str) -> Catalogue:

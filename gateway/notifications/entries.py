@@ -38,7 +38,7 @@ def actor_name(actor: Actor, catalogue: Catalogue) -> str:
 
 def in_language(words: Mapping[str, str], catalogue: Catalogue) -> str:
     """What a profile says in several languages, in the reader's; else in English."""
-    return words.get(catalogue.locale) or words.get("en") or next(iter(words.values()), "")
+    return catalogue.choose(words)
 
 
 def _place(name: str, value: Any, given: Mapping[str, Any], catalogue: Catalogue, zone: str) -> str:

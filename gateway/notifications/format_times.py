@@ -24,15 +24,14 @@ class TimeFormat:
     now: Instant
 
     def when(self, at: Instant) -> str:
-        """`today 14:30`, `tomorrow 08:00`, `Mon 23 Nov, 08:00`"""
-        day = self._day(at)
-        return f"{day}{_comma(day)} {self.time(at)}"
+        """`14:30 today`, `08:00 tomorrow`, `Mon 23 Nov, 08:00`"""
+        return self._on(self._day(at), self.time(at))
 
     def span(self, begin: Instant, end: Instant) -> str:
-        """`today 08:00–12:00`; over midnight both days are said."""
+        """`08:00–12:00 today`; over midnight both days are said."""
         day = self._day(begin)
         if day == self._day(end):
-            return f"{day}{_comma(day)} {self.time(begin)}–{self.time(end)}"
+            return self._on(day, f"{self.time(begin)}–{self.time(end)}")
         return f"{self.when(begin)} – {self.when(end)}"
 
     def time(self, at: Instant) -> str:
@@ -76,6 +75,10 @@ class TimeFormat:
     def duration(self, ms: int) -> str:
         """`2 h 5 min`"""
         return duration(ms, self.catalogue)
+
+    def _on(self, day: str, time: str) -> str:
+        """Of today and tomorrow in the order of the language: `14:30 today`, `heute 14:30`."""
+        return f"{day}, {time}" if " " in day else self.catalogue("date.on_near_day", day=day, time=time)
 
     def _day(self, at: Instant) -> str:
         there, here = local(at, self.zone), local(self.now, self.zone)
@@ -124,6 +127,3 @@ def _written(at: Instant, pattern: str, locale: str, zone: str) -> str:
     # explicit patterns: Babel's own put a narrow no-break space before AM, which no SMS alphabet has
     return str(format_datetime(local(at, zone), pattern, locale=locale))
 
-
-def _comma(day: str) -> str:
-    return "," if " " in day else ""

@@ -9,11 +9,17 @@ from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateN
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
+from gateway.config.branding.colours import shades
+from gateway.config.settings import Branding
 from gateway.model import Instant, to_iso
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.invites.visit_calendar import Invite
+
+LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
+_PLAIN = Branding()
+OURS = shades("#0b5cad")  # of the button, where no colour is set
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class Facts:
     link: str = ""
     service: str = ""
     phone: str = ""
+    branding: Branding = _PLAIN  # of the letter around the words
     whom: str = ""  # who could not be told …
     telephones: str = ""  # … at which numbers they are rung …
     told_topic: str = ""  # … what …
@@ -170,21 +177,31 @@ class MessageRenderer:
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         letter = _rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
+        legal = legal_pages(facts.branding, catalogue)
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
         subject = capitalized(" ".join(blocks["subject"].split()))
         return Message(
-            subject=subject, short=f"{short} {facts.link}".strip(), long_text=letter,
-            long_html=self._letter_as_html(catalogue.locale, subject, letter, blocks["button"], facts),
+            subject=subject, short=f"{short} {facts.link}".strip(),
+            long_text="\n".join([letter, *(f"{name}: {page}" for name, page in legal)]).rstrip("\n") + "\n",
+            long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
             topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
         )
 
-    def _letter_as_html(self, locale: str, subject: str, letter: str, button: str, facts: Facts) -> str:
+    def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
         paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
         return _rendered(self._html.get_template(_LAYOUT), {
-            "locale": locale, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
-            "link": facts.link, "button": button})
+            "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
+            "link": facts.link, "button": button, "legal": legal_pages(facts.branding, catalogue),
+            "logo": LOGO_ID if facts.branding.logo else "",
+            "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})
+
+
+def legal_pages(branding: Branding, catalogue: Catalogue) -> list[tuple[str, str]]:
+    """(its name, its address) of the operator's pages that stand below every mail."""
+    pages = ((catalogue("page.imprint"), branding.imprint), (catalogue("page.privacy"), branding.privacy))
+    return [(name, address) for name, address in pages if address]
 
 
 def topic_name(topic: str, catalogue: Catalogue) -> str:
@@ -213,7 +230,7 @@ def webhook_data(facts: Facts) -> dict[str, object]:
              "expires_at", "etr", "pressed_at", "due_at", "answer_by", "next_word", "word_by", "opens_at", "missed_by",
              "held_until", "test_asked_at", "next_at")
     known = {name: value for name, value in vars(facts).items()
-             if name not in ("now", "for_customer") and value}
+             if name not in ("now", "for_customer", "branding") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_LISTED
+from gateway.config.settings import Branding
 from gateway.model import (
     RESIDENTS,
     CallbackKind,
@@ -45,6 +46,7 @@ class Signature(NamedTuple):
     phone: str
     zone: str
     country: str = ""  # of sites that do not say theirs
+    branding: Branding = Branding()
 
 
 def reader_of(notification: Notification, context: NotificationContext, own_zone: str) -> tuple[str, str, str]:
@@ -73,14 +75,15 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
     facts, catalogue = notification.facts, catalogues.best_for(locale)
     values: dict[str, Any] = {
         "now": now, "zone": zone, "reader": reader, "link": link, "service": signed.service, "phone": signed.phone,
+        "branding": signed.branding,
         "for_customer": notification.recipient_kind == RecipientKind.CUSTOMER,
         "number": str(facts.get("number") or notification.subject_id), "whom": str(facts.get("whom") or ""),
         "why": reason_sentence(facts.get("why") or "", catalogue),
         "unsure": bool(facts.get("unsure")),
         "telephone_only": _is_reason(facts.get("why"), ReasonKind.TELEPHONE_ONLY),
         "device": _what(facts, context, catalogue), "reported": bool(facts.get("reported")),
-        "cause": localized_cause(facts.get("cause"), locale) or (context.ticket.cause if context.ticket else ""),
-        "also": [localized_cause(one, locale) for one in facts.get("also") or ()],
+        "cause": localized_cause(facts.get("cause"), catalogue) or (context.ticket.cause if context.ticket else ""),
+        "also": [localized_cause(one, catalogue) for one in facts.get("also") or ()],
         "severity": context.ticket.severity if context.ticket else str(facts.get("severity") or ""),
         "callback_by": context.callback.promised_by if context.callback else facts.get("callback_by"),
         "ring_from": context.callback.ring_from if context.callback else facts.get("ring_from"),
@@ -89,7 +92,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         "urgent": bool(context.callback and context.callback.urgent), "pressed_at": facts.get("pressed_at"),
         "expires_at": context.offer.expires_at if context.offer else facts.get("expires_at"),
         "town": _town(context.site), "answer_by": facts.get("answer_by"), "reason": str(facts.get("reason") or ""),
-        "gesture": localized_cause(facts.get("gesture"), locale),
+        "gesture": localized_cause(facts.get("gesture"), catalogue),
         "payers": payer_sentences(facts.get("payers", ()), notification.recipient_kind, catalogue),
         "also_late": facts.get("also_late", ()), "to_ring": facts.get("to_ring", ()),
         "household": str(facts.get("household") or ""), "ring": str(facts.get("ring") or ""),
@@ -153,10 +156,10 @@ def skill_name(skill: str, catalogue: Catalogue) -> str:
     return catalogue(f"skill.{skill}") if catalogue.has(f"skill.{skill}") else skill.replace("_", " ")
 
 
-def localized_cause(cause: object, locale: str) -> str:
+def localized_cause(cause: object, catalogue: Catalogue) -> str:
     """A cause is plain text, or {locale: text}; a language we lack falls back to English."""
     if isinstance(cause, Mapping):
-        return str(cause.get(locale) or cause.get("en") or next(iter(cause.values()), ""))
+        return str(catalogue.choose(cause))
     return str(cause or "")
 
 

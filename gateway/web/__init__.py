@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.monitoring.health import Health
-from gateway.web import api, console, openapi, problems, public
+from gateway.web import api, branding, console, openapi, problems, public
 from gateway.web.console import limits
 from gateway.web.console.live import ConsoleLive
 from gateway.web.console.ticket_rows import row_html
@@ -35,7 +35,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, customer, acts, move, dispatch, offer, visit, photos, survey, firm, calendar,
+    for part in (api, public, branding, customer, acts, move, dispatch, offer, visit, photos, survey, firm, calendar,
                  job_sheet, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))

@@ -1,10 +1,10 @@
 """Somebody at the console in a real browser: they click what they read and type into what is named."""
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from tests.drivers.browser import Browser
-from tests.drivers.web_driver import Console, WebStory
+from tests.drivers.web_driver import Console
 
 LIVE = "document.getElementById('line').innerText === 'Live'"
 # what a person sees of an element, and the first one that is there with these words
@@ -21,10 +21,16 @@ _EYES = """window.eyes = {
 _CLICKED = "button, a[href], summary, label.tick, label.choice, input[type=checkbox]"
 
 
+class Served(Protocol):
+    """A town with a web."""
+
+    base: str
+
+
 class Seat:
     """A window with cookies of its own."""
 
-    def __init__(self, there: WebStory, chrome: Browser, who: Console | None = None, width: int = 1280,
+    def __init__(self, there: Served, chrome: Browser, who: Console | None = None, width: int = 1280,
                  height: int = 720) -> None:
         self.there, self.chrome, self.tab = there, chrome, chrome.tab(apart=True)
         for key, value in who.web.cookies.items() if who is not None else ():

@@ -31,16 +31,16 @@ def test_long_after_short_moves_promise_message_and_page_together(town: RealTown
         button.press()
         button.state(light="promised")
         first = town.open_call("twice")
-        letter = town.told("twice@example.com", f"We will call you by today {town.said(first.promised_by)}")
-        assert f"At the latest Today {town.said(first.promised_by)}" in town.page(letter)
+        letter = town.told("twice@example.com", f"We will call you by {town.said(first.promised_by)} today")
+        assert f"At the latest {town.said(first.promised_by)} today" in town.page(letter)
         assert button.press_long()["kind"] == "long"
         button.state(light="promised")
     call = town.open_call("twice")
     assert (call.id, call.presses, call.urgent) == (first.id, 2, True)
     assert call.promised_by < first.promised_by
-    second = town.told("twice@example.com", f"We will call you by today {town.said(call.promised_by)}")
+    second = town.told("twice@example.com", f"We will call you by {town.said(call.promised_by)} today")
     for page in (town.page(letter), town.page(second)):
-        assert f"At the latest Today {town.said(call.promised_by)}" in page
+        assert f"At the latest {town.said(call.promised_by)} today" in page
         assert "You asked for urgent help: you come first." in page
     assert len(town.letters("twice@example.com")) == 2
 
@@ -318,8 +318,8 @@ def test_a_time_in_the_night_of_the_change_is_kept_by_the_real_hour(town: RealTo
         assert town.open_call("autumn").presses == 1
         if local(night, ZONE).hour == local(night + HOUR, ZONE).hour:  # in autumn
             hour = "02:00 (before the clocks change)–02:00 (after the clocks change)"
-            assert f"we ring you tomorrow {hour}" in letter
-            assert f"We ring you Tomorrow {hour}" in town.page(letter)
+            assert f"we ring you {hour} tomorrow" in letter
+            assert f"We ring you {hour} tomorrow" in town.page(letter)
         town.until(night + HOUR - MINUTE)
         town.live()
         assert "sorry" not in town.page(letter)

@@ -46,7 +46,7 @@ def test_the_page_changes_within_a_second_when_somebody_accepts_and_says_so_alou
     there.accept()
     assert tab.wait(COMES) < 1
     assert "We are asking a local firm" not in tab.text()
-    assert tab.run("document.querySelector('.news').textContent") == "Karin Kunz is coming. Arrives Today 13:00–17:00"
+    assert tab.run("document.querySelector('.news').textContent") == "Karin Kunz is coming. Arrives 13:00–17:00 today"
     assert tab.run("document.querySelector('.news').getAttribute('role')") == "status"
     assert there.requests - requests <= 3, "it is told, and does not ask"
     assert not tab.run(STALE)

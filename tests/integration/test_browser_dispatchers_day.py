@@ -67,7 +67,7 @@ def test_a_firm_that_did_not_come_is_replaced_and_the_customer_hears_by_when(the
     there.wait(seconds=1)
     told = [one for one in there.messages if one.to == "alice@example.com"][before:]
     assert ["Karin Kunz cannot come, we are asking others" in one.subject for one in told] == [True]
-    assert "You hear from us by today 17:45: who comes instead, and when." in told[0].text
+    assert "You will hear from us by 17:45 today: who comes instead, and when." in told[0].text
     dana.sees("to Alice Keller Sent", inside="#card-messages")
     assert dana.tab.said == []
 

@@ -173,7 +173,7 @@ def test_a_no_show_is_corrected_before_anybody_has_to_ask(there: WebStory, cast:
     passes(there, (visit.window_until - there.now) // MINUTE - 20)
     alice.reads("may come later than we told you", "hear from us by")
     karin.again()
-    karin.reads("I set out later and am there in about")
+    karin.reads("I will set out later and be there in about")
     karin.taps("60 min")
     there.wait(seconds=1)
     assert there.again(visit).eta is not None

@@ -98,19 +98,19 @@ def test_a_press_with_a_fault_open_says_whom_to_ring_and_what_it_is_about(
     assert reasons(seen) == ["critical", "visit", "hears_badly"]
     assert seen["ask_first"][0]["words"] == (
         "Ask about the dangerous fault first: Compressor fault (Heat pump). Is everybody well?")
-    assert seen["ask_first"][1]["words"] == "Say who comes, and when: Karin Kunz, today 13:00–17:00."
+    assert seen["ask_first"][1]["words"] == "Say who comes, and when: Karin Kunz, 13:00–17:00 today."
     told = seen["for_verified"]
     assert (told["customer"], told["address"], told["access"]) == (
         "Alice Keller", "Lindenweg 1, 8001 Wiesental", "the key is with the neighbour at number 3")
     assert [(one["id"], one["what"], one["words"]) for one in told["tickets"]] == [
-        (ticket.id, "Compressor fault", "Karin Kunz will come. Today 13:00–17:00.")]
+        (ticket.id, "Compressor fault", "Karin Kunz will come. 13:00–17:00 today.")]
     pump = next(one for one in told["devices"] if one["id"] == "alice-pump")
     assert (pump["alarms"], pump["words"]) == (
-        ["Compressor fault"], "It reports a fault since today 13:00: Compressor fault.")
+        ["Compressor fault"], "It reports a fault since 13:00 today: Compressor fault.")
     assert any(one["pressed"] for one in told["devices"] if one["id"] == "alice-button")
     assert {one["topic"] for one in told["told"]} >= {"fault_found", "technician_assigned"}
     assert "Karin Kunz" in told["told_last"]
-    assert [one["words"] for one in told["promises"]][:1] == ["Promised: our call by today 14:00"]
+    assert [one["words"] for one in told["promises"]][:1] == ["Promised: our call by 14:00 today"]
     assert seen["chart"]["signal"] == "flow temp"
     assert seen["chart"]["svg"].startswith("<svg ")
     assert "lowest 45\u00a0°C, highest 72.1\u00a0°C" in seen["chart"]["text"]
@@ -224,7 +224,7 @@ def test_planned_work_is_said_to_anybody(there: WebStory, agent: httpx.Client) -
         created_at=there.now, next_at=there.now + HOUR))
     seen = context(agent, callback)
     assert seen["for_anybody"]["words"] == [
-        "Power is switched off for planned work in Lindenweg: today 14:00–16:00."]
+        "Power is switched off for planned work in Lindenweg: 14:00–16:00 today."]
     assert reasons(seen) == ["planned"]
 
 
@@ -300,7 +300,7 @@ def test_a_test_that_was_asked_for_and_a_press_that_may_be_none_are_said(there: 
     assert [one["words"] for one in seen["ask_first"]] == [
         "Ask at once: do you need help, and is anybody hurt?",
         "Perhaps nobody pressed (the button sticks). Call all the same, and ask.",
-        "We asked for a test of the button today 12:00: ask whether this was the test."]
+        "We asked for a test of the button (12:00 today): ask whether this was the test."]
 
 
 def test_a_call_for_help_from_a_home_that_a_household_has_left_says_so_first(

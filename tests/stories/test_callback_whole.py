@@ -87,7 +87,7 @@ def test_somebody_who_does_not_answer_is_rung_five_times_and_told_each_time(stor
     assert (over.state, over.attempts, over.closed_at) == ("expired", 5, story.now)
     assert topics(story) == ["callback_scheduled", *["callback_tried"] * 4, "callback_expired"]
     told = [message.text for message in story.messages if message.to == "alice@example.com"]
-    assert "We will try again today 13:15–13:45." in told[1]
+    assert "We will try again 13:15–13:45 today." in told[1]
     assert "We rang you 5 times and did not reach you." in told[-1]
     assert {promise.state for promise in story.all(Promise)} == {"kept"}
     story.press("alice-button", "p2")
@@ -179,8 +179,8 @@ def test_a_promised_call_that_an_agent_calls_off_is_told_where_it_was_promised(s
     story.wait()
     assert topics(story) == ["callback_scheduled", "callback_cancelled"]
     told = [message for message in story.messages if message.to == "alice@example.com"][-1]
-    assert told.subject == f"We do not call you after all ({story.one(Callback).id})"
-    assert "We had promised to call you by today 14:00. That call is off: please do not wait for it." in told.text
+    assert told.subject == f"We will not be calling you after all ({story.one(Callback).id})"
+    assert "We had promised to call you by 14:00 today. That call is off: please do not wait for it." in told.text
     assert "If you still need us, press the button again, and we will ring you." in told.text
     assert "Ben" not in told.text
     assert [promise.state for promise in story.all(Promise)] == ["cancelled"]
@@ -245,7 +245,7 @@ def test_somebody_is_rung_at_the_time_that_suits_them(story: Story) -> None:
     callback = story.one(Callback)
     assert (callback.ring_from, callback.promised_by, callback.presses) == (at, at + HOUR, 0)
     [told] = story.messages
-    assert told.subject == f"We will call you tomorrow 14:00–15:00 ({callback.id})"
+    assert told.subject == f"We will call you 14:00–15:00 tomorrow ({callback.id})"
     assert "You pressed" not in told.text
     [promise] = story.all(Promise)
     assert (promise.from_at, promise.due_at) == (at, at + HOUR)
@@ -305,7 +305,7 @@ def test_a_promise_for_the_night_of_the_change_is_kept_and_missed_by_the_real_ho
     story.act(OpenCallback("alice-home", "Cannot sleep", ring_from=at))
     story.wait()
     [told] = story.told_to("alice@example.com")
-    assert told.startswith("We will call you tomorrow 02:30 (before the clocks change)–02:30 (after the clocks change)")
+    assert told.startswith("We will call you 02:30 tomorrow (before the clocks change)–02:30 (after the clocks change)")
     story.now = at + HOUR - 1  # 02:29 for the second time
     story.wait()
     assert story.notifications("callback_late") == []
@@ -355,7 +355,7 @@ def test_long_after_short_moves_the_promise_the_row_and_the_message_together(sto
     assert (first.state, second.state, second.due_at, second.corrects_id) == ("corrected", "open", by, first.id)
     assert topics(story) == ["callback_scheduled", "callback_scheduled"]
     assert second.notification_id == story.last_told(ALICE, "callback_scheduled").id
-    assert "by today 13:20" in [message.text for message in story.messages if message.to == "alice@example.com"][-1]
+    assert "by 13:20 today" in [message.text for message in story.messages if message.to == "alice@example.com"][-1]
     story.press("alice-button", "p3", kind="long")
     story.wait()
     assert topics(story) == ["callback_scheduled", "callback_scheduled"]

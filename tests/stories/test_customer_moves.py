@@ -80,22 +80,22 @@ def test_the_customer_moves_it_to_a_time_that_is_free_and_everybody_hears_it(
     page = there.follow(ticket)
     assert "Move the visit" in read(web.get(page))
     offered = read(web.get(f"{page}/move"))
-    assert "Planned now: tomorrow 07:00–11:00." in offered
-    assert "tomorrow 11:00–15:00" in offered
+    assert "Planned now: 07:00–11:00 tomorrow." in offered
+    assert "11:00–15:00 tomorrow" in offered
     since = there.now
     answer = web.post(f"{page}/move", data=hidden_fields(web.get(f"{page}/move")) | choose(TOMORROW + 4 * HOUR))
     assert answer.headers["location"] == page
-    assert "You want the visit tomorrow 11:00–15:00 instead. In a minute we tell the firm" in read(web.get(page))
+    assert "You want the visit 11:00–15:00 tomorrow instead. In a minute we tell the firm" in read(web.get(page))
     assert visit_of(there, ticket).window_from == TOMORROW
     assert there.heard(KUNZ, since) == []
     there.wait(1)
     assert visit_of(there, ticket).window_from == TOMORROW + 4 * HOUR
     assert there.heard(KUNZ, since) == there.heard(ALICE, since) == ["visit_changed"]
     to_firm, to_alice = (there.told_to(who)[-1] for who in ("office@kunz.example", "alice@example.com"))
-    assert "The customer has moved your visit: tomorrow 11:00–15:00" in to_firm
-    assert "New time: Karin Kunz, tomorrow 11:00–15:00" in to_alice
+    assert "The customer has moved your visit: 11:00–15:00 tomorrow" in to_firm
+    assert "New time: Karin Kunz, 11:00–15:00 tomorrow" in to_alice
     assert "sorry" not in there.messages[-1].text
-    assert "The visit is moved: tomorrow 11:00–15:00." in read(web.get(page))
+    assert "The visit is moved: 11:00–15:00 tomorrow." in read(web.get(page))
     assert kept(there) == [("move", "done")]
 
 
@@ -220,7 +220,7 @@ def test_too_soon_before_it_is_a_matter_for_the_telephone(there: WebStory, web: 
     page = there.follow(ticket)
     shown = web.get(f"{page}/move")
     assert "Please ring us for that" in read(shown)
-    assert "I need another time than today 13:00–17:00." in read(shown)
+    assert "I need another time than 13:00–17:00 today." in read(shown)
     answer = web.post(f"{page}/change", data={"act": "call", "about": "I need another time"})
     assert answer.status_code == 303
     there.wait(1)

@@ -89,7 +89,7 @@ def test_a_time_that_moved_is_told_as_it_is_now(office: DeliveryDriver, smtp_ser
     office.write(note("N-C", "callback_scheduled", 1, NOON, subject=Subject(SubjectKind.CALLBACK, "C-1"),
                       facts={"callback_by": NOON + HOUR}))
     office.deliver()
-    assert smtp_server.mails[0].message["Subject"] == "We will call you by today 12:15 (C-1)"
+    assert smtp_server.mails[0].message["Subject"] == "We will call you by 12:15 today (C-1)"
 
 
 # --- quiet hours
@@ -127,7 +127,7 @@ def test_a_night_in_which_a_technician_was_found_is_one_message(office: Delivery
     office.tell("technician_assigned", "V-1")
     office.deliver()
     office.deliver(MORNING)
-    assert [mail.message["Subject"] for mail in smtp_server.mails] == ["Karin Kunz comes today 08:00–10:00 (T-1)"]
+    assert [mail.message["Subject"] for mail in smtp_server.mails] == ["Karin Kunz is coming 08:00–10:00 today (T-1)"]
     assert office.note(found).reason == Reason(ReasonKind.SUPERSEDED, {"topic": "technician_assigned"})
 
 

@@ -39,8 +39,8 @@ def test_the_course_its_limit_and_the_alarm_are_drawn_and_said(there: WebStory, 
     for drawn in ('class="threshold"', 'class="span alarm"', 'class="course"', "°C", 'role="img"'):
         assert drawn in svg
     assert "style=" not in svg
-    assert ("Flow temp from today 12:00 to today 13:00, between 45 °C and 80 °C. Alarm &gt; 75 °C. The heat pump is "
-            "overheating: since today 13:00, and still.").replace("&gt;", ">") in told
+    assert ("Flow temp from 12:00 today to 13:00 today, between 45 °C and 80 °C. Alarm &gt; 75 °C. The heat pump is "
+            "overheating: since 13:00 today, and still.").replace("&gt;", ">") in told
     assert "linkquality" not in told
     assert "pressure" not in told, "the rule did not judge it"
     assert len(page.content) < 60_000
@@ -60,7 +60,7 @@ def test_signals_are_called_what_people_call_them(there: WebStory, web: httpx.Cl
     named = HEAT_PUMP.replace("flow_temp: {", "flow_temp: {name: {en: flow temperature, de: Vorlauftemperatur}, ")
     there.gw.profiles["heat-pump"] = compile_profile(named, "named.yaml")
     page = overheats(there)
-    assert "Flow temperature from today 12:00" in read(web.get(page))
+    assert "Flow temperature from 12:00 today" in read(web.get(page))
     there.change(there.one(Provider, Provider.id == there.ticket.provider_id), locale="de")
     told = read(web.get(page))
     assert "Vorlauftemperatur von heute 12:00 bis heute 13:00, zwischen 45 °C und 80 °C." in told

@@ -234,7 +234,7 @@ def test_its_dispatchers_page_names_area_and_outage_and_no_home(there: OutageWeb
     there.live(minutes=6)
     page = read(web.get(path(there, LinkPurpose.DISPATCH, ticket.id, "dana")))
     assert "High priority Probably a power cut in Lateral 9a Nobody has this job." in page
-    assert f"Area Lateral 9a Power cut {there.latest.id} Affected 5 homes, 5 still dark Estimated end Today" in page
+    assert f"Area Lateral 9a Power cut {there.latest.id} Affected 5 homes, 5 still dark Estimated end" in page
     german = read(web.get(path(there, LinkPurpose.DISPATCH, ticket.id, "max")))
     assert "Hohe Priorität Vermutlich Stromausfall in Lateral 9a Niemand hat diesen Auftrag." in german
     assert f"Gebiet Lateral 9a Stromausfall {there.latest.id} Betroffen 5 Haushalte, davon 5 noch ohne Strom" in german

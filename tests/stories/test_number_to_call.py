@@ -203,7 +203,7 @@ def test_the_bridge_connects_from_an_hour_before_the_window(bridged: WebStory) -
     bridged.change(visit, window_from=bridged.now + 3 * HOUR, window_until=bridged.now + 5 * HOUR)
     pin = {"pin": visit.call_pin}
     with bridged.client() as web, bridged.client(bridged.key("bridge")) as bridge:
-        assert "From today 15:00, or once you have set out" in read(web.get(page))
+        assert "From 15:00 today, or once you have set out" in read(web.get(page))
         assert str(visit.call_pin) not in web.get(page).text
         early = bridge.post("/api/v1/bridge", json=pin)
         unknown = bridge.post("/api/v1/bridge", json={"pin": f"{(int(visit.call_pin or 0) + 1) % 10**10:010}"})

@@ -37,7 +37,7 @@ def test_the_customer_reads_what_is_wrong_and_that_somebody_is_asked(there: WebS
     ticket = there.break_down()
     page = read(web.get(there.follow(ticket)))
     assert "We are asking a local firm" in page
-    assert "What is wrong Compressor fault Device Heat pump Since Today 13:00" in page
+    assert "What is wrong Compressor fault Device Heat pump Since 13:00 today" in page
     assert f"Your number {ticket.id}" in page
     assert "Call us +41 44 668 18 00" in page
 
@@ -57,11 +57,11 @@ def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: WebStory,
     page = there.follow(ticket)
     there.accept()
     told = read(web.get(page))
-    assert "Karin Kunz is coming from Kunz Heating Arrives Today 13:00–17:00" in told
+    assert "Karin Kunz is coming from Kunz Heating Arrives 13:00–17:00 today" in told
     visit = there.visit(ticket)
     there.now += 10 * MINUTE
     web.post(visit, data={"act": "depart", "minutes": "20"})
-    assert "Karin Kunz is on the way from Kunz Heating Arrives about Today 13:20–13:40" in read(web.get(page))
+    assert "Karin Kunz is on the way from Kunz Heating Arrives about 13:20–13:40 today" in read(web.get(page))
     there.now += 20 * MINUTE
     web.post(visit, data={"act": "arrive"})
     assert "Karin Kunz is with you" in read(web.get(page))
@@ -72,8 +72,8 @@ def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: WebStory,
     told = read(web.get(page))
     assert "It is fixed" in told
     assert "What was done Filter cleaned" in told
-    assert ("today 13:30 Karin Kunz said that it was done. Note by Karin Kunz: Filter cleaned today 13:30 "
-            "Karin Kunz arrived. today 13:10 Karin Kunz set out.") in told
+    assert ("13:30 today Karin Kunz said that it was done. Note by Karin Kunz: Filter cleaned 13:30 today "
+            "Karin Kunz arrived. 13:10 today Karin Kunz set out.") in told
 
 
 def test_the_progress_line_says_in_words_what_colours_show(there: WebStory, web: httpx.Client) -> None:
@@ -113,19 +113,19 @@ def test_an_arrival_expected_after_the_promised_window_is_already_a_broken_promi
 def test_the_page_says_by_when_they_hear_again_as_soon_as_that_was_told(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.follow(ticket)
-    assert "You hear from us by" not in read(web.get(page)), "no message has left yet"
+    assert "You will hear from us by" not in read(web.get(page)), "no message has left yet"
     there.wait()
-    assert "You hear from us by Today 13:30" in read(web.get(page))
+    assert "You will hear from us by 13:30 today" in read(web.get(page))
     there.accept()
     there.wait()
-    assert "You hear from us by" not in read(web.get(page))
+    assert "You will hear from us by" not in read(web.get(page))
 
 
 def test_the_page_shows_no_time_that_is_not_written_down_as_told(there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     there.accept()
     page = there.follow(ticket)
-    assert "Arrives Today 13:00–17:00" in read(web.get(page))
+    assert "Arrives 13:00–17:00 today" in read(web.get(page))
     there.change(there.one(Visit), window_until=there.now + 8 * HOUR)
     assert "Arrives" not in read(web.get(page))
 
@@ -171,7 +171,7 @@ def test_a_callback_is_promised_called_missed_and_settled_on_one_page(there: Web
     callback = there.call_for_help()
     page = there.follow(callback)
     told = read(web.get(page))
-    assert "We will call you At the latest Today 14:00" in told
+    assert "We will call you At the latest 14:00 today" in told
     assert "You pressed “Help button”." in told
     there.act(AttemptCallback(callback.id))
     assert "We are calling you now" in read(web.get(page))
@@ -196,7 +196,7 @@ def test_who_called_for_help_reads_that_this_is_no_rescue_service_and_whom_to_ri
     there.change(there.one(Site, Site.id == "alice-home"), country="GB")
     callback = there.call_for_help(kind="urgent")
     answer = web.get(there.follow(callback))
-    assert "Your call for help has reached us At the latest Today 13:15" in read(answer)
+    assert "Your call for help has reached us At the latest 13:15 today" in read(answer)
     assert "This is not a rescue service. If anyone is in danger, call 999 now." in read(answer)
     assert 'href="tel:999"' in answer.text
     there.change(callback, state="done", closed_at=there.now, outcome="help_sent")

@@ -50,9 +50,9 @@ def test_the_message_leads_to_a_page_that_says_the_same(there: OutageWeb, web: h
     there.cut()
     page = read(web.get(there.page("a0")))
     assert there.page("a0") in there.texts("a0")[-1]
-    for said in ("Probably a power cut in Lateral 9a", "Since Today 12:00", "Your home Dark since Today 12:00",
+    for said in ("Probably a power cut in Lateral 9a", "Since 12:00 today", "Your home Dark since 12:00 today",
                  "Affected About 5 homes", "Estimated end Not known yet", "We are asking a local firm",
-                 "You hear from us As soon as your own home is heard again", "You need not report anything.",
+                 "You will hear from us As soon as your own home is heard again", "You need not report anything.",
                  f"Your number {there.latest.id}", "Call us +41 44 668 18 00"):
         assert said in page
     assert "press it" not in page, "nothing there has been heard since it went dark, and that button is no better"
@@ -98,14 +98,14 @@ def test_the_estimate_is_said_to_be_one_and_when_it_has_passed_we_are_sorry(ther
     there.with_history()
     there.cut()
     page = read(web.get(there.page("a0")))
-    assert re.search(r"Estimated end Today \d\d:\d\d", page)
+    assert re.search(r"Estimated end \d\d:\d\d today", page)
     assert "The end is an estimate from how long it took before, not a promise." in page
     assert "As soon as your own home is heard again, or if it takes longer than estimated" in page
     assert "sorry" not in page
     there.live(minutes=120, step=4)
     page = read(web.get(there.page("a0")))
-    assert "It takes longer than we estimated. We are sorry." in page
-    assert "Estimated end It already lasts longer than almost any before" in page
+    assert "It is taking longer than we estimated. We are sorry." in page
+    assert "Estimated end It has already lasted longer than almost any before" in page
 
 
 def test_the_page_follows_the_one_firm_that_is_on_it(there: OutageWeb, web: httpx.Client) -> None:
@@ -113,15 +113,15 @@ def test_the_page_follows_the_one_firm_that_is_on_it(there: OutageWeb, web: http
     page = there.page("a3")
     assert "Firm asked , now" in read(web.get(page))
     there.accept("Stefan Suter")
-    assert "Who is on it, for all homes Seeblick Service, arrives today 12:00–16:00" in read(web.get(page))
+    assert "Who is on it, for all homes Seeblick Service, arrives 12:00–16:00 today" in read(web.get(page))
     visit = there.one(Visit)
     there.act(Depart(visit.id, 20), "technician Stefan Suter")
-    assert "Seeblick Service, on the way, arrives about today 12:20" in read(web.get(page))
+    assert "Seeblick Service, on the way, arrives about 12:20 today" in read(web.get(page))
     there.act(Arrive(visit.id), "technician Stefan Suter")
     assert "Seeblick Service is there" in read(web.get(page))
     there.act(Finish(visit.id, "Fuse replaced at Frau Meier's", VisitOutcome.COMPLETE), "technician Stefan Suter")
     told = read(web.get(page))
-    assert "The work is finished; we wait for the homes to speak again" in told
+    assert "The work is finished; we are waiting to hear the homes again" in told
     assert "Power back , now" in told
     assert "Meier" not in told
 
@@ -148,7 +148,7 @@ def test_each_reader_sees_their_own_home_come_back(there: OutageWeb, web: httpx.
     there.live(minutes=1)
     back, dark = read(web.get(there.page("a0"))), read(web.get(there.page("a2")))
     assert "We hear your home again" in back
-    assert "Back since Today 12:13" in back
+    assert "Back since 12:13 today" in back
     assert "not everybody has it yet" in back
     assert "Probably a power cut in Lateral 9a" in dark
     there.back("a1", "a3")
@@ -166,7 +166,7 @@ def test_afterwards_the_page_says_that_it_is_over(there: OutageWeb, web: httpx.C
     page = read(web.get(there.page("a0")))
     assert there.page("a0") in there.texts("a0")[-1], "the news that it is over leads to the same page"
     assert "The power cut in Lateral 9a is over" in page
-    assert "Back since Today 12:13" in page
+    assert "Back since 12:13 today" in page
     assert "What you can do" not in page
     assert "On site , not needed Power back , done" in page
 
@@ -216,7 +216,7 @@ def test_a_customer_with_two_homes_reads_of_both_on_one_page(there: OutageWeb, w
     there.back("a1")
     there.live(minutes=1)
     page = read(web.get(there.page("a0")))
-    assert "Your homes House a0 Dark since today 12:00 House a1 Back since today 12:06" in page
+    assert "Your homes House a0 Dark since 12:00 today House a1 Back since 12:06 today" in page
     assert "Probably a power cut" in page
 
 
@@ -233,7 +233,7 @@ def test_who_presses_is_answered_with_the_page(there: OutageWeb, web: httpx.Clie
     assert "Your home" not in told
     there.back(*LEFT, *RIGHT)
     there.live(minutes=2)
-    assert "The homes there speak to us again." in read(web.get(page))
+    assert "We can hear the homes there again." in read(web.get(page))
 
 
 def test_the_page_of_a_call_that_the_outage_answered_leads_to_it(there: OutageWeb, web: httpx.Client) -> None:

@@ -62,7 +62,7 @@ def test_two_outages_that_turn_out_to_be_one_show_one(there: OutageWeb, web: htt
     dark, back = read(web.get(pages["a2"])), read(web.get(pages["a0"]))
     assert "Probably a power cut in Feeder 9" in dark
     assert f"Your number {other.id}" in dark
-    assert "Dark since Today 12:00" in dark
+    assert "Dark since 12:00 today" in dark
     assert "We hear your home again" in back
 
 

@@ -37,7 +37,7 @@ def test_before_accepting_a_provider_sees_the_fault_and_the_town_but_not_the_hom
     page = read(web.get(there.offer(there.ticket)))
     assert "The heat pump is overheating" in page
     assert "Heat pump · 8001 Wiesental" in page
-    assert "Please answer by today 13:20" in page
+    assert "Please answer by 13:20 today" in page
     assert "flow temp 80 °C Rule flow_temp > 75.0" in page
     for private in ("Alice", "Lindenweg", "neighbour"):
         assert private not in page
@@ -82,7 +82,7 @@ def test_whoever_goes_knows_what_was_tried_from_afar(there: WebStory, web: httpx
     (command,) = claim_commands(there.gw, 1, there.now)
     there.receive("devices/alice-pump/ack", {"id": command.id})
     there.wait(seconds=90)
-    said = "Tried from afar restart, today 13:00: the device confirmed it; the fault stayed"
+    said = "Tried from afar restart, 13:00 today: the device confirmed it; the fault stayed"
     assert said in read(web.get(there.offer(there.ticket)))
     assert accept(there, web, there.offer(there.ticket)).status_code == 303
     assert said in read(web.get(there.visit(there.ticket)))
@@ -189,7 +189,7 @@ def test_three_taps_and_each_is_past_afterwards(there: WebStory, web: httpx.Clie
     accept(there, web, there.offer(ticket))
     page = there.visit(ticket)
     assert web.post(page, data={"act": "depart", "minutes": "30"}).headers["location"] == page
-    assert "Arrives about today 13:30" in read(web.get(page))
+    assert "Arrives about 13:30 today" in read(web.get(page))
     assert web.post(page, data={"act": "arrive"}).status_code == 303
     assert web.post(page, data={"act": "finish", "note": "Pump replaced"}).status_code == 303
     assert "This visit is finished. Thank you." in read(web.get(page))

@@ -55,7 +55,7 @@ def test_a_technician_comes_at_another_time(there: WebStory, web: httpx.Client) 
     window = {"window_from": "2026-11-24T09:00", "window_until": "2026-11-24T11:00"}
     assert web.post(page, data={"act": "window"} | window).status_code == 303
     assert there.again(visit).window_from == from_iso("2026-11-24T09:00:00+01:00")
-    assert "Arrives Tomorrow 09:00–11:00" in read(web.get(follow))
+    assert "Arrives 09:00–11:00 tomorrow" in read(web.get(follow))
     far = {"window_from": "2026-12-24T09:00", "window_until": "2026-12-24T11:00"}
     assert "more than two weeks away" in read(web.post(page, data={"act": "window"} | far), 409)
     assert "both times" in read(web.post(page, data={"act": "window", "window_from": "soon"}), 422)
@@ -70,7 +70,7 @@ def test_a_technician_says_when_they_come_after_all(there: WebStory, web: httpx.
     assert len(there.notifications(TopicName.VISIT_LATE)) == 1
     web.post(page, data={"act": "depart", "minutes": "20"})
     assert "Still on the way" in read(web.get(page))
-    assert "Arrives about Today 16:40–17:00" in read(web.get(follow))
+    assert "Arrives about 16:40–17:00 today" in read(web.get(follow))
 
 
 def test_a_technician_at_work_says_that_it_takes_longer(there: WebStory, web: httpx.Client) -> None:

@@ -95,7 +95,7 @@ def test_not_covered_and_the_customer_says_no(there: WebStory, web: httpx.Client
     assert question.facts["price"] == "95.00 EUR"
     assert question.facts["answer_by"] == there.now + 4 * HOUR
     assert there.all(Offer) == []
-    assert "May somebody come for €95.00? Please answer by Today 17:00" in read(web.get(page))
+    assert "May somebody come for €95.00? Please answer by 17:00 today" in read(web.get(page))
     assert there.again(ticket).price_answer is PriceAnswer.ASKED  # to look is no answer
 
     there.now += 2 * MINUTE

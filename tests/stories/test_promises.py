@@ -70,7 +70,7 @@ def test_we_are_looking_says_by_when_they_hear_again(story: Story) -> None:
     assert (word.recipient_id, word.subject_id, word.notification_id) == ("alice", story.ticket.id, found.id)
     assert (word.made_at, word.due_at) == (story.now, story.now + 30 * MINUTE)
     first = next(mail.text for mail in story.messages if mail.to == "alice@example.com")
-    assert "You hear from us by today 13:30 at the latest" in first
+    assert "You will hear from us by 13:30 today at the latest" in first
 
 
 def test_whatever_they_hear_about_it_in_time_is_that_word(story: Story) -> None:
@@ -135,7 +135,7 @@ def test_a_word_that_could_not_be_given_in_time_is_broken_and_the_next_one_says_
     assert (said.recipient_id, said.state, said.facts["word_by"]) == ("alice", "sent", story.now - 10 * MINUTE)
     assert "What the customer was told was not kept: word from us by 23 Nov 13:30" in story.timeline(story.ticket.id)
     mail = [message.text for message in story.messages if message.to == "alice@example.com"][-1]
-    assert "You should have heard from us by today 13:30" in mail
+    assert "You should have heard from us by 13:30 today" in mail
 
 
 def test_nobody_waits_for_a_word_about_what_is_called_off(story: Story) -> None:

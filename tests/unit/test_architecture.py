@@ -20,7 +20,7 @@ from tests import ROOT
 # A part of gateway/ (a folder) may import what stands above it, and its neighbours on the same line.
 ORDER = (
     ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
-     "config.phone_numbers"),
+     "config.phone_numbers", "config.branding.colours"),
     ("rules", "devices", "calendars"),
     ("detection", "outages", "tickets", "callbacks", "notifications", "access"),
     ("explain", "backtest"),
@@ -35,13 +35,13 @@ ORDER = (
 )
 # What lies within a part and has a place of its own: settings are values for everybody, channels and catalogues do I/O.
 INNER = ("config.settings", "config.quotas", "config.yaml_lines", "config.error_messages", "config.field_types",
-         "config.phone_numbers", "notifications.channels", "notifications.catalogues")
+         "config.phone_numbers", "config.branding.colours", "notifications.channels", "notifications.catalogues")
 NOBODY_IMPORTS = {"web": ("app", "demo"), "mqtt": ("app", "demo", "cli"), "app": ("cli", "demo"), "cli": (),
                   "__main__": ()}  # but these
 LEAVES = ("monitoring",)  # they import nothing of ours
 
 PURE = ("model", "config.settings", "config.quotas", "config.yaml_lines", "config.error_messages",
-        "config.field_types", "config.phone_numbers", "rules",
+        "config.field_types", "config.phone_numbers", "config.branding.colours", "rules",
         "devices", "calendars", "detection", "outages", "tickets", "callbacks", "notifications", "access", "explain",
         "backtest")
 # All that a pure part may take from Python itself: none of it reads a file, a clock, a network or chance.

@@ -1,5 +1,6 @@
 """Notification channels: e-mail, webhook and Apprise; each sends one message to one address."""
 
+from gateway.config.branding.logo import read_logo
 from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook
@@ -15,7 +16,9 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     configured = settings.channels
     channels: dict[str, Channel] = {}
     if configured.email:
-        channels["email"] = Channel("email", "long", email.sender(configured.email), email.checker(configured.email))
+        logo = read_logo(settings.branding.logo) if settings.branding.logo else None
+        channels["email"] = Channel("email", "long", email.sender(configured.email, logo),
+                                    email.checker(configured.email))
     if configured.webhook:
         channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook),
                                       webhook.checker(configured.webhook), server_each=True, knows_repeats=True)

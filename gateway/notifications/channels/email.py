@@ -9,21 +9,23 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
+from gateway.config.branding.logo import Logo
 from gateway.config.settings import Smtp
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, one_line
 from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
-from gateway.notifications.messages import Message
+from gateway.notifications.messages import LOGO_ID, Message
 
 TIMEOUT_S = 15
 
 
-def sender(smtp: Smtp) -> Send:
-    """A Send over this SMTP server; a connection for each message, because servers hang up on idle ones."""
+def sender(smtp: Smtp, logo: Logo | None = None) -> Send:
+    """A Send over this SMTP server, with the logo that the HTML shows; a connection for each message, because servers
+    hang up on idle ones."""
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         try:
-            mail = compose(smtp, address, message, ref)
+            mail = compose(smtp, address, message, ref, logo)
         except ValueError:
             return NotSent(True, "the address or the text cannot be put in an e-mail", kind="unusable")
         try:
@@ -74,7 +76,7 @@ def _sender_refused(code: int, reply: bytes | str) -> NotSent:
                    said=one_line(code, reply))
 
 
-def compose(smtp: Smtp, address: str, message: Message, ref: str) -> EmailMessage:
+def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | None = None) -> EmailMessage:
     """The mail, text and HTML. Raises ValueError when a value would break out of its header."""
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(display_name=smtp.sender_name, addr_spec=smtp.sender)
@@ -85,6 +87,10 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str) -> EmailMessag
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
     mail.set_content(message.long_text)
     mail.add_alternative(message.long_html or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
+    if logo is not None and f"cid:{LOGO_ID}" in message.long_html:
+        [_, letter] = mail.iter_parts()
+        assert isinstance(letter, EmailMessage)
+        letter.add_related(logo.content, "image", logo.kind, cid=f"<{LOGO_ID}>", disposition="inline")
     if message.invite is not None:
         box = Mailbox(address, address.partition("@")[0])
         # the part names the same method as its content: where they differ, Outlook refuses the invite

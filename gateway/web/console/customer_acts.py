@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from gateway.access.rights import Right
 from gateway.calendars import arrival_windows
+from gateway.config.field_types import LOCALES
 from gateway.flow import people
 from gateway.flow.after.goodwill import give_gesture
 from gateway.model import (
@@ -146,7 +147,7 @@ def change_household(request: Request, user: Edits, customer_id: str) -> Respons
     """Name, language and quiet hours."""
     def act(given: Filled) -> None:
         quiet = given("quiet_from"), given("quiet_until")
-        if not given("name") or given("locale") not in ("en", "de"):
+        if not given("name") or given("locale") not in LOCALES:
             raise Wrong("A household has a name and a language.")
         if bool(quiet[0]) != bool(quiet[1]) or (quiet[0] and quiet[0] == quiet[1]):
             raise Wrong("Quiet hours have a beginning and an end, or neither.")
@@ -300,7 +301,7 @@ def _person(given: Filled, user: User) -> GivenPerson:
         raise Wrong("Needs are kept only with their consent: say on which day they agreed.")
     if kinds and review and not (_is_day(review) and review >= today):
         raise Wrong("The day on which they are asked again is still to come.")
-    language = given("locale") if given("locale") in ("en", "de") else None
+    language = given("locale") if given("locale") in LOCALES else None
     return GivenPerson(given("name", NAME), PersonRole(given("role")), language,
                        Needs(kinds, consent, review or None) if kinds else Needs())
 

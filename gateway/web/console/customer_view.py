@@ -81,6 +81,9 @@ class ContactLine(NamedTuple):
     dial: str  # tel: or mailto:, where there is one
 
 
+LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)"}
+
+
 class PersonLine(NamedTuple):
     row: Person
     role: str
@@ -175,6 +178,7 @@ class CustomerPage:
     kept: int
     broken: int
     language: str
+    languages: Sequence[tuple[str, str]] = tuple(LANGUAGES.items())  # to choose from
 
 
 def customer_page(known: KnownCustomer, profiles: Mapping[str, Profile], shows_reach: bool, say: TimeFormat
@@ -200,7 +204,7 @@ def customer_page(known: KnownCustomer, profiles: Mapping[str, Profile], shows_r
 
 
 def language_name(locale: str) -> str:
-    return {"en": "English", "de": "German"}.get(locale, locale)
+    return LANGUAGES.get(locale, locale)
 
 
 def _contact(row: Contact, shows: bool) -> ContactLine:

@@ -17,6 +17,7 @@ from gateway.config.phone_numbers import for_people
 from gateway.config.settings import Settings
 from gateway.model import DAY, HOUR, MINUTE, to_iso
 from gateway.notifications.catalogue import Catalogue
+from gateway.web.branding import Brand, brand_of
 
 _HERE = Path(__file__).parents[1]
 STATIC = _HERE / "static"
@@ -46,13 +47,19 @@ def short_duration(ms: int) -> str:
 
 @dataclass(frozen=True)
 class Renderer:
-    """Renders templates; each sees `root`, `asset(name)`, `service` (name and phone) and `w` (the words)."""
+    """Renders templates; each sees `root`, `asset(name)`, `service` (name and phone), `brand` (what it looks like)
+    and `w` (the words)."""
 
     settings: Settings
     environment: Environment = field(default_factory=_environment)
     versions: dict[str, str] = field(default_factory=lambda: {
         file.relative_to(STATIC).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()[:12]
         for file in STATIC.rglob("*") if file.is_file()})
+    brand: Brand = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "brand", brand_of(self.settings.branding))
+        self.versions.update(self.brand.versions)
 
     @property
     def root(self) -> str:
@@ -65,7 +72,7 @@ class Renderer:
 
     def text(self, template: str, words: Catalogue, **facts: Any) -> str:
         return self.environment.get_template(template).render(
-            root=self.root, asset=self.asset, service=self.settings.service, w=words, **facts)
+            root=self.root, asset=self.asset, service=self.settings.service, brand=self.brand, w=words, **facts)
 
     def page(self, template: str, words: Catalogue, status: int = 200, **facts: Any) -> HTMLResponse:
         return HTMLResponse(self.text(template, words, **facts), status)

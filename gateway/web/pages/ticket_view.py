@@ -148,7 +148,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
 
 def _what_to_do(advice: Mapping[str, str], rescue: str, words: Catalogue) -> Card:
     return Card(words("page.what_to_do"),
-                lines=[advice.get(words.locale) or advice["en"], in_danger(rescue, words)])
+                lines=[words.choose(advice), in_danger(rescue, words)])
 
 
 def waits_for_price_answer(ticket: Ticket) -> bool:
@@ -176,7 +176,7 @@ def price_of(ticket: Ticket, words: Catalogue) -> str:
 
 def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
     """What is wrong in the reader's language, else in English."""
-    return cause.get(words.locale) or cause.get("en") or ticket.cause
+    return words.choose(cause) or ticket.cause
 
 
 def cause_of(facts: JobDetails | DispatchTicket, words: Catalogue) -> str:

@@ -62,7 +62,7 @@ def test_three_calls(quarter: OutageConsole) -> None:
     assert "Their page says" in shown
     assert "Do not promise" in shown
     assert "there is no estimate" in shown
-    assert "This home: Told: power cut today 12:00" in shown
+    assert "This home: Told: power cut 12:00 today" in shown
     assert "Told: power cut: 5 households" in shown
     assert "Family a0" not in shown
     assert "T-" not in shown, "no ticket"

@@ -83,7 +83,7 @@ def test_the_list_says_of_each_where_since_when_how_many_and_who_was_told(quarte
     quarter.cut()
     quarter.live(minutes=5)
     shown = read(quarter.console().get(LIST))
-    for words in ("Open 1 Ended", "Confirmed Lateral 9a Power line · Feeder 9", "today 12:00 5 min", "5 of 5",
+    for words in ("Open 1 Ended", "Confirmed Lateral 9a Power line · Feeder 9", "12:00 today 5 min", "5 of 5",
                   "2 homes", "5 told", "No estimate"):
         assert words in shown, words
     assert "not reached" not in shown

@@ -83,7 +83,7 @@ def test_the_page_shows_the_whole_story(there: WebStory) -> None:
     there.wait(minutes=1)
     page = Screen(there.console(), ticket)
     text = page.text
-    for words in (ticket.id, "The heat pump is overheating", "Offered", "Critical", "Kunz Heating, by today 13:10",
+    for words in (ticket.id, "The heat pump is overheating", "Offered", "Critical", "Kunz Heating, by 13:10 today",
                   "Alice Keller", "Lindenweg 1 8001 Wiesental", "Heat pump", "Offered to Kunz Heating",
                   "First of 2: for and against", "covers postcodes 80*", "Seeblick Service came after them",
                   "Fault found to Alice Keller Sent", "by email: Handed over", "Word from us"):

@@ -68,7 +68,7 @@ def test_a_reader_gets_their_language_and_english_when_nobody_has_written_it() -
     assert catalogue_for("de")("page.since") == catalogue_for("de-CH")("page.since") == "Seit"
     assert catalogue_for("fr")("page.since") == catalogue_for("")("page.since") == "Since"
     assert catalogue_for("en").plural("page.past_pressed", 1, device="Bell") == "You pressed “Bell”."
-    assert catalogue_for("de").plural("page.past_pressed", 3, device="Bell") == "Sie haben «Bell» 3-mal gedrückt."
+    assert catalogue_for("de").plural("page.past_pressed", 3, device="Bell") == "Sie haben „Bell“ 3-mal gedrückt."
 
 
 def test_every_language_has_every_sentence_with_the_same_places() -> None:

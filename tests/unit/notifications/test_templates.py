@@ -179,8 +179,8 @@ def test_a_machine_gets_the_same_facts() -> None:
 
 
 @pytest.mark.parametrize(("at", "english", "german"), [
-    (NOW + 4 * HOUR + 30 * MINUTE, "today 14:30", "heute 14:30"),
-    (NOW + 22 * HOUR, "tomorrow 08:00", "morgen 08:00"),
+    (NOW + 4 * HOUR + 30 * MINUTE, "14:30 today", "heute 14:30"),
+    (NOW + 22 * HOUR, "08:00 tomorrow", "morgen 08:00"),
     (NOW + 7 * DAY - 2 * HOUR, "Mon 30 Nov, 08:00", "Mo., 30. Nov., 08:00"),
 ])
 def test_times_are_said_as_people_say_them(at: Instant, english: str, german: str) -> None:
@@ -189,7 +189,7 @@ def test_times_are_said_as_people_say_them(at: Instant, english: str, german: st
 
 
 def test_a_time_is_the_readers_own() -> None:
-    assert said_in("en", zone="America/New_York").when(NOW) == "today 04:00"
+    assert said_in("en", zone="America/New_York").when(NOW) == "04:00 today"
 
 
 def test_a_window_says_its_day_once_unless_it_crosses_midnight() -> None:
@@ -216,7 +216,7 @@ def test_an_exact_time_says_how_long_it_is_from_now_and_its_year_when_it_is_anot
 
 def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
     before = from_iso("2026-10-24T23:30:00+02:00")  # the night that has 25 hours
-    assert said_in("en", now=before).when(before + 25 * HOUR) == "tomorrow 23:30"
+    assert said_in("en", now=before).when(before + 25 * HOUR) == "23:30 tomorrow"
 
 
 def test_typography_becomes_plain_for_sms() -> None:
@@ -260,8 +260,8 @@ def test_a_cause_is_told_in_the_readers_language() -> None:
     facts = facts_of(note("fault_found", customer("alice"), {"cause": {"en": "too hot", "de": "zu heiss"}}), CASE, NOW,
                      "", SIGNED, catalogues())
     assert facts.cause == "zu heiss"
-    assert localized_cause({"en": "too hot"}, "de") == "too hot"
-    assert localized_cause("too hot", "de") == "too hot"
+    assert localized_cause({"en": "too hot"}, catalogue_for("de")) == "too hot"
+    assert localized_cause("too hot", catalogue_for("de")) == "too hot"
 
 
 def test_a_firm_that_is_only_asked_learns_neither_name_nor_street() -> None:

@@ -39,7 +39,7 @@ class Health(_Read):
     last_heard: Time | None
     battery: float | None = Field(description="Per cent, where the device says it.", examples=[80])
     alarms: list[str] = Field(description="Open ones, the newest first.", examples=[["Compressor fault"]])
-    words: str = Field(examples=["It reports a fault since today 12:05: Compressor fault."])
+    words: str = Field(examples=["It reports a fault since 12:05 today: Compressor fault."])
     pressed: bool = Field(description="Whether it is the button that was pressed.")
 
 
@@ -49,7 +49,7 @@ class CallTicket(_Read):
     severity: Severity
     what: str = Field(examples=["Compressor fault"])
     device: str = Field(examples=["Heat pump"])
-    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. Today 14:00–18:00."])
+    words: str = Field(description="Who comes, and when.", examples=["Karin Kunz will come. 14:00–18:00 today."])
 
 
 class ToldMessage(_Read):
@@ -68,7 +68,7 @@ class PastEvent(_Read):
 
 class OpenPromise(_Read):
     due_at: Time
-    words: str = Field(examples=["Promised: our call by today 14:00"])
+    words: str = Field(examples=["Promised: our call by 14:00 today"])
 
 
 class Sentence(_Read):

@@ -31,7 +31,7 @@ class SuggestedAction(ApiModel):
 
     kind: NextActionKind = Field(examples=["replace_no_show"])
     what: str = Field(examples=["Ask other firms"])
-    why: str = Field(examples=["Kunz Heating was to come until today 17:00, and nobody has set out"])
+    why: str = Field(examples=["Kunz Heating was to come until 17:00 today, and nobody has set out"])
     act: str = Field(description="The act that it proposes, as the audit log names it.", examples=["ask_again"])
     values: dict[str, str | int | bool] = Field(description="What the act is done to, and with.",
                                                 examples=[{"ticket_id": "T-4F7QK2M9"}])

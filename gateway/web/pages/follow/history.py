@@ -46,7 +46,7 @@ def note_of(visit: Visit, provider: Provider, words: Catalogue) -> Note | None:
 def note_label(visit: Visit, provider: Provider, words: Catalogue) -> str:
     """`Note by Ben:` or `Note by Ben, in German:`"""
     who = visit.technician or provider.name
-    if provider.locale == words.locale:
+    if provider.locale[:2] == words.locale[:2]:  # `de-CH` is no other language than `de`
         return words("page.note_by", who=who)
     return words("page.note_by_in", who=who, language=language_name(provider.locale, words.locale))
 

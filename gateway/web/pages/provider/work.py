@@ -96,4 +96,4 @@ def _kind(stop: Stop) -> str:
 def cause_in(one: OwnOffer | OwnVisit, words: Catalogue) -> str:
     if one.outage is not None:
         return words("message.outage.cause", area=one.outage.name)
-    return one.cause.get(words.locale) or one.ticket.cause
+    return words.choose(one.cause) or one.ticket.cause

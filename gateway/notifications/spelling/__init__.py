@@ -1,0 +1,1 @@
+"""One orthography for each place where a language is read."""

@@ -34,6 +34,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.customer_acts import SAID, with_acts
+from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
@@ -52,15 +53,17 @@ class FollowForm(BaseModel):
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
-def follow(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> HTMLResponse:
+def follow(gw: Gw, now: Now, render: Render, request: Request, token: str, said: str = "") -> HTMLResponse:
     """`said`: what the customer has just done, so that the page says what happens next."""
     words, title, view = _view(gw, render, token, now)
     return render.page("follow.html", words, live=view.html, title=title, version=view.version, token=token, note="",
-                       said=words(f"page.said.{said}") if said in SAID else "")
+                       said=words(f"page.said.{said}") if said in SAID else "",
+                       back=way_back(gw, render, request, token, now))
 
 
 @router.post("/f/{token}")
-def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FollowForm, Form()]) -> Response:
+def answer(gw: Gw, now: Now, render: Render, request: Request, token: str, given: Annotated[FollowForm, Form()]
+           ) -> Response:
     """What the customer says by a button. The same tap twice has the same answer."""
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
@@ -72,7 +75,8 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Follow
     except (Refused, NoSuch, Conflict):
         words, title, view = _view(gw, render, token, now)
         return render.page("follow.html", words, 409, live=view.html, title=title, version=view.version,
-                           token=token, note=words("page.answered_already"), said="")
+                           token=token, note=words("page.answered_already"), said="",
+                           back=way_back(gw, render, request, token, now))
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -88,7 +92,7 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
 def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
-        words, say, content, about = _page_content(session, gw, render, link, now)
+        words, say, content, about = page_content(session, gw, render, link, now)
         pictures = shown_at_ticket(session, link.subject_id) if link.subject_kind == SubjectKind.TICKET else ()
     html = render.text("follow_live.html", words, story=content, say=say, token=token,
                        photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False)
@@ -98,7 +102,7 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
 _Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]
 
 
-def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
+def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
     if link.subject_kind == SubjectKind.OUTAGE:
         return _outage_page(session, gw, render, link, now)
     facts = followed(session, link)

@@ -39,7 +39,7 @@ from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage
 
 router = APIRouter(include_in_schema=False)
-SAID = ("not_fixed", "call", "not_needed")  # acts after which the customer's page says what happens next
+SAID = ("not_fixed", "call", "not_needed", "household")  # acts after which the customer's page says what happens next
 
 
 class ChangeForm(BaseModel):

@@ -20,7 +20,7 @@ from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey
 from gateway.web.pages.household import page as household
-from gateway.web.pages.technician import photos, visit
+from gateway.web.pages.technician import photos, position, visit
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
 
@@ -33,7 +33,8 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, customer, customer_acts, household, dispatch, offer, visit, photos, survey, console):
+    for part in (api, public, customer, customer_acts, household, dispatch, offer, visit, photos, position, survey,
+                 console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

@@ -114,7 +114,9 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
     if isinstance(facts, FollowedTicket):
         profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
-        content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
+        content = ticket_view.with_position(
+            ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country),
+            facts, gw.positions, words, say)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)

@@ -1,10 +1,11 @@
 """The content of the customer's page for a ticket or a callback."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
+from gateway.flow.visits.positions import Positions
 from gateway.model import (
     MINUTE,
     IncompleteReason,
@@ -31,6 +32,7 @@ from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
 from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
+from gateway.web.pages.follow.where import Where, is_on_the_way, where_they_are
 
 
 class Step(NamedTuple):
@@ -80,6 +82,7 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    where: Where | None = None  # where whoever comes is now, while they share it
     change: str = ""  # words of the link to what the customer can do: see customer_acts
     updates: Sequence[PastEvent] = ()  # what we have told others who asked, the newest first
 
@@ -146,6 +149,16 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
 def _what_to_do(advice: Mapping[str, str], rescue: str, words: Catalogue) -> Card:
     return Card(words("page.what_to_do"),
                 lines=[advice.get(words.locale) or advice["en"], in_danger(rescue, words)])
+
+
+def with_position(content: FollowPage, facts: FollowedTicket, positions: Positions, words: Catalogue, say: TimeFormat
+                  ) -> FollowPage:
+    """The page with where whoever comes is, when they share it now."""
+    if facts.visit is None or not is_on_the_way(facts):
+        return content
+    found = positions.of(facts.visit.id, say.now)
+    who = _who(facts.visit, facts.provider, words)
+    return content if found is None else replace(content, where=where_they_are(facts.site, found, who, words, say))
 
 
 def waits_for_price_answer(ticket: Ticket) -> bool:

@@ -12,8 +12,8 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.store.views.pages import FollowedTicket
 
-WIDTH, HEIGHT = 480, 260
-_EDGE = 40  # free at each side
+WIDTH, HEIGHT = 340, 200
+_EDGE = 34  # free at each side
 _METRES = 111_320  # of a degree of latitude
 _EARTH = 6_371_000  # metres, its mean radius
 _LEAST = 200  # metres that the drawing shows at least

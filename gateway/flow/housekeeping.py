@@ -10,7 +10,7 @@ from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
 from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
 from gateway.store.views.unwatched import unwatched
-from gateway.store.visits import photos
+from gateway.store.visits import photos, signatures
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +52,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         open_pages.forget_old(session, now)
         sent_acts.forget_old(session, now)
         photos.forget_old(session, now)
+        signatures.forget_old(session, now)
         desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 

@@ -56,6 +56,7 @@ from gateway.model import (
     SavedView,
     SentAct,
     SentForm,
+    Signature,
     SignInFlow,
     Site,
     SlaClock,
@@ -115,7 +116,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
-    (Photo, "created_at"),
+    (Photo, "created_at"), (Signature, "created_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

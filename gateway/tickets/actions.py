@@ -14,6 +14,7 @@ from gateway.model import (
     SurveyMark,
     VisitOutcome,
 )
+from gateway.tickets.visits.signature import Signed
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class Finish(VisitAct):
     reason: IncompleteReason | None = None  # of an incomplete one
     parts: tuple[str, ...] = ()  # that are missing
     expected_at: Instant | None = None  # when they should be there, or when it can go on
+    signature: Signed | None = None  # of whoever has seen what was done
 
 
 @dataclass(frozen=True)

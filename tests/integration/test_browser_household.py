@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from gateway.flow.households.links import send_household_link
-from gateway.model import Actor, ActorKind, Link, LinkPurpose
+from gateway.model import Actor, ActorKind, Link, LinkPurpose, Signature, Visit
 from gateway.notifications import signed_links
 from gateway.store import Store
+from gateway.tickets.actions import Arrive
 from tests.drivers.axe import violations
 from tests.drivers.browser import Browser, Tab
 from tests.drivers.web_driver import WebStory, web_story
@@ -103,3 +104,48 @@ def test_a_phone_that_says_no_shares_nothing_and_the_visit_goes_on(there: WebSto
     tab.run("document.querySelector('#share [value=start]').click()")
     tab.wait("document.getElementById('share').innerText.includes('does not allow')")
     assert tab.run("!document.querySelector('#share [value=start]').hidden")
+
+
+def test_a_customer_signs_with_a_finger_and_the_drawing_goes_along_with_done(there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    visit = there.one(Visit)
+    there.act(Arrive(visit.id), "technician Karin Kunz")
+    tab = phone(chrome)
+    tab.open(there.base + there.visit(ticket))
+    assert tab.run(NARROW)
+    assert tab.run("document.querySelector('#sign canvas').scrollIntoView({block: 'center'}) || true")
+    box = tab.run("(box => [box.left, box.top])(document.querySelector('#sign canvas').getBoundingClientRect())")
+    for kind, x, y in (("mousePressed", 20, 20), ("mouseMoved", 60, 40), ("mouseMoved", 120, 30),
+                       ("mouseReleased", 120, 30)):
+        chrome.call("Input.dispatchMouseEvent", tab.session, type=kind, x=box[0] + x, y=box[1] + y, button="left",
+                    buttons=1, clickCount=1)
+    drawn = tab.run("document.querySelector('[name=drawing]').value")
+    assert drawn.count(",") == 3
+    tab.run("document.getElementById('note').value = 'Filter cleaned'")
+    assert violations(tab) == []
+    tab.run("document.querySelector('.finish button:not([type])').click()")
+    tab.wait("document.readyState === 'complete' && !!document.querySelector('svg.signature')")
+    assert there.one(Signature).drawing == drawn
+    customer = phone(chrome, 320, "dark")
+    customer.open(there.base + there.follow(ticket))
+    assert customer.run("!!document.querySelector('svg.signature path')")
+    assert violations(customer) == []
+    assert tab.said == []
+    assert customer.said == []
+
+
+def test_whoever_draws_wrong_clears_it(there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    there.act(Arrive(there.one(Visit).id), "technician Karin Kunz")
+    tab = phone(chrome)
+    tab.open(there.base + there.visit(ticket))
+    tab.run("document.querySelector('#sign canvas').scrollIntoView({block: 'center'}) || true")
+    box = tab.run("(box => [box.left, box.top])(document.querySelector('#sign canvas').getBoundingClientRect())")
+    for kind in ("mousePressed", "mouseReleased"):
+        chrome.call("Input.dispatchMouseEvent", tab.session, type=kind, x=box[0] + 9, y=box[1] + 9, button="left",
+                    buttons=1, clickCount=1)
+    assert tab.run("document.querySelector('[name=drawing]').value")
+    tab.run("document.querySelector('#sign button').click()")
+    assert tab.run("document.querySelector('[name=drawing]').value") == ""

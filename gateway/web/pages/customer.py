@@ -19,6 +19,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.outages.homes.devices import dark_since, emergency_button_is_dead, has_working_button
 from gateway.store import Conflict
 from gateway.store.views.pages import FollowedTicket, followed, followed_outage
+from gateway.store.visits import signatures
 from gateway.store.visits.photos import shown_at_ticket
 from gateway.tickets.actions import (
     Act,
@@ -30,6 +31,7 @@ from gateway.tickets.actions import (
     KeepVisit,
     ReportMissed,
 )
+from gateway.tickets.visits.signature import path_of
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
@@ -93,9 +95,12 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = page_content(session, gw, render, link, now)
-        pictures = shown_at_ticket(session, link.subject_id) if link.subject_kind == SubjectKind.TICKET else ()
+        of_ticket = link.subject_kind == SubjectKind.TICKET
+        pictures = shown_at_ticket(session, link.subject_id) if of_ticket else ()
+        signed = signatures.at_ticket(session, link.subject_id) if of_ticket else ()
     html = render.text("follow_live.html", words, story=content, say=say, token=token,
-                       photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False)
+                       photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False,
+                       signatures=signed, path_of=path_of)
     return words, content.title, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 

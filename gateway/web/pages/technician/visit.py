@@ -31,6 +31,7 @@ from gateway.model import (
     Instant,
     LinkPurpose,
     Reading,
+    Signature,
     Visit,
     VisitOutcome,
     VisitState,
@@ -47,7 +48,7 @@ from gateway.store import Conflict
 from gateway.store.accounts.sent_acts import OtherContent
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
-from gateway.store.visits import photos
+from gateway.store.visits import photos, signatures
 from gateway.tickets.actions import (
     Act,
     Arrive,
@@ -59,6 +60,7 @@ from gateway.tickets.actions import (
     ReportDelay,
     ReportOverrun,
 )
+from gateway.tickets.visits.signature import Undrawable, path_of, signed
 from gateway.tickets.visits.visit_version import VisitChanged, visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
 from gateway.web.dependencies import Gw, Now
@@ -92,6 +94,8 @@ class VisitForm(BaseModel):
     window_from: str = ""
     window_until: str = ""
     why: str = ""
+    signed_name: str = ""
+    drawing: str = ""
     key: str = ""  # random: sent twice, it is done once
     version: str = ""  # of the visit that the page showed
 
@@ -104,6 +108,7 @@ class VisitView(NamedTuple):
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
+    signature: Signature | None
     token: str = ""  # of the page's own link; "": at the console
 
 
@@ -180,7 +185,8 @@ def load_visit(session: Session, row: Visit | None) -> VisitView | None:
         return None
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
-                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id))
+                     pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
+                     signatures.at_visit(session, row.id))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
@@ -235,16 +241,20 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
     if not note and reason is not IncompleteReason.NO_ACCESS:
         raise InvalidInput("page.note_needed")
+    try:
+        by = signed(given.signed_name, given.drawing)
+    except Undrawable:
+        raise InvalidInput("page.signature.unusable") from None
     if reason is None:
-        return Finish(visit_id, note)
+        return Finish(visit_id, note, signature=by)
     parts = tuple(part.strip()[:PART] for part in given.parts.splitlines() if part.strip())[:PARTS]
     if reason is not IncompleteReason.PART_MISSING:
-        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason)
+        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, signature=by)
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
         raise InvalidInput("refused.part_date_needed") from None
-    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at)
+    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, by)
 
 
 def name_of(view: VisitView) -> str:
@@ -271,6 +281,7 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
     return {
+        "signatures": [view.signature] if view.signature is not None and view.token else [], "path_of": path_of,
         "new_key": new_id, "version": visit_version(view.visit), "photos": view.photos if view.token else (),
         "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
         "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),

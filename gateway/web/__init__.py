@@ -21,6 +21,7 @@ from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey
 from gateway.web.pages.household import page as household
 from gateway.web.pages.technician import photos, position, visit
+from gateway.web.pages.technician.quota import DailyQuota
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
 
@@ -50,6 +51,7 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)
+    app.state.photo_quota = DailyQuota()
     limits.install(app)
     if hasattr(app.state, "feed"):
         app.state.feed.end()

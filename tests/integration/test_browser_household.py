@@ -147,5 +147,5 @@ def test_whoever_draws_wrong_clears_it(there: WebStory, chrome: Browser) -> None
         chrome.call("Input.dispatchMouseEvent", tab.session, type=kind, x=box[0] + 9, y=box[1] + 9, button="left",
                     buttons=1, clickCount=1)
     assert tab.run("document.querySelector('[name=drawing]').value")
-    tab.run("document.querySelector('#sign button').click()")
+    tab.run("document.querySelector('#sign [type=button]').click()")
     assert tab.run("document.querySelector('[name=drawing]').value") == ""

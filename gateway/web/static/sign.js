@@ -4,7 +4,7 @@
   var part = document.getElementById("sign");
   if (!part || !window.PointerEvent) return;
   var field = part.querySelector("canvas"), kept = part.querySelector("[name=drawing]");
-  var clear = part.querySelector("button"), pen = field.getContext("2d"), MOST = 2900, CLOSE = 3;
+  var clear = part.querySelector("[type=button]"), pen = field.getContext("2d"), MOST = 2900, CLOSE = 3;
   var strokes = kept.value ? kept.value.split(";").map(function (one) {
     return one.split(" ").map(function (point) { return point.split(",").map(Number); });
   }) : [], stroke = null, points = 0;

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from gateway.model import Entry, EntryKind, Instant, JobTicket, Provider, SubjectKind, Visit
 
+WINDOWS = (EntryKind.ACCEPTED, EntryKind.ADDED_TO_VISIT, EntryKind.WINDOW_MOVED)  # entries that name a window
 MOST_VISITS, MOST_MOVES = 30, 60  # lines that a page still shows: nobody reads more, and it stays small
 
 
@@ -18,7 +19,8 @@ class Trip(NamedTuple):
 
 
 class TicketHistory(NamedTuple):
-    """The visits of a ticket, whatever came of them, and the moves of their windows; the oldest first."""
+    """The visits of a ticket, whatever came of them, and the windows that were promised and moved; the oldest first.
+    """
 
     trips: Sequence[Trip] = ()
     moves: Sequence[Entry] = ()
@@ -34,6 +36,6 @@ def ticket_history(session: Session, ticket_id: str, moved_in: Instant) -> Ticke
     moves = session.exec(
         select(Entry).where(
             col(Entry.subject_kind) == SubjectKind.TICKET, col(Entry.subject_id) == ticket_id,
-            col(Entry.kind) == EntryKind.WINDOW_MOVED, col(Entry.at) >= moved_in)
+            col(Entry.kind).in_(WINDOWS), col(Entry.at) >= moved_in)
         .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(MOST_MOVES)).all()
     return TicketHistory([Trip(*trip) for trip in reversed(trips)], list(reversed(moves)))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 from sqlmodel import SQLModel, select
 
-from gateway.model import MINUTE, Callback, Instant, Outage, OutageMember, local
+from gateway.model import MINUTE, Callback, Instant, Listener, Outage, OutageMember, local
 from gateway.store import Store
 from gateway.store.accounts.api_keys import create_key
 from tests.drivers.button_box import Box, button_box
@@ -75,6 +75,8 @@ class RealTown:
         at = local(self.now, ZONE)
         if at.weekday() > 4 or not 8 <= at.hour < 14:
             self.until(self.next_time("09:00", *DAYS[:5]))
+            now = self.now  # what it hears before it has said that it listens now too proves no outage
+            wait_until(lambda: self.all(Listener, Listener.beat_at >= now), SOON, "the gateway to hear the new time")
 
     def live(self, minutes: float = 0) -> None:
         """So much time has passed, and whoever has power speaks."""
@@ -153,7 +155,7 @@ class RealTown:
         def found() -> list[Outage]:
             return self.all(Outage, Outage.area_id == f"feeder-{street}", Outage.state == state)
 
-        wait_until(found, SOON, f"the outage of street {street} to be {state}")
+        wait_until(found, SOON, f"the outage of street {street} to be {state}", lambda: self.all(Outage))
         [outage] = found()
         return outage
 

@@ -18,7 +18,7 @@ _EYES = """window.eyes = {
     return label && label.control;
   },
 };"""
-_CLICKED = "button, a[href], summary, label.tick, input[type=checkbox]"
+_CLICKED = "button, a[href], summary, label.tick, label.choice, input[type=checkbox]"
 
 
 class Seat:

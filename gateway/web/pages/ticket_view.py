@@ -134,7 +134,7 @@ def ticket_page_content(facts: FollowedTicket, words: Catalogue, say: TimeFormat
     return FollowPage(
         tone, icon, headline, more, time_name, time, ticket.state is TicketState.EN_ROUTE,
         question=_question(facts, who, words, say),
-        sorry=words("page.late") if is_late(ticket, visit, say.now) else "",
+        sorry=_sorry(facts, who, words, say),
         firm=_firm(facts, words) if tone == "moving" else "",
         steps=steps(_TICKET_STEPS, station, tone, _ticket_skipped(facts), words),
         doorstep=visit.doorstep or "" if visit is not None and ticket.outage_id is None else "",
@@ -280,11 +280,26 @@ def _arrival(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> tuple[
     if visit is not None and ticket.state in BEFORE_ARRIVAL and (
             PromiseKind.ARRIVAL_WINDOW, visit.window_until) in told:
         return words("page.arrives"), capital(say.span(visit.window_from, visit.window_until))
-    word = next((promise.due_at for promise in facts.promises if promise.kind == PromiseKind.NEXT_WORD
-                 and promise.state == PromiseState.OPEN and promise.due_at > say.now), None)
+    word = _next_word(facts, say.now)
     if word is not None and ticket.state in UNASSIGNED:
         return words("page.hear_by"), capital(say.when(word))
     return "", ""
+
+
+def _next_word(facts: FollowedTicket, now: Instant) -> Instant | None:
+    """By when they hear from us, as we told them."""
+    return next((promise.due_at for promise in facts.promises if promise.kind == PromiseKind.NEXT_WORD
+                 and promise.state == PromiseState.OPEN and promise.due_at > now), None)
+
+
+def _sorry(facts: FollowedTicket, who: str, words: Catalogue, say: TimeFormat) -> str:
+    """That somebody comes later than promised, or may: what they have been told is here too; "" when all is well."""
+    late, word = is_late(facts.ticket, facts.visit, say.now), _next_word(facts, say.now)
+    if facts.visit is None or facts.ticket.state not in BEFORE_ARRIVAL or facts.answer_needed_by is not None:
+        return ""
+    if word is None:
+        return words("page.late") if late else ""
+    return words("page.late_hear_by" if late else "page.perhaps_late", who=who, by=say.when(word))
 
 
 def rounded_arrival(visit: Visit, eta: Instant) -> tuple[Instant, Instant]:

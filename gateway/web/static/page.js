@@ -1,4 +1,4 @@
-// Two small comforts; every page works without them.
+// Small comforts; every page works without them.
 (function () {
   "use strict";
 
@@ -16,6 +16,14 @@
     form.dataset.sent = "yes";
     (submit.submitter || form).setAttribute("aria-busy", "true");
   });
+  // What an answer asks for besides is missed here, and not in an hour, when the phone has left the cellar.
+  function askFor() {
+    document.querySelectorAll("[data-needed-with]").forEach(function (field) {
+      field.required = !!field.form.querySelector("[value=" + field.dataset.neededWith + "]:checked");
+    });
+  }
+  document.addEventListener("change", askFor);
+  askFor();
   window.addEventListener("pageshow", function (shown) {  // came back with the browser's "back"
     if (shown.persisted) location.reload();
   });

@@ -31,6 +31,7 @@ class Right(StrEnum):
     NAME_ELSEWHERE = "name_elsewhere", "say how another system calls a household, a device, a ticket and so on"
     ACT_ON_MANY = "act_on_many", "act on more tickets at once than BULK_LIMIT"
     JUDGE_PROVIDERS = "judge_providers", "leave an offer or a visit out of a provider's track record"
+    MANAGE_PROVIDERS = "manage_providers", "make and end the link of a local firm's own page, and enter its days off"
     PUBLISH = "publish", "put rules, texts and settings into effect"
     MANAGE_USERS = "manage_users", "add and disable users, and give them their roles"
     READ_AUDIT = "read_audit", "read who did what"
@@ -47,7 +48,7 @@ _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.SEE_PICTURES, Right.WORK_TICKETS, Right.WORK_CALLBACKS,
                        Right.WORK_ALARMS, Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
                        Right.NAME_ELSEWHERE}
-_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY}
+_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.MANAGE_PROVIDERS}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.READ: frozenset((Right.READ,)),

@@ -49,6 +49,7 @@ from gateway.notifications.decide import (
     retry_at,
     tries_made,
 )
+from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
@@ -323,7 +324,9 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word)
-        message = gw.messages.word(row.topic, reader_of(row, context, signed.zone)[1], facts)
+        locale = reader_of(row, context, signed.zone)[1]
+        message = gw.messages.word(row.topic, locale, facts)
+        message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now

@@ -9,6 +9,7 @@ from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
 from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
+from gateway.store.firms.forget import forget_time_off
 from gateway.store.views.unwatched import unwatched
 from gateway.store.visits import photos, signatures
 
@@ -46,6 +47,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         retention.delete_old_answers(session, now)
         retention.delete_old_surveys(session, now)
+        forget_time_off(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

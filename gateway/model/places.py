@@ -4,7 +4,7 @@ they are found."""
 import secrets
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, text
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -139,10 +139,19 @@ class Provider(Row, table=True):
     quiet_until: str | None = None
     lat: float | None = None  # where its people set out from, degrees, WGS 84; both or neither
     lon: float | None = None
-    capacity: int = 5  # visits it will take on one day
+    # entered by the firm itself, beside days_off, which come from a file: see gateway/calendars/time_off.py
+    time_off: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False,
+                                                                                  server_default=text("'[]'")))
+    capacity: int = 5  # visits it will take on one day …
+    own_capacity: int | None = None  # … as the firm itself says since; None: it says nothing
     emergency: bool = False  # takes critical work outside its hours
     removed_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it is asked no longer
     revision: int = revision()
+
+    @property
+    def visits_a_day(self) -> int:
+        """What it will take on one day, by its own word where it has given one."""
+        return self.capacity if self.own_capacity is None else self.own_capacity
 
 
 class Technician(Row, table=True):
@@ -155,6 +164,8 @@ class Technician(Row, table=True):
     hours: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))  # None: the firm's
     # beside the firm's, in the same form
     days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
+    time_off: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False,
+                                                                                  server_default=text("'[]'")))
     revision: int = revision()
 
 

@@ -637,6 +637,10 @@ class LinkPurpose(StrEnum):
     """Everything that is open at a household's homes, for whoever belongs to it."""
     SURVEY = "survey"
     """Three questions after a ticket is closed, for the customer."""
+    FIRM = "firm"
+    """A local firm's own work, for its people."""
+    CALENDAR = "calendar"
+    """The visits of a firm, or of one of its technicians, for a calendar program; it can do nothing."""
     DISPATCH = "dispatch"
     """A ticket or callback, for whoever is on call to act on."""
     WELCOME = "welcome"
@@ -822,6 +826,10 @@ class SubjectKind(StrEnum):
     """Somebody of a household."""
     CUSTOMER = "customer"
     """A household."""
+    PROVIDER = "provider"
+    """A local firm."""
+    TECHNICIAN = "technician"
+    """One of a firm's people."""
 
 
 class ExternalKind(StrEnum):

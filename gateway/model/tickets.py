@@ -283,6 +283,8 @@ class Visit(Row, table=True):
     early_ok_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer agreed to an earlier arrival
     called_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the technician rang, and nobody answered
     contested_at: Instant | None = Field(default=None, sa_type=BigInteger)  # "nobody there" is not what happened
+    moves: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times it was moved or called off …
+    moved_at: Instant | None = Field(default=None, sa_type=BigInteger)  # … last then: calendars go by both
     left_out: str | None = None  # why an operator does not let it count in the provider's track record
 
 

@@ -1,11 +1,12 @@
 """Formats dates, times and durations in the reader's time zone and language."""
 
 from dataclasses import dataclass
+from datetime import date as Date
 from datetime import timedelta
 from functools import lru_cache
 from itertools import pairwise
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 
 from gateway.model import DAY, HOUR, MINUTE, SECOND, Instant, local, within_calendar
@@ -46,10 +47,20 @@ class TimeFormat:
         """`23 Nov 2026`: for what lies behind us, where the year matters more than the hour."""
         return self._written(at, "date.day_and_year")
 
+    def day(self, day: Date) -> str:
+        """`23 Nov 2026`: a day that has no hour, wherever the reader is."""
+        return str(format_date(day, self.catalogue("date.day_and_year"), locale=self.catalogue.locale))
+
     def exact(self, at: Instant) -> str:
         """`Mon 23 Nov 13:00:05`; the year only when it is another."""
         same_year = local(at, self.zone).year == local(self.now, self.zone).year
         return self._written(at, "date.exact" if same_year else "date.exact_and_year")
+
+    def span_exact(self, begin: Instant, end: Instant) -> str:
+        """`23 Nov 2026 13:05–14:10`: for what is kept on paper, where "today" says nothing."""
+        if self.date(begin) == self.date(end):
+            return f"{self.date(begin)} {self.time(begin)}–{self.time(end)}"
+        return f"{self.date(begin)} {self.time(begin)} – {self.date(end)} {self.time(end)}"
 
     def ago(self, at: Instant) -> str:
         """Exactly when, and how long that is from now: `Mon 23 Nov 13:00:05 (2 h ago)`"""

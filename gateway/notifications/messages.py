@@ -13,6 +13,7 @@ from gateway.model import Instant, to_iso
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
+from gateway.notifications.invites.visit_calendar import Invite
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Message:
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
+    invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
 
 
 class MessageRenderer:

@@ -5,8 +5,8 @@ from itsdangerous import BadSignature, Signer
 from gateway.model import LinkPurpose
 
 _PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d",
-          LinkPurpose.SURVEY: "s",
-          LinkPurpose.HOUSEHOLD: "h", LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
+          LinkPurpose.SURVEY: "s", LinkPurpose.FIRM: "p", LinkPurpose.CALENDAR: "p", LinkPurpose.HOUSEHOLD: "h",
+          LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
 
 
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:

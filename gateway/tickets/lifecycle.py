@@ -226,4 +226,6 @@ def move_visit(visit: Visit, action: VisitAction, now: Instant) -> None:
         visit.on_site_at = now
     else:
         visit.done_at = now
+        if action is VisitAction.CALL_OFF:
+            visit.moves, visit.moved_at = visit.moves + 1, now
         visit.doorstep = None  # whoever says them later was not sent

@@ -20,6 +20,8 @@ from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, customer_acts, dispatch, links, offer, survey
 from gateway.web.pages.household import page as household
+from gateway.web.pages.provider import calendar, job_sheet
+from gateway.web.pages.provider import page as firm
 from gateway.web.pages.technician import photos, position, visit
 from gateway.web.pages.technician.quota import DailyQuota
 from gateway.web.pages.templates import STATIC, Renderer
@@ -35,7 +37,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
     for part in (api, public, customer, customer_acts, household, dispatch, offer, visit, photos, position, survey,
-                 console):
+                 firm, calendar, job_sheet, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

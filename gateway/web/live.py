@@ -38,37 +38,49 @@ Load = Callable[[], View]
 """Renders a page as it is now; called in a thread. Raises Gone."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class _Stream:
     """One open page of one visitor."""
 
     until: float  # by the loop's clock
-    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: asyncio.Future[None]
+    news: View | None = None  # what it has not been sent yet
     over: bool = False
 
+    def wake(self) -> None:
+        if not self.woken.done():
+            self.woken.set_result(None)
 
-@dataclass(eq=False)
+
+@dataclass(eq=False, slots=True)
 class _Page:
-    """What several streams show alike."""
+    """What several streams show alike. Its HTML is kept no longer than until they have it: thousands of pages are open,
+    and few change."""
 
     load: Load
-    view: View | None = None  # None: it is gone
+    version: str = ""  # "": it has not been loaded yet
+    about: frozenset[str] = frozenset()
+    gone: bool = False
     stale: bool = False
     next_at: float = 0.0
     streams: set[_Stream] = field(default_factory=set)
     one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)  # or what was read first might be shown last
 
-    async def render(self) -> None:
-        """Renders it as it is now, and wakes its streams when it differs."""
+    async def render(self) -> View | None:
+        """As it is now, None: it is gone. Wakes its streams when it differs from before."""
         async with self.one_at_a_time:
             try:
                 view: View | None = await run_in_threadpool(self.load)
             except Gone:
                 view = None
-            before, self.view = self.view, view
-        if before is None or view is None or view.version != before.version:
+            before, self.gone = self.version, view is None
+            if view is not None:
+                self.version, self.about = view.version, view.about
+        if view is None or view.version != before:
             for stream in self.streams:
-                stream.woken.set()
+                stream.news = view
+                stream.wake()
+        return view
 
 
 class LivePages:
@@ -97,14 +109,17 @@ class LivePages:
             return _only_now(await run_in_threadpool(load), version, 0 if self._feed.ended else LATER_S)
         page = self._pages.setdefault(key, _Page(load))
         life = self._rhythm.life * random.uniform(0.8, 1.2)
-        stream = _Stream(asyncio.get_running_loop().time() + life)
+        loop = asyncio.get_running_loop()
+        stream = _Stream(loop.time() + life, loop.create_future())
         page.streams.add(stream)
         metrics.WEB_STREAMS.inc()
         try:
             await self._feed.begin()
-            await page.render()
-            if page.view is None:
+            view = await page.render()
+            if view is None:
                 raise Gone
+            if view.version != version:
+                stream.news = view
         except BaseException:
             self._leave(key, page, stream)
             raise
@@ -114,7 +129,7 @@ class LivePages:
         for page in self._pages.values():
             for stream in page.streams:
                 stream.over = True
-                stream.woken.set()
+                stream.wake()
 
     def _has_room(self, key: str) -> bool:
         page = self._pages.get(key)
@@ -125,21 +140,20 @@ class LivePages:
         try:
             yield b": here\n\n"
             while not stream.over:
-                view = page.view
-                if view is None:
+                if page.gone:
                     yield event("gone")
                     return
-                if view.version != version:
-                    version = view.version
-                    yield event("page", view.html, view.version)
+                news, stream.news = stream.news, None
+                if news is not None and news.version != version:
+                    version = news.version
+                    yield event("page", news.html, version)
+                del news
                 left = stream.until - loop.time()
                 if left <= 0:
                     return
-                try:
-                    await asyncio.wait_for(stream.woken.wait(), min(left, self._rhythm.alive))
-                except TimeoutError:
+                if not (await asyncio.wait((stream.woken,), timeout=min(left, self._rhythm.alive)))[0]:
                     yield b": here\n\n"
-                stream.woken.clear()
+                stream.woken = loop.create_future()
         finally:
             self._leave(key, page, stream)
 
@@ -155,7 +169,7 @@ class LivePages:
         for page in self._pages.values():
             if rows and not page.stale:
                 # while it is loaded for the first time nobody knows yet what it is about
-                page.stale = page.view is None or touches(rows, page.view.about)
+                page.stale = not page.version or touches(rows, page.about)
 
     async def show(self) -> None:
         loop = asyncio.get_running_loop()

@@ -82,7 +82,8 @@ def live_through_a_day(there: WebStory) -> dict[str, list[str]]:
     return {
         "ticket_id": [broken.id, reported.id, beside.id, held.id, lost.id], "customer_id": ["alice", "bob"],
         "callback_id": [one.id for one in there.all(Callback)], "site_id": ["alice-home"],
-        "device_id": ["alice-pump"], "part": ["not-told"], "outage_id": ["X-00000001"], "visit_id": [visits[0].id],
+        "device_id": ["alice-pump"], "firm_id": ["kunz"],
+        "part": ["not-told"], "outage_id": ["X-00000001"], "visit_id": [visits[0].id],
         "offer_id": [one.id for one in there.all(Offer, Offer.provider_id == visits[0].provider_id)][:2]}
 
 

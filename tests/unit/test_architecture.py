@@ -63,7 +63,7 @@ OWNERS = {
     "alembic": ("store",), "argon2": ("flow",), "cryptography": ("flow",), "limits": ("web",), "pyotp": ("flow",),
     "apprise": ("notifications.channels",), "babel": ("notifications",),
     "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
-    "holidays": ("calendars",),
+    "holidays": ("calendars",), "icalendar": ("notifications",),
     "itsdangerous": ("notifications",), "jinja2": ("notifications", "web"), "markupsafe": ("web",),
     "paho": ("mqtt",), "phonenumbers": ("config.phone_numbers",), "PIL": ("web",), "prometheus_client": ("monitoring",),
     "rich": ("__main__", "cli", "demo"), "shapely": ("tickets",),

@@ -12,6 +12,7 @@ from email.utils import formatdate
 from gateway.config.settings import Smtp
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, one_line
+from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
 from gateway.notifications.messages import Message
 
 TIMEOUT_S = 15
@@ -84,6 +85,12 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str) -> EmailMessag
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
     mail.set_content(message.long_text)
     mail.add_alternative(message.long_html or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
+    if message.invite is not None:
+        box = Mailbox(address, address.partition("@")[0])
+        # the part names the same method as its content: where they differ, Outlook refuses the invite
+        mail.add_alternative(write_invite(message.invite, Mailbox(smtp.sender, smtp.sender_name), box),
+                             maintype="text", subtype="calendar",
+                             params={"charset": "utf-8", "method": str(message.invite.method)})
     return mail
 
 

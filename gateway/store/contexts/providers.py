@@ -60,16 +60,21 @@ _NOT_FIXED = exists(select(table_of(Entry).c.id).where(  # says the household, o
     table_of(Entry).c.subject_id == col(Visit.ticket_id), table_of(Entry).c.at >= col(Visit.done_at),
     table_of(Entry).c.kind.in_((EntryKind.REOPENED_BY_PERSON, EntryKind.NOT_FIXED_GOES_ON))))
 _SAID_NO = exists(select(col(Survey.id)).where(col(Survey.visit_id) == Visit.id, col(Survey.works).is_(False)))
-_ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
+# What counts, and as what: one home for the figures and for the list of what they are made of
+COUNTED_OFFERS: tuple[Any, ...] = (
     col(Offer.closed_at) >= _SINCE, col(Offer.closed_at) < _UNTIL, col(Offer.left_out).is_(None),
-    col(Offer.state) != OfferState.WITHDRAWN).group_by(col(Offer.provider_id))
-_DONE = select(
-    col(Visit.provider_id), _sum(col(Visit.on_site_at).is_not(None)),
-    _sum(col(Visit.on_site_at) <= col(Visit.window_until)),
-    _sum(col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)),
-    _sum((col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED & ~_SAID_NO)).where(
+    col(Offer.state) != OfferState.WITHDRAWN)
+COUNTED_VISITS: tuple[Any, ...] = (
     col(Visit.done_at) >= _SINCE, col(Visit.done_at) < _UNTIL, col(Visit.left_out).is_(None),
-    col(Visit.state) == VisitState.DONE).group_by(col(Visit.provider_id))
+    col(Visit.state) == VisitState.DONE)
+ARRIVED: Any = col(Visit.on_site_at).is_not(None)
+ON_TIME: Any = col(Visit.on_site_at) <= col(Visit.window_until)
+LET_IN: Any = col(Visit.incomplete).is_distinct_from(IncompleteReason.NO_ACCESS)
+FIXED: Any = (col(Visit.outcome) == VisitOutcome.COMPLETE) & ~_CAME_AGAIN & ~_NOT_FIXED & ~_SAID_NO
+_ANSWERED = select(col(Offer.provider_id), _sum(col(Offer.state) == OfferState.ACCEPTED), func.count()).where(
+    *COUNTED_OFFERS).group_by(col(Offer.provider_id))
+_DONE = select(col(Visit.provider_id), _sum(ARRIVED), _sum(ON_TIME), _sum(LET_IN), _sum(FIXED)).where(
+    *COUNTED_VISITS).group_by(col(Visit.provider_id))
 
 
 def provider_loads(session: Session, now: Instant) -> ProviderLoad:
@@ -129,8 +134,14 @@ def track_records(session: Session, now: Instant) -> dict[str, TrackRecord]:
     assert isinstance(engine, Engine)
     known = _RECORDS.get(engine)
     if known is None or known[0] != hour:
-        known = _RECORDS[engine] = hour, _track_records(session, hour - RECORD_DAYS * DAY, hour)
+        known = _RECORDS[engine] = hour, _track_records(session, **recorded_time(now))
     return known[1]
+
+
+def recorded_time(now: Instant) -> dict[str, Instant]:
+    """From when until when things count in a track record; both are asked of the database by these names."""
+    hour = now // HOUR * HOUR
+    return {"since": hour - RECORD_DAYS * DAY, "until": hour}
 
 
 def _track_records(session: Session, since: Instant, until: Instant) -> dict[str, TrackRecord]:

@@ -16,7 +16,8 @@ from functools import lru_cache
 from math import asin, cos, dist, radians, sin
 from typing import Any, NamedTuple
 
-from gateway.calendars.days_off import NEVER_OFF, days_off
+from gateway.calendars import time_off
+from gateway.calendars.days_off import NEVER_OFF, DaysOff, days_off
 from gateway.calendars.opening_hours import HORIZON, Calendar, day_of, local_day, next_opening, open_spans, quiet_until
 from gateway.model import DAY, HOUR, MINUTE, Instant, OfferState, Provider, Severity, Technician, local
 from gateway.tickets.dispatch.territory import AREA, EXACT, WILDCARD, Place, TerritoryIndex, not_covered
@@ -128,6 +129,7 @@ class _Firm:
     skills: frozenset[str]
     schedule: _Schedule
     people: tuple[_Person, ...]
+    away: DaysOff  # as it has entered itself: then it takes no emergency either
 
 
 class ProviderDirectory:
@@ -197,7 +199,7 @@ class ProviderDirectory:
 
 def opening_calendar(provider: Provider) -> Calendar:
     """Its opening hours, with its days off."""
-    return Calendar(provider.timezone, provider.hours, days_off(provider.days_off))
+    return Calendar(provider.timezone, provider.hours, time_off.beside(days_off(provider.days_off), provider.time_off))
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:
@@ -221,10 +223,11 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
     people = tuple(_Person(
         _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
             provider.timezone, provider.hours if one.hours is None else one.hours,
-            replace(days_off(one.days_off), beside=calendar.days_off)))) for one in technicians)
+            time_off.beside(replace(days_off(one.days_off), beside=calendar.days_off), one.time_off))))
+        for one in technicians)
     base = None if provider.lat is None or provider.lon is None else _direction(provider.lat, provider.lon)
-    return _Firm(provider, provider.timezone, provider.capacity, provider.emergency, base, skills, _Schedule(calendar),
-                 people)
+    return _Firm(provider, provider.timezone, provider.visits_a_day, provider.emergency, base, skills,
+                 _Schedule(calendar), people, time_off.closed_by(provider.time_off) or NEVER_OFF)
 
 
 class _Asking:
@@ -286,7 +289,7 @@ def _hours(firm: _Firm, asking: _Asking, reasons: list[str], against: list[str])
     if opening.is_open:
         reasons.append("open around the clock" if opening.closes is None else
                        f"open until {asking.say(opening.closes, firm.zone, always_day=False)}")
-    elif firm.emergency and asking.critical:
+    elif firm.emergency and asking.critical and not firm.away.includes(asking.day(firm.zone)):
         reasons.append("closed, but takes emergencies")
     elif opening.opens is None:
         against.append("closed: its hours have no opening within a year")

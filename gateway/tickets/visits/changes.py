@@ -45,6 +45,7 @@ def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Po
     late = visit.eta > visit.window_until
     if late:
         visit.window_until = round_up(watch.eta_overdue_at(visit.eta), watch.STEP)
+        visit.moves, visit.moved_at = visit.moves + 1, now
         _keep_page(visit, work)
         show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
     if visit.state is VisitState.EN_ROUTE:
@@ -91,6 +92,7 @@ def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, po
                 **facts: Any) -> None:
     """The visit has another arrival window: it is watched anew, and the customer is told. `facts`: for the message."""
     visit.window_from, visit.window_until = begins, ends
+    visit.moves, visit.moved_at = visit.moves + 1, now
     visit.eta, visit.early_ok_at, visit.asks = None, None, 0
     if visit.state is VisitState.EN_ROUTE:
         watch_travel(visit, work, policy, now)

@@ -11,6 +11,7 @@ from gateway.web.console import (
     customer_acts,
     customers,
     drafts,
+    firms,
     incoming_call,
     messages,
     now,
@@ -34,7 +35,7 @@ router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
-             work, customers, customer_acts):
+             firms, work, customers, customer_acts):
     router.include_router(part.router)
 
 

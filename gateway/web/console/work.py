@@ -1,28 +1,24 @@
 """A local firm's own work: what it is asked, whom it visits, and what it did; nothing of any other firm."""
 
-from collections.abc import Sequence
-from typing import Annotated, NamedTuple, NoReturn
+from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
-from markupsafe import Markup
 
 from gateway.access.rights import Right
-from gateway.calendars.opening_hours import Span
-from gateway.model import Instant, Provider, Visit, VisitState
+from gateway.model import Provider
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
-from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
 from gateway.store.views.console import own_work
-from gateway.store.views.console.own_work import OwnOffer, OwnVisit
+from gateway.store.views.console.own_work import OwnVisit
 from gateway.store.views.pagination import BadCursor
-from gateway.web.console.drawing.day_line import Bar, days, draw
 from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 from gateway.web.pages.links import InvalidInput
 from gateway.web.pages.offer import OfferForm, OfferView, load_offer, offer_act, offer_content
+from gateway.web.pages.provider.work import Job, day_lines, offered_job, visited_job
 from gateway.web.pages.technician.visit import (
     VisitForm,
     VisitView,
@@ -39,38 +35,6 @@ Works = Annotated[User, needs(Right.OWN_WORK)]
 OVER = 30  # visits that are over, on a page
 
 
-class Job(NamedTuple):
-    """An offer or a visit in a list. Times are the home's."""
-
-    id: str
-    number: str
-    severity: str
-    cause: str
-    device: str
-    place: str
-    own: OwnOffer | OwnVisit
-    say: TimeFormat
-
-
-class Stop(NamedTuple):
-    """A visit on a day line. `needs`: what somebody should do about it; "" when nothing is wrong."""
-
-    number: int
-    job: Job
-    visit: Visit
-    needs: str
-
-
-class Day(NamedTuple):
-    """One day on the provider's wall: its line, and the list that says the same."""
-
-    name: str
-    date: str
-    line: Markup
-    stops: list[Stop]
-    say: TimeFormat
-
-
 @router.get(PATH)
 def show_work(request: Request, user: Works, cursor: str = "") -> Response:
     firm = _firm(user)
@@ -84,9 +48,8 @@ def show_work(request: Request, user: Works, cursor: str = "") -> Response:
         provider = session.get_one(Provider, firm)
         name, zone = provider.name, provider.timezone
     jobs = [_visit(one, user) for one in ahead]
-    stops = [(job, one.visit) for job, one in zip(jobs, ahead, strict=True)]
-    return page(request, user, "work.html", firm=name, offers=[_offer(one, user) for one in offers],
-                days=[_day(day, stops, zone, user.now) for day in days(zone, user.now)], zone=zone, ahead=jobs,
+    return page(request, user, "work.html", firm=name, offers=[offered_job(one, WORDS, user.now) for one in offers],
+                days=day_lines(jobs, ahead, zone, WORDS, user.now), zone=zone, ahead=jobs,
                 over=[_visit(one, user) for one in over.rows], next=over.next, later=bool(cursor))
 
 
@@ -155,6 +118,10 @@ def _visit_view(user: User, visit_id: str, action: str) -> VisitView:
     return view or _not_theirs(user, action, "visit", visit_id)
 
 
+def _visit(one: OwnVisit, user: User) -> Job:
+    return visited_job(one, WORDS, user.gw.settings.service.callback_timezone, user.now)
+
+
 def _not_theirs(user: User, action: str, kind: str, row_id: str) -> NoReturn:
     user.deny_other(action, (kind, row_id[:80]))
 
@@ -184,48 +151,3 @@ def _visit_page(request: Request, user: User, view: VisitView, given: VisitForm 
                 note: str = "") -> Response:
     return page(request, user, "work_visit.html", status, note=note, given=given or VisitForm(),
                 **visit_content(user.gw, view, WORDS, user.now))
-
-
-def _offer(one: OwnOffer, user: User) -> Job:
-    site = one.site
-    return Job(one.offer.id, one.ticket.id, one.ticket.severity, _cause(one), one.device.name if one.device else "",
-               f"{site.postcode} {site.town}".strip(), one, TimeFormat(WORDS, site.timezone, user.now))
-
-
-def _visit(one: OwnVisit, user: User) -> Job:
-    site = one.site
-    zone = site.timezone if site is not None else user.gw.settings.service.callback_timezone
-    return Job(one.visit.id, one.ticket.id, one.ticket.severity, _cause(one) if site is not None else "",
-               one.device.name if one.device else "", site.address if site is not None else "", one,
-               TimeFormat(WORDS, zone, user.now))
-
-
-def _day(day: Span, ahead: Sequence[tuple[Job, Visit]], zone: str, now: Instant) -> Day:
-    """The visits whose window touches that day, and today also those that are late from a day before."""
-    touching = [(job, visit) for job, visit in ahead if visit.window_from < day[1]
-                and (visit.window_until > day[0] or day[0] <= now < day[1])]
-    stops = [Stop(number, job, visit, _needs(visit, now)) for number, (job, visit) in enumerate(touching, 1)]
-    bars = [Bar(stop.number, stop.visit.window_from, stop.visit.window_until, _kind(stop)) for stop in stops
-            if stop.visit.window_until > day[0]]
-    say = TimeFormat(WORDS, zone, now)
-    return Day("Today" if day[0] <= now < day[1] else "Tomorrow", say.date(day[0]), draw(day, zone, bars, now), stops,
-               say)
-
-
-def _needs(visit: Visit, now: Instant) -> str:
-    """What somebody of the firm should do about it now."""
-    if visit.state not in (VisitState.PLANNED, VisitState.EN_ROUTE) or now < visit.window_from:
-        return ""
-    if now >= visit.window_until:
-        return "The window is over and nobody is there: say when you arrive, or hand it back"
-    return "The window has begun and nobody has set out" if visit.state == VisitState.PLANNED else ""
-
-
-def _kind(stop: Stop) -> str:
-    return "late" if stop.needs else "planned" if stop.visit.state == VisitState.PLANNED else "moving"
-
-
-def _cause(one: OwnOffer | OwnVisit) -> str:
-    if one.outage is not None:
-        return WORDS("message.outage.cause", area=one.outage.name)
-    return one.cause.get(WORDS.locale) or one.ticket.cause

@@ -19,7 +19,7 @@ from gateway.web import problems
 from gateway.web.live import Gone
 from gateway.web.pages.templates import Renderer
 
-_PAGES = ("/f/", "/o/", "/v/", "/d/", "/s/", "/h/", "/welcome/", "/e/")
+_PAGES = ("/f/", "/o/", "/v/", "/d/", "/s/", "/h/", "/p/", "/welcome/", "/e/")
 
 
 class LinkInvalid(Gone):
@@ -69,7 +69,8 @@ def too_large_page(request: Request) -> Response:
 
 def install(app: FastAPI) -> None:
     """Makes the pages of `app` answer errors with a page instead of problem details."""
-    app.add_exception_handler(Gone, lambda request, _error: _plain(request, 404, "gone"))
+    app.add_exception_handler(Gone, lambda request, _error: _plain(
+        request, 404, "firm_gone" if request.url.path.startswith("/p/") else "gone"))
     for kind, what in ((HTTPException, "gone"), (RequestValidationError, "gone"), (DatabaseUnavailable, "broken")):
         app.add_exception_handler(kind, _for_people(app.exception_handlers[kind], what))
 

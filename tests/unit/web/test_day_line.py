@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gateway.model import HOUR, MINUTE, Instant, from_iso
-from gateway.web.console.drawing.day_line import WIDTH, Bar, days, draw
+from gateway.web.pages.provider.day_line import WIDTH, Bar, days, draw
 
 ZURICH = "Europe/Zurich"
 NOON = from_iso("2026-11-23T11:00:00Z")

@@ -30,7 +30,7 @@ from tests.drivers.web_driver import WebStory, console_story
 # Without a right: they show no data, or a signed link opens them, which is a right of its own.
 OPEN = {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/console/sign-in", "/console/code",
         "/console/sign-in/oidc", "/console/sign-in/oidc/back", "/console/sign-out"}
-BY_LINK = ("/f/{token}", "/o/{token}", "/v/{token}", "/d/{token}", "/s/{token}", "/h/{token}",
+BY_LINK = ("/f/{token}", "/o/{token}", "/v/{token}", "/d/{token}", "/s/{token}", "/h/{token}", "/p/{token}",
            "/welcome/{token}", "/e/{token}")
 DOCS = ROOT / "docs" / "rights.md"
 Route = tuple[str, str, frozenset[Right]]

@@ -1,5 +1,6 @@
 """Queries for a local firm's people: its own offers and visits, and nothing of another firm's."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select as columns
@@ -73,6 +74,12 @@ def visits_ahead(session: Session, firm: str, now: Instant) -> list[OwnVisit]:
     """That are not over, the next first."""
     query = _visits(firm).where(col(Visit.done_at).is_(None)).order_by(col(Visit.window_from), col(Visit.id))
     return _worded(session, session.execute(query.limit(VISITS)).all(), now)
+
+
+def visits_where(session: Session, firm: str, conditions: Sequence[Any], limit: int, now: Instant) -> list[OwnVisit]:
+    """The firm's that fulfil them all, those with the latest window if there are more, the first window first."""
+    query = _visits(firm).where(*conditions).order_by(col(Visit.window_from).desc(), col(Visit.id)).limit(limit)
+    return _worded(session, session.execute(query).all()[::-1], now)
 
 
 def visits_over(session: Session, firm: str, cursor: str | None, limit: int, now: Instant) -> Page:

@@ -1,0 +1,1 @@
+"""A local firm's own page, its calendars and its job sheets."""

@@ -36,6 +36,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.customer_acts import SAID, with_acts
+from gateway.web.pages.follow.position import with_position
 from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
@@ -119,7 +120,7 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
     if isinstance(facts, FollowedTicket):
         profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
-        content = ticket_view.with_position(
+        content = with_position(
             ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country),
             facts, gw.positions, words, say)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),

@@ -1,11 +1,10 @@
 """The content of the customer's page for a ticket or a callback."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from gateway.callbacks.numbers.emergency_numbers import emergency_number
-from gateway.flow.visits.positions import Positions
 from gateway.model import (
     MINUTE,
     IncompleteReason,
@@ -32,7 +31,7 @@ from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
 from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
-from gateway.web.pages.follow.where import Where, is_on_the_way, where_they_are
+from gateway.web.pages.follow.where import Where
 
 
 class Step(NamedTuple):
@@ -151,16 +150,6 @@ def _what_to_do(advice: Mapping[str, str], rescue: str, words: Catalogue) -> Car
                 lines=[advice.get(words.locale) or advice["en"], in_danger(rescue, words)])
 
 
-def with_position(content: FollowPage, facts: FollowedTicket, positions: Positions, words: Catalogue, say: TimeFormat
-                  ) -> FollowPage:
-    """The page with where whoever comes is, when they share it now."""
-    if facts.visit is None or not is_on_the_way(facts):
-        return content
-    found = positions.of(facts.visit.id, say.now)
-    who = _who(facts.visit, facts.provider, words)
-    return content if found is None else replace(content, where=where_they_are(facts.site, found, who, words, say))
-
-
 def waits_for_price_answer(ticket: Ticket) -> bool:
     """Whether it waits for the customer's yes to a price."""
     return ticket.price_answer is PriceAnswer.ASKED and ticket.state not in SETTLED
@@ -179,8 +168,6 @@ def _price_question(ticket: Ticket, words: Catalogue) -> Question:
 def price_of(ticket: Ticket, words: Catalogue) -> str:
     """What the customer pays when somebody comes; "" for nothing."""
     return "" if ticket.price is None else price(ticket.price, words.locale)
-
-
 
 
 

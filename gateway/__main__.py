@@ -33,6 +33,7 @@ from gateway.cli.common import (
     whole_table,
 )
 from gateway.cli.explain import explain
+from gateway.cli.goodwill import goodwill
 from gateway.cli.send_test import send_test
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
@@ -57,6 +58,7 @@ app.add_typer(providers.app, name="provider")
 app.add_typer(users.app, name="user")
 app.command()(backtest)
 app.command()(explain)
+app.command()(goodwill)
 app.command("send-test")(send_test)
 PATIENCE = 2.0  # seconds before a progress bar appears
 

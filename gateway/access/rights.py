@@ -31,6 +31,9 @@ class Right(StrEnum):
     NAME_ELSEWHERE = "name_elsewhere", "say how another system calls a household, a device, a ticket and so on"
     ACT_ON_MANY = "act_on_many", "act on more tickets at once than BULK_LIMIT"
     JUDGE_PROVIDERS = "judge_providers", "leave an offer or a visit out of a provider's track record"
+    GIVE_GESTURE = "give_gesture", "credit a household a small gesture, within the limits of the settings"
+    APPROVE_GOODWILL = "approve_goodwill", "approve or decline goodwill above the cap"
+    EXPORT_FILES = "export_files", "take credits and what customers said away as a file"
     MANAGE_PROVIDERS = "manage_providers", "make and end the link of a local firm's own page, and enter its days off"
     PUBLISH = "publish", "put rules, texts and settings into effect"
     MANAGE_USERS = "manage_users", "add and disable users, and give them their roles"
@@ -47,15 +50,17 @@ MOST_MESSAGES = 200  # at once, of whoever may act on many
 _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
 _AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.SEE_PICTURES, Right.WORK_TICKETS, Right.WORK_CALLBACKS,
                        Right.WORK_ALARMS, Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
-                       Right.NAME_ELSEWHERE}
-_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.MANAGE_PROVIDERS}
+                       Right.NAME_ELSEWHERE, Right.GIVE_GESTURE}
+_DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.MANAGE_PROVIDERS,
+                        Right.APPROVE_GOODWILL}
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.READ: frozenset((Right.READ,)),
     Role.AGENT: _AGENT,
     Role.DISPATCHER: _DISPATCHER,
-    Role.OPERATOR: _DISPATCHER | {Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT},
-    Role.AUDITOR: _SIGNS_IN | frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT)),
+    Role.OPERATOR: _DISPATCHER | {Right.PUBLISH, Right.MANAGE_USERS, Right.READ_AUDIT, Right.EXPORT_FILES},
+    Role.AUDITOR: _SIGNS_IN | frozenset((Right.READ, Right.READ_AUDIT, Right.EXPORT_AUDIT,
+                                               Right.EXPORT_FILES)),
     Role.PROVIDER: _SIGNS_IN | frozenset((Right.OWN_WORK,)),
     Role.BRIDGE: frozenset((Right.ASK_BRIDGE,)),
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gateway.app.check_advice import advice_warnings
+from gateway.app.check_goodwill import goodwill_errors
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
 from gateway.app.check_sign_in import sign_in_errors, sign_in_warnings
@@ -149,7 +150,7 @@ def profile_test_errors(folder: Path, profiles: Mapping[str, Profile]) -> Iterat
 def settings_errors(settings: Settings) -> list[str]:
     """What is wrong between settings and the rest of the gateway; a single value has been checked before."""
     return [*_dialects(settings), *_service(settings), *_files(settings), *_login(settings), *_build(settings),
-            *sign_in_errors(settings)]
+            *sign_in_errors(settings), *goodwill_errors(settings)]
 
 
 def _dialects(settings: Settings) -> Iterator[str]:

@@ -22,6 +22,7 @@ from gateway.config.settings_loader import BadSettings, ensure_secret
 from gateway.config.sla_file import load_sla
 from gateway.flow.accounts.users import first_welcome
 from gateway.flow.adopt_sla import adopt_policies
+from gateway.flow.after.goodwill import pay_goodwill
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
@@ -54,6 +55,7 @@ FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of me
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
 COUNT_EVERY = 60.0  # seconds: what is open and waits for nothing, which is nothing unless we have made a mistake
+GOODWILL_EVERY = 30.0  # seconds; what is over has time
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 NAMED = 100  # topic filters on /readyz
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
@@ -198,6 +200,7 @@ def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Inst
     each(DELIVER_EVERY, deliver, gw.outbox_filled)
     each(WITHDRAW_EVERY, remove_rules, watched=False)
     each(WITHDRAW_EVERY, plan_button_tests, watched=False)
+    each(GOODWILL_EVERY, pay_goodwill, watched=False)
     each(FORGET_EVERY, forget, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)
     each(COUNT_EVERY, count_unwatched, watched=False)

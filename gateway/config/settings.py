@@ -1,11 +1,22 @@
 """The settings: their names, types, limits and defaults; gateway.config.settings_loader reads them."""
 
+import re
+from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from gateway.config.field_types import (
     AppriseTemplate,
@@ -21,7 +32,8 @@ from gateway.config.field_types import (
     TimeZone,
     WebhookSecret,
 )
-from gateway.model.states import Role, Severity
+from gateway.model.instant import HOUR
+from gateway.model.states import PromiseKind, Role, Severity
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 WEAK_SECRETS = (  # how the secrets of examples, demonstrations and forms to fill in begin
@@ -186,6 +198,85 @@ class OnCall(Section):
     emergency: list[Shift] = Field(default_factory=list)  # calls for help
 
 
+def _cents(amount: Any) -> int:
+    """`5`, `5.5` or `"5.50"` → hundredths."""
+    text = str(amount)
+    if isinstance(amount, bool) or not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,2})?", text):
+        raise ValueError("expected an amount in the currency of goodwill, with at most two decimals, e.g. 5 or 7.50")
+    whole, _, part = text.partition(".")
+    return int(whole) * 100 + int(part.ljust(2, "0"))
+
+
+def _some_cents(amount: Any) -> int:
+    if (cents := _cents(amount)) == 0:
+        raise ValueError("expected more than 0")
+    return cents
+
+
+def _waited_for(kind: PromiseKind) -> PromiseKind:
+    if kind not in WAITED_FOR:
+        raise ValueError(f"expected some of {', '.join(WAITED_FOR)}")
+    return kind
+
+
+WAITED_FOR = (PromiseKind.ARRIVAL_WINDOW, PromiseKind.ETA, PromiseKind.CALLBACK_BY)  # somebody stayed in for them
+Cents = Annotated[int, BeforeValidator(_cents)]
+SomeCents = Annotated[int, BeforeValidator(_some_cents)]
+
+
+class GoodwillRule(Section):
+    """What is credited for one kind of harm. Of several that fit the same home and harm the largest counts."""
+
+    outage_hours: Annotated[float, Field(gt=0, le=366 * 24)] | None = None  # the home was dark for longer
+    promise_broken: list[Annotated[PromiseKind, AfterValidator(_waited_for)]] | None = Field(None, min_length=1)
+    credit: SomeCents
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "GoodwillRule":
+        if (self.outage_hours is None) == (self.promise_broken is None):
+            raise ValueError("expected either outage_hours or promise_broken")
+        return self
+
+    @property
+    def outage_ms(self) -> int | None:
+        return None if self.outage_hours is None else round(self.outage_hours * HOUR)
+
+    @property
+    def key(self) -> str:
+        """The same for the same condition, whatever is credited: each is met once for one home and harm."""
+        if self.promise_broken is not None:
+            return "promise:" + "+".join(sorted(self.promise_broken))
+        return f"outage:{self.outage_ms}"
+
+
+class Gestures(Section):
+    """What an agent may credit of their own accord, in the currency of goodwill; 0: nothing."""
+
+    most: Cents = 0  # at once
+    agent_day: Cents = 0  # by one agent in 24 hours
+    household_month: Cents = 0  # to one household in 30 days, whoever gives it
+
+
+class Goodwill(Section):
+    """What customers are credited for harm, without asking for it. Without `live_from` it is only worked out."""
+
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$")
+    live_from: date | None = None  # what is over since that day (UTC) is credited and told; None: a dry run
+    cap: Cents | None = None  # more than this for one outage or visit waits for a person; None: nothing does
+    approvers: list[str] = Field(default_factory=list)  # of on_call.people, the first first; []: service.dispatcher
+    approve_hours: int = Field(24, ge=1, le=14 * 24)  # each of them is waited for
+    rules: list[GoodwillRule] = Field(default_factory=list)
+    gestures: Gestures = Gestures()
+
+    @field_validator("rules")
+    @classmethod
+    def _each_once(cls, rules: list[GoodwillRule]) -> list[GoodwillRule]:
+        keys = [rule.key for rule in rules]
+        if double := next((key for key in keys if keys.count(key) > 1), None):
+            raise ValueError(f"{double}: expected each condition once")
+        return rules
+
+
 class Oidc(Section):
     """Signing in at the console through an identity provider (OpenID Connect); docs/operations.md."""
 
@@ -237,6 +328,7 @@ class Settings(Section):
     service: Service = Service()
     on_call: OnCall = OnCall()
     sign_in: SignIn = SignIn()
+    goodwill: Goodwill = Goodwill()
 
     @property
     def reach_somebody_at_any_hour(self) -> bool:
@@ -249,6 +341,14 @@ class Settings(Section):
         if not url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise ValueError("expected sqlite:///FILE or postgresql://HOST/DATABASE")
         return url
+
+    @model_validator(mode="after")
+    def _approvers_are_people(self) -> "Settings":
+        for number, name in enumerate(self.goodwill.approvers):
+            if name not in self.on_call.people:
+                known = ", ".join(self.on_call.people) or "none yet"
+                raise ValueError(f"goodwill.approvers[{number}]: {name!r} — expected one of on_call.people: {known}")
+        return self
 
     @model_validator(mode="after")
     def _no_weak_secret_in_public(self) -> "Settings":

@@ -58,7 +58,7 @@ class Gateway:
     @property
     def policy(self) -> Policy:
         return Policy(self.settings.service, new_id, self.profiles, self.messages.catalogues, self.sla,
-                      self.settings.on_call)
+                      self.settings.on_call, self.settings.goodwill)
 
 
 def retry_on_conflict(work: Callable[[], T]) -> T:

@@ -47,6 +47,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_losses(session, now)
         retention.delete_old_answers(session, now)
         retention.delete_old_surveys(session, now)
+        retention.delete_old_goodwill(session, now)
         forget_time_off(session, now)
         changes.forget_changes(session)
         audit.forget_old(session, now)

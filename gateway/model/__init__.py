@@ -18,6 +18,7 @@ from gateway.model.access import (
     User,
     WebSession,
 )
+from gateway.model.after.goodwill import Goodwill, GoodwillCase
 from gateway.model.devices import (
     ButtonTest,
     Command,
@@ -91,6 +92,9 @@ from gateway.model.states import (
     Cover,
     DueKind,
     ExternalKind,
+    GoodwillCaseState,
+    GoodwillKind,
+    GoodwillState,
     HoldReason,
     IncompleteReason,
     LinkPurpose,
@@ -149,7 +153,8 @@ __all__ = [
     "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState", "Due", "DueKind",
-    "EARLIEST", "Entry", "EntryKind", "GATEWAY", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
+    "EARLIEST", "Entry", "EntryKind", "GATEWAY", "Goodwill", "GoodwillCase", "GoodwillCaseState", "GoodwillKind",
+    "GoodwillState", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
     "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",

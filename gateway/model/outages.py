@@ -85,6 +85,8 @@ class OutageMember(Row, table=True):
     joined_at: Instant = Field(sa_type=BigInteger)
     back_at: Instant | None = Field(default=None, sa_type=BigInteger)
     reported_at: Instant | None = Field(default=None, sa_type=BigInteger)  # somebody there said that it has no power
+    # for how long it was in earlier rounds, as it proved itself
+    dark_before_ms: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 
     @property
     def by_word(self) -> bool:

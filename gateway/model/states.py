@@ -458,6 +458,41 @@ class SurveyMark(StrEnum):
     """Hard; we did not."""
 
 
+class GoodwillKind(StrEnum):
+    """What a customer is credited something for."""
+
+    OUTAGE = "outage"
+    """Their home was without power for long."""
+    PROMISE = "promise"
+    """We did not keep a time that they waited for."""
+    GESTURE = "gesture"
+    """An agent thought it right."""
+
+
+class GoodwillState(StrEnum):
+    """Where a credit stands; what may follow what is in gateway/tickets/goodwill/lifecycle.py."""
+
+    PROPOSED = "proposed"
+    """A person has to approve it first."""
+    GIVEN = "given"
+    """It is on the list for the invoices, and they are told; it is never taken back."""
+    REFUSED = "refused"
+    """A person has said no."""
+
+
+class GoodwillCaseState(StrEnum):
+    """Whether somebody has to approve what one outage, trip or call comes to."""
+
+    SETTLED = "settled"
+    """Nobody has to."""
+    WAITING = "waiting"
+    """It is more than the cap: somebody is asked, and then the next."""
+    APPROVED = "approved"
+    """A person has said yes, for everybody affected."""
+    DECLINED = "declined"
+    """A person has said no, for everybody affected."""
+
+
 class SlaKind(StrEnum):
     """What an SLA counts the working time of."""
 

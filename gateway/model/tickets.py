@@ -447,6 +447,7 @@ class SlaClock(Row, table=True):
 class Survey(Row, table=True):
     """What a customer was asked once after their ticket was closed, and what they said."""
 
+    __table_args__ = (Index("survey_listed", "asked_at", "id"),)
     id: str = Field(primary_key=True)
     ticket_id: str = Field(foreign_key="ticket.id", unique=True)  # one for each ticket, also when it was opened again
     customer_id: str = Field(foreign_key="customer.id", index=True)

@@ -85,6 +85,8 @@ class Facts:
     price: str = ""  # at which somebody comes, if the customer agrees …
     price_plain: str = ""  # … in letters that every SMS has …
     answer_by: Instant | None = None  # … and until when they are waited for
+    credited_for: str = ""  # what a household is credited for: a GoodwillKind …
+    dark_for: int = 0  # … ms, without power
     area: str = ""  # of an outage or of planned work
     homes: int = 0  # in it; for customers roughly, and 0 when there are too few to say
     etr: Instant | None = None  # estimated end
@@ -153,7 +155,7 @@ class MessageRenderer:
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {
-            "say": catalogue, "when": times.when, "span": times.span,
+            "say": catalogue, "when": times.when, "span": times.span, "lasts": times.duration,
             "priority": _worded("severity", facts.severity, catalogue),
             "count": partial(number, locale=catalogue.locale),
             "why_asked": _worded("page_reason", facts.reason, catalogue),

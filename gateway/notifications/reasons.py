@@ -35,6 +35,8 @@ def refusal_sentence(refused: Refused, catalogue: Catalogue, zone: str = "") -> 
     if "state" in given:
         word = f"{given.get('what', SubjectKind.TICKET)}_state.{given['state']}"
         places["state"] = catalogue(word) if catalogue.has(word) else given["state"].replace("_", " ")
+    if "may_credit" in given:
+        places["may_credit"] = price(Price.read(given["may_credit"]), catalogue.locale)
     if "outcome" in given:
         places["outcome"] = catalogue(f"call_outcome.{given['outcome']}")
     if zone:

@@ -214,8 +214,29 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
+class GoodwillFacts(AreaFacts, total=False):
+    """What a household is credited."""
+
+    credited_for: str  # a GoodwillKind
+    price: str  # a Price as it is stored
+    dark_for: int  # ms: for how long their home was without power
+    site: str
+    number: str  # that they know it by
+
+
+class GoodwillWaitsFacts(GoodwillFacts, total=False):
+    """What several homes come to together, which somebody has to approve."""
+
+    homes: int
+    answer_by: Instant  # then the next one is asked
+    turn: int  # how many times somebody has been asked, with this one
+    reader: str  # of a person in on_call.people: their name …
+    reader_locale: str  # … language …
+    reader_zone: str  # … and time zone
+
+
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, total=False):
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -32,7 +32,7 @@ _AS_WRITTEN = ("because", "hear_by", "note", "incomplete", "expected_at", "since
                "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
-                "filters", "sla", "due_at", "policy")
+                "filters", "sla", "due_at", "policy", "credited_for", "dark_for")
 
 _OURS = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
 """Who may read the telephone number of a firm or its people; customers never do, not even in a webhook's data."""

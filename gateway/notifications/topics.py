@@ -139,6 +139,10 @@ class TopicName(StrEnum):
     """It is closed, and they are asked how it went."""
     APOLOGY = "apology"
     """It is closed, and on the way we did not keep our word."""
+    GOODWILL = "goodwill"
+    """What we credit them for an outage or a broken promise, without their asking; or a gesture of an agent."""
+    GOODWILL_WAITS = "goodwill_waits"
+    """What one outage or visit comes to is more than the cap: somebody has to approve it."""
     TEST = "test"
     """Sent by hand, to see whether a contact can be reached."""
 
@@ -634,6 +638,16 @@ _ALL = (
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=2 * DAY,
         obsolete_when=_not_closed,
         only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN)),
+    Topic(  # what is credited stays credited, so it is worth saying whenever it can be said
+        name=TopicName.GOODWILL, audience=_CUSTOMER,
+        subjects=_TICKET | _CALLBACK | _OUTAGE | frozenset({SubjectKind.CUSTOMER}), facts=stored_facts.GoodwillFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        obsolete_when=never, link=LinkPurpose.FOLLOW),
+    Topic(
+        name=TopicName.GOODWILL_WAITS, audience=frozenset({RecipientKind.ON_CALL, RecipientKind.DISPATCHER}),
+        subjects=_TICKET | _CALLBACK | _OUTAGE, facts=stored_facts.GoodwillWaitsFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

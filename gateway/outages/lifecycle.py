@@ -102,9 +102,13 @@ MEMBER_TRANSITIONS: dict[tuple[MemberState, MemberAction], MemberState] = {
 
 
 def move_member(member: OutageMember, action: MemberAction, now: Instant) -> None:
-    """The one place that writes the state of an outage's home, and when it was back. Raises Refused."""
-    member.state = after(MEMBER_TRANSITIONS, member.state, action, "home", member.site_id)
+    """The one place that writes the state of an outage's home, and when it was back; how long it was dark is kept when
+    it is dark again. Raises Refused."""
+    was = member.state
+    member.state = after(MEMBER_TRANSITIONS, was, action, "home", member.site_id)
     if action is MemberAction.RELAPSE:
+        if was is MemberState.RESTORED and member.back_at is not None:
+            member.dark_before_ms += max(member.back_at - member.died_at, 0)
         member.back_at = None
     elif action is not MemberAction.NEST:
         member.back_at = now

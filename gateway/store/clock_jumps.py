@@ -29,6 +29,8 @@ from gateway.model import (
     DueKind,
     Entry,
     FormDraft,
+    Goodwill,
+    GoodwillCase,
     Instant,
     Job,
     Link,
@@ -81,7 +83,7 @@ DEADLINES: tuple[_Column, ...] = (
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
-    (User, "blocked_until"),
+    (User, "blocked_until"), (GoodwillCase, "next_at"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
            DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)
@@ -117,7 +119,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
-    (Photo, "created_at"), (Signature, "created_at"),
+    (Photo, "created_at"), (Signature, "created_at"), (Goodwill, "created_at"), (Goodwill, "given_at"),
+    (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

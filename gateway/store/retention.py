@@ -1,14 +1,27 @@
-"""Deletes readings, dead letters, connection losses, saved answers and surveys that are older than they are kept."""
+"""Deletes readings, dead letters, connection losses, saved answers, surveys and credits that are older than they are
+kept."""
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
-from gateway.model import DAY, DeadLetter, Instant, Loss, Reading, SavedAnswer, Survey
+from gateway.model import (
+    DAY,
+    DeadLetter,
+    Goodwill,
+    GoodwillCase,
+    GoodwillCaseState,
+    Instant,
+    Loss,
+    Reading,
+    SavedAnswer,
+    Survey,
+)
 
 LOSSES_KEPT = 90 * DAY  # after the end of a loss
 ANSWERS_KEPT = 90 * DAY  # they are told only as long as what they are about is open
 
 SURVEYS_KEPT = 400 * DAY  # longer than a year, so that a month can be compared with the same one before
+GOODWILL_KEPT = 3 * 365 * DAY  # as long as somebody may ask about an invoice
 
 
 def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) -> int:
@@ -35,3 +48,12 @@ def delete_old_answers(session: Session, now: Instant) -> None:
 def delete_old_surveys(session: Session, now: Instant) -> None:
     """Deletes what customers were asked, and said, more than SURVEYS_KEPT ago."""
     session.connection().execute(delete(Survey).where(col(Survey.asked_at) < now - SURVEYS_KEPT))
+
+
+def delete_old_goodwill(session: Session, now: Instant) -> None:
+    """Deletes credits, and what they were decided on, that are older than GOODWILL_KEPT; nothing that still waits."""
+    connection, before = session.connection(), now - GOODWILL_KEPT
+    connection.execute(delete(Goodwill).where(col(Goodwill.created_at) < before, col(Goodwill.case_id).not_in(
+        select(GoodwillCase.id).where(GoodwillCase.state == GoodwillCaseState.WAITING))))
+    connection.execute(delete(GoodwillCase).where(
+        col(GoodwillCase.looked_at) < before, col(GoodwillCase.state) != GoodwillCaseState.WAITING))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gateway.config.settings import OnCall, Service
+from gateway.config.settings import Goodwill, OnCall, Service
 from gateway.devices.profiles import Profile
 from gateway.model import (
     Actor,
@@ -320,8 +320,8 @@ class ActionContext:
 @dataclass(frozen=True)
 class Policy:
     """What every planner is given besides its context: the operator's service settings, where new ids come from, the
-    profiles (for what was put off and is decided anew), the sentences of every language, the SLA policies, and who is
-    on call."""
+    profiles (for what was put off and is decided anew), the sentences of every language, the SLA policies, who is on
+    call, and what is credited for harm."""
 
     service: Service
     new_id: NewId
@@ -329,3 +329,4 @@ class Policy:
     catalogues: Catalogues = field(default_factory=Catalogues)  # for what a device shows to people
     sla: SlaPolicies = field(default_factory=SlaPolicies)
     on_call: OnCall = field(default_factory=OnCall)
+    goodwill: Goodwill = field(default_factory=Goodwill)

@@ -125,6 +125,9 @@ UserManager = Annotated[Caller, _by(Right.MANAGE_USERS)]
 AuditReader = Annotated[Caller, _by(Right.READ_AUDIT)]
 AuditExporter = Annotated[Caller, _by(Right.EXPORT_AUDIT)]
 ProviderJudge = Annotated[Caller, _by(Right.JUDGE_PROVIDERS)]
+GestureGiver = Annotated[Caller, _by(Right.GIVE_GESTURE)]
+GoodwillApprover = Annotated[Caller, _by(Right.APPROVE_GOODWILL)]
+FileExporter = Annotated[Caller, _by(Right.EXPORT_FILES)]
 Bridge = Annotated[Caller, _by(Right.ASK_BRIDGE)]
 
 

@@ -220,7 +220,9 @@ def test_every_stored_time_is_known_to_be_moved_clamped_or_left_alone() -> None:
     known = [*clock_jumps.DEADLINES, *clock_jumps.PAST_TIMES, *clock_jumps.NOT_MOVED]
     assert len(known) == len(set(known))
     names = {(table.__tablename__, name) for table, name in known}
-    numbers = {("reading", "id"), ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"),
+    numbers = {("goodwill_credit", "cents"), ("goodwill_credit", "dark_ms"), ("goodwill_case", "cents"),
+               ("outage_member", "dark_before_ms"), ("reading", "id"),
+               ("reading", "seq"), ("dead_letter", "id"), ("entry", "id"),
                ("search_entry", "id"), ("search_term", "entry_id"),
                ("loss", "uncertainty_ms"), ("sla_clock", "target_ms"), ("sla_clock", "used_ms"),
                ("changed_row", "id"), ("changed_row", "transaction"), ("audit", "id"), ("account", "code_step")}

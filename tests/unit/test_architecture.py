@@ -304,7 +304,7 @@ MOVES = {  # file → its functions that may write a row's state
     "callbacks/lifecycle.py": {"move"}, "callbacks/presses/button_test_lifecycle.py": {"move"},
     "outages/lifecycle.py": {"move", "move_member"}, "notifications/lifecycle.py": {"move"},
     "model/lifecycle.py": {"move_command"}, "tickets/promises/ledger.py": {"move_promise"},
-    "store/commands.py": {"_move"},
+    "store/commands.py": {"_move"}, "tickets/goodwill/lifecycle.py": {"move_credit", "move_case"},
 }
 _SETS_IN_SQL = re.compile(r"\bset\b[^;]*?\bstate\s*=", re.IGNORECASE)
 

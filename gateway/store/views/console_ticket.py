@@ -30,9 +30,11 @@ from gateway.model import (
     Reading,
     RecipientKind,
     Site,
+    Survey,
     Ticket,
 )
 from gateway.model.notifications import Notification
+from gateway.store.after.surveys import survey_of
 from gateway.store.views.explain import ticket_facts
 from gateway.tickets.desk.next_action import CONTACTS_WITHIN, CustomerFacts, DeskFacts
 from gateway.tickets.desk.possible_acts import TicketNow
@@ -58,6 +60,7 @@ class ConsoleTicket(NamedTuple):
     providers: dict[str, Provider]  # all of them by name, removed ones too
     callbacks: list[Callback]  # open ones of the home
     around: Around | None  # None: it has no device
+    survey: Survey | None = None  # what the customer was asked once it was closed
 
 
 def load(session: Session, ticket_id: str, now: Instant) -> ConsoleTicket | None:
@@ -69,7 +72,7 @@ def load(session: Session, ticket_id: str, now: Instant) -> ConsoleTicket | None
     return ConsoleTicket(
         story, _desk_facts(session, story, callbacks, now), session.get_one(Customer, story.ticket.customer_id),
         {one.id: one for one in session.exec(select(Provider).order_by(Provider.name))},
-        callbacks, _around(session, story, now))
+        callbacks, _around(session, story, now), survey_of(session, ticket_id))
 
 
 def desk_facts(session: Session, ticket_id: str, now: Instant) -> tuple[TicketFacts, DeskFacts] | None:

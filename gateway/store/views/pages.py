@@ -43,6 +43,7 @@ from gateway.model import (
     VisitOutcome,
 )
 from gateway.notifications.topics import TopicName
+from gateway.store.after.credit_pages import credit_shown_until
 from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.views.customer.history import TicketHistory, ticket_history
 from gateway.store.views.desk.saved_answers import saved_answers
@@ -324,8 +325,7 @@ class FollowedOutage(NamedTuple):
 
 def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant) -> FollowedOutage | None:
     """What the link in an outage's message shows to one home. None before the outage is confirmed, and a day after it
-    is closed: ten thousand links end with one row, and none of them is written.
-    """
+    is closed, or a week after they were credited something: ten thousand links end with one row, none is written."""
     chain = _chain(session, outage_id)
     site = session.get(Site, site_id)
     if site is None or not chain:
@@ -333,7 +333,8 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
     outage = chain[-1]
     if outage.confirmed_at is None or outage.state in (OutageState.SUSPECTED, OutageState.DISMISSED):
         return None
-    if outage.closed_at is not None and outage.closed_at + PAGE_AFTER_CLOSE <= now:
+    if outage.closed_at is not None and max(
+            outage.closed_at + PAGE_AFTER_CLOSE, credit_shown_until(session, outage.id, site_id)) <= now:
         return None
     member = session.get(OutageMember, f"{outage_id}/{site_id}")
     customer = session.get(Customer, member.customer_id if member is not None else site.customer_id)

@@ -11,6 +11,8 @@ from gateway.model import (
     ButtonTest,
     Callback,
     Due,
+    GoodwillCase,
+    GoodwillCaseState,
     Job,
     JobTicket,
     Offer,
@@ -47,10 +49,12 @@ _QUESTION = union_all(
         col(ButtonTest.closed_at).is_(None), ~_runs(col(ButtonTest.device_id))),
     select(OnCallPage.subject_kind, OnCallPage.subject_id).where(
         col(OnCallPage.closed_at).is_(None), col(OnCallPage.next_at).is_(None)),
+    select(GoodwillCase.subject_kind, GoodwillCase.id).where(
+        GoodwillCase.state == GoodwillCaseState.WAITING, col(GoodwillCase.next_at).is_(None)),
 )
 
 
 def unwatched(session: Session) -> list[Subject]:
-    """Open tickets, jobs, offers, visits, callbacks and button tests for which no deadline runs, and those of which
-    somebody on call has been told and nobody else ever will be: a mistake of ours, always empty."""
+    """Open tickets, jobs, offers, visits, callbacks, button tests and goodwill for which no deadline runs, and those of
+    which somebody on call has been told and nobody else ever will be: a mistake of ours, always empty."""
     return [Subject(SubjectKind(kind), row_id) for kind, row_id in session.connection().execute(_QUESTION)]

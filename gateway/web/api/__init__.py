@@ -15,6 +15,7 @@ from gateway.web.api import (
     tickets,
 )
 from gateway.web.api.administration import audit, users
+from gateway.web.api.after import goodwill, surveys
 from gateway.web.api.calls import bridge, context
 from gateway.web.api.desk import answers, next_actions
 from gateway.web.api.households import customers, people, search, sites
@@ -35,6 +36,8 @@ TAGS = [
     {"name": "providers", "description": "Local firms and their open jobs."},
     {"name": "offers and visits", "description": "What providers were asked, why they, and their trips."},
     {"name": "promises", "description": "Times told to customers, and what became of them."},
+    {"name": "credits", "description": "Goodwill: what households are credited for harm, or as a gesture."},
+    {"name": "surveys", "description": "What customers said when they were asked how it went."},
     {"name": "events", "description": "What has changed, for programs that keep a copy. Every noun has `external_ids`: "
                                       "what your own systems call it."},
     {"name": "users and audit", "description": "Who signs in at the console, and who did what."},
@@ -46,7 +49,7 @@ TAGS = [
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
              outages, maintenance, customers, sites, people, search, next_actions, answers, offers, visits, events,
-             users, audit, external_ids):
+             goodwill, surveys, users, audit, external_ids):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

@@ -12,6 +12,7 @@ from gateway.web.console import (
     customers,
     drafts,
     firms,
+    goodwill,
     incoming_call,
     messages,
     now,
@@ -23,6 +24,7 @@ from gateway.web.console import (
     search,
     sign_in,
     sign_in_outside,
+    surveys,
     ticket,
     tickets,
     tickets_bulk,
@@ -35,7 +37,7 @@ router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
-             firms, work, customers, customer_acts):
+             firms, work, goodwill, surveys, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from gateway.access.rights import Right
 from gateway.calendars import arrival_windows
 from gateway.flow import people
+from gateway.flow.after.goodwill import give_gesture
 from gateway.flow.households.links import end_household_link, send_household_link
 from gateway.model import (
     Contact,
@@ -34,6 +35,7 @@ from gateway.tickets.households.people import GivenPerson, Needs
 from gateway.web.api.households.models import ContactBody
 from gateway.web.api.households.people import check_contact
 from gateway.web.console.customers import PATH, Typed, customer_answer
+from gateway.web.console.goodwill import is_money
 from gateway.web.console.pages import WORDS, go_on
 from gateway.web.console.session import TOKEN, User, needs
 from gateway.web.dependencies import or_404
@@ -227,6 +229,22 @@ def stop_or_restart(request: Request, user: Edits, customer_id: str, contact_id:
             people.stop_contact(user.gw, contact_id, user.who, user.now)
 
     return _do(request, user, customer_id, f"contact-{contact_id}", act, "#people")
+
+
+@router.post(f"{_ONE}/gesture")
+def give_customer_gesture(request: Request, user: Annotated[User, needs(Right.GIVE_GESTURE)], customer_id: str
+                          ) -> Response:
+    """A small credit, within the limits; they are told."""
+    def act(given: Filled) -> None:
+        site = _site(user, customer_id, given("site_id"))
+        cents = is_money(given("amount"))
+        if not cents:
+            raise Wrong("Write the amount as 5 or 7.50.")
+        if not given("reason"):
+            raise Wrong("Say why: colleagues read it, they do not.")
+        give_gesture(user.gw, site.id, cents, given("reason"), user.who, user.now)
+
+    return _do(request, user, customer_id, "gesture", act, "#goodwill")
 
 
 @router.post(f"{_ONE}/sites/{{site_id}}/access")

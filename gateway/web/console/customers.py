@@ -18,6 +18,7 @@ from gateway.model import Customer, Instant, Role, Severity, Subject, SubjectKin
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import households
+from gateway.store.after.goodwill_lists import customer_credits
 from gateway.store.views import console_ticket
 from gateway.store.views.console import customer_page
 from gateway.store.views.console.customer_page import KnownCustomer
@@ -27,6 +28,7 @@ from gateway.tickets.actions import OpenCallback, OpenTicket
 from gateway.tickets.desk.next_action import customer_at_risk
 from gateway.tickets.households.people import subject_of_person
 from gateway.web.console import customer_view
+from gateway.web.console.goodwill import amount
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
@@ -143,6 +145,7 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
         say = TimeFormat(WORDS, known.customer.timezone, now)  # as they read them
         suggestion = _suggestion(session, known.customer, say)
         of_firms = customer_page.skills(session)
+        credits = customer_credits(session, customer_id)
     skills = sorted({*of_firms, *(skill for profile in gw.profiles.values() for skill in profile.skills)} - {""})
     told = [*known.contacts, *(contact for who in known.people for contact in who.contacts
                                if who.person.role in customer_view.TOLD)]
@@ -157,7 +160,10 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
         "channels": [(one, customer_view.CHANNELS.get(one, one)) for one in (PHONE, *sorted(gw.channels))],
         "may_edit": may(role, Right.EDIT_HOUSEHOLDS), "may_report": may_act(role, OpenTicket),
         "may_ring": may_act(role, OpenCallback), "may_send": may(role, Right.WORK_TICKETS),
-        "may_see": may(role, Right.READ_PHONES), "name_of": name_of}
+        "may_see": may(role, Right.READ_PHONES), "name_of": name_of,
+        "may_give": may(role, Right.GIVE_GESTURE) and gw.settings.goodwill.gestures.most > 0,
+        "currency": gw.settings.goodwill.currency,
+        "credits": [(row, amount(row.cents, row.currency)) for row in credits]}
 
 
 def _suggestion(session: Session, customer: Customer, say: TimeFormat) -> WordedAction | None:

@@ -108,6 +108,7 @@ _PLACES = (
     ("/console/tickets", "Tickets", "t", Right.READ),
     ("/console/outages", "Outages", "o", Right.READ),
     ("/console/customers", "Customers", "k", Right.READ),
+    ("/console/goodwill", "Goodwill", "d", Right.READ),
     ("/console/firms", "Firms", "f", Right.MANAGE_PROVIDERS),
     ("/console/our-work", "Our work", "w", Right.OWN_WORK),
     ("/console/users", "Users", "u", Right.MANAGE_USERS),

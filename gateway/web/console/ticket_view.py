@@ -36,6 +36,7 @@ from gateway.tickets.desk.next_action import next_action
 from gateway.tickets.desk.possible_acts import mergeable_into, possible_acts
 from gateway.tickets.desk.ticket_version import TicketVersion, version_of
 from gateway.tickets.lifecycle import DUTIES
+from gateway.web.console.surveys import AnswerLine, answer_line
 from gateway.web.console.ticket_forms import (
     BY_NAME,
     CUSTOMER,
@@ -124,6 +125,7 @@ class TicketPage:
     access: str = ""  # how to get in; empty for a role that may only look
     bad: int = 0  # messages that did not arrive
     may_send: bool = False  # those that failed, once more
+    survey: AnswerLine | None = None  # what the customer said once it was closed
 
     @property
     def all_forms(self) -> list[ActForm]:
@@ -207,7 +209,8 @@ def ticket_page(facts: ConsoleTicket, settings: Settings, profile: Profile | Non
         unmerge={one.id: form for one in now_is.merged for form in build.forms_of(one.id)},
         merge=mergeable_into(now_is) if may_act(role, actions.MergeTickets) else [], names=build.names,
         access=(story.site.access or "") if may(role, Right.READ_PHONES) else "",
-        bad=sum(one.row.state in _NOT_ARRIVED for one in messages), may_send=may(role, Right.WORK_TICKETS))
+        bad=sum(one.row.state in _NOT_ARRIVED for one in messages), may_send=may(role, Right.WORK_TICKETS),
+        survey=None if facts.survey is None or facts.survey.answered_at is None else answer_line(facts.survey, None))
 
 
 def _grouped(forms: Iterable[ActForm]) -> dict[str, list[ActForm]]:

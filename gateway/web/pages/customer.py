@@ -36,6 +36,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.customer_acts import SAID, with_acts
+from gateway.web.pages.follow.credits import with_credits
 from gateway.web.pages.follow.position import with_position
 from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
@@ -120,15 +121,15 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
     if isinstance(facts, FollowedTicket):
         profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
-        content = with_position(
-            ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country),
-            facts, gw.positions, words, say)
+        content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
+        content = with_position(content, facts, gw.positions, words, say)
+        content = with_credits(content, session, facts.customer.id, words)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)
     page = address(render, LinkPurpose.FOLLOW, facts.outage_page) if facts.outage_page is not None else ""
-    return words, say, callback_view.callback_page_content(
-        facts, words, say, gw.settings.service.country, can_press, page), about
+    content = callback_view.callback_page_content(facts, words, say, gw.settings.service.country, can_press, page)
+    return words, say, with_credits(content, session, facts.customer.id, words), about
 
 
 def _outage_page(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
@@ -145,5 +146,5 @@ def _outage_page(session: Session, gw: Gateway, render: Renderer, link: Link, no
                default=None)
     can_press = has_working_button(facts.devices, gw.profiles, dark)
     button_dead = dark is not None and emergency_button_is_dead((), facts.devices, gw.profiles, dark)
-    return words, say, outage_page_content(
-        facts, words, say, gw.settings.service.country, can_press, button_dead, page), frozenset(about - {""})
+    content = outage_page_content(facts, words, say, gw.settings.service.country, can_press, button_dead, page)
+    return words, say, with_credits(content, session, facts.customer.id, words), frozenset(about - {""})

@@ -45,6 +45,9 @@ TESTED: dict[str, Any] = {"device": "Emergency button", "number": "B-7F4QK2M9", 
 HELP: dict[str, Any] = DESK | {"device": "Emergency button", "number": "C-7F4QK2M9", "emergency": True,
                                "emergency_number": "112", "pressed_at": NOW - MINUTE}
 PRICE: dict[str, Any] = {"price": Price("95.00", "EUR"), "price_plain": Price("95.00", "EUR")}
+CREDIT: dict[str, Any] = PRICE | {"device": "", "hear_by": None, "cause": ""}
+WAITS: dict[str, Any] = DESK | PRICE | {"reader": "Dana Meier", "answer_by": NOW + DAY, "hear_by": None, "cause": "",
+                                        "device": ""}
 CONTRACT = Payer(device="Fridge", cover=Cover.CONTRACT, price=None, agreed=False)
 WARRANTY = Payer(device="Heat pump", cover=Cover.WARRANTY, price=None, agreed=False)
 UNKNOWN = Payer(device="Heat pump", cover=Cover.UNKNOWN, price=None, agreed=False)
@@ -165,6 +168,12 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "reported": SAID | {"on_their_word": True, "resolution": "New thermostat"}},
     TopicName.SURVEY: {"closed": {"hear_by": None, "device": "Heat pump"}},
     TopicName.APOLOGY: {"we broke a promise": {"hear_by": None, "device": "Heat pump"}},
+    TopicName.GOODWILL: {
+        "outage": CREDIT | {"credited_for": "outage", "dark_for": 5 * HOUR + 12 * MINUTE, "area": "Lateral 9a"},
+        "promise": CREDIT | {"credited_for": "promise"}, "gesture": CREDIT | {"credited_for": "gesture"}},
+    TopicName.GOODWILL_WAITS: {
+        "first": WAITS | {"homes": 412, "area": "Lateral 9a"},
+        "again, for one home": WAITS | {"homes": 1, "asked_before": True}},
     TopicName.PRICE_QUESTION: {
         "asked": PRICE | {"answer_by": NOW + 4 * HOUR, "hear_by": None},
         "reported": PRICE | SAID | {"device": "Heat pump", "answer_by": NOW + 4 * HOUR}},

@@ -130,6 +130,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('kind', 'row_id', 'system')
     )
     op.create_index('external_id_once', 'external_id', ['kind', 'system', 'value'], unique=True)
+    op.create_table('goodwill_case',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('shown_as', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('currency', sa.String(), nullable=False),
+        sa.Column('cents', sa.BigInteger(), nullable=False),
+        sa.Column('homes', sa.Integer(), nullable=False),
+        sa.Column('homes_out', sa.Integer(), nullable=False),
+        sa.Column('looked_at', sa.BigInteger(), nullable=False),
+        sa.Column('waits_since', sa.BigInteger(), nullable=True),
+        sa.Column('asked', sa.Integer(), nullable=False),
+        sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('decided_at', sa.BigInteger(), nullable=True),
+        sa.Column('decided_by', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('reason', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('goodwill_case_listed', 'goodwill_case', ['looked_at', 'id'], unique=False)
+    op.create_index('goodwill_case_next', 'goodwill_case', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
     op.create_table('link',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('purpose', sa.String(), nullable=False),
@@ -543,6 +565,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('user_id', 'key')
     )
     op.create_index(op.f('ix_form_draft_at'), 'form_draft', ['at'], unique=False)
+    op.create_table('goodwill_credit',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('case_id', sa.String(), nullable=False),
+        sa.Column('subject_kind', sa.String(), nullable=False),
+        sa.Column('shown_as', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('customer_id', sa.String(), nullable=False),
+        sa.Column('kind', sa.String(), nullable=False),
+        sa.Column('rule', sa.String(), nullable=False),
+        sa.Column('state', sa.String(), nullable=False),
+        sa.Column('cents', sa.BigInteger(), nullable=False),
+        sa.Column('currency', sa.String(), nullable=False),
+        sa.Column('dark_ms', sa.BigInteger(), nullable=True),
+        sa.Column('promise', sa.String(), nullable=True),
+        sa.Column('reason', sa.String(), nullable=False),
+        sa.Column('given_by', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.Column('given_at', sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(['customer_id'], ['customer.id']),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('goodwill_listed', 'goodwill_credit', ['created_at', 'id'], unique=False)
+    op.create_index('goodwill_of_agent', 'goodwill_credit', ['account', 'created_at'], unique=False)
+    op.create_index('goodwill_once', 'goodwill_credit', ['case_id', 'site_id', 'rule'], unique=True)
+    op.create_index(op.f('ix_goodwill_credit_customer_id'), 'goodwill_credit', ['customer_id'], unique=False)
+    op.create_index(op.f('ix_goodwill_credit_site_id'), 'goodwill_credit', ['site_id'], unique=False)
     op.create_table('job',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('site_id', sa.String(), nullable=False),
@@ -599,6 +649,7 @@ def upgrade() -> None:
         sa.Column('joined_at', sa.BigInteger(), nullable=False),
         sa.Column('back_at', sa.BigInteger(), nullable=True),
         sa.Column('reported_at', sa.BigInteger(), nullable=True),
+        sa.Column('dark_before_ms', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
         sa.ForeignKeyConstraint(['outage_id'], ['outage.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
         sa.PrimaryKeyConstraint('id')
@@ -927,6 +978,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_survey_customer_id'), 'survey', ['customer_id'], unique=False)
     op.create_index(op.f('ix_survey_visit_id'), 'survey', ['visit_id'], unique=False)
+    op.create_index('survey_listed', 'survey', ['asked_at', 'id'], unique=False)
     op.create_table('visit',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('job_id', sa.String(), nullable=False),

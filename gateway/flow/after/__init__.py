@@ -1,0 +1,1 @@
+"""Verbs for what comes after a fault: what customers are credited."""

@@ -1,0 +1,1 @@
+"""Tables of what comes after a fault: what customers are credited."""

@@ -1,0 +1,1 @@
+"""API routes for what comes after a fault: goodwill, and what customers say."""

@@ -19,6 +19,7 @@ class Right(StrEnum):
 
     READ = "read", "look at tickets, outages, callbacks, households, devices, messages and promises"
     READ_PHONES = "read_phones", "see how people are reached; each look is written down"
+    SEE_PICTURES = "see_pictures", "see the photos of visits, and who signed for them"
     WORK_TICKETS = "work_tickets", "resolve, hold, cancel, offer and assign a ticket, and answer for the customer"
     WORK_CALLBACKS = "work_callbacks", "claim a callback, call, and record the outcome"
     WORK_ALARMS = "work_alarms", "acknowledge an alarm, so that nobody else is paged"
@@ -47,8 +48,8 @@ BULK_LIMIT = 20  # tickets or messages that anybody who works on tickets may act
 MOST_MESSAGES = 200  # at once, of whoever may act on many
 
 _SIGNS_IN = frozenset((Right.OWN_ACCOUNT,))
-_AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.WORK_TICKETS, Right.WORK_CALLBACKS, Right.WORK_ALARMS,
-                       Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
+_AGENT = _SIGNS_IN | {Right.READ, Right.READ_PHONES, Right.SEE_PICTURES, Right.WORK_TICKETS, Right.WORK_CALLBACKS,
+                       Right.WORK_ALARMS, Right.REPORT, Right.EDIT_HOUSEHOLDS, Right.PLAN_WORK, Right.JUDGE_PROVIDERS,
                        Right.NAME_ELSEWHERE, Right.GIVE_GESTURE}
 _DISPATCHER = _AGENT | {Right.MERGE, Right.WITHDRAW_ANSWERS, Right.ACT_ON_MANY, Right.MANAGE_PROVIDERS,
                         Right.APPROVE_GOODWILL}

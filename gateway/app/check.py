@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.app.check_advice import advice_warnings
 from gateway.app.check_branding import branding_errors, branding_warnings
 from gateway.app.check_goodwill import goodwill_errors
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
@@ -65,6 +66,7 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
         profiles = load_profiles(folder, found.settings.readings_days * DAY if found.settings else None)
         found.profiles = dict(profiles)
         found.errors += profile_test_errors(folder, profiles)
+        found.warnings += advice_warnings(profiles)
     except BadProfile as bad:
         found.errors += bad.errors
     try:

@@ -34,7 +34,7 @@ from gateway.store.accounts.sent_acts import is_repeated
 from gateway.store.contexts import action, maintenance
 from gateway.store.views.console.outage_page import failed_messages
 from gateway.store.views.desk.saved_answers import saved_answers
-from gateway.tickets.actions import Act
+from gateway.tickets.actions import Act, Arrive, Finish, HandBack
 from gateway.tickets.context import ActionContext
 from gateway.tickets.desk.ticket_version import check_version, version_of
 from gateway.tickets.plan_action import plan_person_action
@@ -193,6 +193,8 @@ def act(gw: Gateway, given: Act, who: Actor, now: Instant, form: FilledForm | No
 
     retry_on_conflict(once)
     gw.outbox_filled.set()
+    if isinstance(given, Arrive | Finish | HandBack):
+        gw.positions.forget(given.visit_id)
 
 
 def _check(form: FilledForm, context: ActionContext) -> None:

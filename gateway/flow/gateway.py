@@ -10,6 +10,7 @@ from gateway.config.settings import Settings
 from gateway.devices.dialects import Dialect, DialectRegistry, understand
 from gateway.devices.profiles import Profile
 from gateway.flow.deliver import AttemptsInProgress
+from gateway.flow.visits.positions import Positions
 from gateway.model import Instant, new_id
 from gateway.model.signals import Request
 from gateway.notifications.catalogues import messages
@@ -39,6 +40,7 @@ class Gateway:
     mapped: tuple[Dialect, ...] = ()  # the operator's own mappings
     sla: SlaPolicies = field(default_factory=SlaPolicies)  # what is promised by when
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
+    positions: Positions = field(default_factory=Positions, repr=False)  # of technicians on the way; kept nowhere else
     dialects: DialectRegistry = field(init=False)
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `dialects` knows

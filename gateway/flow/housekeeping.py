@@ -12,7 +12,7 @@ from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, se
 from gateway.store.customers import pending_acts
 from gateway.store.firms.forget import forget_time_off
 from gateway.store.views.unwatched import unwatched
-from gateway.store.visits import photos
+from gateway.store.visits import photos, signatures
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +57,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         sent_acts.forget_old(session, now)
         photos.forget_old(session, now)
         pending_acts.forget_old(session, now)
+        signatures.forget_old(session, now)
         desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
 

@@ -186,7 +186,7 @@ def send_page_link(gw: Gateway, customer_id: str, about: Subject, who: Actor, no
             page = next((one for one in customer_page.own_pages(session, customer_id) if one.subject == about), None)
             if page is None:
                 raise NoSuch(f"customer {customer_id} has no open {about.kind} {about.id}")
-            _check_contacts(gw, session, customer_id)
+            check_contacts(gw, session, customer_id)
             if customer_page.sent_since(session, customer_id, TopicName.PAGE_LINK, now - ONCE_IN):
                 raise Refused(RefusedReason.PAGE_JUST_SENT)
             row = customer_page.live_page(session, page, now)
@@ -207,7 +207,7 @@ def _new_link(gw: Gateway, page: OwnPage, now: Instant) -> Link:
     return link(gw.policy, LinkPurpose.FOLLOW, page.subject, now, now + FOLLOW_FOR, page.site_id)
 
 
-def _check_contacts(gw: Gateway, session: Session, customer_id: str) -> None:
+def check_contacts(gw: Gateway, session: Session, customer_id: str) -> None:
     home = households.households(session, [(customer_id, None)])[customer_id, None]
     if not any(one.channel in gw.channels and one.stopped_at is None for one in home.for_messages):
         raise Refused(RefusedReason.NOTHING_TO_SEND_TO)

@@ -71,6 +71,8 @@ class ReasonKind(StrEnum):
     """A message: cancelled before anyone was told."""
     OVER_FIRST = "over_first"
     """A message: over before anyone was told."""
+    LINK_ENDED = "link_ended"
+    """A message: the link that it carries has been ended."""
     TECHNICIAN_ON_THE_WAY = "technician_on_the_way"
     """A message: somebody will be there soon anyway."""
     VISIT_NOT_CURRENT = "visit_not_current"

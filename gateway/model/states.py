@@ -698,6 +698,8 @@ class LinkPurpose(StrEnum):
     """A visit, for the technician."""
     FOLLOW = "follow"
     """A ticket, callback or outage, for the customer to follow."""
+    HOUSEHOLD = "household"
+    """Everything that is open at a household's homes, for whoever belongs to it."""
     SURVEY = "survey"
     """Three questions after a ticket is closed, for the customer."""
     FIRM = "firm"

@@ -311,6 +311,19 @@ class Photo(Row, table=True):
     created_at: Instant = Field(sa_type=BigInteger, index=True)
 
 
+class Signature(Row, table=True):
+    """Who signed for a visit when it ended: a name that was typed, a drawing, or both; its parties see it, for 90 days.
+    """
+
+    id: str = Field(primary_key=True)
+    visit_id: str = Field(foreign_key="visit.id", index=True)
+    site_id: str = Field(foreign_key="site.id", index=True)
+    name: str
+    drawing: str  # strokes as points: "1,2 3,4;5,6"
+    shown: str  # SHA-256 of what the page said was done when they signed
+    created_at: Instant = Field(sa_type=BigInteger, index=True)  # when that visit ended
+
+
 HELP = f"closed_at IS NULL AND kind = '{CallbackKind.EMERGENCY}'"
 CHECKS = f"kind = '{CallbackKind.CHECK}' AND origin = '{CallbackOrigin.OUTAGE}'"
 

@@ -5,7 +5,7 @@ from itsdangerous import BadSignature, Signer
 from gateway.model import LinkPurpose
 
 _PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d",
-          LinkPurpose.SURVEY: "s", LinkPurpose.FIRM: "p", LinkPurpose.CALENDAR: "p",
+          LinkPurpose.SURVEY: "s", LinkPurpose.FIRM: "p", LinkPurpose.CALENDAR: "p", LinkPurpose.HOUSEHOLD: "h",
           LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
 
 

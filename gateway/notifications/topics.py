@@ -135,6 +135,8 @@ class TopicName(StrEnum):
     """A rule of a profile could not be evaluated."""
     PAGE_LINK = "page_link"
     """On the telephone with us: the link to their page."""
+    HOUSEHOLD_LINK = "household_link"
+    """As asked for: the link to all that is open at their home."""
     SURVEY = "survey"
     """It is closed, and they are asked how it went."""
     APOLOGY = "apology"
@@ -250,6 +252,11 @@ _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 def never(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """For what stays worth saying, whatever happens."""
     return None
+
+
+def _link_ended(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    ended = context.link is None or context.link.revoked_at is not None
+    return Reason(ReasonKind.LINK_ENDED) if ended else None
 
 
 def _fault_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -796,6 +803,10 @@ _ALL = (
         name=TopicName.PAGE_LINK, audience=_CUSTOMER, subjects=_TICKET | _CALLBACK | _OUTAGE,
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
         obsolete_when=never, link=LinkPurpose.FOLLOW),
+    Topic(  # whoever has asked for it has the page open and waits
+        name=TopicName.HOUSEHOLD_LINK, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
+        obsolete_when=_link_ended, link=LinkPurpose.HOUSEHOLD),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

@@ -106,6 +106,9 @@ class Store:
             self._one_writer.release()
 
     def close(self) -> None:
+        """Also what somebody still holds is closed, as soon as they give it back: it would stay open in a pool that
+        nobody uses any more."""
+        event.listen(self.engine.pool, "checkin", lambda connection, _record: connection and connection.close())
         self.engine.dispose()
 
 

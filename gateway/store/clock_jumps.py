@@ -59,6 +59,7 @@ from gateway.model import (
     SavedView,
     SentAct,
     SentForm,
+    Signature,
     SignInFlow,
     Site,
     SlaClock,
@@ -120,7 +121,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
-    (Photo, "created_at"), (Goodwill, "created_at"), (Goodwill, "given_at"),
+    (Photo, "created_at"), (Signature, "created_at"), (Goodwill, "created_at"), (Goodwill, "given_at"),
     (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
     (PendingAct, "asked_at"), (PendingAct, "closed_at"),
 )

@@ -51,7 +51,9 @@ _TO: BindParameter[Any] = bindparam("to", expanding=True)
 _MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
 _SITE: BindParameter[Any] = bindparam("site")
 _LINKS = select(Link).where(
-    col(Link.revoked_at).is_(None), col(Link.purpose).in_((LinkPurpose.FOLLOW, LinkPurpose.SURVEY)), or_(
+    col(Link.revoked_at).is_(None),
+    col(Link.purpose).in_((LinkPurpose.FOLLOW, LinkPurpose.SURVEY, LinkPurpose.HOUSEHOLD)), or_(
+        col(Link.subject_id).in_(select(Site.customer_id).where(col(Site.id) == _SITE)),
         col(Link.site_id) == _SITE, col(Link.subject_id).in_(select(Ticket.id).where(
             col(Ticket.site_id) == _SITE, col(Ticket.outage_id).is_(None))),
         col(Link.subject_id).in_(select(Callback.id).where(col(Callback.site_id) == _SITE))))

@@ -14,6 +14,7 @@ from gateway.model import (
     SurveyMark,
     VisitOutcome,
 )
+from gateway.tickets.visits.signature import Signed
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ class Finish(VisitAct):
     expected_at: Instant | None = None  # when they should be there, or when it can go on
     fix: str = ""  # of a complete one: what fixed it, in a few words that others may read
     used: tuple[str, ...] = ()  # parts that went into it
+    signature: Signed | None = None  # of whoever has seen what was done
 
 
 @dataclass(frozen=True)

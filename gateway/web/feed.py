@@ -66,6 +66,7 @@ class ChangeFeed:
         self._starting = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._said: list[ChangedRow] = []  # of what is in no table; belongs to the loop
 
     def add(self, follower: Follower) -> None:
         self._followers.append(follower)
@@ -79,6 +80,21 @@ class ChangeFeed:
                 await run_in_threadpool(self._start_reading)
                 self.store.on_change.append(self._wake)
                 self._task = self._loop.create_task(self._run(), name="change feed")
+
+    def say(self, subject_id: str, later_s: float = 0) -> None:
+        """Something about this has changed, or will have changed then, that is in no table and is known in this process
+        only; from any thread. Nobody hears it who follows nothing now."""
+        row = ChangedRow(transaction=0, kind="memory", subject_id=subject_id)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._hear, row, later_s)
+
+    def _hear(self, row: ChangedRow, later_s: float) -> None:
+        if later_s and self._loop is not None:
+            self._loop.call_later(later_s, self._hear, row, 0)
+        elif self._task is not None:
+            self._said.append(row)
+            self._woken.set()
 
     def end(self) -> None:
         """Ends every stream, and lets none begin; from any thread."""
@@ -112,6 +128,7 @@ class ChangeFeed:
                     log.exception("the change feed could not be read; trying again")
                     await asyncio.sleep(1)
                     continue
+                rows, self._said = [*rows, *self._said], []
                 for follower in self._followers:
                     follower.mark(rows)
                 await asyncio.gather(*(follower.show() for follower in self._followers if len(follower)))

@@ -29,8 +29,8 @@ PICK = """new Promise(done => {
 
 
 @pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+def there(both_stores: Store) -> WebStory:
+    return web_story(both_stores)
 
 
 def test_done_with_note_and_photo_in_the_cellar_arrives_once_and_in_order(there: WebStory, chrome: Browser) -> None:

@@ -13,8 +13,8 @@ from tests.drivers.web_driver import WebStory, read, web_story
 
 
 @pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+def there(both_stores: Store) -> WebStory:
+    return web_story(both_stores)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ HTML = {"accept": "text/html"}
 
 
 @pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+def there(both_stores: Store) -> WebStory:
+    return web_story(both_stores)
 
 
 @pytest.fixture
@@ -182,3 +182,14 @@ def test_camera_and_position_are_for_the_visits_page_only(there: WebStory, web: 
     _, page, follow = coming(there)
     assert web.get(page).headers["permissions-policy"] == "geolocation=(self), camera=(self), microphone=()"
     assert web.get(follow).headers["permissions-policy"] == "geolocation=(), camera=(), microphone=()"
+
+
+def test_a_link_brings_sixty_photos_a_day_usable_or_not(there: WebStory, web: httpx.Client) -> None:
+    _, page, _ = coming(there)
+    for _ in range(3):
+        files = [("photo", (f"{number}.jpg", b"no photo")) for number in range(20)]
+        assert web.post(f"{page}/photos", files=files, headers=HTML).status_code == 422
+    assert "until tomorrow" in read(send(web, page, picture()), 429)
+    there.now += DAY
+    assert there.all(Photo) == []
+    assert web.get(page).status_code in (200, 404)

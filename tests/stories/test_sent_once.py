@@ -19,8 +19,8 @@ DONE = {"act": "finish", "outcome": "complete", "note": "Tightened the valve."}
 
 
 @pytest.fixture
-def there(store: Store) -> WebStory:
-    return web_story(store)
+def there(both_stores: Store) -> WebStory:
+    return web_story(both_stores)
 
 
 @pytest.fixture

@@ -53,6 +53,9 @@ def plan_leave(act: LeaveSite, home: HomeContext, work: SiteWork, policy: Policy
     if person is None:
         raise NoSuch(f"there is no person {act.person_id} at site {act.site_id}")
     _leaves(person, home, work, who, now)
+    for one in home.links:
+        if one.purpose is LinkPurpose.HOUSEHOLD:  # they know it; whoever stays gets a new one for the asking
+            one.revoked_at = now
     lived_there = person.role in RESIDENTS
     if lived_there and not any(one.role in RESIDENTS for one in home.people.values()):
         _household_leaves(home, work, policy, who, now)

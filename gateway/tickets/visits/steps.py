@@ -38,6 +38,7 @@ from gateway.tickets.visits import watch
 from gateway.tickets.visits.changes import check_not_over
 from gateway.tickets.visits.messages import hear_by, new_occurrence, tell_customer, tell_dispatcher, visit_facts
 from gateway.tickets.visits.overdue import watch_travel, watch_work
+from gateway.tickets.visits.signature import signature_row
 
 _HOLDS = {
     IncompleteReason.PART_MISSING: HoldReason.PART, IncompleteReason.NO_ACCESS: HoldReason.NO_ACCESS,
@@ -90,6 +91,8 @@ def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note
     visit.used = list(act.used)
+    if act.signature is not None:
+        work.draft.add(signature_row(policy.new_id("G"), act.signature, visit, work.site.id, note, now))
     if act.outcome is not VisitOutcome.COMPLETE:
         visit.incomplete, visit.parts, visit.expected_at = act.reason, list(act.parts), act.expected_at
         _come_again(visit, job, work, policy, who, now)

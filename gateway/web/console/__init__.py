@@ -18,6 +18,7 @@ from gateway.web.console import (
     now,
     outage,
     outages,
+    pictures,
     presence,
     prove,
     search,
@@ -35,8 +36,8 @@ from gateway.web.console import (
 router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
-             outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, audit, users, firms,
-             work, goodwill, surveys, customers, customer_acts):
+             outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
+             firms, work, goodwill, surveys, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -13,6 +13,7 @@ from gateway.calendars import arrival_windows
 from gateway.config.field_types import LOCALES
 from gateway.flow import people
 from gateway.flow.after.goodwill import give_gesture
+from gateway.flow.households.links import end_household_link, send_household_link
 from gateway.model import (
     Contact,
     Customer,
@@ -102,6 +103,22 @@ def send_link(request: Request, user: Works, customer_id: str) -> Response:
         people.send_page_link(user.gw, customer_id, Subject(SubjectKind(kind), subject_id), user.who, user.now)
 
     return _do(request, user, customer_id, "send-page", act, "?sent=1#messages")
+
+
+@router.post(f"{_ONE}/household-link")
+def send_home_link(request: Request, user: Works, customer_id: str) -> Response:
+    """The link to all that is open at their home, on the first contact of theirs that is in use."""
+    def act(given: Filled) -> None:
+        send_household_link(user.gw, customer_id, user.who, user.now)
+
+    return _do(request, user, customer_id, "home-link", act, "?sent=1#messages")
+
+
+@router.post(f"{_ONE}/household-link/end")
+def end_home_link(request: Request, user: Edits, customer_id: str) -> Response:
+    """It opens nothing any more."""
+    return _do(request, user, customer_id, "home-link",
+               lambda given: end_household_link(user.gw, customer_id, user.who, user.now))
 
 
 @router.post(f"{_ONE}/ticket")

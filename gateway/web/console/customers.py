@@ -22,6 +22,7 @@ from gateway.store.after.goodwill_lists import customer_credits
 from gateway.store.views import console_ticket
 from gateway.store.views.console import customer_page
 from gateway.store.views.console.customer_page import KnownCustomer
+from gateway.store.views.customer import household
 from gateway.store.views.pagination import BadCursor
 from gateway.tickets.actions import OpenCallback, OpenTicket
 from gateway.tickets.desk.next_action import customer_at_risk
@@ -139,6 +140,8 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
         except BadCursor:
             raise HTTPException(422, "These messages do not exist; go to the newest") from None
         pages = customer_page.own_pages(session, customer_id)
+        lives_here = household.lives_somewhere(session, customer_id)
+        has_link = household.household_link(session, customer_id, now) is not None
         say = TimeFormat(WORDS, known.customer.timezone, now)  # as they read them
         suggestion = _suggestion(session, known.customer, say)
         of_firms = customer_page.skills(session)
@@ -148,7 +151,8 @@ def _facts(gw: Gateway, role: Role, customer_id: str, now: Instant, shows: bool 
                                if who.person.role in customer_view.TOLD)]
     return {
         "page": customer_view.customer_page(known, gw.profiles, shows, say), "say": say, "reach": shows, "older": older,
-        "pages": pages, "suggestion": suggestion, "typed": typed, "sent": False, "version": "", "follows": True,
+        "pages": pages, "lives_here": lives_here, "has_home_link": has_link,
+        "suggestion": suggestion, "typed": typed, "sent": False, "version": "", "follows": True,
         "sendable": any(one.channel in gw.channels and one.stopped_at is None for one in told),
         "skills": [(one, one.capitalize()) for one in skills],
         "severities": [(one, one.capitalize()) for one in Severity], "roles": customer_view.ROLES,

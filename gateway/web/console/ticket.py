@@ -21,8 +21,10 @@ from gateway.store.views import console_ticket
 from gateway.store.views.console_ticket import ConsoleTicket
 from gateway.tickets.actions import AddNote, OpenCallback
 from gateway.tickets.desk.ticket_version import Stale, TicketVersion, read_version
+from gateway.tickets.visits.signature import path_of
 from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, version_of
+from gateway.web.console.pictures import pictures_of
 from gateway.web.console.presence import others_at
 from gateway.web.console.session import TOKEN, User, needs
 from gateway.web.console.shared_forms import fill_in, form_key, with_keys
@@ -152,6 +154,7 @@ def _view(gw: Gateway, render: Renderer, facts: ConsoleTicket, role: Role, chose
     say = _say(facts, now)
     content = ticket_page(facts, gw.settings, _profile(gw, facts), role, say, chosen, typed)
     html = render.text("console/ticket_live.html", WORDS, page=content, say=say, csrf="", key="",
+                       pictures=pictures_of(gw, facts.story.ticket.id, role), path_of=path_of,
                        filters=FILTERS, shown=chosen, name_of=replies.name_of)
     return View(version_of(html), html, _about(facts))
 

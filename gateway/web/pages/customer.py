@@ -21,6 +21,7 @@ from gateway.outages.homes.devices import dark_since, emergency_button_is_dead, 
 from gateway.store import Conflict
 from gateway.store.views.customer.outage import followed_outage
 from gateway.store.views.pages import FollowedTicket, followed
+from gateway.store.visits import signatures
 from gateway.store.visits.photos import shown_at_ticket
 from gateway.tickets.actions import (
     Act,
@@ -32,12 +33,15 @@ from gateway.tickets.actions import (
     KeepVisit,
     ReportMissed,
 )
+from gateway.tickets.visits.signature import path_of
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.follow.acts import with_acts
 from gateway.web.pages.follow.credits import with_credits
 from gateway.web.pages.follow.pending import too_late
+from gateway.web.pages.follow.position import with_position
+from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
@@ -57,28 +61,31 @@ class FollowForm(BaseModel):
 
 
 @router.api_route("/f/{token}", methods=["GET", "HEAD"])
-def follow(gw: Gw, now: Now, render: Render, token: str) -> HTMLResponse:
-    return _page(gw, render, token, now)
+def follow(gw: Gw, now: Now, render: Render, request: Request, token: str, said: str = "") -> HTMLResponse:
+    """`said`: "household" when that link has just been sent."""
+    return _page(gw, render, request, token, now, said=said)
 
 
 @router.post("/f/{token}")
-def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FollowForm, Form()]) -> Response:
+def answer(gw: Gw, now: Now, render: Render, request: Request, token: str, given: Annotated[FollowForm, Form()]
+           ) -> Response:
     """What the customer says by a button. The same tap twice has the same answer."""
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
     if given.act == "take_back":
-        return _take_back(gw, render, token, link, given.pending, now)
+        return _take_back(gw, render, request, token, link, given.pending, now)
     wanted = _ACTS.get(given.act)
     if wanted is None or link.subject_kind != SubjectKind.TICKET:
         raise LinkInvalid
     try:
         act(gw, wanted(link.subject_id), Actor(ActorKind.CUSTOMER), now)
     except (Refused, NoSuch, Conflict):
-        return _page(gw, render, token, now, 409, "page.answered_already")
+        return _page(gw, render, request, token, now, 409, "page.answered_already")
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
-def _take_back(gw: Gateway, render: Renderer, token: str, link: Link, pending_id: str, now: Instant) -> Response:
+def _take_back(gw: Gateway, render: Renderer, request: Request, token: str, link: Link, pending_id: str, now: Instant
+               ) -> Response:
     """What is done already stays done: the page says what they can do instead."""
     with gw.store.read() as session:
         facts = followed(session, link)
@@ -88,17 +95,20 @@ def _take_back(gw: Gateway, render: Renderer, token: str, link: Link, pending_id
     try:
         row = take_back(gw, pending_id, facts.ticket.id, now)
     except (NoSuch, Conflict):
-        return _page(gw, render, token, now, 409, "page.take_back_not_there")
+        return _page(gw, render, request, token, now, 409, "page.take_back_not_there")
     if row.outcome is not PendingOutcome.TAKEN_BACK:
-        return _page(gw, render, token, now, 409, too_late(row, words))
+        return _page(gw, render, request, token, now, 409, too_late(row, words))
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
-def _page(gw: Gateway, render: Renderer, token: str, now: Instant, status: int = 200, note: str = "") -> HTMLResponse:
+def _page(gw: Gateway, render: Renderer, request: Request, token: str, now: Instant, status: int = 200, note: str = "",
+          said: str = "") -> HTMLResponse:
     """`note`: a sentence, or its id."""
     words, title, view = _view(gw, render, token, now)
     return render.page("follow.html", words, status, live=view.html, title=title, version=view.version, token=token,
-                       note=words(note) if words.has(note) else note)
+                       note=words(note) if words.has(note) else note,
+                       said=words("page.said.household") if said == "household" else "",
+                       back=way_back(gw, render, request, token, now))
 
 
 @router.get("/f/{token}/stream")
@@ -113,17 +123,20 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
 def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
-        words, say, content, about = _page_content(session, gw, render, link, now)
-        pictures = shown_at_ticket(session, link.subject_id) if link.subject_kind == SubjectKind.TICKET else ()
+        words, say, content, about = page_content(session, gw, render, link, now)
+        of_ticket = link.subject_kind == SubjectKind.TICKET
+        pictures = shown_at_ticket(session, link.subject_id) if of_ticket else ()
+        signed = signatures.at_ticket(session, link.subject_id) if of_ticket else ()
     html = render.text("follow_live.html", words, story=content, say=say, token=token,
-                       photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False)
+                       photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False,
+                       signatures=signed, path_of=path_of)
     return words, content.title, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, about | {link.id})
 
 
 _Content = tuple[Catalogue, TimeFormat, ticket_view.FollowPage, frozenset[str]]
 
 
-def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
+def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, now: Instant) -> _Content:
     if link.subject_kind == SubjectKind.OUTAGE:
         return _outage_page(session, gw, render, link, now)
     facts = followed(session, link)
@@ -136,6 +149,7 @@ def _page_content(session: Session, gw: Gateway, render: Renderer, link: Link, n
         profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
         content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
+        content = with_position(content, facts, gw.positions, words, say)
         content = with_credits(content, session, facts.customer.id, words)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)

@@ -32,6 +32,7 @@ from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNA
 from gateway.tickets.visits.watch import is_early
 from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
 from gateway.web.pages.follow.pending import PendingNews
+from gateway.web.pages.follow.where import Where
 
 
 class Step(NamedTuple):
@@ -81,6 +82,7 @@ class FollowPage:
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
+    where: Where | None = None  # where whoever comes is now, while they share it
     pending: Sequence[PendingNews] = ()  # what the customer has just done, and can take back
     change: str = ""  # words of the link to what the customer can do: see follow/acts.py
     move: str = ""  # words of the link to where they move the visit
@@ -169,8 +171,6 @@ def _price_question(ticket: Ticket, words: Catalogue) -> Question:
 def price_of(ticket: Ticket, words: Catalogue) -> str:
     """What the customer pays when somebody comes; "" for nothing."""
     return "" if ticket.price is None else price(ticket.price, words.locale)
-
-
 
 
 

@@ -125,6 +125,43 @@ def test_a_power_cuts_skill_is_asked_of_every_place_unless_anybody_will_do(warne
                   (", electrical", ""), ("service:\n", 'service:\n  outage_skill: ""\n')) == []
 
 
+PUBLIC = [("http://service.example.com", True), ("https://service.example.com", False),
+          ("http://127.0.0.1:8080", False), ("http://localhost:8080", False)]
+
+
+@pytest.mark.parametrize(("address", "warns"), PUBLIC)
+def test_phones_need_https_unless_it_is_this_machine(warned: Warned, address: str, warns: bool) -> None:
+    found = warned(("channels:", f"web: {{public_url: '{address}'}}\nchannels:"))
+    assert [one.startswith(f"web.public_url: '{address}' is not https, so phones give no position and no camera")
+            for one in found] == [True] * warns
+
+
+DRAUGHT = """profile: draught
+name: {en: draught sensor}
+signals: {gas: {unit: ppm}, dust: {unit: ppm}}
+faults:
+  F1: {severity: critical, cause: {en: Gas}, skill: heating}
+  F2: {severity: critical, cause: {en: Gas}, skill: heating, advice: {en: Open the windows.}}
+  F3: {severity: critical, cause: {en: Gas}, skill: heating, action: record}
+  F4: {severity: major, cause: {en: Gas}, skill: heating}
+rules:
+  leak: {when: gas > 10.0, clear: gas < 5.0, severity: critical, cause: {en: Gas}, skill: heating}
+  dusty: {when: dust > 10.0, clear: dust < 5.0, severity: minor, cause: {en: Dust}, skill: heating}
+"""
+
+
+def test_a_critical_cause_without_advice_is_a_hint(warned: Warned, tmp_path: Path) -> None:
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    for file in (ROOT / "profiles").glob("medicine-fridge*.yaml"):
+        (folder / file.name).write_text(file.read_text())
+    (folder / "draught.yaml").write_text(DRAUGHT)
+    found = warned(("fleet: fleet.yaml\n", "fleet: fleet.yaml\nprofiles: profiles\n"))
+    assert [one.partition(" is critical")[0] for one in found] == [
+        "profile draught: rules.leak", "profile draught: faults.F1"]
+    assert all('expected e.g. advice: {en: "Turn off the main tap."}' in one for one in found)
+
+
 def test_many_are_named_in_one_line(warned: Warned) -> None:
     customers = ", ".join(f"{{id: c{number}, name: C}}" for number in range(9))
     [found] = warned(("customers: [", f"customers: [{customers}, "))

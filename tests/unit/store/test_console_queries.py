@@ -8,6 +8,7 @@ from sqlmodel import Session
 from gateway.store import Store
 from gateway.store.accounts import audit
 from gateway.store.views.console import customer_page, own_work
+from gateway.store.views.customer import household
 from gateway.tickets.actions import AcceptOffer, Arrive
 from tests.drivers.story import NOON, begin
 from tests.fixtures.many_tickets import save_tickets
@@ -30,6 +31,9 @@ ASKED: dict[str, Callable[[Session], object]] = {
     "customer": lambda session: customer_page.load(session, "alice", None, 40),
     "own pages": lambda session: customer_page.own_pages(session, "alice"),
     "page just sent": lambda session: customer_page.sent_since(session, "alice", "page_link", NOON),
+    "a household's page": lambda session: household.household_page(session, "alice", NOON),
+    "a household's link": lambda session: household.household_link(session, "alice", NOON),
+    "the household of a ticket": lambda session: household.household_of_ticket(session, "T-1"),
     "site": lambda session: customer_page.customer_of_site(session, "alice-home"),
     "device": lambda session: customer_page.customer_of_device(session, "alice-pump"),
     "audit": lambda session: audit.lines(session, {}, None, 100),

@@ -1063,3 +1063,18 @@ def upgrade() -> None:
     op.create_index(op.f('ix_photo_created_at'), 'photo', ['created_at'], unique=False)
     op.create_index(op.f('ix_photo_site_id'), 'photo', ['site_id'], unique=False)
     op.create_index(op.f('ix_photo_visit_id'), 'photo', ['visit_id'], unique=False)
+    op.create_table('signature',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('visit_id', sa.String(), nullable=False),
+        sa.Column('site_id', sa.String(), nullable=False),
+        sa.Column('name', sa.String(), nullable=False),
+        sa.Column('drawing', sa.String(), nullable=False),
+        sa.Column('shown', sa.String(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.ForeignKeyConstraint(['visit_id'], ['visit.id']),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_signature_created_at'), 'signature', ['created_at'], unique=False)
+    op.create_index(op.f('ix_signature_site_id'), 'signature', ['site_id'], unique=False)
+    op.create_index(op.f('ix_signature_visit_id'), 'signature', ['visit_id'], unique=False)

@@ -300,10 +300,7 @@ def _others(session: Session, ids: Sequence[str]) -> dict[str, Contact]:
 
 def own_pages(session: Session, customer_id: str) -> list[OwnPage]:
     """Where a link of theirs can lead now: the worst first."""
-    sites = list(session.exec(select(Site).where(Site.customer_id == customer_id)))
-    found = [OwnPage(Subject(SubjectKind.OUTAGE, outage.id), f"Outage: {outage.name}", site.id)
-             for outage, site, _ in _outages(session, sites)
-             if outage.confirmed_at is not None and outage.state not in _SAID_OF_AN_OUTAGE]
+    found = outages_told(session, list(session.exec(select(Site).where(Site.customer_id == customer_id))))
     tickets = session.exec(select(Ticket).where(
         Ticket.customer_id == customer_id, col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None)))
     for ticket in sorted(tickets, key=lambda one: (-one.severity.rank, one.opened_at, one.id)):
@@ -313,6 +310,13 @@ def own_pages(session: Session, customer_id: str) -> list[OwnPage]:
     for one in sorted(callbacks, key=lambda one: (one.promised_by, one.id)):
         found.append(OwnPage(Subject(SubjectKind.CALLBACK, one.id), f"{one.id}: their callback"))
     return found
+
+
+def outages_told(session: Session, sites: Sequence[Site]) -> list[OwnPage]:
+    """The open outages that these homes are in, and that customers are told of."""
+    return [OwnPage(Subject(SubjectKind.OUTAGE, outage.id), f"Outage: {outage.name}", site.id)
+            for outage, site, _ in _outages(session, sites)
+            if outage.confirmed_at is not None and outage.state not in _SAID_OF_AN_OUTAGE]
 
 
 def live_page(session: Session, of: OwnPage, now: Instant) -> Link | None:

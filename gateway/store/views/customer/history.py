@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from gateway.model import Entry, EntryKind, Instant, JobTicket, Provider, SubjectKind, Visit
 from gateway.store.customers.pending_acts import written
 
+WINDOWS = (EntryKind.ACCEPTED, EntryKind.ADDED_TO_VISIT, EntryKind.WINDOW_MOVED)  # entries that name a window
 MOST_VISITS, MOST_MOVES = 30, 60  # lines that a page still shows: nobody reads more, and it stays small
 
 
@@ -19,7 +20,8 @@ class Trip(NamedTuple):
 
 
 class TicketHistory(NamedTuple):
-    """The visits of a ticket, whatever came of them, moves of their windows, and what they wrote; the oldest first."""
+    """The visits of a ticket, whatever came of them, the windows that were promised and moved, and what they wrote; the
+    oldest first."""
 
     trips: Sequence[Trip] = ()
     moves: Sequence[Entry] = ()
@@ -36,7 +38,7 @@ def ticket_history(session: Session, ticket_id: str, moved_in: Instant) -> Ticke
     moves = session.exec(
         select(Entry).where(
             col(Entry.subject_kind) == SubjectKind.TICKET, col(Entry.subject_id) == ticket_id,
-            col(Entry.kind) == EntryKind.WINDOW_MOVED, col(Entry.at) >= moved_in)
+            col(Entry.kind).in_(WINDOWS), col(Entry.at) >= moved_in)
         .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(MOST_MOVES)).all()
     return TicketHistory([Trip(*trip) for trip in reversed(trips)], list(reversed(moves)),
                          written(session, [ticket_id], moved_in))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from gateway.flow import people
+from gateway.flow.households.links import end_household_link, send_household_link
 from gateway.model import Subject, SubjectKind
 from gateway.store.views import households as views
 from gateway.web.api import filters, models
@@ -71,3 +72,18 @@ def send_customer_page_link(by: TicketWorker, customer_id: Id, body: PageLinkBod
     instance while they are on the telephone. Once a minute: 409 before. The answer is the message."""
     about = Subject(body.subject_kind, body.subject_id)
     return get_notification(by, people.send_page_link(by.gw, customer_id, about, by.who, by.now))
+
+
+@router.post("/{customer_id}/household-link", summary="Send them the link to all that is open at their home",
+             status_code=201, responses=responses(404, 409))
+def send_customer_household_link(by: TicketWorker, customer_id: Id) -> models.Notification:
+    """The one that works, else a new one; to their first contact in use. Once a minute: 409 before. The answer is the
+    message."""
+    return get_notification(by, send_household_link(by.gw, customer_id, by.who, by.now))
+
+
+@router.delete("/{customer_id}/household-link", summary="End the link to all that is open at their home",
+               status_code=204, responses=responses(404))
+def end_customer_household_link(by: HouseholdEditor, customer_id: Id) -> None:
+    """It opens nothing any more; ended already is as good. It ends by itself when somebody moves out."""
+    end_household_link(by.gw, customer_id, by.who, by.now)

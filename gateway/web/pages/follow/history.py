@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gateway.model import Instant, Provider, Visit, VisitOutcome, VisitState
+from gateway.model import EntryKind, Instant, Provider, Visit, VisitOutcome, VisitState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import language_name
@@ -30,10 +30,22 @@ def visit_events(history: TicketHistory, words: Catalogue, say: TimeFormat) -> l
     """Who took it, set out, arrived, could not finish it or could not come, of every visit; the moved windows, and what
     they wrote themselves."""
     past = [event for trip in history.trips for event in _of_trip(trip, words)]
-    past += [PastEvent(move.at, words("page.past_window_moved", span=say.span(begin, end))) for move in history.moves
-             if isinstance(begin := move.parameters.get("window_from"), int)
-             and isinstance(end := move.parameters.get("window_until"), int)]
+    past += _moves(history, words, say)
     return past + [PastEvent(at, words("page.past_you_wrote", words=said)) for at, said in history.wrote]
+
+
+def _moves(history: TicketHistory, words: Catalogue, say: TimeFormat) -> Iterator[PastEvent]:
+    """Each window that was moved: from what was promised before, and to what."""
+    before = ""
+    for one in history.moves:
+        begin, end = (one.parameters.get(name) for name in ("window_from", "window_until"))
+        if not isinstance(begin, int) or not isinstance(end, int):
+            continue
+        span = say.span(begin, end)
+        if one.kind == EntryKind.WINDOW_MOVED:
+            yield PastEvent(one.at, words("page.past_window_moved_from", before=before, span=span) if before
+                            else words("page.past_window_moved", span=span))
+        before = span
 
 
 def note_of(visit: Visit, provider: Provider, words: Catalogue) -> Note | None:

@@ -19,6 +19,7 @@ from gateway.web.pages.links import LinkInvalid, Render, open_link
 from gateway.web.pages.technician import sent_once, visit
 from gateway.web.pages.technician.decoding import Unusable, decode
 from gateway.web.pages.technician.form_errors import FormError
+from gateway.web.pages.technician.quota import DailyQuota
 
 router = APIRouter(include_in_schema=False)
 _TOO_LARGE = "page.photo.large"
@@ -31,9 +32,11 @@ def add_photos(gw: Gw, now: Now, render: Render, request: Request, token: str,
     """Each as if it came alone: what could be used is kept, also when another could not."""
     view = visit.visit_view(gw, token, now)
     sending = sent_once.read_sending(request, gw.settings, token, key)
+    quota: DailyQuota = request.app.state.photo_quota
     status, why = (0, "") if photo else (422, "page.photo.missing")
     for number, one in enumerate(photo):
-        refused = _add(gw, view, sending, number, one.file.read(), now)
+        refused = (_add(gw, view, sending, number, one.file.read(), now)
+                   if quota.take(sending.link_id, now) else (429, "page.photo.quota"))
         status, why = refused if refused[0] else (status, why)
     if not status:
         if sending.by_script:

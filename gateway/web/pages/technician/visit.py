@@ -31,6 +31,7 @@ from gateway.model import (
     Instant,
     LinkPurpose,
     Reading,
+    Signature,
     Visit,
     VisitOutcome,
     VisitState,
@@ -43,7 +44,7 @@ from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
-from gateway.store.visits import photos
+from gateway.store.visits import photos, signatures
 from gateway.store.visits.around_fault import Around, around_fault
 from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.store.visits.same_home import OtherTicket, additions, other_tickets
@@ -61,6 +62,7 @@ from gateway.tickets.actions import (
     TakeBack,
 )
 from gateway.tickets.visits.earlier_fixes import Fix
+from gateway.tickets.visits.signature import Undrawable, path_of, signed
 from gateway.tickets.visits.undo import can_undo, undo_until
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.tickets.visits.watch import is_early, nobody_there_from
@@ -98,6 +100,8 @@ class VisitForm(BaseModel):
     window_from: str = ""
     window_until: str = ""
     why: str = ""
+    signed_name: str = ""
+    drawing: str = ""
     key: str = ""  # random: sent twice, it is done once
     version: str = ""  # of the visit that the page showed
 
@@ -110,6 +114,7 @@ class VisitView(NamedTuple):
     readings: list[Reading]
     awaits_answer: bool  # the customer, whether somebody shall still come
     photos: Sequence[photos.Shown]
+    signature: Signature | None
     fixes: Sequence[Fix]
     others: Sequence[OtherTicket]  # of the same household
     additions: frozenset[str]  # offers to settle some of them by this visit too, answered ones too
@@ -181,6 +186,7 @@ def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView |
     return VisitView(row, job, visit_call(session, row), pages.history(session, job.ticket, row.id),
                      pages.recent_readings(session, job.device.id, job.site.household_since) if job.device else [],
                      pages.is_answer_needed(session, row), photos.shown_at_visit(session, row.id),
+                     signatures.at_visit(session, row.id),
                      earlier_fixes(session, job.device, job.ticket, now), other_tickets(session, row, job.ticket, now),
                      additions(session, row, job.site.id),
                      around_fault(session, job.device, [job.alarm] if job.alarm else [], job.ticket,
@@ -249,19 +255,23 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
     note, reason = given.note.strip()[:NOTE], IncompleteReason(given.outcome) if given.outcome in OUTCOMES[1:] else None
     if not note and reason is not IncompleteReason.NO_ACCESS:
         raise InvalidInput("page.note_needed", "note")
+    try:
+        by = signed(given.signed_name, given.drawing)
+    except Undrawable:
+        raise InvalidInput("page.signature.unusable", "signed_name") from None
     used = _lines(given.used)
     if reason is None:
-        return Finish(visit_id, note, fix=given.fix.strip()[:PART], used=used)
+        return Finish(visit_id, note, fix=given.fix.strip()[:PART], used=used, signature=by)
     parts = _lines(given.parts)
     if reason is not IncompleteReason.PART_MISSING:
-        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, used=used)
+        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, used=used, signature=by)
     if not parts:
         raise InvalidInput("refused.part_date_needed", "parts")
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
         raise InvalidInput("refused.part_date_needed", "part_day") from None
-    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, used=used)
+    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, used=used, signature=by)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -288,6 +298,7 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
     say = TimeFormat(words, job.site.timezone, now)
     profile = gw.profiles.get(job.device.profile) if job.device else None
     return {
+        "signatures": [view.signature] if view.signature is not None and view.token else [], "path_of": path_of,
         "new_key": new_id, "version": visit_version(view.visit), "photos": view.photos if view.token else (),
         "may_add_photos": bool(view.token) and view.visit.state is not VisitState.CANCELLED,
         "view": view, "visit": view.visit, "name": name_of(view), "job": job, "say": say, "cause": cause_of(job, words),

@@ -1,0 +1,1 @@
+"""What is done for a household by whoever belongs to it, or by the desk."""

@@ -51,6 +51,7 @@ from gateway.tickets.actions import (
     ResolveTicket,
 )
 from gateway.tickets.context import Policy
+from gateway.tickets.visits.signature import Signed
 from tests.drivers.story import Story, compiled
 from tests.fixtures.database_copies import fill
 
@@ -135,7 +136,7 @@ WORDS: dict[str, Sequence[Any]] = {
     "words": ("About the invoice",), "person": ("Alice Keller",), "urgent": (True,),
     "person_id": ("alice-1", "tom"), "customer_id": ("alice", "bob"),
     "report": (OpenTicket("alice-home", "It stays cold", "heating", Severity.MAJOR),),
-    "minutes": (20, 90), "fix": ("Pump replaced",), "used": (("a pump",),),
+    "minutes": (20, 90), "fix": ("Pump replaced",), "used": (("a pump",),), "signature": (Signed("Alice Keller"),),
     "parts": (("a pump",),), "confirmed": (True,), "they_know": (True,), "works": (True, False),
 }
 LATER: dict[str, Sequence[Instant]] = {

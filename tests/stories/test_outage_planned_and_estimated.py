@@ -28,7 +28,7 @@ def test_planned_work_is_announced_expected_and_over_without_another_word(quarte
     plan_work(quarter)
     told = quarter.customers_told()
     assert {home: len(said) for home, said in told.items()} == dict.fromkeys(LEFT, 1)
-    assert told["a0"][0].startswith("Planned power cut in Lateral 9a: 13:00 today")
+    assert told["a0"][0].startswith("Planned power cut in Lateral 9a: 13:00–14:00 today")
     assert "a new transformer" in quarter.messages[0].text
     quarter.live(minutes=62, step=2)
     quarter.lose(*LEFT, seconds=1)

@@ -38,7 +38,7 @@ def test_before_accepting_a_provider_sees_the_fault_and_the_town_but_not_the_hom
     assert "The heat pump is overheating" in page
     assert "Heat pump · 8001 Wiesental" in page
     assert "Please answer by 13:20 today" in page
-    assert "flow temp 80 °C Rule flow_temp > 75.0" in page
+    assert "flow temp 80 °C Rule flow temp > 75 °C" in page
     for private in ("Alice", "Lindenweg", "neighbour"):
         assert private not in page
 

@@ -1,6 +1,7 @@
 """The alarm details on a page or in an agent's answer: why it was raised, the latest values, and their course."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from gateway.notifications.format_times import TimeFormat, duration
 from gateway.web.pages import sparkline
 
 _ROWS = 10  # signals shown; the rule's own come first
+_COMPARISON = re.compile(r"\b([A-Za-z_]\w*)\s*([<>]=?)\s*(-?\d+(?:\.\d+)?)\b")
 
 
 class SignalDetails(NamedTuple):
@@ -34,9 +36,11 @@ def evidence_rows(alarm: Alarm | None, profile: Profile | None, words: Catalogue
     facts = alarm.evidence
     pairs = [(signal_name(name, profile, words), with_unit(name, value, profile, words))
              for name, value in facts.get("signals", {}).items()]
-    for key, name in (("code", "page.fault_code"), ("text", "page.fault_text"), ("when", "page.rule")):
+    for key, name in (("code", "page.fault_code"), ("text", "page.fault_text")):
         if facts.get(key):
             pairs.append((words(name), format_values.text(facts[key])))
+    if facts.get("when"):
+        pairs.append((words("page.rule"), _condition(format_values.text(facts["when"]), profile, words)))
     if facts.get("for_ms"):
         pairs.append((words("page.for_time"), duration(facts["for_ms"], words)))
     for key, name in (("last_heard", "page.last_heard"), ("last_data", "page.last_data")):
@@ -45,6 +49,12 @@ def evidence_rows(alarm: Alarm | None, profile: Profile | None, words: Catalogue
     if "outcome" in facts.get("first_try", {}):
         pairs.append((words("page.first_try"), _remote_fix(facts["first_try"], words, say)))
     return pairs
+
+
+def _condition(when: str, profile: Profile | None, words: Catalogue) -> str:
+    """`flow_temp > 75.0` → `flow temp > 75 °C`; what is no comparison with a number stays as it was written."""
+    return _COMPARISON.sub(lambda found: f"{signal_name(found[1], profile, words)} {found[2]} "
+                                         f"{with_unit(found[1], float(found[3]), profile, words)}", when)
 
 
 def _remote_fix(tried: Mapping[str, Any], words: Catalogue, say: TimeFormat) -> str:

@@ -14,6 +14,17 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 20.0
+# fills the field with a picture that the browser draws itself, as a camera would
+PICK_A_PHOTO = """new Promise(done => {
+  const canvas = document.createElement('canvas');
+  canvas.width = 60; canvas.height = 40;
+  canvas.toBlob(blob => {
+    const files = new DataTransfer();
+    files.items.add(new File([blob], 'valve.jpg', {type: 'image/jpeg'}));
+    document.getElementById('photo').files = files.files;
+    done(true);
+  }, 'image/jpeg');
+})"""
 # Chromium reads from descriptor 3 and writes to 4
 _START = """import os, sys
 _, commands, answers, *program = sys.argv

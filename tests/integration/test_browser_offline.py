@@ -9,23 +9,13 @@ from gateway.store import Store
 from gateway.tickets.actions import Arrive
 from gateway.web import Server, build_app
 from tests.drivers.axe import violations
-from tests.drivers.browser import Browser
+from tests.drivers.browser import PICK_A_PHOTO, Browser
 from tests.drivers.web_driver import WebStory, web_story
 
 pytestmark = pytest.mark.slow
 KEPT = "caches.match(location.href).then(page => !!page)"
 BANNER = "!document.getElementById('outbox').hidden"
 LINES = "document.querySelectorAll('#outbox li').length"
-PICK = """new Promise(done => {
-  const canvas = document.createElement('canvas');
-  canvas.width = 60; canvas.height = 40;
-  canvas.toBlob(blob => {
-    const files = new DataTransfer();
-    files.items.add(new File([blob], 'valve.jpg', {type: 'image/jpeg'}));
-    document.getElementById('photo').files = files.files;
-    done(true);
-  }, 'image/jpeg');
-})"""
 
 
 @pytest.fixture
@@ -50,7 +40,7 @@ def test_done_with_note_and_photo_in_the_cellar_arrives_once_and_in_order(there:
     assert not tab.run(BANNER)
     server.stop()
 
-    tab.run(PICK)
+    tab.run(PICK_A_PHOTO)
     tab.run("document.querySelector('#photos button').click()")
     tab.wait(f"{LINES} === 1")
     tab.run("document.getElementById('note').value = 'Tightened the valve.'")

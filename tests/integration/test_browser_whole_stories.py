@@ -9,23 +9,13 @@ from gateway.model import MINUTE, Notification, Photo, Ticket, TicketState, Visi
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from gateway.web import Server, build_app
-from tests.drivers.browser import Browser
+from tests.drivers.browser import PICK_A_PHOTO, Browser
 from tests.drivers.fault_finder import faults, tell, watch_policy
 from tests.drivers.seat import Seat
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, web_story
 
 pytestmark = pytest.mark.slow
 OVERHEATS, COLD = 80.0, 40.0
-PICK = """new Promise(done => {
-  const canvas = document.createElement('canvas');
-  canvas.width = 60; canvas.height = 40;
-  canvas.toBlob(blob => {
-    const files = new DataTransfer();
-    files.items.add(new File([blob], 'valve.jpg', {type: 'image/jpeg'}));
-    document.getElementById('photo').files = files.files;
-    done(true);
-  }, 'image/jpeg');
-})"""
 
 
 class Person(Seat):
@@ -97,7 +87,7 @@ def says_what_is_missing(karin: Person, kept: bool) -> None:
             karin.taps(button)
 
     karin.runs_scripts(True)  # a finger picks it; without a finger it takes a script
-    karin.tab.run(PICK)
+    karin.tab.run(PICK_A_PHOTO)
     karin.runs_scripts(karin.scripts)
     sent("Send the photos", 1)
     karin.click("A part is missing", "body")

@@ -202,6 +202,13 @@ def opening_calendar(provider: Provider) -> Calendar:
     return Calendar(provider.timezone, provider.hours, time_off.beside(days_off(provider.days_off), provider.time_off))
 
 
+def calendar_of(technician: Technician, provider: Provider) -> Calendar:
+    """The working hours of one of the firm's people, with the days off of both."""
+    off = replace(days_off(technician.days_off), beside=opening_calendar(provider).days_off)
+    return Calendar(provider.timezone, provider.hours if technician.hours is None else technician.hours,
+                    time_off.beside(off, technician.time_off))
+
+
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
@@ -221,9 +228,7 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
     skills = frozenset(provider.skills)
     calendar = opening_calendar(provider)
     people = tuple(_Person(
-        _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
-            provider.timezone, provider.hours if one.hours is None else one.hours,
-            time_off.beside(replace(days_off(one.days_off), beside=calendar.days_off), one.time_off))))
+        _comparable(one.name), frozenset(one.skills) or skills, _Schedule(calendar_of(one, provider)))
         for one in technicians)
     base = None if provider.lat is None or provider.lon is None else _direction(provider.lat, provider.lon)
     return _Firm(provider, provider.timezone, provider.visits_a_day, provider.emergency, base, skills,

@@ -10,18 +10,19 @@ The highest score is asked first; of equals, the first by id.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import asin, cos, dist, radians, sin
 from typing import Any, NamedTuple
 
 from gateway.calendars import time_off
-from gateway.calendars.days_off import NEVER_OFF, DaysOff, days_off
+from gateway.calendars.days_off import NEVER_OFF, DaysOff
 from gateway.calendars.opening_hours import HORIZON, Calendar, day_of, local_day, next_opening, open_spans, quiet_until
 from gateway.model import DAY, HOUR, MINUTE, Instant, OfferState, Provider, Severity, Technician, local
 from gateway.tickets.dispatch.territory import AREA, EXACT, WILDCARD, Place, TerritoryIndex, not_covered
 from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord, standing
+from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 
 WEIGHT_RECORD, WEIGHT_FREE, WEIGHT_NEAR, WEIGHT_CLOSENESS = 0.35, 0.30, 0.20, 0.15
 HALF_AT = 20.0  # km at which nearness counts half
@@ -195,18 +196,6 @@ class ProviderDirectory:
             tuple(Ranked(key, rank, round(-score, 3), reasons) for rank, (score, key, reasons) in enumerate(fit, 1)),
             tuple(refused), tuple([key for key in self._in_use if key not in covered]), not_covered(task.place),
             min(openings, default=None))
-
-
-def opening_calendar(provider: Provider) -> Calendar:
-    """Its opening hours, with its days off."""
-    return Calendar(provider.timezone, provider.hours, time_off.beside(days_off(provider.days_off), provider.time_off))
-
-
-def calendar_of(technician: Technician, provider: Provider) -> Calendar:
-    """The working hours of one of the firm's people, with the days off of both."""
-    off = replace(days_off(technician.days_off), beside=opening_calendar(provider).days_off)
-    return Calendar(provider.timezone, provider.hours if technician.hours is None else technician.hours,
-                    time_off.beside(off, technician.time_off))
 
 
 def to_json(ranking: Ranking) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import MoveVisit
 from gateway.tickets.context import Booking, Policy, SiteWork
-from gateway.tickets.dispatch.provider_ranking import calendar_of, opening_calendar
+from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 from gateway.tickets.visits.changes import move_window
 from gateway.tickets.visits.messages import tell_who_goes
 

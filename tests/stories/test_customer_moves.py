@@ -92,16 +92,6 @@ def test_a_day_off_of_whoever_comes_is_not_free_though_the_firm_works(there: Web
     assert visit_of(there, ticket).window_from != wednesday
 
 
-def test_what_they_write_to_whoever_comes_is_not_for_each_firm_that_is_asked(
-        there: WebStory, web: httpx.Client) -> None:
-    ticket = there.break_down()
-    web.post(f"{there.follow(ticket)}/change", data={"act": "tell", "words": "The key is under the red pot"})
-    there.wait(1)
-    assert "red pot" not in read(web.get(there.offer(ticket)))
-    there.accept()
-    assert "red pot" in read(web.get(there.visit(ticket)))
-
-
 def test_the_customer_moves_it_to_a_time_that_is_free_and_everybody_hears_it(
         there: WebStory, web: httpx.Client) -> None:
     ticket = tomorrow(there)

@@ -81,6 +81,12 @@ def before_arrival(session: Session, draft: Draft, visit: Visit, work: SiteWork)
     return BeforeArrival([draft.copy(one) for one in settled], last.at if last is not None and asked else None)
 
 
+def technician_of(session: Session, visit: Visit) -> Technician | None:
+    """Who goes, where the firm has named them to us."""
+    return session.exec(select(Technician).where(
+        Technician.provider_id == visit.provider_id, Technician.name == visit.technician)).first()
+
+
 def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict[tuple[str, str], str]:
     """(provider id, name) → id, of the technicians of these firms who have contacts of their own."""
     wanted = set(provider_ids)

@@ -225,6 +225,14 @@ class Booking(NamedTuple):
     window_until: Instant
 
 
+@dataclass(frozen=True)
+class BeforeArrival:
+    """What the arrival of a technician has ended at a visit, and is as before if they are not there after all."""
+
+    promises: Sequence[Promise] = ()  # that it has settled
+    asked_at: Instant | None = None  # whether somebody shall still come; None: not, or it is answered
+
+
 @dataclass
 class PlanningContext:
     """The rows of one device, and what there is to do at its site (`work`, shared by the devices of the site).
@@ -324,6 +332,7 @@ class ActionContext:
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     booked: Sequence[Booking] = ()  # what else the firm has to do whose visit is moved
+    before: BeforeArrival = BeforeArrival()  # of the visit, where a tap is taken back
     technician: Technician | None = None  # who goes to it, where the firm has named them
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 

@@ -15,6 +15,7 @@ from gateway.tickets.actions import MoveVisit
 from gateway.tickets.context import Booking, Policy, SiteWork
 from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 from gateway.tickets.visits.changes import move_window
+from gateway.tickets.visits.household import awaits_answer, keep_visit
 from gateway.tickets.visits.messages import tell_who_goes
 
 
@@ -70,5 +71,7 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
         too_soon = act.window_from < now + policy.service.move_hours * HOUR
         raise Refused(RefusedReason.WINDOW_PAST if too_soon else RefusedReason.WINDOW_TAKEN,
                       nearest=to_iso(other[0]), nearest_until=to_iso(other[1]))
+    if awaits_answer(visit, work):  # who chooses another time for it wants it
+        keep_visit(visit, ticket, work, who, now)
     move_window(visit, *wanted, work, policy, who, now, because="you_asked")
     tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)

@@ -211,6 +211,7 @@ class MoveVisit(TicketAct):
 
     window_from: Instant
     window_until: Instant
+    asked_at: Instant | None = None  # when they did; None: now
 
 
 @dataclass(frozen=True)

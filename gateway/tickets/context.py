@@ -31,6 +31,7 @@ from gateway.model import (
     Outage,
     OutageMember,
     OutageState,
+    PendingAct,
     Person,
     PersonSite,
     PressRecord,
@@ -306,6 +307,7 @@ class HomeContext:
     elsewhere: frozenset[str] = frozenset()  # ids of those who live or help at another site too
     contacts: dict[str, list[Contact]] = field(default_factory=dict)  # person id → contacts
     links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
+    pending: list[PendingAct] = field(default_factory=list)  # what waits for its minute, and what they wrote before
     dark: list[OutageMember] = field(default_factory=list)  # of open outages
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
     also_in: dict[str, str] = field(default_factory=dict)  # outage id → another home of theirs that is or was in it

@@ -104,7 +104,7 @@ def test_three_calls_and_an_sos(quarter: OutageConsole, chrome: Browser) -> None
     shown = dana.sees("Say what they read", "Do not promise", "there is no estimate")
     read_by_them = quarter.texts("a0")[0].removeprefix("Hello Family a0, ").partition(" See where things stand:")[0]
     assert read_by_them in shown, "word for word"
-    assert "This home: Told: power cut today" in shown
+    assert "This home: Told: power cut 12:01 today" in shown
     assert "Told: power cut: 5 households" in shown
     assert "Family a0" not in shown
     assert "T-" not in shown

@@ -141,7 +141,7 @@ WORDS: dict[str, Sequence[Any]] = {
 }
 LATER: dict[str, Sequence[Instant]] = {
     "window_from": (0, 3 * HOUR, 20 * HOUR), "window_until": (2 * HOUR, 5 * HOUR, 22 * HOUR),
-    "ring_from": (0, HOUR, 20 * HOUR), "expected_at": (20 * HOUR, 3 * DAY), "until": (HOUR, 3 * DAY),
+    "asked_at": (0,), "ring_from": (0, HOUR, 20 * HOUR), "expected_at": (20 * HOUR, 3 * DAY), "until": (HOUR, 3 * DAY),
 }
 LIKELY: dict[str, Sequence[type[Any]]] = {  # more often than others, so that they get far
     "offer_id": (AcceptOffer, AcceptOffer, AcceptOffer, DeclineOffer) * 3,

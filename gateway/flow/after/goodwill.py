@@ -9,14 +9,14 @@ from sqlmodel import Session
 from gateway.config.settings import Goodwill as Rules
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import Actor, GoodwillCase, Instant, PromiseKind, Site
+from gateway.model import Actor, GoodwillCase, Instant, PromiseKind
 from gateway.model.plan import Draft, NoSuch, Plan
 from gateway.store import apply
 from gateway.store.after import goodwill as store
 from gateway.store.after.goodwill import LOOK_BACK, Over
 from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.goodwill.decide import CaseFacts, Credit, decide, is_over_cap, live_since
-from gateway.tickets.goodwill.gestures import left_of, plan_gesture
+from gateway.tickets.goodwill.gestures import plan_gesture
 from gateway.tickets.goodwill.plan import CaseContext, ask_next, plan_approve, plan_case, plan_decline
 from gateway.tickets.sla.follow import complete
 
@@ -95,12 +95,6 @@ def give_gesture(gw: Gateway, site_id: str, cents: int, reason: str, who: Actor,
     done = retry_on_conflict(once)
     gw.outbox_filled.set()
     return done
-
-
-def left_to_give(gw: Gateway, site: Site, who: Actor, now: Instant) -> int:
-    """How much, in hundredths, this agent may credit that household now."""
-    with gw.store.read() as session:
-        return left_of(gw.settings.goodwill.gestures, store.given_lately(session, site, who, now), now)
 
 
 def _over(session: Session, rules: Rules, since: Instant, limit: int, new_only: bool = True) -> list[Over]:

@@ -9,18 +9,17 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from gateway.access.rights import Right
 from gateway.calendars import arrival_windows
-from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway
-from gateway.model import Audit, AuditOutcome, local, to_iso
-from gateway.model.plan import Plan
+from gateway.model import Audit, AuditOutcome, to_iso
 from gateway.notifications.format_times import TimeFormat
 from gateway.store.accounts import api_keys, audit, users
 from gateway.store.views.pagination import BadCursor
+from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import page, time_format
 from gateway.web.console.session import User, needs
 
@@ -61,7 +60,7 @@ class AuditQuery(BaseModel):
         return f"{path}?{urlencode(kept)}" if kept else path
 
 
-class Change(NamedTuple):
+class ChangedField(NamedTuple):
     """One value, before and after."""
 
     name: str
@@ -77,7 +76,7 @@ class Line(NamedTuple):
     action: str
     outcome: tuple[str, str, str]
     path: str  # of the page of its object; "": it has none
-    changes: list[Change]
+    changes: list[ChangedField]
 
 
 @router.get(PATH)
@@ -111,12 +110,8 @@ def export_audit(user: Annotated[User, needs(Right.EXPORT_AUDIT, proof=True)], q
         raise HTTPException(422, f"Expected the format {' or '.join(_WRITERS)}")
     gw = user.gw
     wanted = query.wanted(gw.settings.service.callback_timezone)
-    with gw.store.write() as session:
-        write_act(session, "export_audit", ("audit", ""), Plan(), user.who, user.now)
     write, media = _WRITERS[format]
-    day = local(user.now, gw.settings.service.callback_timezone).date().isoformat()
-    return StreamingResponse(write(_rows(gw, wanted)), media_type=media, headers={
-        "content-disposition": f'attachment; filename="audit-{day}.{format}"', "cache-control": "no-store"})
+    return export_file(user, "export_audit", "audit", write(_rows(gw, wanted)), format, media)
 
 
 def _days(since: str, until: str, zone: str) -> dict[str, int]:
@@ -142,9 +137,10 @@ _WITHOUT_ACCOUNT = {"customer": "Customer, by their page", "technician": "Techni
                     "operator": "The command line"}
 
 
-def changes_of(row: Audit, say: TimeFormat) -> list[Change]:
+def changes_of(row: Audit, say: TimeFormat) -> list[ChangedField]:
     """What was another value afterwards; times as people read them."""
-    return [Change(_in_words(name), _value(row.before.get(name), say) if name in row.before else "", _value(value, say))
+    return [ChangedField(_in_words(name), _value(row.before.get(name), say) if name in row.before else "",
+                         _value(value, say))
             for name, value in row.after.items() if name not in row.before or row.before[name] != value]
 
 

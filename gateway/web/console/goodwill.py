@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, HTTPException, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from gateway.access.rights import Right
-from gateway.flow.accounts.audit import write_act
 from gateway.flow.after.goodwill import Trial, approve_goodwill, decline_goodwill, try_goodwill
-from gateway.model import DAY, Goodwill, GoodwillCase, GoodwillCaseState, GoodwillKind, Price, local
-from gateway.model.plan import NoSuch, Plan, Refused
+from gateway.model import DAY, Goodwill, GoodwillCase, GoodwillCaseState, GoodwillKind, Price
+from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store import Conflict
 from gateway.store.after import goodwill_lists
 from gateway.store.views.pagination import BadCursor
+from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 
@@ -112,12 +112,7 @@ def decline_case(request: Request, user: Approves, case_id: str, given: Annotate
 @router.get(f"{PATH}/export")
 def export_credits(user: Annotated[User, needs(Right.EXPORT_FILES, proof=True)]) -> Response:
     """All that was given, newest first, for billing; that it was taken away is in the audit log."""
-    with user.gw.store.write() as session:
-        write_act(session, "export_goodwill", ("goodwill_case", ""), Plan(), user.who, user.now)
-    day = local(user.now, user.gw.settings.service.callback_timezone).date().isoformat()
-    return StreamingResponse(
-        goodwill_lists.billing_file(user.gw.store, None, None), media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="goodwill-{day}.csv"', "cache-control": "no-store"})
+    return export_file(user, "export_goodwill", "goodwill_case", goodwill_lists.billing_file(user.gw.store, None, None))
 
 
 def _decided(request: Request, user: User, case_id: str, reason: str) -> Response:

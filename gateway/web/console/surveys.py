@@ -3,15 +3,14 @@
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from gateway.access.rights import Right
-from gateway.flow.accounts.audit import write_act
-from gateway.model import DAY, Provider, Survey, SurveyMark, local
-from gateway.model.plan import Plan
+from gateway.model import DAY, Provider, Survey, SurveyMark
 from gateway.store.after import survey_lists
 from gateway.store.after.survey_lists import FirmAnswers
 from gateway.store.views.pagination import BadCursor
+from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import page
 from gateway.web.console.session import User, needs
 
@@ -59,12 +58,7 @@ def show_surveys(request: Request, user: Reads, cursor: str = "") -> Response:
 @router.get(f"{PATH}/export")
 def export_answers(user: Annotated[User, needs(Right.EXPORT_FILES, proof=True)]) -> Response:
     """Everybody who was asked, newest first; that it was taken away is in the audit log."""
-    with user.gw.store.write() as session:
-        write_act(session, "export_surveys", ("survey", ""), Plan(), user.who, user.now)
-    day = local(user.now, user.gw.settings.service.callback_timezone).date().isoformat()
-    return StreamingResponse(
-        survey_lists.survey_file(user.gw.store, None, None), media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="surveys-{day}.csv"', "cache-control": "no-store"})
+    return export_file(user, "export_surveys", "survey", survey_lists.survey_file(user.gw.store, None, None))
 
 
 def answer_line(row: Survey, firm: Provider | None) -> AnswerLine:

@@ -173,7 +173,6 @@ def price_of(ticket: Ticket, words: Catalogue) -> str:
     return "" if ticket.price is None else price(ticket.price, words.locale)
 
 
-
 def words_of(cause: dict[str, str], ticket: Ticket, words: Catalogue) -> str:
     """What is wrong in the reader's language, else in English."""
     return words.choose(cause) or ticket.cause
@@ -334,7 +333,6 @@ def steps_not_reached(facts: FollowedTicket) -> frozenset[str]:
     passed = {"asked": facts.asked_at, TicketState.ASSIGNED: visit, "on_the_way": visit and visit.en_route_at,
               TicketState.ON_SITE: visit and visit.on_site_at, "fixed": facts.ticket.resolved_at}
     return frozenset(name for name, at in passed.items() if at is None)
-
 
 
 def _ticket_past(facts: FollowedTicket, words: Catalogue, say: TimeFormat) -> list[PastEvent]:

@@ -300,7 +300,7 @@ def _others(session: Session, ids: Sequence[str]) -> dict[str, Contact]:
 
 def own_pages(session: Session, customer_id: str) -> list[OwnPage]:
     """Where a link of theirs can lead now: the worst first."""
-    found = outages_told(session, list(session.exec(select(Site).where(Site.customer_id == customer_id))))
+    found = outage_pages(session, list(session.exec(select(Site).where(Site.customer_id == customer_id))))
     tickets = session.exec(select(Ticket).where(
         Ticket.customer_id == customer_id, col(Ticket.closed_at).is_(None), col(Ticket.outage_id).is_(None)))
     for ticket in sorted(tickets, key=lambda one: (-one.severity.rank, one.opened_at, one.id)):
@@ -312,7 +312,7 @@ def own_pages(session: Session, customer_id: str) -> list[OwnPage]:
     return found
 
 
-def outages_told(session: Session, sites: Sequence[Site]) -> list[OwnPage]:
+def outage_pages(session: Session, sites: Sequence[Site]) -> list[OwnPage]:
     """The open outages that these homes are in, and that customers are told of."""
     return [OwnPage(Subject(SubjectKind.OUTAGE, outage.id), f"Outage: {outage.name}", site.id)
             for outage, site, _ in _outages(session, sites)

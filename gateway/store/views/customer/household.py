@@ -18,7 +18,7 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
-from gateway.store.views.console.customer_page import OwnPage, live_page, outages_told
+from gateway.store.views.console.customer_page import OwnPage, live_page, outage_pages
 
 SETTLED_FOR = 30 * DAY  # that long what is over is still listed
 MOST_OPEN, MOST_SETTLED = 20, 10  # lines: nobody reads more, and the page stays small
@@ -85,7 +85,7 @@ def _open_pages(session: Session, customer_id: str, sites: Sequence[Site]) -> li
         key=lambda one: (one.promised_by, one.id))
     for_help, others = ([OwnPage(Subject(SubjectKind.CALLBACK, one.id), "") for one in calls if one.emergency is urgent]
                         for urgent in (True, False))
-    return [*for_help, *outages_told(session, sites),
+    return [*for_help, *outage_pages(session, sites),
             *(OwnPage(Subject(SubjectKind.TICKET, one.id), "")
               for one in sorted(tickets, key=lambda one: (-one.severity.rank, one.opened_at, one.id))), *others]
 

@@ -1,6 +1,6 @@
-"""Plans that a technician takes a wrong tap back: they have not set out, or are not there yet, after all."""
+"""Plans that a technician takes a wrong tap back: not set out, not there, or not done after all."""
 
-from gateway.model import MINUTE, Actor, EntryKind, Instant, PromiseKind, Visit, VisitState
+from gateway.model import MINUTE, Actor, DueKind, EntryKind, Instant, PromiseKind, Visit, VisitState
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
@@ -14,12 +14,14 @@ from gateway.tickets.visits.messages import tell_customer
 from gateway.tickets.visits.overdue import watch_arrival, watch_travel
 
 UNDO_WITHIN = 2 * MINUTE
+CAME_WITH_IT = "came_with_it"  # of Visit.report: until then they had not said that they were there
 
 
 def undo_until(visit: Visit) -> Instant | None:
-    """Until when the last tap can be taken back. None: there is none, or more has followed from it than can be: whoever
-    hears that it is done believes it."""
-    since = {VisitState.EN_ROUTE: visit.en_route_at, VisitState.ON_SITE: visit.on_site_at}.get(visit.state)
+    """Until when the last tap can be taken back. None: there is none, or more has followed from it than can be: how a
+    visit ended takes effect only then (gateway/tickets/visits/reports.py), and whoever hears it believes it."""
+    tapped = {VisitState.EN_ROUTE: visit.en_route_at, VisitState.ON_SITE: visit.on_site_at}.get(visit.state)
+    since = visit.reported_at or tapped
     return None if since is None else since + UNDO_WITHIN
 
 
@@ -31,16 +33,28 @@ def can_undo(visit: Visit, now: Instant) -> bool:
 def plan_take_back(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """The visit is where it was before; whoever was told that somebody comes hears that they do not yet. Raises
     Refused."""
-    if visit.state is VisitState.DONE:
-        raise Refused(RefusedReason.NO_UNDO_OF_DONE)
+    is_reported = visit.reported_at is not None
     if not can_undo(visit, now):
-        raise Refused(RefusedReason.UNDO_TOO_LATE)
-    if visit.state is VisitState.ON_SITE:
+        raise Refused(RefusedReason.NO_UNDO_OF_DONE if is_reported or visit.state is VisitState.DONE
+                      else RefusedReason.UNDO_TOO_LATE)
+    if is_reported:
+        _not_done(visit, work, policy, who, now)
+    elif visit.state is VisitState.ON_SITE:
         _not_there(visit, work, policy, who, now)
     else:
         _not_set_out(visit, work, policy, now)
         add_entries(visit, work, now, EntryKind.NOT_SET_OUT, who=who)
         tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, because="not_set_out")
+
+
+def _not_done(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """Nobody has heard of it. Who had not said that they were there, and said it with that same tap, has not."""
+    came_with_it = visit.report is not None and visit.report[CAME_WITH_IT]
+    visit.reported_at = visit.report = None
+    end_due(visit, work, DueKind.REPORT_COUNTS)
+    add_entries(visit, work, now, EntryKind.REPORT_TAKEN_BACK, who=who)
+    if came_with_it:
+        _not_there(visit, work, policy, who, now)
 
 
 def _not_set_out(visit: Visit, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -119,8 +119,8 @@ WHEN_DUE: dict[DueKind, WhenDue] = {
     DueKind.WINDOW_END: WhenDue(pages=True),
     DueKind.ETA_OVERDUE: WhenDue(pages=True),
     DueKind.WORK_OVERRUN: WhenDue(pages=True),
-    # said by whoever was there, two minutes ago
-    DueKind.REPORT_COUNTS: WhenDue(frozenset((Action.RESOLVE, Action.REVISIT, Action.HOLD)), then=_ASK | {Action.REOPEN}),
+    DueKind.REPORT_COUNTS: WhenDue(frozenset((Action.RESOLVE, Action.REVISIT, Action.HOLD)),  # as they said
+                                   then=_ASK | {Action.REOPEN}),
     DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,)), pages=True, then=_ASK),  # who has not said yes is rung
     DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
     # opened again, the customer may have to agree to the price first

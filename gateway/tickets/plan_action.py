@@ -165,7 +165,7 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
             plan_depart(act, visit, work, policy, who, now)
         case Arrive():
             plan_arrive(visit, work, policy, who, now)
-        case Finish(undoable=True):
+        case Finish(undoable=True) if policy.service.undo_seconds:
             plan_report(act, visit, work, policy, who, now)
         case Finish():
             plan_finish(act, visit, work, policy, who, now)

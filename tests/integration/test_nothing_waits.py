@@ -238,7 +238,7 @@ BY_THE_CLOCK: dict[tuple[DueKind, Action], Step] = {
     (DueKind.OFFER_EXPIRES, Action.WAIT): lambda town: town.fault("alice-stove", "power"),  # only Seeblick can
     (DueKind.OFFER_EXPIRES, Action.OFFER): asked_by_hand,
     (DueKind.NEXT_WAVE, Action.OFFER): one_is_asked_after_the_other,
-    (DueKind.REPORT_COUNTS, Action.RESOLVE): lambda town: reported(town),
+    (DueKind.REPORT_COUNTS, Action.RESOLVE): reported,
     (DueKind.REPORT_COUNTS, Action.REVISIT): lambda town: reported(town, IncompleteReason.MORE_WORK),
     (DueKind.REPORT_COUNTS, Action.HOLD): lambda town: reported(town, IncompleteReason.UNSAFE),
     (DueKind.HOLD_UNTIL, Action.WAKE): lambda town: lead_to(ON_HOLD, town),

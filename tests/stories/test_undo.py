@@ -174,9 +174,9 @@ def test_it_takes_effect_after_two_minutes_and_the_page_says_whom_to_ring(there:
     assert (over.report, over.reported_at) == (None, None)
     assert len(there.all(Notification)) > said
     told = read(web.get(page))
-    assert "After two minutes it cannot be undone, because the customer has been told. Ring us" in told
+    assert "It cannot be undone any more, because the customer has been told. Ring us" in told
     assert "+41 44 668 18 00" in told
-    assert "two minutes are over" in read(web.post(page, data={"act": "undo"}), 409)
+    assert "cannot be undone any more" in read(web.post(page, data={"act": "undo"}), 409)
     assert there.again(visit).state == "done"
 
 
@@ -184,8 +184,16 @@ def test_two_minutes_are_over_though_the_clock_has_not_looked_yet(there: WebStor
     _, page = at_the_door(there, web)
     tap(web, page, "finish", note="Pump replaced")
     there.now += 2 * MINUTE
-    assert "two minutes are over" in read(web.post(page, data={"act": "undo"}), 409)
+    assert "cannot be undone any more" in read(web.post(page, data={"act": "undo"}), 409)
     assert "Undo" not in read(web.get(page))
+
+
+def test_an_operator_may_want_it_to_take_effect_at_once(there: WebStory, web: httpx.Client) -> None:
+    service = there.gw.settings.service.model_copy(update={"undo_seconds": 0})
+    there.gw.settings = there.gw.settings.model_copy(update={"service": service})
+    visit, page = at_the_door(there, web)
+    tap(web, page, "finish", note="Pump replaced")
+    assert there.again(visit).state == "done"
 
 
 def test_who_never_said_that_they_are_there_is_there_and_both_are_taken_back_at_once(there: WebStory, web: httpx.Client

@@ -1,4 +1,4 @@
-"""What a technician says about how a visit ended: for two minutes they can take it back, then it takes effect."""
+"""What a technician says about how a visit ended: for a moment they can take it back, then it takes effect."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -22,7 +22,7 @@ from gateway.tickets.deadlines import set_due
 from gateway.tickets.lifecycle import VisitAction, can
 from gateway.tickets.visits.signature import Signed
 from gateway.tickets.visits.steps import check_finish, finish_visit, plan_arrive
-from gateway.tickets.visits.undo import CAME_WITH_IT, undo_until
+from gateway.tickets.visits.undo import CAME_WITH_IT, UNTIL
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ def plan_report(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: 
     came_with_it = can(visit, VisitAction.ARRIVE)
     if came_with_it:
         plan_arrive(visit, work, policy, who, now)
-    visit.reported_at, visit.report = now, _kept(act, who, came_with_it)
-    until = undo_until(visit) or now
+    until = now + policy.service.undo_seconds * SECOND
+    visit.reported_at = now
+    visit.report = {**_kept(act, who), UNTIL: until, CAME_WITH_IT: came_with_it}
     set_due(visit, DueKind.REPORT_COUNTS, until, Responsible.GATEWAY, work, policy)
     overrun = work.due.get((DueKind.WORK_OVERRUN, visit.id))
     if overrun is not None and overrun.at is not None:
@@ -76,6 +77,6 @@ def plan_report_counts(visit: Visit, work: SiteWork, policy: Policy, now: Instan
     finish_visit(finish, visit, work, policy, report.who, now)
 
 
-def _kept(act: Finish, who: Actor, came_with_it: bool) -> dict[str, Any]:
-    return {**asdict(act), CAME_WITH_IT: came_with_it, "parts": list(act.parts), "used": list(act.used),
+def _kept(act: Finish, who: Actor) -> dict[str, Any]:
+    return {**asdict(act), "parts": list(act.parts), "used": list(act.used),
             "who": {"kind": str(who.kind), "name": who.name, "account": who.account}}

@@ -14,14 +14,18 @@ from gateway.tickets.visits.messages import tell_customer
 from gateway.tickets.visits.overdue import watch_arrival, watch_travel
 
 UNDO_WITHIN = 2 * MINUTE
-CAME_WITH_IT = "came_with_it"  # of Visit.report: until then they had not said that they were there
+# of Visit.report
+UNTIL = "until"  # it can be taken back
+CAME_WITH_IT = "came_with_it"  # until then they had not said that they were there
 
 
 def undo_until(visit: Visit) -> Instant | None:
     """Until when the last tap can be taken back. None: there is none, or more has followed from it than can be: how a
     visit ended takes effect only then (gateway/tickets/visits/reports.py), and whoever hears it believes it."""
-    tapped = {VisitState.EN_ROUTE: visit.en_route_at, VisitState.ON_SITE: visit.on_site_at}.get(visit.state)
-    since = visit.reported_at or tapped
+    if visit.report is not None:
+        until: Instant = visit.report[UNTIL]
+        return until
+    since = {VisitState.EN_ROUTE: visit.en_route_at, VisitState.ON_SITE: visit.on_site_at}.get(visit.state)
     return None if since is None else since + UNDO_WITHIN
 
 

@@ -69,9 +69,11 @@ def test_they_accept_go_there_and_finish_and_the_timeline_names_them(there: WebS
     browser.post(path, act="overrun", minutes="60")
     nothing = browser.post(path, act="finish", outcome="complete", note="")
     assert nothing.status_code == 422
-    browser.post(path, act="finish", outcome="complete", note="Replaced the compressor")
+    browser.post(path, act="finish", outcome="complete", note="Replaced the compressor",
+                 signed_name="Alice Keller")
     assert "Nobody has heard this yet." in read(browser.get(path))
     there.wait(minutes=2)
+    assert "Signature: Alice Keller, 13:02 today" in read(browser.get(path))
     assert there.again(ticket).state == "resolved"
     done = there.all(Entry, Entry.subject_id == ticket.id, Entry.by_name == "Karin Kunz")
     assert {one.by_kind for one in done} == {"provider"}

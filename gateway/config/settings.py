@@ -139,6 +139,7 @@ class Service(Section):
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
     callback_days_off: dict[str, Any] = Field(default_factory=dict)  # nobody is at the desk: {country: DE, …}
     callback_timezone: TimeZone = "UTC"
+    undo_seconds: int = Field(120, ge=0, le=600)  # so long a technician can take back how a visit ended; 0: not at all
     callback_slot_minutes: int = Field(60, ge=10, le=8 * 60)  # how long the time is in which somebody wants to be rung
     callback_tries: int = Field(5, ge=1, le=20)  # how often somebody is rung who does not answer (ServiceNow: 5)
     callback_retry_minutes: list[Annotated[int, Field(ge=1)]] = Field([15, 60, 120, 240], min_length=1)  # between them

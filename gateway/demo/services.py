@@ -129,7 +129,8 @@ def _settings(data: Path, broker: Broker, mail_port: int, hook_secret: str, port
             webhook=Webhook.model_validate({"secret": hook_secret, "allow_private": True})),
         # a fault that is gone is closed at once: the next demonstration begins without it
         "service": Service(name="Wiesental Service", phone="+41446681700", callback_minutes=minutes,
-                           recurrence_minutes=0, settle_seconds=0, offers=_ONE_AT_A_TIME, callback_hours=_ALWAYS,
+                           recurrence_minutes=0, settle_seconds=0, undo_seconds=0,
+                           offers=_ONE_AT_A_TIME, callback_hours=_ALWAYS,
                            dispatcher=[{"channel": "email", "address": "desk@wiesental.example"}]),
     }
     return Settings(**values)

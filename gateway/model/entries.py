@@ -53,6 +53,7 @@ class EntryKind(StrEnum):
     ON_SITE = "on_site"
     NOT_THERE = "not_there"
     NOT_SET_OUT = "not_set_out"
+    REPORT_TAKEN_BACK = "report_taken_back"
     INCOMPLETE = "incomplete"
     HELD = "held"
     WOKEN = "woken"

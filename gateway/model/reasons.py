@@ -230,6 +230,8 @@ class RefusedReason(StrEnum):
     """What was tapped by mistake was tapped too long ago, or something else has followed."""
     NO_UNDO_OF_DONE = "no_undo_of_done"
     """The visit was reported as over: others have gone on from there."""
+    REPORT_WAITS = "report_waits"
+    """They have just said how the visit ended, and can still take that back: nothing else is said before."""
     NOTE_NEEDED = "note_needed"
     """A visit is over, and what was done, or why not, is not said."""
     REASON_NEEDED = "reason_needed"

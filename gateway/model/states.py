@@ -147,6 +147,8 @@ class DueKind(StrEnum):
     """The technician should have been there for some minutes."""
     WORK_OVERRUN = "work_overrun"
     """The work takes longer than expected."""
+    REPORT_COUNTS = "report_counts"
+    """Whoever was there has said how it ended, and has not taken it back: it takes effect."""
     CUSTOMER_ANSWER = "customer_answer"
     """The customer has not said whether somebody shall still come."""
     HOLD_UNTIL = "hold_until"

@@ -286,6 +286,9 @@ class Visit(Row, table=True):
     used: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default=text("'[]'")))
     fixed_profile: str | None = None  # of the device that `fix` fixed …
     fixed_cause: str | None = None  # … and the fault: the cause key of the ticket
+    reported_at: Instant | None = Field(default=None, sa_type=BigInteger)  # they have said how it ended …
+    # … which counts a little later, so that it can be taken back: gateway/tickets/visits/reports.py
+    report: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     handed_back_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the provider could not come after all
     asks: int = 0  # questions to the technician that went unanswered since they were heard last
     early_ok_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the customer agreed to an earlier arrival

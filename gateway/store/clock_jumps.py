@@ -106,7 +106,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Offer, "offered_at"), (Offer, "closed_at"),
     (Visit, "created_at"), (Visit, "en_route_at"), (Visit, "on_site_at"), (Visit, "done_at"),
     (Visit, "handed_back_at"), (Visit, "called_at"), (Visit, "contested_at"), (Visit, "early_ok_at"),
-    (Visit, "moved_at"),
+    (Visit, "moved_at"), (Visit, "reported_at"),
     (Callback, "requested_at"), (Callback, "overdue_told_at"), (Callback, "closed_at"),
     (Loss, "died_at"), (Loss, "ended_at"), (Loss, "loss_count_at"),
     (Outage, "began_at"), (Outage, "last_at"), (Outage, "suspected_at"), (Outage, "confirmed_at"),

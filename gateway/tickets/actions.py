@@ -125,6 +125,7 @@ class Finish(VisitAct):
     fix: str = ""  # of a complete one: what fixed it, in a few words that others may read
     used: tuple[str, ...] = ()  # parts that went into it
     signature: Signed | None = None  # of whoever has seen what was done
+    undoable: bool = False  # it takes effect after two minutes, within which they can take it back
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class LogCall(VisitAct):
 
 @dataclass(frozen=True)
 class TakeBack(VisitAct):
-    """A technician has tapped "on my way" or "here" by mistake, a moment ago."""
+    """A technician has tapped "on my way", "here", or how it ended, by mistake, a moment ago."""
 
 
 @dataclass(frozen=True)

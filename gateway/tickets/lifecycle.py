@@ -100,7 +100,8 @@ DUTIES: dict[TicketState, Duty] = {
                     also=(DueKind.WINDOW_END, DueKind.CUSTOMER_ANSWER),
                     instead={DueKind.ETA_OVERDUE: Responsible.DISPATCHER,  # the window has passed
                              DueKind.CUSTOMER_ANSWER: Responsible.CUSTOMER}),
-    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN),
+    _ON_SITE: Duty(Responsible.TECHNICIAN, "the technician says how it went", DueKind.WORK_OVERRUN,
+                   also=(DueKind.REPORT_COUNTS,), instead={DueKind.REPORT_COUNTS: Responsible.GATEWAY}),
     _ON_HOLD: Duty(Responsible.DISPATCHER, "what it waits for is there", DueKind.HOLD_UNTIL,
                    instead={DueKind.HOLD_UNTIL: Responsible.CUSTOMER}),  # they have not agreed to the price yet
     _RESOLVED: Duty(Responsible.GATEWAY, "the recurrence time is over: it is closed or opened again", DueKind.PROOF),
@@ -118,6 +119,8 @@ WHEN_DUE: dict[DueKind, WhenDue] = {
     DueKind.WINDOW_END: WhenDue(pages=True),
     DueKind.ETA_OVERDUE: WhenDue(pages=True),
     DueKind.WORK_OVERRUN: WhenDue(pages=True),
+    DueKind.REPORT_COUNTS: WhenDue(frozenset((Action.RESOLVE, Action.REVISIT, Action.HOLD)),  # as they said
+                                   then=_ASK | {Action.REOPEN}),
     DueKind.HOLD_UNTIL: WhenDue(frozenset((Action.WAKE,)), pages=True, then=_ASK),  # who has not said yes is rung
     DueKind.CUSTOMER_ANSWER: WhenDue(pages=True),
     # opened again, the customer may have to agree to the price first
@@ -245,3 +248,4 @@ def move_visit(visit: Visit, action: VisitAction, now: Instant) -> None:
         if action is VisitAction.CALL_OFF:
             visit.moves, visit.moved_at = visit.moves + 1, now
         visit.doorstep = None  # whoever says them later was not sent
+        visit.reported_at = visit.report = None

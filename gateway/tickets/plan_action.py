@@ -102,6 +102,7 @@ from gateway.tickets.visits.household import (
     plan_report_missed,
 )
 from gateway.tickets.visits.moving import plan_move_visit
+from gateway.tickets.visits.reports import plan_report
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 from gateway.tickets.visits.undo import plan_take_back
 
@@ -157,11 +158,15 @@ def _plan_offer_act(act: OfferAct, offer: Offer, provider: Provider, work: SiteW
 def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy: Policy, who: Actor, now: Instant
                     ) -> None:
     work = context.work
+    if visit.reported_at is not None and not isinstance(act, Finish | TakeBack | LeaveOutVisit):
+        raise Refused(RefusedReason.REPORT_WAITS)
     match act:
         case Depart():
             plan_depart(act, visit, work, policy, who, now)
         case Arrive():
             plan_arrive(visit, work, policy, who, now)
+        case Finish(undoable=True) if policy.service.undo_seconds:
+            plan_report(act, visit, work, policy, who, now)
         case Finish():
             plan_finish(act, visit, work, policy, who, now)
         case ReportDelay():

@@ -22,6 +22,7 @@ from gateway.tickets.sla.follow import complete
 from gateway.tickets.sla.watch import plan_sla_due
 from gateway.tickets.visits.household import wake
 from gateway.tickets.visits.overdue import plan_visit_due
+from gateway.tickets.visits.reports import plan_report_counts
 
 
 @dataclass
@@ -114,6 +115,8 @@ def plan_deadline(due: Due, work: SiteWork, sites: Mapping[str, SiteWork], polic
             plan_call_due(due, work, policy, now)
         case DueKind.TEST_ASK | DueKind.TEST_ANSWER:
             plan_test_due(due, work, policy, now)
+        case DueKind.REPORT_COUNTS:
+            plan_report_counts(work.visits[due.subject_id], work, policy, now)
         case _:
             plan_visit_due(due, work, sites, policy, now)
     if due.at is not None and due.at <= now:  # nothing has moved it: what it was for is over

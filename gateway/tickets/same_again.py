@@ -106,7 +106,8 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
             return _left(EntryKind.HANDED_BACK, reason=why.strip())
         case TakeBack() if is_moment_ago:
             both = visit.en_route_at is None  # else they are not there, and may not have set out either
-            return Trace(frozenset((EntryKind.NOT_SET_OUT, *([EntryKind.NOT_THERE] if both else []))), {})
+            return Trace(frozenset((EntryKind.REPORT_TAKEN_BACK, EntryKind.NOT_SET_OUT,
+                                    *([EntryKind.NOT_THERE] if both else []))), {})
         case ReportOverrun(minutes=minutes) if is_moment_ago and visit.state is VisitState.ON_SITE:
             return _left(EntryKind.OVERRUN_REPORTED, minutes=minutes)
     return None

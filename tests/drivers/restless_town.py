@@ -137,7 +137,7 @@ WORDS: dict[str, Sequence[Any]] = {
     "person_id": ("alice-1", "tom"), "customer_id": ("alice", "bob"),
     "report": (OpenTicket("alice-home", "It stays cold", "heating", Severity.MAJOR),),
     "minutes": (20, 90), "fix": ("Pump replaced",), "used": (("a pump",),), "signature": (Signed("Alice Keller"),),
-    "parts": (("a pump",),), "confirmed": (True,), "they_know": (True,), "works": (True, False),
+    "parts": (("a pump",),), "confirmed": (True,), "they_know": (True,), "undoable": (True,), "works": (True, False),
 }
 LATER: dict[str, Sequence[Instant]] = {
     "window_from": (0, 3 * HOUR, 20 * HOUR), "window_until": (2 * HOUR, 5 * HOUR, 22 * HOUR),

@@ -24,6 +24,7 @@ def a_day(there: WebStory, web: httpx.Client) -> dict[str, str]:
     done = kunz.accepts()
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced the compressor"})):
         tap(there, web, done, act=act, **more)
+    there.wait(minutes=2)  # to take it back
     there.now += HOUR
     ahead = there.break_down("bob-pump", "E7")
     there.act(AssignTo(ahead.id, "kunz", "Karin Kunz", there.now + HOUR, there.now + 3 * HOUR))

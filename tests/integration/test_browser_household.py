@@ -125,6 +125,9 @@ def test_a_customer_signs_with_a_finger_and_the_drawing_goes_along_with_done(the
     tab.run("document.getElementById('note').value = 'Filter cleaned'")
     assert violations(tab) == []
     tab.run("document.querySelector('.finish button:not([type])').click()")
+    tab.wait("document.readyState === 'complete' && document.body.innerText.includes('Nobody has heard')")
+    there.wait(minutes=2)
+    tab.run("location.reload()")
     tab.wait("document.readyState === 'complete' && !!document.querySelector('svg.signature')")
     assert there.one(Signature).drawing == drawn
     customer = phone(chrome, 320, "dark")

@@ -200,6 +200,13 @@ def clears(town: RestlessTown) -> None:
     town.story.wait(minutes=2)
 
 
+def reported(town: RestlessTown, reason: IncompleteReason | None = None) -> None:
+    """The technician has said how it ended, a moment ago."""
+    lead_to(ON_SITE, town)
+    outcome = VisitOutcome.COMPLETE if reason is None else VisitOutcome.INCOMPLETE
+    town.story.act(Finish(visit(town).id, "As I say", outcome, reason, undoable=True), "provider")
+
+
 def one_is_asked_after_the_other(town: RestlessTown) -> None:
     settings = town.story.gw.settings
     service = settings.service.model_copy(update={"offers": ONE_AT_A_TIME})
@@ -231,6 +238,9 @@ BY_THE_CLOCK: dict[tuple[DueKind, Action], Step] = {
     (DueKind.OFFER_EXPIRES, Action.WAIT): lambda town: town.fault("alice-stove", "power"),  # only Seeblick can
     (DueKind.OFFER_EXPIRES, Action.OFFER): asked_by_hand,
     (DueKind.NEXT_WAVE, Action.OFFER): one_is_asked_after_the_other,
+    (DueKind.REPORT_COUNTS, Action.RESOLVE): reported,
+    (DueKind.REPORT_COUNTS, Action.REVISIT): lambda town: reported(town, IncompleteReason.MORE_WORK),
+    (DueKind.REPORT_COUNTS, Action.HOLD): lambda town: reported(town, IncompleteReason.UNSAFE),
     (DueKind.HOLD_UNTIL, Action.WAKE): lambda town: lead_to(ON_HOLD, town),
     (DueKind.PROOF, Action.REOPEN): lambda town: lead_to(RESOLVED, town),
     (DueKind.PROOF, Action.CLOSE): resolved_and_clear,

@@ -35,6 +35,7 @@ def test_both_read_the_same_two_words_until_the_visit_is_over(there: WebStory, w
         assert f"The words at your door {said} Don't open to anybody who cannot say them." in read(web.get(follow))
         assert f"Say these words at the door {said}" in read(web.get(page))
         web.post(page, data={"act": act, "minutes": "20", "note": "Filter cleaned"})
+    there.wait(minutes=2)  # to take it back
     assert there.one(Visit).doorstep is None
     for path in (follow, page):
         assert said not in web.get(path).text

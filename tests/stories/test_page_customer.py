@@ -66,13 +66,15 @@ def test_the_customer_follows_the_whole_way_from_fault_to_fixed(there: WebStory,
     web.post(visit, data={"act": "arrive"})
     assert "Karin Kunz is with you" in read(web.get(page))
     web.post(visit, data={"act": "finish", "note": "Filter cleaned", "outcome": "complete"})
+    assert "Karin Kunz is with you" in read(web.get(page)), "she may still take it back"
+    there.wait(minutes=2)
     told = read(web.get(page))
     assert "Karin Kunz says that it is done The sensor still reports the fault, so we are watching it." in told
     there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
     told = read(web.get(page))
     assert "It is fixed" in told
     assert "What was done Filter cleaned" in told
-    assert ("13:30 today Karin Kunz said that it was done. Note by Karin Kunz: Filter cleaned 13:30 today "
+    assert ("13:32 today Karin Kunz said that it was done. Note by Karin Kunz: Filter cleaned 13:30 today "
             "Karin Kunz arrived. 13:10 today Karin Kunz set out.") in told
 
 
@@ -136,6 +138,7 @@ def test_a_visit_that_did_not_settle_it_is_told_as_it_is(there: WebStory, web: h
     visit = there.visit(ticket)
     web.post(visit, data={"act": "arrive"})
     web.post(visit, data={"act": "finish", "outcome": "more_work", "note": "Two people are needed"})
+    there.wait(minutes=2)  # to take it back
     assert "The visit did not settle it" in read(web.get(there.follow(ticket)))
 
 

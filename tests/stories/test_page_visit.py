@@ -91,6 +91,7 @@ def test_a_part_is_missing_with_its_name_and_its_day(there: WebStory, web: httpx
     nothing = form | {"parts": " ", "part_day": "2026-11-26"}
     assert "which part is missing" in read(web.post(page, data=nothing), 422)
     assert web.post(page, data=form | {"part_day": "2026-11-26"}).status_code == 303
+    there.wait(minutes=2)  # to take it back
     assert there.again(visit).parts == ["diverter valve", "seal"]
     assert there.one(Job).hold_until == from_iso("2026-11-26T08:00:00+01:00")
     told = read(web.get(follow))
@@ -174,6 +175,7 @@ def test_a_customer_was_at_home(there: WebStory, web: httpx.Client) -> None:
     there.act(LogCall(visit.id), KARIN)
     there.now += 11 * MINUTE
     web.post(there.visit(there.ticket), data={"act": "finish", "outcome": "no_access"})
+    there.wait(minutes=2)  # to take it back
     assert "Somebody was at home" in read(web.get(follow))
     for _ in range(2):
         assert web.post(follow, data={"act": "contest"}).status_code == 303

@@ -105,6 +105,7 @@ def test_what_was_tapped_one_after_the_other_on_one_page_without_network_fits_in
     for number, tap in enumerate(taps):
         sent = web.post(page, data=tap | seen, headers={"Idempotency-Key": f"tap-number-{number}"})
         assert sent.status_code == 200, sent.text
+    there.wait(minutes=2)  # to take it back
     assert there.again(visit).note == "Tightened the valve."
 
 

@@ -42,9 +42,11 @@ def test_technician_and_customer_see_who_signed_and_how(there: WebStory, web: ht
     ticket, page = at_the_home(there, web)
     assert "Signature of the customer (if they wish)" in read(web.get(page))
     assert web.post(page, data=DONE | {"signed_name": " Alice  Keller ", "drawing": DRAWN}).status_code == 303
+    assert there.all(Signature) == [], "it can still be taken back"
+    there.wait(minutes=2)
     for path in (page, there.follow(ticket)):
         shown = web.get(path)
-        assert "Signature Alice Keller, 13:00 today" in read(shown)
+        assert "Signature Alice Keller, 13:02 today" in read(shown)
         assert '<path d="M10 20L30 40L50 60M100 100h0"/>' in shown.text
         assert "style=" not in shown.text
 
@@ -52,14 +54,16 @@ def test_technician_and_customer_see_who_signed_and_how(there: WebStory, web: ht
 def test_a_typed_name_is_enough_and_so_is_none(there: WebStory, web: httpx.Client) -> None:
     ticket, page = at_the_home(there, web)
     web.post(page, data=DONE | {"signed_name": "<b>Alice</b>"})
+    there.wait(minutes=2)  # to take it back
     shown = web.get(there.follow(ticket))
-    assert "&lt;b&gt;Alice&lt;/b&gt;, 13:00 today" in shown.text
+    assert "&lt;b&gt;Alice&lt;/b&gt;, 13:02 today" in shown.text
     assert 'class="signature"' not in shown.text
 
 
 def test_nobody_has_to_sign(there: WebStory, web: httpx.Client) -> None:
     ticket, page = at_the_home(there, web)
     web.post(page, data=DONE | {"signed_name": " ", "drawing": ""})
+    there.wait(minutes=2)  # to take it back
     assert there.all(Signature) == []
     assert "Signature" not in read(web.get(there.follow(ticket)))
 
@@ -85,6 +89,7 @@ def test_sent_twice_by_a_phone_it_is_signed_once(there: WebStory, web: httpx.Cli
     for _ in range(2):
         answer = web.post(page, data=DONE | {"drawing": DRAWN}, headers={"Idempotency-Key": "0b9a52c4-done-1"})
         assert answer.status_code == 200
+    there.wait(minutes=2)  # to take it back
     row = there.one(Signature)
     assert row.shown == sha256(b"Filter cleaned").hexdigest()
 
@@ -92,6 +97,7 @@ def test_sent_twice_by_a_phone_it_is_signed_once(there: WebStory, web: httpx.Cli
 def test_a_visit_that_goes_on_has_no_signature_until_it_is_signed_anew(there: WebStory, web: httpx.Client) -> None:
     ticket, page = at_the_home(there, web)
     web.post(page, data=DONE | {"signed_name": "Alice Keller"})
+    there.wait(minutes=2)  # to take it back
     there.change(there.one(Visit), done_at=there.now + 1)  # it was taken up again, and ended without a signature
     assert "Alice Keller, today" not in read(web.get(there.follow(ticket)))
 
@@ -102,6 +108,7 @@ def test_neighbours_see_nothing_of_it_and_no_timeline_or_log_has_it(
     _, page = at_the_home(there, web)
     other = there.break_down("bob-pump")
     web.post(page, data=DONE | {"signed_name": "Aloisia Signer", "drawing": DRAWN})
+    there.wait(minutes=2)  # to take it back
     assert "Aloisia" not in web.get(there.follow(other)).text
     said = [str(row) for table in (Entry, Audit) for row in there.all(table)] + [caplog.text]
     assert not any("Aloisia" in one or "30,40" in one for one in said)
@@ -110,6 +117,7 @@ def test_neighbours_see_nothing_of_it_and_no_timeline_or_log_has_it(
 def test_it_is_deleted_after_ninety_days(there: WebStory, web: httpx.Client) -> None:
     _, page = at_the_home(there, web)
     web.post(page, data=DONE | {"drawing": DRAWN})
+    there.wait(minutes=2)  # to take it back
     forget(there.gw, there.now + 89 * DAY)
     assert len(there.all(Signature)) == 1
     forget(there.gw, there.now + 90 * DAY)
@@ -119,6 +127,7 @@ def test_it_is_deleted_after_ninety_days(there: WebStory, web: httpx.Client) -> 
 def test_it_goes_with_the_household(there: WebStory, web: httpx.Client) -> None:
     _, page = at_the_home(there, web)
     web.post(page, data=DONE | {"signed_name": "Alice Keller"})
+    there.wait(minutes=2)  # to take it back
     there.now += MINUTE
     there.act(LeaveSite("alice-home"), "agent Dana")
     assert "Signature Alice" not in read(web.get(page))

@@ -9,7 +9,9 @@ from gateway.model import (
     HOUR,
     MINUTE,
     SECOND,
+    Due,
     DueKind,
+    GoodwillCase,
     Job,
     Notification,
     NotificationState,
@@ -19,11 +21,25 @@ from gateway.model import (
     Promise,
     PromiseKind,
     PromiseState,
+    Signature,
+    SlaClock,
+    Survey,
+    Ticket,
     Visit,
 )
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.tickets.actions import AcceptOffer, Arrive, Depart, DropVisit, KeepVisit, MoveVisit, TakeBack
+from gateway.tickets.actions import (
+    AcceptOffer,
+    Arrive,
+    Depart,
+    DropVisit,
+    Finish,
+    KeepVisit,
+    LeaveSite,
+    MoveVisit,
+    TakeBack,
+)
 from tests.drivers.story import NOON
 from tests.drivers.web_driver import WebStory, hidden_fields, read, web_story
 
@@ -115,13 +131,153 @@ def test_after_two_minutes_they_read_what_to_do_instead(there: WebStory, web: ht
     assert there.again(visit).state == "en_route"
 
 
-def test_done_is_not_undone_and_the_page_says_whom_to_ring(there: WebStory, web: httpx.Client) -> None:
+def everything(there: WebStory) -> list[object]:
+    """All that others go by: what was promised, asked, sent, and who is watched by when."""
+    tables = (Ticket, Job, Visit, Promise, Notification, Offer, Due, SlaClock, Survey, GoodwillCase)
+    return [row.model_dump() for table in tables for row in there.all(table)]
+
+
+ENDINGS = [
+    {"note": "Pump replaced", "fix": "Pump replaced", "used": "pump"}, {"outcome": "more_work", "note": "It needs two"},
+    {"outcome": "part_missing", "note": "It sticks", "parts": "valve", "part_day": "2026-11-27"},
+    {"outcome": "unsafe", "note": "It smells of gas"}, {"outcome": "no_access"}]
+
+
+def at_the_door(there: WebStory, web: httpx.Client) -> tuple[Visit, str]:
+    """They have rung, and waited: any ending may be said."""
+    visit, page = coming(there)
+    for act in ("arrive", "call"):
+        tap(web, page, act)
+    there.now += 11 * MINUTE
+    there.says("alice-pump", pressure=1.6)  # the fault stays, and the device is not silent
+    return visit, page
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_how_it_ended_is_taken_back_as_if_nobody_had_tapped(there: WebStory, web: httpx.Client, ending: dict[str, str]
+                                                            ) -> None:
+    visit, page = at_the_door(there, web)
+    ticket = there.one(Ticket, Ticket.id == visit.ticket_id)
+    before, ends = everything(there), {due.id: due.at for due in there.due(visit.id)}
+    tap(web, page, "finish", **ending | {"signed_name": "Alice Keller"})
+    there.wait(seconds=90)
+    assert "Nobody has heard this yet. Until 13:13 you can undo it; then the customer is told. Undo" in read(
+        web.get(page))
+    assert there.again(visit).state == there.again(ticket).state == "on_site"
+    for _ in range(2):
+        tap(web, page, "undo")
+    there.wait(minutes=5)
+    assert there.all(Signature) == []
+    assert "Alice Keller" not in str([row.model_dump() for row in there.all(Visit)])
+    assert {due.id: due.at for due in there.due(visit.id) if due.id in ends} == ends
+    assert [due.at for due in there.due(visit.id) if due.id not in ends] == [None]
+    after = [row for row in everything(there) if "report_counts" not in str(row)]
+    assert after == before
+    assert any("Not over after all" in line for line in there.timeline(there.ticket.id))
+    tap(web, page, "overrun", minutes="30")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_it_takes_effect_after_two_minutes_and_the_page_says_whom_to_ring(there: WebStory, web: httpx.Client,
+                                                                         ending: dict[str, str]) -> None:
+    visit, page = at_the_door(there, web)
+    said = len(there.all(Notification))
+    tap(web, page, "finish", **ending)
+    tap(web, page, "finish", **ending)
+    assert len(there.all(Notification)) == said
+    assert "Undo that first" in read(web.post(page, data={"act": "finish", "note": "No, this"}), 409)
+    assert "Undo that first" in read(web.post(page, data={"act": "overrun", "minutes": "30"}), 409)
+    there.wait(minutes=2)
+    over = there.again(visit)
+    assert (over.state, over.done_at, over.note) == ("done", there.now, ending.get("note", ""))
+    assert (over.report, over.reported_at) == (None, None)
+    assert len(there.all(Notification)) > said
+    told = read(web.get(page))
+    assert "It cannot be undone any more, because the customer has been told. Ring us" in told
+    assert "+41 44 668 18 00" in told
+    assert "cannot be undone any more" in read(web.post(page, data={"act": "undo"}), 409)
+    assert there.again(visit).state == "done"
+
+
+def test_two_minutes_are_over_though_the_clock_has_not_looked_yet(there: WebStory, web: httpx.Client) -> None:
+    _, page = at_the_door(there, web)
+    tap(web, page, "finish", note="Pump replaced")
+    there.now += 2 * MINUTE
+    assert "cannot be undone any more" in read(web.post(page, data={"act": "undo"}), 409)
+    assert "Undo" not in read(web.get(page))
+
+
+def test_an_operator_may_want_it_to_take_effect_at_once(there: WebStory, web: httpx.Client) -> None:
+    service = there.gw.settings.service.model_copy(update={"undo_seconds": 0})
+    there.gw.settings = there.gw.settings.model_copy(update={"service": service})
+    visit, page = at_the_door(there, web)
+    tap(web, page, "finish", note="Pump replaced")
+    assert there.again(visit).state == "done"
+
+
+def test_who_never_said_that_they_are_there_is_there_and_both_are_taken_back_at_once(there: WebStory, web: httpx.Client
+                                                                                    ) -> None:
+    visit, page = coming(there)
+    tap(web, page, "depart", minutes="20")
+    watched = running(there, visit)
+    there.wait(minutes=5)
+    tap(web, page, "finish", note="Pump replaced")
+    assert there.again(visit).on_site_at == there.now
+    tap(web, page, "undo")
+    back = there.again(visit)
+    assert (back.state, back.on_site_at, back.reported_at) == ("en_route", None, None)
+    assert running(there, visit) == watched
+
+
+def test_nobody_is_asked_how_it_goes_who_has_just_said_it(there: WebStory, web: httpx.Client) -> None:
     visit, page = coming(there)
     tap(web, page, "arrive")
+    (overrun,) = [due.at for due in there.due(visit.id) if due.at is not None]
+    there.now = overrun - MINUTE
     tap(web, page, "finish", note="Pump replaced")
-    told = read(web.get(page))
-    assert "Tapped by mistake? The customer has been told. Ring us, and we open it again. +41 44 668 18 00" in told
-    assert "This cannot be undone" in read(web.post(page, data={"act": "undo"}), 409)
+    there.wait(seconds=90)
+    assert there.notifications(TopicName.TECHNICIAN_ASKED) == []
+    tap(web, page, "undo")
+    there.wait(minutes=1)
+    assert len(there.notifications(TopicName.TECHNICIAN_ASKED)) == 1, "they have taken it back: it lasts too long"
+
+
+def test_an_agent_who_knows_better_does_not_wait(there: WebStory, web: httpx.Client) -> None:
+    visit, page = at_the_door(there, web)
+    tap(web, page, "finish", outcome="more_work", note="It needs two")
+    there.act(Finish(visit.id, "Pump replaced, as Karin says on the phone"), "agent Dora")
+    assert there.again(visit).outcome == "complete"
+    there.wait(minutes=3)
+    over = there.again(visit)
+    assert (over.outcome, over.report) == ("complete", None)
+    assert there.ticket.state == "resolved"
+
+
+def test_an_agent_takes_it_back_for_them(there: WebStory, web: httpx.Client) -> None:
+    visit, page = at_the_door(there, web)
+    tap(web, page, "finish", note="Pump replaced")
+    there.act(TakeBack(visit.id), "agent Dora")
+    there.wait(minutes=3)
+    assert there.again(visit).state == "on_site"
+
+
+def test_a_phone_that_had_no_network_has_two_minutes_from_when_we_hear_it(there: WebStory, web: httpx.Client) -> None:
+    visit, page = coming(there)
+    taps = [{"act": "arrive"}, {"act": "finish", "note": "Pump replaced"}, {"act": "undo"},
+            {"act": "finish", "outcome": "more_work", "note": "It needs two"}]
+    for number, one in enumerate(taps):
+        sent = web.post(page, data=one, headers={"Idempotency-Key": f"in-the-cellar-{number}"})
+        assert sent.status_code == 200, sent.text
+    there.wait(minutes=2)
+    assert (there.again(visit).outcome, there.again(visit).note) == ("incomplete", "It needs two")
+
+
+def test_who_moves_in_meanwhile_has_signed_nothing(there: WebStory, web: httpx.Client) -> None:
+    visit, page = at_the_door(there, web)
+    tap(web, page, "finish", note="Pump replaced", signed_name="Alice Keller")
+    there.now += MINUTE
+    there.act(LeaveSite("alice-home"), "agent Dana")
+    there.wait(minutes=1)
     assert there.again(visit).state == "done"
 
 

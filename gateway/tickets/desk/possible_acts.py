@@ -195,7 +195,7 @@ def _on_visit(visit: Visit, now: Instant) -> Iterator[type[Act]]:
             yield act
     if visit.state in VISIT_AHEAD:
         yield from (actions.ReportDelay, actions.ProposeWindow, actions.HandBack)
-    elif visit.state is VisitState.ON_SITE:
+    elif visit.state is VisitState.ON_SITE and visit.reported_at is None:
         yield actions.ReportOverrun
         if visit.called_at is None:
             yield actions.LogCall

@@ -80,13 +80,22 @@ def plan_arrive(visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: I
 
 def plan_finish(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
     """Complete → resolved and the customer told; otherwise the same job goes on to its next visit. Raises Refused."""
+    check_finish(act, visit, now)
+    finish_visit(act, visit, work, policy, who, now)
+
+
+def check_finish(act: Finish, visit: Visit, now: Instant) -> None:
+    """Raises Refused when it cannot end so."""
     _check(visit, VisitAction.FINISH, RefusedReason.NOT_DEPARTED)
-    note = act.note.strip()
-    if not note and act.reason is not IncompleteReason.NO_ACCESS:
+    if not act.note.strip() and act.reason is not IncompleteReason.NO_ACCESS:
         raise Refused(RefusedReason.NOTE_NEEDED)
     if act.outcome is not VisitOutcome.COMPLETE:
         _check_reason(act, visit, now)
-    job = work.jobs[visit.job_id]
+
+
+def finish_visit(act: Finish, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """What follows from how it ended, which has been checked. Raises Refused."""
+    job, note = work.jobs[visit.job_id], act.note.strip()
     settle_arrival(work.promises.get(job.id, []), now, visit.early_ok_at is not None)  # who never said that they came
     end_visit(visit, VisitAction.FINISH, work, now)
     visit.outcome, visit.note = VisitOutcome(act.outcome), note

@@ -1,4 +1,4 @@
-"""Plans that a technician takes a wrong tap back: they have not set out, or are not there yet, after all."""
+"""Plans that a technician takes a wrong tap back: not set out, not there, or not done after all."""
 
 from gateway.model import MINUTE, Actor, DueKind, EntryKind, Instant, PromiseKind, Responsible, Visit, VisitState
 from gateway.model.plan import Refused
@@ -16,11 +16,17 @@ from gateway.tickets.visits.overdue import say_nobody_came, watch_arrival, watch
 
 UNDO_WITHIN = 2 * MINUTE
 _ON_THE_WAY_OR_THERE = (DueKind.ETA_OVERDUE, DueKind.WORK_OVERRUN, DueKind.WINDOW_END)
+# of Visit.report
+UNTIL = "until"  # it can be taken back
+CAME_WITH_IT = "came_with_it"  # until then they had not said that they were there
 
 
 def undo_until(visit: Visit) -> Instant | None:
-    """Until when the last tap can be taken back. None: there is none, or more has followed from it than can be: whoever
-    hears that it is done believes it."""
+    """Until when the last tap can be taken back. None: there is none, or more has followed from it than can be: how a
+    visit ended takes effect only then (gateway/tickets/visits/reports.py), and whoever hears it believes it."""
+    if visit.report is not None:
+        until: Instant = visit.report[UNTIL]
+        return until
     since = {VisitState.EN_ROUTE: visit.en_route_at, VisitState.ON_SITE: visit.on_site_at}.get(visit.state)
     return None if since is None else since + UNDO_WITHIN
 
@@ -34,10 +40,13 @@ def plan_take_back(visit: Visit, before: BeforeArrival, work: SiteWork, policy: 
                    ) -> None:
     """The visit is where it was before; whoever was told that somebody comes hears that they do not yet. Raises
     Refused."""
-    if visit.state is VisitState.DONE:
-        raise Refused(RefusedReason.NO_UNDO_OF_DONE)
+    is_reported = visit.reported_at is not None
     if not can_undo(visit, now):
-        raise Refused(RefusedReason.UNDO_TOO_LATE)
+        raise Refused(RefusedReason.NO_UNDO_OF_DONE if is_reported or visit.state is VisitState.DONE
+                      else RefusedReason.UNDO_TOO_LATE)
+    if is_reported:
+        _not_done(visit, before, work, policy, who, now)
+        return
     unsaid = _ended_unsaid(visit, now)
     if visit.state is VisitState.ON_SITE:
         add_entries(visit, work, now, EntryKind.NOT_THERE, who=who)
@@ -47,6 +56,16 @@ def plan_take_back(visit: Visit, before: BeforeArrival, work: SiteWork, policy: 
     _not_set_out(visit, unsaid, work, policy, now)
     if now < visit.window_until:
         tell_customer(TopicName.VISIT_CHANGED, visit, work, policy, now, because="not_set_out")
+
+
+def _not_done(visit: Visit, before: BeforeArrival, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+    """Nobody has heard of it. Who had not said that they were there, and said it with that same tap, has not."""
+    came_with_it = visit.report is not None and visit.report[CAME_WITH_IT]
+    visit.reported_at = visit.report = None
+    end_due(visit, work, DueKind.REPORT_COUNTS)
+    add_entries(visit, work, now, EntryKind.REPORT_TAKEN_BACK, who=who)
+    if came_with_it:
+        _not_there(visit, before, _ended_unsaid(visit, now), work, policy, now)
 
 
 def _ended_unsaid(visit: Visit, now: Instant) -> bool:

@@ -80,6 +80,11 @@ class Visit(ApiModel):
     incomplete: IncompleteReason | None = Field(description="Why something is left to do.")
     parts: list[str] = Field(description="That are missing.", examples=[["diverter valve"]])
     expected_at: Time | None = Field(description="When the parts should be there.")
+    fix: str | None = Field(description="What fixed it, in a few words that other firms may read.",
+                            examples=["Diverter valve replaced"])
+    used: list[str] = Field(description="Parts that went into it.", examples=[["diverter valve"]])
+    reported_at: Time | None = Field(description="When the technician said how it ended and can still take it back: it "
+                                                 "takes effect within two minutes. Null: they have not, or it has.")
     asks: int = Field(description="Questions to the technician without an answer since they were heard last.")
     early_ok_at: Time | None = Field(description="When the customer agreed to an arrival before the window.")
     handed_back_at: Time | None = Field(description="When the provider said that it cannot come after all.")

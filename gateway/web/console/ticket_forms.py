@@ -24,6 +24,7 @@ from gateway.tickets import actions
 from gateway.tickets.actions import Act
 
 NAME, NOTE = 80, 2000  # characters kept
+PART, PARTS = 80, 20  # of a part; and how many parts
 HALF = 30 * MINUTE
 
 
@@ -157,12 +158,16 @@ def _hold(given: Given) -> Act:
 def _finish(given: Given) -> Act:
     """Complete, or what is left: one choice."""
     outcome = given.text("outcome")
-    parts = tuple(part for part in (one.strip() for one in given.text("parts").split(",")) if part)
+    parts, used = _between_commas(given.text("parts")), _between_commas(given.text("used"))
     expected = given.time("expected_at", "Expected") if given.text("expected_at") else None
     if outcome == VisitOutcome.COMPLETE:
-        return actions.Finish(given.target, given.text("note"))
+        return actions.Finish(given.target, given.text("note"), fix=given.text("fix", PART), used=used)
     return actions.Finish(given.target, given.text("note"), VisitOutcome.INCOMPLETE,
-                          _one_of(IncompleteReason, outcome, "How it went"), parts, expected)
+                          _one_of(IncompleteReason, outcome, "How it went"), parts, expected, used=used)
+
+
+def _between_commas(text: str) -> tuple[str, ...]:
+    return tuple(part.strip()[:PART] for part in text.split(",") if part.strip())[:PARTS]
 
 
 def _one_of(members: Any, value: str, label: str) -> Any:
@@ -187,6 +192,9 @@ def _finish_fields(context: FormContext) -> list[Field]:
         (str(one), f"Not done: {context.words(f'incomplete.{one}')}") for one in IncompleteReason]
     return [Field("outcome", "How it went", "select", options=outcomes, required=True),
             _note("What was done, or why not"),
+            Field("fix", "What fixed it, in a few words",
+                  hint="Only when it is done. Technicians of other firms read it: no names, no addresses"),
+            Field("used", "Parts used", hint="With commas in between"),
             Field("parts", "Parts that are missing", hint="With commas in between"),
             Field("expected_at", "Expected", "datetime-local", hint="When the parts are there, or it can go on")]
 

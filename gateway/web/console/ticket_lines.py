@@ -28,6 +28,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.tickets.sla.clock import used
+from gateway.tickets.visits.undo import undo_until
 from gateway.web.console.ticket_forms import (
     Field,
 )
@@ -241,12 +242,18 @@ def visit_line(visit: Visit, build: Known) -> VisitLine:
         how.append(f"Set out {say.when(visit.en_route_at)}")
     if visit.on_site_at is not None:
         how.append(f"There {say.when(visit.on_site_at)}")
+    if visit.reported_at is not None and (until := undo_until(visit)) is not None:
+        how.append(f"Said how it ended {say.when(visit.reported_at)}, may take it back until {say.time(until)}")
     if visit.done_at is not None:
         how.append(f"{'Over' if visit.outcome is None else capital(str(visit.outcome))} {say.when(visit.done_at)}")
     if visit.handed_back_at is not None:
         how.append(f"Handed back {say.when(visit.handed_back_at)}")
     if visit.incomplete is not None:
         how.append(capital(build.words(f"incomplete.{visit.incomplete}")))
+    if visit.fix:
+        how.append(f"Fixed by: {visit.fix}")
+    if visit.used:
+        how.append(f"Used: {', '.join(visit.used)}")
     if visit.parts:
         how.append(f"Missing: {', '.join(visit.parts)}")
     if visit.expected_at is not None:

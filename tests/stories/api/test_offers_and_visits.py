@@ -71,7 +71,8 @@ def test_what_a_technician_says_on_the_phone_from_departure_to_the_end(there: We
     assert say("overrun", minutes=30).status_code == 200
     is_problem(say("finish"), 422)
     is_problem(say("finish", note="x", parts=["valve"]), 422)
-    done = say("finish", note="Replaced the valve").json()
+    done = say("finish", note="Replaced the valve", fix="Valve replaced", used=["valve"]).json()
+    assert (done["fix"], done["used"], done["reported_at"]) == ("Valve replaced", ["valve"], None)
     assert (done["state"], done["outcome"], done["note"]) == ("done", "complete", "Replaced the valve")
     is_problem(say("depart"), 409)
     assert items(agent.get("visits?open=true")) == []

@@ -69,7 +69,11 @@ def test_they_accept_go_there_and_finish_and_the_timeline_names_them(there: WebS
     browser.post(path, act="overrun", minutes="60")
     nothing = browser.post(path, act="finish", outcome="complete", note="")
     assert nothing.status_code == 422
-    browser.post(path, act="finish", outcome="complete", note="Replaced the compressor")
+    browser.post(path, act="finish", outcome="complete", note="Replaced the compressor",
+                 signed_name="Alice Keller")
+    assert "Nobody has heard this yet." in read(browser.get(path))
+    there.wait(minutes=2)
+    assert "Signature: Alice Keller, 13:02 today" in read(browser.get(path))
     assert there.again(ticket).state == "resolved"
     done = there.all(Entry, Entry.subject_id == ticket.id, Entry.by_name == "Karin Kunz")
     assert {one.by_kind for one in done} == {"provider"}
@@ -146,6 +150,7 @@ def test_a_visit_whose_page_is_over_shows_what_was_done_and_no_longer_where(ther
     path = f"{WORK}/visits/{visit.id}"
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced it"})):
         browser.post(path, act=act, **more)
+    there.wait(minutes=2)  # to take it back
     there.now += 40 * 24 * HOUR
     browser.sign_in("karin@example.com")
     said = read(browser.get(WORK))

@@ -25,7 +25,7 @@ from gateway.model import (
     VisitState,
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent
-from gateway.tickets.actions import HoldTicket, OpenTicket
+from gateway.tickets.actions import Arrive, Finish, HoldTicket, OpenTicket
 from tests.drivers.at_once import at_once
 from tests.drivers.web_driver import Console, WebStory, is_problem, read
 
@@ -298,6 +298,33 @@ def test_an_agent_says_for_the_technician_what_they_say_on_the_telephone(there: 
         assert sent.status_code == 303, read(sent, sent.status_code)
     assert there.again(visit).state is VisitState.DONE
     assert "The valve is stuck" in Screen(browser, ticket).text
+
+
+def test_what_fixed_it_and_which_parts_went_into_it_is_said_for_them_too(there: WebStory) -> None:
+    ticket, browser = there.break_down(), there.console()
+    there.accept()
+    visit = there.one(Visit)
+    there.act(Arrive(visit.id), "technician Karin Kunz")
+    sent = Screen(browser, ticket).send(f"finish-{visit.id}", outcome="complete", note="Frau Keller was kind",
+                                        fix=" Fan  replaced ", used="fan, screws, ")
+    assert sent.status_code == 303, read(sent, sent.status_code)
+    done = there.again(visit)
+    assert (done.fix, done.used, done.outcome) == ("Fan replaced", ["fan", "screws"], "complete")
+    shown = Screen(browser, ticket).text
+    assert "Fixed by: Fan replaced" in shown
+    assert "Used: fan, screws" in shown
+
+
+def test_the_desk_sees_that_it_can_still_be_taken_back(there: WebStory) -> None:
+    ticket, browser = there.break_down(), there.console()
+    there.accept()
+    visit = there.one(Visit)
+    there.act(Arrive(visit.id), "technician Karin Kunz")
+    there.act(Finish(visit.id, "Fan replaced", undoable=True), "technician Karin Kunz")
+    page = Screen(browser, ticket)
+    assert "Said how it ended 13:00 today, may take it back until 13:02" in page.text
+    assert page.send(f"take_back-{visit.id}").status_code == 303
+    assert there.again(visit).reported_at is None
 
 
 def test_the_customer_is_rung_when_a_message_did_not_reach_them(there: WebStory) -> None:

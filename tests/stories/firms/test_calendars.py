@@ -106,6 +106,7 @@ def test_long_after_the_visit_it_says_no_longer_where_and_then_it_is_gone(there:
     there.now += HOUR
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced it"})):
         tap(there, kunz.web, visit, act=act, **more)
+    there.wait(minutes=2)  # to take it back
     there.now += 20 * 24 * HOUR
     event, = events(kunz.web, path)
     assert ("LOCATION" in event, event["SUMMARY"]) == (False, ticket.id)

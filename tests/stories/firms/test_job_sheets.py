@@ -15,6 +15,7 @@ def visited(there: WebStory, kunz: OwnPage) -> Visit:
     tap(there, kunz.web, visit, act="arrive")
     there.now += HOUR
     tap(there, kunz.web, visit, act="finish", note="Replaced the compressor\n<b>and</b> the filter")
+    there.wait(minutes=2)  # to take it back
     return visit
 
 
@@ -49,6 +50,8 @@ def test_there_is_none_before_it_is_over_nor_for_another_firm_nor_for_ever(there
         assert kunz.web.get(path).status_code == 404
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced it"})):
         tap(there, kunz.web, visit, act=act, **more)
+    assert kunz.web.get(f"{kunz.path}/sheets/{visit.id}").status_code == 404, "it can still be taken back"
+    there.wait(minutes=2)
     assert kunz.web.get(f"{kunz.path}/sheets/{visit.id}").status_code == 200
     assert kunz.web.get(f"{seeblick.path}/sheets/{visit.id}").status_code == 404
     there.now += 91 * DAY

@@ -31,6 +31,7 @@ SIGNED = "This link no longer opens anything"
 def finish(there: WebStory, web: httpx.Client, visit: Visit) -> None:
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced the compressor"})):
         tap(there, web, visit, act=act, **more)
+    there.wait(minutes=2)  # to take it back
 
 
 def test_an_offer_waits_there_with_its_deadline_and_leads_to_its_page(there: WebStory, kunz: OwnPage) -> None:

@@ -1022,6 +1022,8 @@ def upgrade() -> None:
         sa.Column('used', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column('fixed_profile', sa.String(), nullable=True),
         sa.Column('fixed_cause', sa.String(), nullable=True),
+        sa.Column('reported_at', sa.BigInteger(), nullable=True),
+        sa.Column('report', sa.JSON(none_as_null=True), nullable=True),
         sa.Column('handed_back_at', sa.BigInteger(), nullable=True),
         sa.Column('asks', sa.Integer(), nullable=False),
         sa.Column('early_ok_at', sa.BigInteger(), nullable=True),

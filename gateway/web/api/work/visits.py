@@ -149,10 +149,11 @@ def log_visit_call(by: TicketWorker, visit_id: Id) -> VisitDetail:
     return _one(by.gw, visit_id)
 
 
-@router.post("/{visit_id}/take-back", summary="They have tapped on the way, or here, by mistake",
+@router.post("/{visit_id}/take-back", summary="They have tapped on the way, here, or how it ended, by mistake",
              responses=responses(404, 409))
 def take_back_visit(by: TicketWorker, visit_id: Id) -> VisitDetail:
-    """Within two minutes. Whoever was told that somebody comes hears that they do not yet."""
+    """Within two minutes. Whoever was told that somebody comes hears that they do not yet; how it ended nobody has
+    heard yet. What `finish` says takes effect at once and cannot be taken back."""
     by(TakeBack(visit_id))
     return _one(by.gw, visit_id)
 

@@ -16,7 +16,8 @@ _FIELDS = {  # refusals that say what to do, and the field to do it in; "": none
     RefusedReason.NOTE_NEEDED: "note", RefusedReason.PART_DATE_NEEDED: "part_day",
     RefusedReason.NOBODY_THERE_TOO_SOON: "outcome", RefusedReason.WINDOW_TOO_FAR: "window_from",
     RefusedReason.BAD_ARRIVAL_WINDOW: "window_until", RefusedReason.NOT_ARRIVED: "",
-    RefusedReason.UNDO_TOO_LATE: "", RefusedReason.NO_UNDO_OF_DONE: ""}
+    RefusedReason.UNDO_TOO_LATE: "", RefusedReason.NO_UNDO_OF_DONE: "",
+    RefusedReason.REPORT_WAITS: ""}
 
 
 class FormError(NamedTuple):

@@ -1,7 +1,7 @@
 """The technician's page: job details, and buttons for on the way, arrived and done, or what comes in between."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Form, Request
@@ -62,6 +62,7 @@ from gateway.tickets.actions import (
     TakeBack,
 )
 from gateway.tickets.visits.earlier_fixes import Fix
+from gateway.tickets.visits.reports import report_of
 from gateway.tickets.visits.signature import Undrawable, path_of, signed
 from gateway.tickets.visits.undo import can_undo, undo_until
 from gateway.tickets.visits.visit_version import visit_version
@@ -259,19 +260,19 @@ def _finish(given: VisitForm, visit_id: str, zone: str) -> Finish:
         by = signed(given.signed_name, given.drawing)
     except Undrawable:
         raise InvalidInput("page.signature.unusable", "signed_name") from None
-    used = _lines(given.used)
+    done = Finish(visit_id, note, used=_lines(given.used), signature=by, undoable=True)
     if reason is None:
-        return Finish(visit_id, note, fix=given.fix.strip()[:PART], used=used, signature=by)
-    parts = _lines(given.parts)
+        return replace(done, fix=given.fix.strip()[:PART])
+    left, parts = replace(done, outcome=VisitOutcome.INCOMPLETE, reason=reason), _lines(given.parts)
     if reason is not IncompleteReason.PART_MISSING:
-        return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, used=used, signature=by)
+        return left
     if not parts:
         raise InvalidInput("refused.part_date_needed", "parts")
     try:
         expected_at = arrival_windows.parse_local(f"{given.part_day}T08:00", zone)
     except (ValueError, OverflowError):
         raise InvalidInput("refused.part_date_needed", "part_day") from None
-    return Finish(visit_id, note, VisitOutcome.INCOMPLETE, reason, parts, expected_at, used=used, signature=by)
+    return replace(left, parts=parts, expected_at=expected_at)
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -312,6 +313,7 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "together": [(name, words_of({}, ticket, words)) for name, ticket in job.tickets if ticket.id != job.ticket.id],
         "also": also_said(job.reports, cause_of(job, words), words),
         "calling": _calling(view, gw.settings.service.call_template, now, numbers),
+        "report": None if (report := report_of(view.visit)) is None else report.finish,
         "undo_until": undo_until(view.visit) if can_undo(view.visit, now) else None,
         "minutes": MINUTES, "more_minutes": MORE_MINUTES, "outcomes": OUTCOMES,
         "nobody_there_from": nobody_there_from(view.visit), "is_early": is_early(view.visit, view.visit.eta or now),

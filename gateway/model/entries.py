@@ -76,6 +76,7 @@ class EntryKind(StrEnum):
     NOT_FIXED_GOES_ON = "not_fixed_goes_on"
     NOT_FIXED_BEFORE = "not_fixed_before"
     CUSTOMER_WROTE = "customer_wrote"
+    CUSTOMER_SENT_PHOTOS = "customer_sent_photos"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     PERSON_ADDED = "person_added"
@@ -178,6 +179,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.NOT_FIXED_GOES_ON: ("ticket",),
     EntryKind.NOT_FIXED_BEFORE: ("ticket",),
     EntryKind.CUSTOMER_WROTE: ("words",),
+    EntryKind.CUSTOMER_SENT_PHOTOS: ("count",),
     EntryKind.MERGED_INTO: ("ticket",),
     EntryKind.MERGED_FROM: ("ticket",),
     EntryKind.UNMERGED: ("ticket",),

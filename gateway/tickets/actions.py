@@ -215,9 +215,11 @@ class MoveVisit(TicketAct):
 
 @dataclass(frozen=True)
 class TellUs(TicketAct):
-    """The customer wants us, and whoever comes, to know something; `words` in their own."""
+    """The customer wants us, and whoever comes, to know something; `words` in their own, or `photos` that came with
+    them."""
 
     words: str
+    photos: int = 0
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return Trace(frozenset((EntryKind.NOT_FIXED_GOES_ON,)), {})
         case NotNeeded() if ticket.state is TicketState.CANCELLED:
             return _left(EntryKind.CANCELLED)
-        case TellUs(words=words) if is_moment_ago:
+        case TellUs(words=words, photos=0) if is_moment_ago:
             return _left(EntryKind.CUSTOMER_WROTE, words=words.strip())
         case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)

@@ -84,7 +84,7 @@ def test_nothing_is_asked_back_where_it_was_and_long_words_are_cut(there: WebSto
     page = there.follow(ticket)
     empty = tell(web, page, " \n ")
     assert "Please write what we should know." in read(empty, 422)
-    assert 'id="words" name="words" rows="3" maxlength="1000" autofocus' in empty.text
+    assert 'maxlength="1000" aria-invalid="true" aria-describedby="words-error" autofocus> \n </textarea>' in empty.text
     tell(web, page, "x" * 3000)
     there.wait(1)
     assert len(there.one(PendingAct).words) == 1000

@@ -64,14 +64,17 @@ def plan_tell_us(act: TellUs, ticket: Ticket, work: SiteWork, policy: Policy, wh
     """It stands in the timeline and on the pages of whoever is asked or comes; whoever comes hears it at once. Raises
     Refused."""
     words = act.words.strip()[:WORDS]
-    if not words:
+    if not words and not act.photos:
         raise Refused(RefusedReason.WORDS_NEEDED)
     if not is_theirs(ticket, work.site):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
+    if words:
+        work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
+    if act.photos:
+        work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_SENT_PHOTOS, who=who, count=act.photos))
     for visit in {visit.id: visit for job in work.jobs_of(ticket) if (visit := work.visit_of(job)) is not None
                   and visit.done_at is None}.values():
-        tell_who_goes(TopicName.CUSTOMER_WROTE, visit, work, policy, now, note=words)
+        tell_who_goes(TopicName.CUSTOMER_WROTE, visit, work, policy, now, note=words, photos=act.photos)
 
 
 def plan_note_access(act: NoteAccess, work: SiteWork) -> None:
@@ -94,7 +97,7 @@ def act_of(row: PendingAct, site_id: str) -> Act:
         case CustomerAct.CALL:
             return OpenCallback(site_id, row.words, origin=CallbackOrigin.PAGE)
         case CustomerAct.TELL:
-            return TellUs(row.ticket_id, row.words)
+            return TellUs(row.ticket_id, row.words, len(row.photos))
         case CustomerAct.ACCESS:
             return NoteAccess(site_id, row.words)
 
@@ -107,8 +110,8 @@ def end_pending(row: PendingAct, outcome: PendingOutcome, now: Instant) -> None:
 
 
 def says_the_same(one: PendingAct, other: PendingAct) -> bool:
-    return (one.kind, one.words, one.window_from, one.window_until) == (
-        other.kind, other.words, other.window_from, other.window_until)
+    return (one.kind, one.words, one.photos, one.window_from, one.window_until) == (
+        other.kind, other.words, other.photos, other.window_from, other.window_until)
 
 
 def plan_could_not(row: PendingAct, ticket: Ticket | None, work: SiteWork, policy: Policy, now: Instant) -> None:

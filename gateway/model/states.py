@@ -498,6 +498,8 @@ class CustomerAct(StrEnum):
 
     MOVE = "move"
     """Somebody shall come in another arrival window."""
+    OTHER_TIME = "other_time"
+    """The visit is off, and another time is looked for, by whoever can come then."""
     NOT_NEEDED = "not_needed"
     """Nobody needs to come any more."""
     NOT_FIXED = "not_fixed"

@@ -1,4 +1,7 @@
-"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on."""
+"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on.
+
+All of them are one story: nobody looks for an act elsewhere.
+"""
 
 from dataclasses import dataclass
 
@@ -211,6 +214,13 @@ class MoveVisit(TicketAct):
 
     window_from: Instant
     window_until: Instant
+
+
+@dataclass(frozen=True)
+class CallOffVisit(TicketAct):
+    """The customer wants the visit at another time, by whoever can come then; `words` say when it suits them."""
+
+    words: str
 
 
 @dataclass(frozen=True)

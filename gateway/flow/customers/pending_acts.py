@@ -17,6 +17,7 @@ from gateway.store.locks.site_locks import lock_sites
 from gateway.store.visits import photos as pictures
 from gateway.tickets.context import ActionContext
 from gateway.tickets.households.customer_acts import (
+    CALLED_OFF_A_WEEK,
     DECIDES,
     TAKE_BACK,
     TOLD_A_DAY,
@@ -142,6 +143,9 @@ def _check_quota(session: Session, wanted: PendingAct, now: Instant) -> None:
     if wanted.kind is CustomerAct.TELL and (
             pending_acts.told_since(session, wanted.ticket_id, now - DAY) >= TOLD_A_DAY):
         raise Refused(RefusedReason.TOLD_ENOUGH)
+    if wanted.kind is CustomerAct.OTHER_TIME and (
+            pending_acts.called_off_since(session, wanted.ticket_id, now - pending_acts.KEPT) >= CALLED_OFF_A_WEEK):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
 
 
 def _not_kept(session: Session, ticket_id: str, photos: Sequence[Photo]) -> list[Photo]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, or_, select
 
-from gateway.model import DAY, MINUTE, CustomerAct, Entry, EntryKind, Instant, PendingAct, Site, Ticket
+from gateway.model import DAY, MINUTE, CustomerAct, Entry, EntryKind, Instant, PendingAct, PendingOutcome, Site, Ticket
 
 KEPT = 7 * DAY  # what was said stands in the timeline
 SHOWN = 10 * MINUTE  # so long a page says what came of it
@@ -39,6 +39,13 @@ def told_since(session: Session, ticket_id: str, since: Instant) -> int:
     """How often they have written to us about it."""
     return session.exec(select(func.count()).select_from(PendingAct).where(
         PendingAct.ticket_id == ticket_id, PendingAct.kind == CustomerAct.TELL, PendingAct.asked_at > since)).one()
+
+
+def called_off_since(session: Session, ticket_id: str, since: Instant) -> int:
+    """How many visits they have called off because the time does not suit."""
+    return session.exec(select(func.count()).select_from(PendingAct).where(
+        PendingAct.ticket_id == ticket_id, PendingAct.kind == CustomerAct.OTHER_TIME,
+        PendingAct.outcome == PendingOutcome.DONE, PendingAct.asked_at > since)).one()
 
 
 def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> list[tuple[Instant, str]]:

@@ -19,7 +19,16 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogue import FALLBACK
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import Act, MoveVisit, NoteAccess, NotNeeded, OpenCallback, ReportNotFixed, TellUs
+from gateway.tickets.actions import (
+    Act,
+    CallOffVisit,
+    MoveVisit,
+    NoteAccess,
+    NotNeeded,
+    OpenCallback,
+    ReportNotFixed,
+    TellUs,
+)
 from gateway.tickets.closing import cancel
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
@@ -31,7 +40,8 @@ from gateway.tickets.visits.messages import tell_who_goes
 TAKE_BACK = MINUTE  # so long nobody hears of it
 WORDS = 1000  # characters of what they want us to know
 TOLD_A_DAY = 10  # of one ticket
-DECIDES = frozenset((CustomerAct.MOVE, CustomerAct.NOT_NEEDED, CustomerAct.NOT_FIXED))
+CALLED_OFF_A_WEEK = 2  # visits of one ticket, because the time does not suit; more are a matter for a talk
+DECIDES = frozenset((CustomerAct.MOVE, CustomerAct.OTHER_TIME, CustomerAct.NOT_NEEDED, CustomerAct.NOT_FIXED))
 """Of these only the last word counts, and they depend on how things stood on the page."""
 
 
@@ -90,6 +100,8 @@ def act_of(row: PendingAct, site_id: str) -> Act:
     match row.kind:
         case CustomerAct.MOVE:
             return MoveVisit(row.ticket_id, row.window_from or 0, row.window_until or 0)
+        case CustomerAct.OTHER_TIME:
+            return CallOffVisit(row.ticket_id, row.words)
         case CustomerAct.NOT_NEEDED:
             return NotNeeded(row.ticket_id, row.words)
         case CustomerAct.NOT_FIXED:

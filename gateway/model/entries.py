@@ -179,7 +179,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.JOINED_JOB: ("ticket",),
     EntryKind.NOT_FIXED_GOES_ON: ("ticket",),
     EntryKind.NOT_FIXED_BEFORE: ("ticket",),
-    EntryKind.CUSTOMER_CALLED_OFF: ("provider",),
+    EntryKind.CUSTOMER_CALLED_OFF: ("provider", "words"),
     EntryKind.CUSTOMER_WROTE: ("words",),
     EntryKind.CUSTOMER_SENT_PHOTOS: ("count",),
     EntryKind.MERGED_INTO: ("ticket",),

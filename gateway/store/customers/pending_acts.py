@@ -48,18 +48,23 @@ def called_off_since(session: Session, ticket_id: str, since: Instant) -> int:
         PendingAct.outcome == PendingOutcome.DONE, PendingAct.asked_at > since)).one()
 
 
-def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> list[tuple[Instant, str]]:
+def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant,
+            kinds: Sequence[EntryKind] = (EntryKind.CUSTOMER_WROTE, EntryKind.CUSTOMER_CALLED_OFF)
+            ) -> list[tuple[Instant, str]]:
     """(when, what) the customers of these tickets wanted us to know since the household `moved_in`, the oldest
     first."""
     rows = session.exec(select(Entry.at, Entry.parameters).where(
-        col(Entry.subject_id).in_(ticket_ids), Entry.kind == EntryKind.CUSTOMER_WROTE, Entry.at >= moved_in)
+        col(Entry.subject_id).in_(ticket_ids), col(Entry.kind).in_(kinds), Entry.at >= moved_in)
         .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(WRITTEN_SHOWN))
     return [(at, str(parameters["words"])) for at, parameters in rows][::-1]
 
 
-def said_about(session: Session, tickets: Sequence[Ticket], site: Site) -> list[str]:
-    """What people have said is wrong with these, each once, and what whoever lives there wanted us to know."""
-    wrote = written(session, [ticket.id for ticket in tickets], site.household_left_at or site.household_since or 0)
+def said_about(session: Session, tickets: Sequence[Ticket], site: Site, comes: bool) -> list[str]:
+    """What people have said is wrong with these, each once; to who `comes` also what whoever lives there wanted them
+    to know. A firm that is only asked does not read where the key lies, but when it suits them."""
+    since = site.household_left_at or site.household_since or 0
+    wrote = written(session, [ticket.id for ticket in tickets], since, [
+        EntryKind.CUSTOMER_CALLED_OFF, *([EntryKind.CUSTOMER_WROTE] if comes else [])])
     return list(dict.fromkeys([words for ticket in tickets for words in ticket.reported] + [
         words for _, words in wrote]))
 

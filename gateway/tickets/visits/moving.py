@@ -17,6 +17,7 @@ from gateway.model import (
     Provider,
     Severity,
     Site,
+    Technician,
     Ticket,
     Visit,
     VisitState,
@@ -30,9 +31,9 @@ from gateway.tickets.closing import end_visit
 from gateway.tickets.context import Booking, Policy, SiteWork
 from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.ask import dispatch
-from gateway.tickets.dispatch.provider_ranking import opening_calendar
+from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 from gateway.tickets.lifecycle import Action, VisitAction
-from gateway.tickets.new_rows import add_entries, entry
+from gateway.tickets.new_rows import add_entries
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.visits.changes import move_window
 from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
@@ -46,6 +47,7 @@ class Movable(NamedTuple):
     customer: Customer
     site: Site
     booked: Sequence[Booking]  # what else the firm has to do
+    technician: Technician | None  # who goes; None: nobody whom the firm has named to us
 
 
 def may_move(visit: Visit, service: Service, now: Instant) -> bool:
@@ -59,10 +61,11 @@ def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
     firm, zone = of.provider, of.site.timezone
     days = Counter(day_of(firm.timezone, one.window_from) for one in of.booked)
     theirs = [one for one in of.booked if one.technician == of.visit.technician]
+    calendar = opening_calendar(firm) if of.technician is None else calendar_of(of.technician, firm)
     night = (of.customer.quiet_from, of.customer.quiet_until)
     return [
         (begins, ends) for begins, ends in windows_from(
-            now + service.move_hours * HOUR, service.arrival_hours, opening_calendar(firm), zone,
+            now + service.move_hours * HOUR, service.arrival_hours, calendar, zone,
             night if None not in night else NIGHT)
         if (begins, ends) != (of.visit.window_from, of.visit.window_until)
         and days[day_of(firm.timezone, begins)] < firm.visits_a_day
@@ -70,7 +73,8 @@ def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
 
 
 def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | None, booked: Sequence[Booking],
-                    ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+                    technician: Technician | None, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
+                    now: Instant) -> None:
     """The firm, the technician and the household hear of it. Raises Refused, with the nearest window that can be
     had."""
     theirs = ticket.customer_id == work.customer.id and work.site.household_left_at is None
@@ -79,7 +83,7 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
         return  # the same tap twice
     if visit is None or provider is None or not theirs or not may_move(visit, policy.service, now):
         raise Refused(RefusedReason.MOVE_BY_CALL)
-    free = free_windows(Movable(visit, provider, work.customer, work.site, booked), policy.service, now)
+    free = free_windows(Movable(visit, provider, work.customer, work.site, booked, technician), policy.service, now)
     if wanted not in free:
         other = nearest(act.window_from, free)
         if other is None:
@@ -108,9 +112,10 @@ def plan_call_off_visit(act: CallOffVisit, visit: Visit | None, ticket: Ticket, 
     if visit is None or not theirs or not may_call_off_visit(visit, ticket, policy.service, now):
         raise Refused(RefusedReason.MOVE_BY_CALL)
     job = work.jobs[visit.job_id]
+    if any(one.severity is Severity.CRITICAL for one in work.tickets_of(job)):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
     add_entries(visit, work, now, EntryKind.CUSTOMER_CALLED_OFF, who=who,
-                provider=work.provider_name(visit.provider_id))
-    work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
+                provider=work.provider_name(visit.provider_id), words=words)
     tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="other_time", note=words)
     tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="other_time",
                   hear_by=hear_by(visit, work, now))

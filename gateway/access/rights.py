@@ -84,6 +84,7 @@ NEEDED: dict[type[Act], Right] = {
     actions.AgreeToPrice: Right.WORK_TICKETS, actions.DeclinePrice: Right.WORK_TICKETS,
     actions.AnswerSurvey: Right.WORK_TICKETS, actions.NotNeeded: Right.WORK_TICKETS,
     actions.MoveVisit: Right.WORK_TICKETS, actions.TellUs: Right.WORK_TICKETS,
+    actions.CallOffVisit: Right.WORK_TICKETS,
     actions.HoldTicket: Right.WORK_TICKETS, actions.AddNote: Right.WORK_TICKETS,
     actions.MergeTickets: Right.MERGE, actions.UnmergeTicket: Right.MERGE,
     actions.AcknowledgeAlarm: Right.WORK_ALARMS, actions.AcknowledgePage: Right.WORK_TICKETS,

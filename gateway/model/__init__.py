@@ -78,6 +78,7 @@ from gateway.model.places import (
 from gateway.model.reasons import Reason, ReasonKind
 from gateway.model.row import new_id
 from gateway.model.states import (
+    OF_THE_VISIT,
     RESIDENTS,
     ActorKind,
     AreaKind,
@@ -160,7 +161,7 @@ __all__ = [
     "EARLIEST", "Entry", "EntryKind", "GATEWAY", "Goodwill", "GoodwillCase", "GoodwillCaseState", "GoodwillKind",
     "GoodwillState", "HOUR", "HoldReason", "IncompleteReason", "Instant", "Job",
     "JobTicket", "LATEST", "Link", "LinkPurpose", "LinkState", "Listener", "Loss", "MINUTE", "MaintenanceWindow",
-    "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OfferState", "OnCallPage",
+    "MemberState", "Need", "Note", "Notification", "NotificationState", "Offer", "OF_THE_VISIT", "OfferState", "OnCallPage",
     "OnCallRole", "Outage", "OutageKind", "OutageMember", "OutageState", "PARAMETERS", "PageReason", "PageState",
     "OpenPage", "PendingAct", "PendingOutcome", "Person", "PersonRole", "PersonSite", "Photo", "PinTries", "PressKind",
     "PressRecord", "Price",

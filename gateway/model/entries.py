@@ -76,7 +76,9 @@ class EntryKind(StrEnum):
     ACCESS_CONTESTED = "access_contested"
     NOT_FIXED_GOES_ON = "not_fixed_goes_on"
     NOT_FIXED_BEFORE = "not_fixed_before"
+    CUSTOMER_CALLED_OFF = "customer_called_off"
     CUSTOMER_WROTE = "customer_wrote"
+    CUSTOMER_SENT_PHOTOS = "customer_sent_photos"
     RESOLVED = "resolved"
     CANCELLED = "cancelled"
     PERSON_ADDED = "person_added"
@@ -178,7 +180,9 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.JOINED_JOB: ("ticket",),
     EntryKind.NOT_FIXED_GOES_ON: ("ticket",),
     EntryKind.NOT_FIXED_BEFORE: ("ticket",),
+    EntryKind.CUSTOMER_CALLED_OFF: ("provider", "words"),
     EntryKind.CUSTOMER_WROTE: ("words",),
+    EntryKind.CUSTOMER_SENT_PHOTOS: ("count",),
     EntryKind.MERGED_INTO: ("ticket",),
     EntryKind.MERGED_FROM: ("ticket",),
     EntryKind.UNMERGED: ("ticket",),

@@ -257,6 +257,8 @@ class RefusedReason(StrEnum):
     WINDOW_PAST = "window_past"
     """That arrival window is past, or begins too soon; `nearest`: when the nearest one begins that can be had."""
     TOLD_ENOUGH = "told_enough"
+    SUITS_NEEDED = "suits_needed"
+    PHOTOS_ENOUGH = "photos_enough"
     """They have written to us as often today as one page may."""
     ACTED_ENOUGH = "acted_enough"
     """They have done that as often today as one page may."""

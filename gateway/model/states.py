@@ -502,6 +502,8 @@ class CustomerAct(StrEnum):
 
     MOVE = "move"
     """Somebody shall come in another arrival window."""
+    OTHER_TIME = "other_time"
+    """The visit is off, and another time is looked for, by whoever can come then."""
     NOT_NEEDED = "not_needed"
     """Nobody needs to come any more."""
     NOT_FIXED = "not_fixed"
@@ -512,6 +514,9 @@ class CustomerAct(StrEnum):
     """They want us to know something."""
     ACCESS = "access"
     """They say how to get in."""
+
+
+OF_THE_VISIT = frozenset({CustomerAct.MOVE, CustomerAct.OTHER_TIME})  # which may settle several tickets
 
 
 class PendingOutcome(StrEnum):

@@ -300,11 +300,13 @@ class Visit(Row, table=True):
 
 
 class Photo(Row, table=True):
-    """A picture of a visit, re-encoded, without where and by which camera it was taken; its parties see it, for 90
-    days."""
+    """A picture of a visit, or the customer's about a ticket, re-encoded, without where and by which camera it was
+    taken; the parties of the visits see it, for 90 days."""
 
     id: str = Field(primary_key=True)
-    visit_id: str = Field(foreign_key="visit.id", index=True)
+    visit_id: str | None = Field(default=None, foreign_key="visit.id", index=True)  # None: the customer's
+    ticket_id: str | None = Field(default=None, foreign_key="ticket.id", index=True)  # of the customer's
+    waits_for: str | None = Field(default=None, index=True)  # the PendingAct it came with, until that is done
     site_id: str = Field(foreign_key="site.id", index=True)
     sender: str  # as the page names them
     width: int  # pixels
@@ -469,6 +471,8 @@ class PendingAct(Row, table=True):
     kind: CustomerAct = Field(sa_type=stored(CustomerAct))
     ticket_id: str = Field(foreign_key="ticket.id")
     words: str = ""  # theirs
+    photos: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False, server_default="[]"))
+    # digests of those that come with it
     window_from: Instant | None = Field(default=None, sa_type=BigInteger)  # in which somebody shall come
     window_until: Instant | None = Field(default=None, sa_type=BigInteger)
     version: str = ""  # of what it depends on, as it stood: page_version.py; empty: it is right whatever changes

@@ -15,6 +15,7 @@ COUNTED = {  # kind → the parameter that decides between "home" and "homes"
     EntryKind.OUTAGE_GREW: "more", EntryKind.OUTAGE_CONFIRMED: "customers", EntryKind.OUTAGE_CONFIRMED_OURS: "dark",
     EntryKind.OUTAGE_LONGER: "customers", EntryKind.OUTAGE_RESTORING: "back", EntryKind.OUTAGE_NESTED: "homes",
     EntryKind.OUTAGE_STILL_OUT: "dark", EntryKind.OUTAGE_RESTORED: "homes", EntryKind.OUTAGE_RUNG_FIRST: "homes",
+    EntryKind.CUSTOMER_SENT_PHOTOS: "count",
 }
 
 

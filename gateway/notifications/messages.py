@@ -56,6 +56,7 @@ class Facts:
     since: Instant | None = None  # the technician has been there
     keeps: bool = False  # without an answer the visit stays as it is
     visit_state: str = ""  # that the visit was in when it was written
+    photos: int = 0  # that the customer has sent with their words
     early: bool = False  # the technician comes before the arrival window
     callback_by: Instant | None = None
     ring_from: Instant | None = None  # not before: their slot, or the next try

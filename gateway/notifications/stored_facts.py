@@ -66,6 +66,7 @@ class VisitFacts(AssignmentFacts, total=False):
     expected_at: Instant | None  # when they should be there
     keeps: bool  # without an answer the visit stays as it is
     visit_state: str  # that it was in
+    photos: int  # that the customer has sent with their words
 
 
 class QuestionFacts(VisitFacts, total=False):

@@ -1,4 +1,7 @@
-"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on."""
+"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on.
+
+All of them are one story: nobody looks for an act elsewhere.
+"""
 
 from dataclasses import dataclass
 
@@ -216,10 +219,19 @@ class MoveVisit(TicketAct):
 
 
 @dataclass(frozen=True)
-class TellUs(TicketAct):
-    """The customer wants us, and whoever comes, to know something; `words` in their own."""
+class CallOffVisit(TicketAct):
+    """The customer wants the visit at another time, by whoever can come then; `words` say when it suits them."""
 
     words: str
+
+
+@dataclass(frozen=True)
+class TellUs(TicketAct):
+    """The customer wants us, and whoever comes, to know something; `words` in their own, or `photos` that came with
+    them."""
+
+    words: str
+    photos: int = 0
 
 
 @dataclass(frozen=True)

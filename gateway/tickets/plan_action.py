@@ -32,6 +32,7 @@ from gateway.tickets.actions import (
     AskAgain,
     AssignTo,
     CallbackAct,
+    CallOffVisit,
     CancelTicket,
     ClaimCallback,
     ContestNoAccess,
@@ -101,7 +102,7 @@ from gateway.tickets.visits.household import (
     plan_keep_visit,
     plan_report_missed,
 )
-from gateway.tickets.visits.moving import plan_move_visit
+from gateway.tickets.visits.moving import plan_call_off_visit, plan_move_visit
 from gateway.tickets.visits.reports import plan_report
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 from gateway.tickets.visits.undo import plan_take_back
@@ -233,6 +234,8 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
         case MoveVisit():
             plan_move_visit(act, context.visit, context.provider, context.booked, context.technician,
                             ticket, work, policy, who, now)
+        case CallOffVisit():
+            plan_call_off_visit(act, context.visit, ticket, work, policy, who, now)
         case TellUs():
             plan_tell_us(act, ticket, work, policy, who, now)
 

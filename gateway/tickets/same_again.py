@@ -25,6 +25,7 @@ from gateway.tickets.actions import (
     AskAgain,
     AssignTo,
     AttemptCallback,
+    CallOffVisit,
     CancelCallback,
     CancelTicket,
     ConnectCallback,
@@ -52,7 +53,7 @@ from gateway.tickets.actions import (
 )
 from gateway.tickets.context import ActionContext
 from gateway.tickets.facts import in_their_words
-from gateway.tickets.lifecycle import UNDER_WAY, UNSETTLED, WORKS
+from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, UNSETTLED, WORKS
 from gateway.tickets.visits.household import awaits_answer
 
 MOMENT = 10 * SECOND  # the same again within it is a second tap, of what somebody may well say twice
@@ -144,7 +145,9 @@ def _of_a_ticket(act: Act, context: ActionContext, is_moment_ago: bool) -> Trace
             return Trace(frozenset((EntryKind.NOT_FIXED_GOES_ON,)), {})
         case NotNeeded() if ticket.state is TicketState.CANCELLED:
             return _left(EntryKind.CANCELLED)
-        case TellUs(words=words) if is_moment_ago:
+        case CallOffVisit() if ticket.state in NOBODY_COMES:
+            return Trace(frozenset((EntryKind.CUSTOMER_CALLED_OFF,)), {})
+        case TellUs(words=words, photos=0) if is_moment_ago:
             return _left(EntryKind.CUSTOMER_WROTE, words=words.strip())
         case ReportMissed() if is_moment_ago and ticket.state in UNDER_WAY:
             return _left(EntryKind.MISSED_REPORTED)

@@ -19,7 +19,7 @@ from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, survey
-from gateway.web.pages.follow import acts, move
+from gateway.web.pages.follow import acts, move, tell
 from gateway.web.pages.household import page as household
 from gateway.web.pages.provider import calendar, job_sheet
 from gateway.web.pages.provider import page as firm
@@ -38,7 +38,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
     for part in (api, public, branding, customer, acts, move, household, dispatch, offer, visit, photos, position,
-                 survey, firm, calendar, job_sheet, console):
+                 survey, tell, firm, calendar, job_sheet, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

@@ -133,7 +133,7 @@ ROWS: dict[str, tuple[type[SQLModel], Any]] = {
 WORDS: dict[str, Sequence[Any]] = {
     "technician": ("Karin Kunz",), "why": ("I have no time",), "note": ("It is as I say",), "provider_id": PROVIDERS,
     "cause": ("It stays cold", "There is a puddle"), "skill": ("heating", "plumbing", "gas"), "device_id": BOILERS,
-    "words": ("About the invoice",), "person": ("Alice Keller",), "urgent": (True,),
+    "words": ("About the invoice",), "photos": (0, 2), "person": ("Alice Keller",), "urgent": (True,),
     "person_id": ("alice-1", "tom"), "customer_id": ("alice", "bob"),
     "report": (OpenTicket("alice-home", "It stays cold", "heating", Severity.MAJOR),),
     "minutes": (20, 90), "fix": ("Pump replaced",), "used": (("a pump",),), "signature": (Signed("Alice Keller"),),

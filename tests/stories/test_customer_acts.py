@@ -230,7 +230,7 @@ def test_a_call_about_nothing_is_asked_back_where_it_was(there: WebStory, web: h
     page = there.follow(there.break_down())
     answer = web.post(f"{page}/change", data={"act": "call", "about": "  "})
     assert "Please write in a few words what it is about." in read(answer, 422)
-    assert 'name="about" rows="3" maxlength="1000" autofocus' in answer.text
+    assert 'maxlength="1000" aria-invalid="true" aria-describedby="about-error" autofocus' in answer.text
     assert there.all(Callback) == []
 
 

@@ -7,14 +7,17 @@ from sqlmodel import Session
 from gateway.access.audit import action_name, target_of
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway, retry_on_conflict
-from gateway.model import DAY, Actor, ActorKind, Instant, PendingAct, PendingOutcome, Ticket, Visit
+from gateway.model import DAY, Actor, ActorKind, CustomerAct, Instant, PendingAct, PendingOutcome, Photo, Ticket, Visit
 from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.model.reasons import RefusedReason
 from gateway.store import apply
 from gateway.store.contexts.action import action_context
 from gateway.store.customers import pending_acts
 from gateway.store.locks.site_locks import lock_sites
+from gateway.store.visits import photos as pictures
 from gateway.tickets.context import ActionContext
 from gateway.tickets.households.customer_acts import (
+    CALLED_OFF_A_WEEK,
     DECIDES,
     TAKE_BACK,
     act_of,
@@ -30,12 +33,14 @@ from gateway.tickets.plan_action import plan_person_action
 from gateway.tickets.same_again import is_same_again
 from gateway.tickets.sla.follow import complete
 
+PHOTOS = 20  # of a customer, about one ticket
 _CUSTOMER = Actor(ActorKind.CUSTOMER)
 
 
-def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
-    """It is done in a minute, unless they take it back; the same tap twice asks once. `version`: of what the person
-    saw. Raises Refused when it is not possible as things stand, NoSuch, and PageChanged."""
+def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant, photos: Sequence[Photo] = ()) -> None:
+    """It is done in a minute, unless they take it back; the same tap twice asks once, and the same photo is kept once.
+    `version`: of what the person saw. Raises Refused when it is not possible as things stand, NoSuch, and
+    PageChanged."""
 
     def once() -> None:
         with gw.store.write() as session:
@@ -43,6 +48,9 @@ def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
             waits = pending_acts.waiting(session, ticket)
             wanted.ticket_id, wanted.asked_at, wanted.due_at = ticket.id, now, now + TAKE_BACK
             if any(says_the_same(one, wanted) for one in waits):
+                return
+            fresh = _not_kept(session, ticket.id, photos)
+            if photos and not fresh and not wanted.words:
                 return
             act = act_of(wanted, ticket)
             context = action_context(session, act, _CUSTOMER, now)
@@ -52,7 +60,7 @@ def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
             if wanted.kind in DECIDES:
                 check_version(version, _version(session, ticket, waits))
                 wanted.version = _version(session, ticket).written()
-            check_quota(wanted.kind, pending_acts.asked_since(session, wanted, now - DAY))
+            _check_quota(session, wanted, now)
             plan_person_action(act, context, gw.policy, _CUSTOMER, now)  # is it possible? nothing of it is applied
             draft = Draft()
             for one in waits:
@@ -61,6 +69,7 @@ def ask(gw: Gateway, wanted: PendingAct, version: str, now: Instant) -> None:
             wanted.id = gw.policy.new_id("A")
             draft.add(wanted)
             apply(session, complete(draft, gw.policy, now))
+            session.add_all(Photo(**one.model_dump() | {"waits_for": wanted.id}) for one in fresh)
 
     retry_on_conflict(once)
 
@@ -79,6 +88,7 @@ def take_back(gw: Gateway, pending_id: str, ticket_id: str, now: Instant) -> Pen
             if mine.closed_at is None:
                 end_pending(mine, PendingOutcome.TAKEN_BACK, now)
                 apply(session, complete(draft, gw.policy, now))
+                pictures.settle(session, mine.id, is_done=False)
             return mine
 
     return retry_on_conflict(once)
@@ -109,7 +119,7 @@ def _do(gw: Gateway, pending_id: str, now: Instant) -> None:
 
 
 def _do_or_refuse(gw: Gateway, session: Session, row: PendingAct, ticket: Ticket, now: Instant) -> None:
-    act, version = act_of(row, ticket), _version(session, ticket)
+    act, version, is_done = act_of(row, ticket), _version(session, ticket), True
     try:
         context = action_context(session, act, _CUSTOMER, now)
         check_theirs(row, ticket, context.work.site)
@@ -118,10 +128,12 @@ def _do_or_refuse(gw: Gateway, session: Session, row: PendingAct, ticket: Ticket
         plan = (plan_person_action(act, context, gw.policy, _CUSTOMER, now)
                 or complete(context.work.draft, gw.policy, now))  # done before by somebody else
     except (Refused, PageChanged):
+        is_done = False
         context = action_context(session, act, _CUSTOMER, now)  # what was planned so far is worth nothing
         plan_could_not(_mine(context, row, ticket), _ticket_of(context, ticket), context.work, gw.policy, now)
         plan = complete(context.work.draft, gw.policy, now)
     apply(session, plan)
+    pictures.settle(session, row.id, is_done)
     write_act(session, action_name(type(act)), target_of(act), plan, _CUSTOMER, now)
 
 
@@ -138,6 +150,22 @@ def _mine(context: ActionContext, row: PendingAct, ticket: Ticket) -> PendingAct
 
 def _version(session: Session, ticket: Ticket, waits: Sequence[PendingAct] = ()) -> PageVersion:
     return version_of(ticket, session.get(Visit, ticket.visit_id) if ticket.visit_id else None, waits)
+
+
+def _check_quota(session: Session, wanted: PendingAct, now: Instant) -> None:
+    check_quota(wanted.kind, pending_acts.asked_since(session, wanted, now - DAY))
+    if wanted.kind is CustomerAct.OTHER_TIME and (
+            pending_acts.called_off_since(session, wanted.ticket_id, now - pending_acts.KEPT) >= CALLED_OFF_A_WEEK):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
+
+
+def _not_kept(session: Session, ticket_id: str, photos: Sequence[Photo]) -> list[Photo]:
+    """Those that have not come before, each once. Raises Refused when there are too many."""
+    before = pictures.digests_of_customer(session, ticket_id) if photos else set()
+    fresh = {one.digest: one for one in photos if one.digest not in before}
+    if len(before) + len(fresh) > PHOTOS:
+        raise Refused(RefusedReason.PHOTOS_ENOUGH)
+    return list(fresh.values())
 
 
 def _locked(session: Session, ticket_id: str) -> Ticket:

@@ -30,12 +30,12 @@ def keep_photo(gw: Gateway, photo: Photo, sent: SentAct | None, now: Instant) ->
         with gw.store.write() as session:
             if sent is not None and is_repeated(session, sent):
                 return
-            if photos.is_kept(session, photo.visit_id, photo.digest):
-                return
             visit = session.get(Visit, photo.visit_id)
             if visit is None or visit.state is VisitState.CANCELLED:
                 raise NotNow
-            if photos.count(session, photo.visit_id) >= MOST:
+            if photos.is_kept(session, visit.id, photo.digest):
+                return
+            if photos.count(session, visit.id) >= MOST:
                 raise TooMany
             session.add(Photo(**photo.model_dump()))
 

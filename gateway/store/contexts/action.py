@@ -46,6 +46,7 @@ from gateway.tickets.actions import (
     AnswerSurvey,
     AssignTo,
     CallbackAct,
+    CallOffVisit,
     FinishCallback,
     LeaveSite,
     MoveIn,
@@ -107,7 +108,7 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))
         case ReportNotFixed(ticket_id=key):
             return _with_closed(session, draft, key, now)
-        case MoveVisit(ticket_id=key):
+        case MoveVisit(ticket_id=key) | CallOffVisit(ticket_id=key):
             return _with_its_visit(session, draft, key, now)
         case AnswerSurvey(ticket_id=key):
             return _with_survey(session, draft, key, now)

@@ -6,7 +6,19 @@ from typing import Any
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, or_, select
 
-from gateway.model import DAY, MINUTE, CustomerAct, Entry, EntryKind, Instant, PendingAct, Site, Ticket
+from gateway.model import (
+    DAY,
+    MINUTE,
+    OF_THE_VISIT,
+    CustomerAct,
+    Entry,
+    EntryKind,
+    Instant,
+    PendingAct,
+    PendingOutcome,
+    Site,
+    Ticket,
+)
 
 KEPT = 7 * DAY  # what was said stands in the timeline
 SHOWN = 10 * MINUTE  # so long a page says what came of it
@@ -21,12 +33,12 @@ def due(session: Session, now: Instant) -> list[str]:
 
 
 def waiting(session: Session, ticket: Ticket) -> list[PendingAct]:
-    """About the ticket, and where else its visit is moved; the oldest first."""
+    """About the ticket, and where else its visit is moved or called off; the oldest first."""
     same_visit = select(Ticket.id).where(
         Ticket.site_id == ticket.site_id, Ticket.visit_id == ticket.visit_id, col(Ticket.visit_id).is_not(None))
     return list(session.exec(select(PendingAct).where(col(PendingAct.closed_at).is_(None), or_(
         col(PendingAct.ticket_id).in_(_numbers(ticket.id)),
-        (col(PendingAct.kind) == CustomerAct.MOVE) & col(PendingAct.ticket_id).in_(same_visit)))
+        col(PendingAct.kind).in_(OF_THE_VISIT) & col(PendingAct.ticket_id).in_(same_visit)))
         .order_by(col(PendingAct.asked_at), col(PendingAct.id))))
 
 
@@ -57,20 +69,30 @@ def _numbers(ticket_id: str) -> Any:
     return select(Ticket.id).where(or_(col(Ticket.id) == ticket_id, col(Ticket.merged_into) == ticket_id))
 
 
-def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> list[tuple[Instant, str]]:
+def called_off_since(session: Session, ticket_id: str, since: Instant) -> int:
+    """How many visits they have called off because the time does not suit."""
+    return session.exec(select(func.count()).select_from(PendingAct).where(
+        PendingAct.ticket_id == ticket_id, PendingAct.kind == CustomerAct.OTHER_TIME,
+        PendingAct.outcome == PendingOutcome.DONE, PendingAct.asked_at > since)).one()
+
+
+def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant,
+            kinds: Sequence[EntryKind] = (EntryKind.CUSTOMER_WROTE, EntryKind.CUSTOMER_CALLED_OFF)
+            ) -> list[tuple[Instant, str]]:
     """(when, what) the customers of these tickets wanted us to know since the household `moved_in`, the oldest
     first."""
     rows = session.exec(select(Entry.at, Entry.parameters).where(
-        col(Entry.subject_id).in_(ticket_ids), Entry.kind == EntryKind.CUSTOMER_WROTE, Entry.at >= moved_in)
+        col(Entry.subject_id).in_(ticket_ids), col(Entry.kind).in_(kinds), Entry.at >= moved_in)
         .order_by(col(Entry.at).desc(), col(Entry.id).desc()).limit(WRITTEN_SHOWN))
     return [(at, str(parameters["words"])) for at, parameters in rows][::-1]
 
 
 def said_about(session: Session, tickets: Sequence[Ticket], site: Site, comes: bool) -> list[str]:
     """What people have said is wrong with these, each once; to who `comes` also what whoever lives there wanted them
-    to know. A firm that is only asked does not read where the key lies."""
+    to know. A firm that is only asked does not read where the key lies, but when it suits them."""
     since = site.household_left_at or site.household_since or 0
-    wrote = written(session, [ticket.id for ticket in tickets], since) if comes else []
+    wrote = written(session, [ticket.id for ticket in tickets], since, [
+        EntryKind.CUSTOMER_CALLED_OFF, *([EntryKind.CUSTOMER_WROTE] if comes else [])])
     return list(dict.fromkeys([words for ticket in tickets for words in ticket.reported] + [
         words for _, words in wrote]))
 

@@ -1,13 +1,13 @@
-"""The photos of visits: who sees which, how many there are, and when they are deleted."""
+"""The photos of visits and of customers: who sees which, how many there are, and when they are deleted."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func
+from sqlalchemy import and_, delete, func, update
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, or_, select
 
-from gateway.model import DAY, Instant, JobTicket, Photo, Site, Visit
+from gateway.model import DAY, Instant, JobTicket, Photo, Site, Visit, VisitState
 
 KEPT = 90 * DAY
 
@@ -30,12 +30,12 @@ def _of_this_household() -> Any:
 
 def shown_at_visit(session: Session, visit_id: str) -> Sequence[Shown]:
     """The oldest first."""
-    return _shown(session, col(Photo.visit_id) == visit_id)
+    return _shown(session, _at_visit(visit_id))
 
 
-def shown_at_ticket(session: Session, ticket_id: str) -> Sequence[Shown]:
-    """Of all visits about it."""
-    return _shown(session, col(Photo.visit_id).in_(_visits_of(ticket_id)))
+def shown_at_ticket(session: Session, ticket_id: str, to_sender: bool = False) -> Sequence[Shown]:
+    """Of all visits about it, and the customer's own. `to_sender`: with those that the customer can still take back."""
+    return _shown(session, _at_ticket(ticket_id, to_sender))
 
 
 def _shown(session: Session, which: Any) -> Sequence[Shown]:
@@ -47,16 +47,33 @@ def _shown(session: Session, which: Any) -> Sequence[Shown]:
 
 
 def content_at_visit(session: Session, photo_id: str, visit_id: str) -> bytes | None:
-    return _content(session, photo_id, col(Photo.visit_id) == visit_id)
+    return _content(session, photo_id, _at_visit(visit_id))
 
 
-def content_at_ticket(session: Session, photo_id: str, ticket_id: str) -> bytes | None:
-    return _content(session, photo_id, col(Photo.visit_id).in_(_visits_of(ticket_id)))
+def content_at_ticket(session: Session, photo_id: str, ticket_id: str, to_sender: bool = False) -> bytes | None:
+    return _content(session, photo_id, _at_ticket(ticket_id, to_sender))
 
 
 def _content(session: Session, photo_id: str, which: Any) -> bytes | None:
     return session.exec(select(Photo.content).join(Site, col(Site.id) == Photo.site_id)
                         .where(Photo.id == photo_id, which, _of_this_household())).first()
+
+
+def _at_visit(visit_id: str) -> Any:
+    """Its own, and what the customer sent about its tickets before it was over: whose visit was called off has no part
+    in it any more."""
+    of_customer = (
+        select(Photo.id).join(JobTicket, col(JobTicket.ticket_id) == Photo.ticket_id)
+        .join(Visit, col(Visit.job_id) == JobTicket.job_id)
+        .where(Visit.id == visit_id, Visit.state != VisitState.CANCELLED, col(Photo.waits_for).is_(None),
+               or_(col(Visit.done_at).is_(None), col(Photo.created_at) <= col(Visit.done_at))))
+    return or_(col(Photo.visit_id) == visit_id, col(Photo.id).in_(of_customer))
+
+
+def _at_ticket(ticket_id: str, to_sender: bool) -> Any:
+    theirs = col(Photo.ticket_id) == ticket_id
+    return or_(col(Photo.visit_id).in_(_visits_of(ticket_id)),
+               theirs if to_sender else and_(theirs, col(Photo.waits_for).is_(None)))
 
 
 def _visits_of(ticket_id: str) -> Any:
@@ -70,6 +87,18 @@ def is_kept(session: Session, visit_id: str, digest: str) -> bool:
 
 def count(session: Session, visit_id: str) -> int:
     return session.exec(select(func.count()).select_from(Photo).where(Photo.visit_id == visit_id)).one()
+
+
+def digests_of_customer(session: Session, ticket_id: str) -> set[str]:
+    """Of what the customer has sent about this ticket."""
+    return set(session.exec(select(Photo.digest).where(Photo.ticket_id == ticket_id)))
+
+
+def settle(session: Session, pending_id: str, is_done: bool) -> None:
+    """What came with an act of the customer is seen once the act is done; else it is deleted."""
+    mine = col(Photo.waits_for) == pending_id
+    session.connection().execute(update(Photo).where(mine).values(waits_for=None) if is_done
+                                 else delete(Photo).where(mine))
 
 
 def forget_old(session: Session, now: Instant) -> None:

@@ -3,6 +3,7 @@ minute, in which they can take it back."""
 
 from gateway.model import (
     MINUTE,
+    OF_THE_VISIT,
     Actor,
     CallbackOrigin,
     CustomerAct,
@@ -20,7 +21,16 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.catalogue import FALLBACK
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import Act, MoveVisit, NoteAccess, NotNeeded, OpenCallback, ReportNotFixed, TellUs
+from gateway.tickets.actions import (
+    Act,
+    CallOffVisit,
+    MoveVisit,
+    NoteAccess,
+    NotNeeded,
+    OpenCallback,
+    ReportNotFixed,
+    TellUs,
+)
 from gateway.tickets.closing import cancel
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
@@ -31,9 +41,10 @@ from gateway.tickets.visits.messages import tell_who_goes
 
 TAKE_BACK = MINUTE  # so long nobody hears of it
 WORDS = 1000  # characters of what they want us to know
-A_DAY = {CustomerAct.MOVE: 5, CustomerAct.NOT_NEEDED: 5, CustomerAct.NOT_FIXED: 5, CustomerAct.CALL: 5,
-         CustomerAct.TELL: 10, CustomerAct.ACCESS: 10}  # of one ticket, those too that were taken back
-DECIDES = frozenset((CustomerAct.MOVE, CustomerAct.NOT_NEEDED, CustomerAct.NOT_FIXED))
+A_DAY = {CustomerAct.MOVE: 5, CustomerAct.OTHER_TIME: 5, CustomerAct.NOT_NEEDED: 5, CustomerAct.NOT_FIXED: 5,
+         CustomerAct.CALL: 5, CustomerAct.TELL: 10, CustomerAct.ACCESS: 10}  # of one ticket, those too taken back
+CALLED_OFF_A_WEEK = 2  # visits of one ticket, because the time does not suit; more are a matter for a talk
+DECIDES = OF_THE_VISIT | {CustomerAct.NOT_NEEDED, CustomerAct.NOT_FIXED}
 """Of these only the last word counts, and they depend on how things stood on the page."""
 
 
@@ -66,15 +77,18 @@ def plan_tell_us(act: TellUs, ticket: Ticket, work: SiteWork, policy: Policy, wh
     """It stands in the timeline and on the pages of whoever is asked or comes; whoever comes hears it at once, and when
     nobody comes, a dispatcher. Raises Refused."""
     words = act.words.strip()[:WORDS]
-    if not words:
+    if not words and not act.photos:
         raise Refused(RefusedReason.WORDS_NEEDED)
     if not is_theirs(ticket, work.site):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
-    work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
+    if words:
+        work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
+    if act.photos:
+        work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_SENT_PHOTOS, who=who, count=act.photos))
     visits = {visit.id: visit for job in work.jobs_of(ticket) if (visit := work.visit_of(job)) is not None
               and visit.done_at is None}
     for visit in visits.values():
-        tell_who_goes(TopicName.CUSTOMER_WROTE, visit, work, policy, now, note=words)
+        tell_who_goes(TopicName.CUSTOMER_WROTE, visit, work, policy, now, note=words, photos=act.photos)
     if not visits:
         _page_who_reads_it(ticket, work, policy, now)
 
@@ -104,6 +118,8 @@ def act_of(row: PendingAct, ticket: Ticket) -> Act:
     match row.kind:
         case CustomerAct.MOVE:
             return MoveVisit(ticket.id, row.window_from or 0, row.window_until or 0, row.asked_at)
+        case CustomerAct.OTHER_TIME:
+            return CallOffVisit(ticket.id, row.words)
         case CustomerAct.NOT_NEEDED:
             return NotNeeded(ticket.id, row.words)
         case CustomerAct.NOT_FIXED:
@@ -111,7 +127,7 @@ def act_of(row: PendingAct, ticket: Ticket) -> Act:
         case CustomerAct.CALL:
             return OpenCallback(ticket.site_id, row.words, origin=CallbackOrigin.PAGE)
         case CustomerAct.TELL:
-            return TellUs(ticket.id, row.words)
+            return TellUs(ticket.id, row.words, len(row.photos))
         case CustomerAct.ACCESS:
             return NoteAccess(ticket.site_id, row.words)
 
@@ -130,14 +146,14 @@ def check_quota(kind: CustomerAct, before: int) -> None:
 
 
 def excludes(wanted: PendingAct, waits: PendingAct) -> bool:
-    """Whether the second is not done because of the first: of two tickets on one visit only moving it is one matter."""
+    """Whether the second is not done because of the first; for when the visit comes, all its tickets are one matter."""
     return wanted.kind in DECIDES and waits.kind in DECIDES and (
-        wanted.ticket_id == waits.ticket_id or wanted.kind is waits.kind is CustomerAct.MOVE)
+        wanted.ticket_id == waits.ticket_id or {wanted.kind, waits.kind} <= OF_THE_VISIT)
 
 
 def says_the_same(one: PendingAct, other: PendingAct) -> bool:
-    return (one.kind, one.words, one.window_from, one.window_until) == (
-        other.kind, other.words, other.window_from, other.window_until)
+    return (one.kind, one.words, one.photos, one.window_from, one.window_until) == (
+        other.kind, other.words, other.photos, other.window_from, other.window_until)
 
 
 def plan_could_not(row: PendingAct, ticket: Ticket | None, work: SiteWork, policy: Policy, now: Instant) -> None:

@@ -1,4 +1,5 @@
-"""Plans the visit that a customer moves: to an arrival window that is really free, and only until shortly before it."""
+"""Plans the visit that a customer moves to an arrival window that is really free, or calls off because none suits; only
+until shortly before it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from gateway.model import (
     MINUTE,
     Actor,
     Customer,
+    EntryKind,
     Instant,
     Provider,
+    Severity,
     Site,
     Technician,
     Ticket,
@@ -24,12 +27,18 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
-from gateway.tickets.actions import MoveVisit
+from gateway.tickets.actions import CallOffVisit, MoveVisit
+from gateway.tickets.closing import end_visit
 from gateway.tickets.context import Booking, Policy, SiteWork
+from gateway.tickets.deadlines import advance
+from gateway.tickets.dispatch.ask import dispatch
 from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
+from gateway.tickets.lifecycle import Action, VisitAction
+from gateway.tickets.new_rows import add_entries
+from gateway.tickets.promises import correct_promises
 from gateway.tickets.visits.changes import move_window
 from gateway.tickets.visits.household import awaits_answer, keep_visit
-from gateway.tickets.visits.messages import tell_who_goes
+from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
 
 _GOOD_FOR = 10 * MINUTE  # so long what was in time when they asked for it still is
 
@@ -91,3 +100,33 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
         keep_visit(visit, ticket, work, who, now)
     move_window(visit, *wanted, work, policy, who, now, because="you_asked")
     tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)
+
+
+def may_call_off_visit(visit: Visit, ticket: Ticket, service: Service, now: Instant) -> bool:
+    """Whether the customer has another time looked for on their page; nobody coming to a dangerous fault is a matter
+    for the telephone."""
+    return may_move(visit, service, now) and ticket.severity is not Severity.CRITICAL
+
+
+def plan_call_off_visit(act: CallOffVisit, visit: Visit | None, ticket: Ticket, work: SiteWork, policy: Policy,
+                        who: Actor, now: Instant) -> None:
+    """Whoever was to come hears it and can be asked again, for their track record it counts as nothing; everybody who
+    is asked reads when it suits. The ticket goes on like any that nobody has accepted. Raises Refused."""
+    words = act.words.strip()
+    if not words:
+        raise Refused(RefusedReason.SUITS_NEEDED)
+    theirs = ticket.customer_id == work.customer.id and work.site.household_left_at is None
+    if visit is None or not theirs or not may_call_off_visit(visit, ticket, policy.service, now):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
+    job = work.jobs[visit.job_id]
+    if any(one.severity is Severity.CRITICAL for one in work.tickets_of(job)):
+        raise Refused(RefusedReason.MOVE_BY_CALL)
+    add_entries(visit, work, now, EntryKind.CUSTOMER_CALLED_OFF, who=who,
+                provider=work.provider_name(visit.provider_id), words=words)
+    tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="other_time", note=words)
+    tell_customer(TopicName.VISIT_CALLED_OFF, visit, work, policy, now, because="other_time",
+                  hear_by=hear_by(visit, work, now))
+    correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
+    end_visit(visit, VisitAction.CALL_OFF, work, now)
+    advance(job, Action.HAND_BACK, work, now)
+    dispatch(job, work, policy, now)

@@ -174,7 +174,8 @@ def timeline_lines(story: TicketFacts, words: Catalogue, say: TimeFormat) -> lis
 
 
 def _kind_of(entry: Entry) -> str:
-    if entry.kind in (EntryKind.NOTED, EntryKind.CUSTOMER_WROTE):
+    if entry.kind in (EntryKind.NOTED, EntryKind.CUSTOMER_WROTE, EntryKind.CUSTOMER_SENT_PHOTOS,
+                      EntryKind.CUSTOMER_CALLED_OFF):
         return "note"
     if entry.kind in _MESSAGES:
         return "messages"

@@ -125,7 +125,7 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         words, say, content, about = page_content(session, gw, render, link, now)
         of_ticket = link.subject_kind == SubjectKind.TICKET
-        pictures = shown_at_ticket(session, link.subject_id) if of_ticket else ()
+        pictures = shown_at_ticket(session, link.subject_id, to_sender=True) if of_ticket else ()
         signed = signatures.at_ticket(session, link.subject_id) if of_ticket else ()
     html = render.text("follow_live.html", words, story=content, say=say, token=token,
                        photos=pictures, photo_root=f"{render.root}/f/{token}/photos", may_add_photos=False,

@@ -89,6 +89,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.VISIT_CHANGED: {"by the firm": {}, "an overrun before": {"because": "overrun"}},
     TopicName.VISIT_CALLED_OFF: {
         "handed back": {"because": "handed_back"}, "put on hold": {"because": "on_hold"},
+        "another time": {"because": "other_time"},
+        "another time, to whoever goes": WHO_GOES | {"because": "other_time", "note": "Only after 5 pm."},
         "by a dispatcher": {"because": "cancelled", "why": "the house is empty"},
         "to whoever goes": WHO_GOES | {"why": "the customer is away until Monday"}},
     TopicName.VISIT_INCOMPLETE: {

@@ -939,6 +939,7 @@ def upgrade() -> None:
         sa.Column('kind', sa.String(), nullable=False),
         sa.Column('ticket_id', sa.String(), nullable=False),
         sa.Column('words', sa.String(), nullable=False),
+        sa.Column('photos', sa.JSON(), server_default='[]', nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=True),
         sa.Column('window_until', sa.BigInteger(), nullable=True),
         sa.Column('version', sa.String(), nullable=False),
@@ -1051,7 +1052,9 @@ def upgrade() -> None:
     op.create_index('visit_until', 'visit', ['state', 'window_until'], unique=False, sqlite_where=sa.text('done_at IS NULL'), postgresql_where=sa.text('done_at IS NULL'))
     op.create_table('photo',
         sa.Column('id', sa.String(), nullable=False),
-        sa.Column('visit_id', sa.String(), nullable=False),
+        sa.Column('visit_id', sa.String(), nullable=True),
+        sa.Column('ticket_id', sa.String(), nullable=True),
+        sa.Column('waits_for', sa.String(), nullable=True),
         sa.Column('site_id', sa.String(), nullable=False),
         sa.Column('sender', sa.String(), nullable=False),
         sa.Column('width', sa.Integer(), nullable=False),
@@ -1060,12 +1063,15 @@ def upgrade() -> None:
         sa.Column('content', sa.LargeBinary(), nullable=False),
         sa.Column('created_at', sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
+        sa.ForeignKeyConstraint(['ticket_id'], ['ticket.id']),
         sa.ForeignKeyConstraint(['visit_id'], ['visit.id']),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_photo_created_at'), 'photo', ['created_at'], unique=False)
     op.create_index(op.f('ix_photo_site_id'), 'photo', ['site_id'], unique=False)
+    op.create_index(op.f('ix_photo_ticket_id'), 'photo', ['ticket_id'], unique=False)
     op.create_index(op.f('ix_photo_visit_id'), 'photo', ['visit_id'], unique=False)
+    op.create_index(op.f('ix_photo_waits_for'), 'photo', ['waits_for'], unique=False)
     op.create_table('signature',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('visit_id', sa.String(), nullable=False),

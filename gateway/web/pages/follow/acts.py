@@ -28,6 +28,7 @@ from gateway.tickets.lifecycle import VISIT_AHEAD
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.follow.pending import news
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
+from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, ticket_page_content
 
@@ -71,7 +72,7 @@ class Shown(NamedTuple):
 
 @router.api_route("/f/{token}/change", methods=["GET", "HEAD"])
 def change(gw: Gw, now: Now, render: Render, token: str) -> Response:
-    return _page(gw, render, token, load(gw, token, now), now)
+    return change_page(gw, render, token, load(gw, token, now), now)
 
 
 @router.post("/f/{token}/change")
@@ -83,13 +84,14 @@ def do(gw: Gw, now: Now, render: Render, token: str, given: Annotated[ChangeForm
         raise LinkInvalid
     said = getattr(given, _FIELD[kind]).strip()[:WORDS]
     if not said and kind in _NEEDS_WORDS:
-        return _page(gw, render, token, shown, now, 422, shown.words(_NEEDS_WORDS[kind]), given, focus=_FIELD[kind])
+        return change_page(gw, render, token, shown, now,
+                           FormError(422, shown.words(_NEEDS_WORDS[kind]), _FIELD[kind]), given)
     wanted = PendingAct(id="", kind=kind, ticket_id=shown.facts.ticket.id, words=said, asked_at=now, due_at=now)
     try:
         ask(gw, wanted, given.version, now)
     except (Refused, NoSuch, Conflict, PageChanged) as refused:
         shown = load(gw, token, now)
-        return _page(gw, render, token, shown, now, 409, why_not(refused, shown, now), given)
+        return change_page(gw, render, token, shown, now, FormError(409, why_not(refused, shown, now)), given)
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -142,16 +144,17 @@ def load(gw: Gateway, token: str, now: Instant) -> Shown:
                      version_of(facts.ticket, facts.visit, waits).written())
 
 
-def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, status: int = 200, note: str = "",
-          given: ChangeForm | None = None, focus: str = "") -> Response:
+def change_page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, error: FormError | None = None,
+                given: ChangeForm | None = None) -> Response:
+    """What they can do; `given`: what they have typed, and `error`: what was wrong with it."""
     can = possible(shown.facts, gw, now)
     if shown.goes_on is not None:
         can = can._replace(not_fixed=False)
-    if not any(can) and not note:
+    if not any(can) and error is None:
         return RedirectResponse(f"{render.root}/f/{token}", 303)
-    return render.page("change.html", shown.words, status, token=token, ticket=shown.facts.ticket, can=can, note=note,
-                       given=_kept(given or ChangeForm(), can), focus=focus, version=shown.version, most=WORDS,
-                       has_access=bool(shown.facts.site.access),
+    return render.page("change.html", shown.words, 200 if error is None else error.status, token=token,
+                       ticket=shown.facts.ticket, can=can, error=error, given=_kept(given or ChangeForm(), can),
+                       version=shown.version, most=WORDS, has_access=bool(shown.facts.site.access),
                        say=TimeFormat(shown.words, shown.facts.site.timezone, now))
 
 

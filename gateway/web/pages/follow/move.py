@@ -17,11 +17,13 @@ from gateway.model.reasons import RefusedReason
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
 from gateway.store.contexts.visits import booked, technician_of
+from gateway.tickets.households.customer_acts import WORDS
 from gateway.tickets.households.page_version import PageChanged
-from gateway.tickets.visits.moving import Movable, free_windows, may_move
+from gateway.tickets.visits.moving import Movable, free_windows, may_call_off_visit, may_move
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.follow.acts import Shown, load, possible, why_not
 from gateway.web.pages.links import Render
+from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
@@ -33,6 +35,8 @@ class MoveForm(BaseModel):
 
     version: str = ""  # of what the person saw
     window: str = ""  # "<from>-<until>", one of the choices, or "other"
+    act: str = ""  # "other_time": none of them
+    suits: str = ""  # when it does suit them
     wanted: str = ""  # typed, when it is "other": 2026-11-24T10:00
 
 
@@ -45,6 +49,8 @@ def move(gw: Gw, now: Now, render: Render, token: str) -> Response:
 def do(gw: Gw, now: Now, render: Render, token: str, given: Annotated[MoveForm, Form()]) -> Response:
     """A time that cannot be had is answered with the nearest that can; what was chosen stays chosen."""
     shown = load(gw, token, now)
+    if given.act == CustomerAct.OTHER_TIME:
+        return _other_time(gw, render, token, shown, given, now)
     window = _window(given, _free(gw, shown, now), shown.facts.site.timezone)
     if window is None:
         return _page(gw, render, token, shown, now, 422, shown.words("page.move.choose"), given)
@@ -58,6 +64,20 @@ def do(gw: Gw, now: Now, render: Render, token: str, given: Annotated[MoveForm, 
         if instead is not None:
             given.window = f"{instead[0]}-{instead[1]}"
         return _page(gw, render, token, shown, now, 409, why_not(refused, shown, now), given)
+    return RedirectResponse(f"{render.root}/f/{token}", 303)
+
+
+def _other_time(gw: Gateway, render: Renderer, token: str, shown: Shown, given: MoveForm, now: Instant) -> Response:
+    """The visit is called off, and the job goes on."""
+    wanted = PendingAct(id="", kind=CustomerAct.OTHER_TIME, ticket_id=shown.facts.ticket.id,
+                        words=given.suits.strip()[:WORDS], asked_at=now, due_at=now)
+    try:
+        ask(gw, wanted, given.version, now)
+    except (Refused, NoSuch, Conflict, PageChanged) as refused:
+        missing = isinstance(refused, Refused) and refused.reason is RefusedReason.SUITS_NEEDED
+        shown = load(gw, token, now)
+        return _page(gw, render, token, shown, now, 422 if missing else 409, why_not(refused, shown, now), given,
+                     focus="suits" if missing else "")
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -90,7 +110,7 @@ def _free(gw: Gateway, shown: Shown, now: Instant) -> list[Window]:
 
 
 def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, status: int = 200, note: str = "",
-          given: MoveForm | None = None) -> Response:
+          given: MoveForm | None = None, focus: str = "") -> Response:
     facts, words = shown.facts, shown.words
     if (not possible(facts, gw, now).move or facts.visit is None) and not note:
         return RedirectResponse(f"{render.root}/f/{token}", 303)
@@ -100,8 +120,11 @@ def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant,
     some = choices[:CHOICES] + [one for one in choices[CHOICES:] if one[0] == given.window]
     say = TimeFormat(words, zone, now)
     return render.page(
-        "move.html", words, status, token=token, ticket=facts.ticket, note=note, given=given, version=shown.version,
-        visit=facts.visit, windows=some, say=say, call=names_hours(gw.settings.service),
+        "move.html", words, status, token=token, ticket=facts.ticket, note="" if focus else note, given=given,
+        version=shown.version, visit=facts.visit, windows=some, say=say, call=names_hours(gw.settings.service),
+        may_call_off=facts.visit is not None and may_call_off_visit(
+            facts.visit, facts.ticket, gw.settings.service, now), most=WORDS,
+        error=FormError(status, note, focus) if focus else None,
         earliest=written_local(now, zone), latest=written_local(now + 14 * DAY, zone),
         about=words("page.move.about", span=say.span(facts.visit.window_from, facts.visit.window_until))
         if facts.visit is not None else "")

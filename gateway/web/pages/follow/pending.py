@@ -23,16 +23,28 @@ def news(lately: Sequence[PendingAct], facts: FollowedTicket, words: Catalogue, 
     waits = [one for one in lately if one.closed_at is None]
     over = [one for one in lately if one.closed_at is not None and one.outcome is not PendingOutcome.REPLACED]
     last = max(over, key=lambda one: one.closed_at or 0, default=None)
-    said = [PendingNews(words(f"page.pending.{one.kind}", **_places(one, say)), "good", one.id) for one in waits]
+    said = [PendingNews(_waits(one, words, say), "good", one.id) for one in waits]
     if last is not None and not (waits and last.outcome is PendingOutcome.TAKEN_BACK):
         said.append(_came_of_it(last, words, say))
     return said
 
 
+def _waits(one: PendingAct, words: Catalogue, say: TimeFormat) -> str:
+    if not one.photos:
+        return words(f"page.pending.{one.kind}", **_places(one, say))
+    count = len(one.photos)
+    if one.words:
+        return words.plural("page.pending.tell_photos", count, count=count, words=one.words)
+    return words.plural("page.pending.photos", count, count=count)
+
+
 def _came_of_it(one: PendingAct, words: Catalogue, say: TimeFormat) -> PendingNews:
+    only_photos = one.photos and not one.words
+    if one.outcome is PendingOutcome.DONE and only_photos:
+        return PendingNews(words.plural("page.said.photos", len(one.photos), count=len(one.photos)), "good")
     if one.outcome is PendingOutcome.DONE:
         return PendingNews(words(f"page.said.{one.kind}", **_places(one, say)), "good")
-    what = words(f"page.act.{one.kind}")
+    what = words("page.act.photos" if only_photos else f"page.act.{one.kind}")
     if one.outcome is PendingOutcome.TAKEN_BACK:
         return PendingNews(words("page.taken_back", what=what), "good")
     return PendingNews(words("page.not_done", what=what), "warn")

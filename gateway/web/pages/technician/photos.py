@@ -90,7 +90,8 @@ def customer_photo(gw: Gw, now: Now, token: str, photo_id: str) -> Response:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         is_theirs = link.subject_kind == SubjectKind.TICKET
-        return _picture(photos.content_at_ticket(session, photo_id, link.subject_id) if is_theirs else None)
+        return _picture(photos.content_at_ticket(session, photo_id, link.subject_id, to_sender=True)
+                        if is_theirs else None)
 
 
 def _picture(content: bytes | None) -> Response:

@@ -68,6 +68,6 @@ def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict
     if not wanted:
         return {}
     rows = session.exec(select(Technician).where(
-        col(Technician.provider_id).in_(wanted),
+        col(Technician.provider_id).in_(wanted), col(Technician.ended_at).is_(None),
         col(Technician.id).in_(select(Contact.owner_id).where(Contact.owner_kind == RecipientKind.TECHNICIAN))))
     return {(one.provider_id, one.name): one.id for one in rows}

@@ -58,6 +58,15 @@ class Question(NamedTuple):
     hint: str = ""
 
 
+class Portrait(NamedTuple):
+    """What whoever comes looks like. `version`: another one for another picture."""
+
+    version: str
+    width: int
+    height: int
+    alt: str
+
+
 @dataclass(frozen=True)
 class FollowPage:
     """The content of a customer's page, in their language."""
@@ -74,6 +83,7 @@ class FollowPage:
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
+    portrait: Portrait | None = None
     doorstep: str = ""  # the words that the technician says at the door
     steps: Sequence[Step] = ()
     past: Sequence[PastEvent] = ()

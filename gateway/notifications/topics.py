@@ -108,7 +108,7 @@ class TopicName(StrEnum):
     OFFER_TAKEN = "offer_taken"
     """A provider that was asked need not answer any more: another one was faster."""
     JOB_TAKEN = "job_taken"
-    """A provider that said yes on the telephone gets the page of the visit."""
+    """Who is to go there, as agreed on the telephone or within their firm, gets the page of the visit."""
     PLEASE_LOOK = "please_look"
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
@@ -759,7 +759,7 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_for_help_over, link=LinkPurpose.DISPATCH),
     Topic(
-        name=TopicName.JOB_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
+        name=TopicName.JOB_TAKEN, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_not_coming, link=LinkPurpose.VISIT),
     Topic(

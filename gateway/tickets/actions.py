@@ -150,6 +150,12 @@ class ProposeWindow(VisitAct):
 
 
 @dataclass(frozen=True)
+class ReassignVisit(VisitAct):
+    """Somebody else of the same firm comes, within the same arrival window."""
+    technician: str  # name as the customer will read it; "" = the provider's name
+
+
+@dataclass(frozen=True)
 class HandBack(VisitAct):
     """Whoever has accepted cannot come after all; `why` in their own words."""
 

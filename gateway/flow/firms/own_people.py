@@ -2,15 +2,16 @@
 
 from typing import NamedTuple
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.firms.own_links import firm, technician
-from gateway.model import Actor, Instant, LinkPurpose, Portrait, Technician, Visit, new_id
+from gateway.model import Actor, Instant, LinkPurpose, Portrait, Technician, new_id
 from gateway.model.plan import Draft, Plan
 from gateway.store import apply
-from gateway.store.firms import links, portraits
-from gateway.tickets.lifecycle import VISIT_OPEN
+from gateway.store.firms import links, people, portraits
+from gateway.tickets.context import Policy
+from gateway.tickets.sla.follow import complete
 
 NAME = 80  # characters
 MOST = 500  # technicians of one firm
@@ -34,7 +35,7 @@ def add_technician(session: Session, provider_id: str, name: str, who: Actor, no
     BadTechnician."""
     firm(session, provider_id)
     name = _usable(name)
-    everybody = session.exec(select(Technician).where(Technician.provider_id == provider_id)).all()
+    everybody = people.everybody(session, provider_id)
     if any(_same(one.name, name) and one.ended_at is None for one in everybody):
         return
     if sum(one.ended_at is None for one in everybody) >= MOST:
@@ -47,8 +48,8 @@ def add_technician(session: Session, provider_id: str, name: str, who: Actor, no
     write_act(session, "add_technician", ("provider", provider_id), Plan(), who, now)
 
 
-def rename_technician(session: Session, provider_id: str, technician_id: str, name: str, who: Actor, now: Instant
-                      ) -> None:
+def rename_technician(session: Session, provider_id: str, technician_id: str, name: str, policy: Policy, who: Actor,
+                      now: Instant) -> None:
     """Whoever waits for them reads the new name from now on. Raises NoSuch, BadTechnician and Conflict."""
     row, name = technician(session, provider_id, technician_id), _usable(name)
     if row.name == name:
@@ -56,11 +57,11 @@ def rename_technician(session: Session, provider_id: str, technician_id: str, na
     if any(_same(one.name, name) and one.id != row.id for one in links.technicians_of(session, provider_id)):
         raise BadTechnician("page.firm.name_taken")
     draft = Draft()
-    for visit in _ahead(session, row):
+    for visit in people.visits_of(session, row):
         draft.copy(visit).technician = name
     row.name, row.renamed = name, True
     session.add(row)
-    plan = draft.plan()
+    plan = complete(draft, policy, now)
     apply(session, plan)
     write_act(session, "rename_technician", ("provider", provider_id), plan, who, now)
 
@@ -72,7 +73,7 @@ def end_technician(session: Session, provider_id: str, technician_id: str, who: 
     if row is not None and row.provider_id == provider_id and row.ended_at is not None:
         return
     row = technician(session, provider_id, technician_id)
-    if _ahead(session, row):
+    if people.visits_of(session, row):
         raise BadTechnician("page.firm.still_planned")
     row.ended_at, row.time_off = now, []
     session.add(row)
@@ -117,9 +118,3 @@ def _usable(name: str) -> str:
 def _same(one: str, other: str) -> bool:
     """Visits name them by their name, so two of one firm cannot share one."""
     return one.casefold() == other.casefold()
-
-
-def _ahead(session: Session, row: Technician) -> list[Visit]:
-    """Where they are waited for, or are."""
-    return list(session.exec(select(Visit).where(
-        Visit.provider_id == row.provider_id, Visit.technician == row.name, col(Visit.state).in_(VISIT_OPEN))))

@@ -1,5 +1,7 @@
 """Which messages to a firm or a technician bring an invite along, and what it asks their calendar to do."""
 
+from dataclasses import replace
+
 from gateway.model import Notification, RecipientKind, Visit, VisitState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.context import NotificationContext
@@ -19,13 +21,15 @@ def invite_for(notification: Notification, context: NotificationContext, facts: 
     visit = context.visit
     if notification.recipient_kind not in _WHO_GOES or visit is None or not _is_theirs(notification, visit):
         return None
-    over = visit.state is VisitState.CANCELLED
+    # also for whom somebody else of their firm goes
+    over = visit.state is VisitState.CANCELLED or (
+        notification.topic == TopicName.VISIT_CALLED_OFF and notification.facts.get("because") == "reassigned")
     if notification.topic in (_TAKES_AWAY if over else _TELLS_WHEN):
         title = ": ".join(part for part in (facts.device, facts.cause) if part) or facts.number
         details = [words("page.firm.calendar_number", number=facts.number), visit.technician]
         place = context.site.address if context.site is not None and not over else ""
-        return Invite(of_visit(visit, title, place, "\n".join(one for one in details if one)),
-                      Method.CANCEL if over else Method.REQUEST)
+        shown = of_visit(visit, title, place, "\n".join(one for one in details if one))
+        return Invite(replace(shown, cancelled=over), Method.CANCEL if over else Method.REQUEST)
     return None
 
 

@@ -15,6 +15,7 @@ class Shown(NamedTuple):
     """A portrait without its content."""
 
     technician_id: str
+    name: str
     digest: str
     width: int
     height: int
@@ -23,7 +24,8 @@ class Shown(NamedTuple):
 def shown(session: Session, technician_ids: Collection[str]) -> dict[str, Shown]:
     """Technician → their portrait, of those who have one."""
     rows = session.connection().execute(columns(*(col(one) for one in (
-        Portrait.technician_id, Portrait.digest, Portrait.width, Portrait.height))).where(
+        Portrait.technician_id, Technician.name, Portrait.digest, Portrait.width, Portrait.height))).join(
+        Technician, col(Technician.id) == Portrait.technician_id).where(
         col(Portrait.technician_id).in_(technician_ids)))
     return {row.technician_id: Shown._make(row) for row in rows}
 

@@ -42,9 +42,15 @@ def tell_customer(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
 
 def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
     """Whoever has accepted hears of it: the technician, where their own contacts are known, else the firm."""
+    tell(who_goes(visit, work), topic, visit, work, policy, now, **facts)
+
+
+def tell(whom: Recipient, topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any
+         ) -> None:
+    """Somebody of the firm hears of a visit, with the link to its page."""
     job = work.jobs[visit.job_id]
     opening = next((one for one in work.visit_links.get(visit.id, []) if one.purpose is LinkPurpose.VISIT), None)
-    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), new_occurrence(policy), now,
+    work.draft.add(notify(policy, whom, topic, work.named_ticket(job), new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts,
                           link_id=None if opening is None else opening.id))
 

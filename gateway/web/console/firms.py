@@ -7,10 +7,11 @@ from fastapi.responses import Response
 
 from gateway.access.rights import Right
 from gateway.calendars.time_off import BadTimeOff
-from gateway.flow.firms import own_days, own_links
+from gateway.flow.firms import own_days, own_links, own_people
 from gateway.model import Provider
 from gateway.model.plan import NoSuch
-from gateway.store.firms import links
+from gateway.store import Conflict
+from gateway.store.firms import links, portraits
 from gateway.store.firms.scorecard import scorecard
 from gateway.store.views.console import own_work
 from gateway.store.views.ticket_list import provider_names
@@ -67,11 +68,15 @@ def change_days(request: Request, user: Manages, firm_id: str, given: Annotated[
         with user.gw.store.write() as session:
             if given.act == "calendar":
                 raise InvalidInput("page.not_possible")
-            firm_act(session, given, own_links.firm(session, firm_id), user.who, user.now)
+            firm_act(session, given, own_links.firm(session, firm_id), user.gw.policy, user.who, user.now)
     except (InvalidInput, BadTimeOff) as unusable:
         return _one(request, user, firm_id, 422, WORDS(str(unusable)), given)
+    except own_people.BadTechnician as bad:
+        return _one(request, user, firm_id, 422, WORDS(str(bad)), given)
     except own_days.BadCapacity:
         return _one(request, user, firm_id, 422, WORDS("page.firm.bad_capacity"), given)
+    except Conflict:
+        return _one(request, user, firm_id, 409, WORDS("page.not_possible"), given)
     except NoSuch:
         raise HTTPException(404, "There is no such firm") from None
     return go_on(f"{PATH}/{firm_id}")
@@ -90,5 +95,6 @@ def _content(user: User, firm_id: str) -> dict[str, Any]:
         ahead = own_work.visits_ahead(session, firm_id, user.now)
         today = today_of(firm, user.now)
         return {"firm": firm, "people": people, "made": links.page_link(session, firm_id, user.now),
+                "portraits": portraits.shown(session, [one.id for one in people]),
                 "away": away_of(firm, people, ahead, WORDS, today, user.now), "today": today.isoformat(),
                 "ahead": len(ahead), "card": scorecard(session, firm_id, user.now)}

@@ -151,7 +151,7 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
         content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
         content = with_position(content, facts, gw.positions, words, say)
-        content = with_portrait(content, session, facts, words)
+        content = with_portrait(content, session, facts)
         content = with_credits(content, session, facts.customer.id, words)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)

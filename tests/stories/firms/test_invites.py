@@ -1,30 +1,16 @@
 """A firm's mails about a visit bring it to their calendar, by a real mail server, and take it away under one id."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-import pytest
 from icalendar import Calendar
 
-from gateway.config.settings import Channels, Settings, Smtp
 from gateway.flow.deliver import deliver
 from gateway.model import HOUR, MINUTE, Notification
-from gateway.notifications.channels import build_channels
 from gateway.tickets.actions import AssignTo, CancelTicket
 from tests.drivers.web_driver import WebStory
-from tests.fixtures.servers import HOST, SmtpServer, smtp_server
-
-
-@pytest.fixture
-def post(there: WebStory) -> Iterator[SmtpServer]:
-    with smtp_server() as box:
-        settings = Settings(channels=Channels(email=Smtp(
-            host=HOST, port=box.port, sender="service@wiesental.example", sender_name="Wiesental Service",
-            security="none")))
-        there.gw.channels["email"] = build_channels(settings)["email"]
-        yield box
+from tests.fixtures.servers import SmtpServer
 
 
 def parts_for_calendars(mail: EmailMessage) -> list[EmailMessage]:

@@ -7,14 +7,13 @@ from fastapi.responses import Response
 from sqlmodel import Session
 
 from gateway.model import LinkPurpose, SubjectKind
-from gateway.notifications.catalogue import Catalogue
 from gateway.store.firms import portraits
 from gateway.store.views.pages import FollowedTicket, followed
 from gateway.tickets.households.customer_acts import is_theirs
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import open_link
 from gateway.web.pages.technician.photos import picture
-from gateway.web.pages.ticket_view import FollowPage, Portrait
+from gateway.web.pages.ticket_view import FollowPage
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,12 +29,9 @@ def technician(gw: Gw, now: Now, token: str) -> Response:
     return picture(content)
 
 
-def with_portrait(content: FollowPage, session: Session, facts: FollowedTicket, words: Catalogue) -> FollowPage:
+def with_portrait(content: FollowPage, session: Session, facts: FollowedTicket) -> FollowPage:
     found = _shown(session, facts)
-    if found is None or facts.visit is None:
-        return content
-    alt = words("page.portrait", who=facts.visit.technician)
-    return replace(content, portrait=Portrait(found.digest[:8], found.width, found.height, alt))
+    return replace(content, portrait=found) if found is not None else content
 
 
 def _shown(session: Session, facts: FollowedTicket) -> portraits.Shown | None:

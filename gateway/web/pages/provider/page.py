@@ -22,6 +22,7 @@ from gateway.store.firms import links, portraits
 from gateway.store.firms.scorecard import scorecard
 from gateway.store.views.console import own_work
 from gateway.store.views.console.own_work import OwnVisit
+from gateway.tickets.context import Policy
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.provider.job_sheet import has_sheet
@@ -77,7 +78,7 @@ def say(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FirmForm,
     try:
         with gw.store.write() as session:
             firm = opened_firm(session, open_link(session, gw.settings, LinkPurpose.FIRM, token, now))
-            said = firm_act(session, given, firm, Actor(ActorKind.PROVIDER, firm.name), now)
+            said = firm_act(session, given, firm, gw.policy, Actor(ActorKind.PROVIDER, firm.name), now)
     except (InvalidInput, BadTimeOff) as unusable:
         return shown_page(gw, render, token, now, 422, note=str(unusable), given=given)
     except own_people.BadTechnician as bad:
@@ -89,7 +90,7 @@ def say(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FirmForm,
     return RedirectResponse(f"{render.root}/p/{token}?said={said}#said", 303)
 
 
-def firm_act(session: Session, given: FirmForm, firm: Provider, who: Actor, now: Instant) -> str:
+def firm_act(session: Session, given: FirmForm, firm: Provider, policy: Policy, who: Actor, now: Instant) -> str:
     """Does what the form asks for; returns which of SAID that was. Raises InvalidInput, BadTimeOff, BadCapacity,
     BadTechnician, NoSuch and Conflict."""
     match given.act:
@@ -105,7 +106,7 @@ def firm_act(session: Session, given: FirmForm, firm: Provider, who: Actor, now:
         case "add":
             own_people.add_technician(session, firm.id, given.name, who, now)
         case "rename":
-            own_people.rename_technician(session, firm.id, given.who, given.name, who, now)
+            own_people.rename_technician(session, firm.id, given.who, given.name, policy, who, now)
         case "end":
             own_people.end_technician(session, firm.id, given.who, who, now)
         case "portrait_off":

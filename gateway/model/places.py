@@ -144,6 +144,7 @@ class Provider(Row, table=True):
                                                                                   server_default=text("'[]'")))
     capacity: int = 5  # visits it will take on one day …
     own_capacity: int | None = None  # … as the firm itself says since; None: it says nothing
+    invites: bool = True  # visits come by mail, for the calendars of the firm and of its people
     emergency: bool = False  # takes critical work outside its hours
     removed_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it is asked no longer
     revision: int = revision()

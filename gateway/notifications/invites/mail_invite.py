@@ -10,8 +10,8 @@ from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 
 _WHO_GOES = (RecipientKind.PROVIDER, RecipientKind.TECHNICIAN)
-_TELLS_WHEN = (TopicName.JOB_TAKEN, TopicName.VISIT_CHANGED)
-_TAKES_AWAY = (TopicName.VISIT_CALLED_OFF, TopicName.OFFER_WITHDRAWN)
+_TELLS_WHEN = (TopicName.JOB_TAKEN, TopicName.VISIT_CHANGED, TopicName.VISIT_INVITE)
+_TAKES_AWAY = (TopicName.VISIT_CALLED_OFF, TopicName.OFFER_WITHDRAWN, TopicName.VISIT_INVITE)
 
 
 def invite_for(notification: Notification, context: NotificationContext, facts: Facts, words: Catalogue

@@ -15,7 +15,7 @@ from gateway.tickets.actions import MoveVisit
 from gateway.tickets.context import Booking, Policy, SiteWork
 from gateway.tickets.dispatch.provider_ranking import opening_calendar
 from gateway.tickets.visits.changes import move_window
-from gateway.tickets.visits.messages import tell_who_goes
+from gateway.tickets.visits.messages import send_invites, tell_who_goes, who_goes
 
 
 class Movable(NamedTuple):
@@ -69,3 +69,4 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
                       nearest=to_iso(other[0]), nearest_until=to_iso(other[1]))
     move_window(visit, *wanted, work, policy, who, now, because="you_asked")
     tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)
+    send_invites(visit, work, policy, now, (who_goes(visit, work),))

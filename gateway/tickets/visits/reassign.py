@@ -9,7 +9,7 @@ from gateway.tickets.actions import ReassignVisit
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.new_rows import add_entries
 from gateway.tickets.visits.changes import check_not_over
-from gateway.tickets.visits.messages import tell, tell_customer
+from gateway.tickets.visits.messages import send_invites, tell, tell_customer, who_goes
 
 BECAUSE = "reassigned"
 
@@ -34,8 +34,9 @@ def plan_reassign(act: ReassignVisit, visit: Visit, work: SiteWork, policy: Poli
     if dropped is not None:
         tell(Recipient(RecipientKind.TECHNICIAN, dropped), TopicName.VISIT_CALLED_OFF, visit, work, policy, now,
              because=BECAUSE)
-    given = work.technicians.get((visit.provider_id, name))
-    if given is not None:
-        tell(Recipient(RecipientKind.TECHNICIAN, given), TopicName.JOB_TAKEN, visit, work, policy, now, because=BECAUSE)
-    elif who.kind not in (ActorKind.PROVIDER, ActorKind.TECHNICIAN):  # else the firm has just said so itself
-        tell(provider_of(visit.provider_id), TopicName.JOB_TAKEN, visit, work, policy, now, because=BECAUSE)
+    firm_itself, given = provider_of(visit.provider_id), who_goes(visit, work)
+    # the firm has just said so itself, or hears it from whoever was on the telephone with it
+    by_firm = given == firm_itself and who.kind in (ActorKind.PROVIDER, ActorKind.TECHNICIAN)
+    if not by_firm:
+        tell(given, TopicName.JOB_TAKEN, visit, work, policy, now, because=BECAUSE)
+    send_invites(visit, work, policy, now, () if by_firm else (given,))

@@ -285,6 +285,7 @@ def upgrade() -> None:
         sa.Column('time_off', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('own_capacity', sa.Integer(), nullable=True),
+        sa.Column('invites', sa.Boolean(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
         sa.Column('removed_at', sa.BigInteger(), nullable=True),
         sa.Column('revision', sa.Integer(), nullable=False),

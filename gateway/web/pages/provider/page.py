@@ -32,7 +32,7 @@ from gateway.web.pages.templates import Renderer
 router = APIRouter(include_in_schema=False)
 OVER = 10  # visits that are over, on the page
 # what the page can say that it has just done
-SAID = ("off", "on", "capacity", "calendar", "add", "rename", "end", "portrait", "portrait_off")
+SAID = ("off", "on", "capacity", "calendar", "invites", "add", "rename", "end", "portrait", "portrait_off")
 
 
 class FirmForm(BaseModel):
@@ -46,6 +46,7 @@ class FirmForm(BaseModel):
     entry: str = ""  # id of time off
     visits: str = ""  # a day; "": as agreed
     name: str = ""  # of a technician
+    wanted: str = ""  # "yes": invites by mail
 
 
 class Away(NamedTuple):
@@ -101,6 +102,8 @@ def firm_act(session: Session, given: FirmForm, firm: Provider, policy: Policy, 
             own_days.end_time_off(session, firm.id, given.who, given.entry, who, now)
         case "capacity":
             own_days.set_capacity(session, firm.id, _number(given.visits), who, now)
+        case "invites":
+            own_days.set_invites(session, firm.id, given.wanted == "yes", who, now)
         case "calendar":
             own_links.make_calendar_link(session, firm.id, given.who, who, now)
         case "add":

@@ -43,6 +43,7 @@ from gateway.model import (
     Subject,
     SubjectKind,
     Survey,
+    Technician,
     Ticket,
     TicketState,
     Visit,
@@ -323,6 +324,7 @@ class ActionContext:
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     booked: Sequence[Booking] = ()  # what else the firm has to do whose visit is moved
+    technician: Technician | None = None  # who goes to it, where the firm has named them
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 
 

@@ -230,7 +230,8 @@ def _plan_ticket_act(act: TicketAct, ticket: Ticket, context: ActionContext, pol
         case NotNeeded():
             plan_not_needed(act, ticket, work, policy, who, now)
         case MoveVisit():
-            plan_move_visit(act, context.visit, context.provider, context.booked, ticket, work, policy, who, now)
+            plan_move_visit(act, context.visit, context.provider, context.booked, context.technician,
+                            ticket, work, policy, who, now)
         case TellUs():
             plan_tell_us(act, ticket, work, policy, who, now)
 

@@ -1,16 +1,20 @@
 """The customer moves the visit on their page: what is free, what is too late, and who was faster."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import httpx
 import pytest
 
 from gateway.calendars.arrival_windows import written_local
 from gateway.flow.customers.pending_acts import ask
+from gateway.flow.firms.own_days import enter_time_off
 from gateway.model import (
     DAY,
     HOUR,
     MINUTE,
+    Actor,
+    ActorKind,
     Callback,
     CustomerAct,
     Entry,
@@ -72,6 +76,30 @@ def choose(begins: Instant) -> dict[str, str]:
 def kept(there: WebStory) -> list[tuple[str, str | None]]:
     rows = sorted(there.all(PendingAct), key=lambda one: (one.asked_at, one.id))
     return [(one.kind, one.outcome) for one in rows]
+
+
+def test_a_day_off_of_whoever_comes_is_not_free_though_the_firm_works(there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    page, wednesday = there.follow(ticket), TOMORROW + DAY
+    assert f"{wednesday}-" in web.get(f"{page}/move").text
+    with there.gw.store.write() as session:
+        enter_time_off(session, "kunz", "karin", date(2026, 11, 25), date(2026, 11, 25), "ill",
+                       Actor(ActorKind.PROVIDER, "Kunz Heating"), there.now)
+    form = web.get(f"{page}/move")
+    assert f"{wednesday}-" not in form.text
+    web.post(f"{page}/move", data=hidden_fields(form) | choose(wednesday))
+    there.wait(1)
+    assert visit_of(there, ticket).window_from != wednesday
+
+
+def test_what_they_write_to_whoever_comes_is_not_for_each_firm_that_is_asked(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    web.post(f"{there.follow(ticket)}/change", data={"act": "tell", "words": "The key is under the red pot"})
+    there.wait(1)
+    assert "red pot" not in read(web.get(there.offer(ticket)))
+    there.accept()
+    assert "red pot" in read(web.get(there.visit(ticket)))
 
 
 def test_the_customer_moves_it_to_a_time_that_is_free_and_everybody_hears_it(

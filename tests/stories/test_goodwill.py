@@ -37,7 +37,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
-from gateway.tickets.actions import CancelTicket, LeaveSite
+from gateway.tickets.actions import CancelTicket, LeaveSite, MoveIn
 from tests.drivers.story import HOURLY, Story, begin
 from tests.drivers.timelines import actor
 from tests.fixtures.on_call_team import TEAM
@@ -95,6 +95,21 @@ def nobody_comes(story: Story) -> None:
     story.accept()
     story.wait(minutes=250)
     assert story.one(Promise, Promise.kind == PromiseKind.ARRIVAL_WINDOW).state == "broken"
+
+
+def test_who_moves_into_a_dark_home_is_credited_for_their_own_time_only(both_stores: Store) -> None:
+    quarter = begin_outage_story(both_stores)
+    with_rules(quarter, **LIVE)
+    quarter.lose(*LEFT, seconds=1)
+    quarter.live(minutes=20)
+    quarter.act(MoveIn("a0", "b0"))
+    quarter.live(minutes=1)
+    quarter.back(*LEFT)
+    quarter.live(minutes=40)
+    weigh(quarter)
+    credited = {row.site_id: row.customer_id for row in quarter.all(Goodwill)}
+    assert "a0" not in credited
+    assert set(LEFT) - {"a0"} == set(credited)
 
 
 def test_each_home_is_credited_for_the_time_that_it_was_dark_itself(quarter: OutageStory) -> None:

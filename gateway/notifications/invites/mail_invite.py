@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gateway.model import Notification, RecipientKind, Visit, VisitState
+from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.invites.visit_calendar import Invite, Method, of_visit
@@ -25,7 +26,9 @@ def invite_for(notification: Notification, context: NotificationContext, facts: 
     over = visit.state is VisitState.CANCELLED or (
         notification.topic == TopicName.VISIT_CALLED_OFF and notification.facts.get("because") == "reassigned")
     if notification.topic in (_TAKES_AWAY if over else _TELLS_WHEN):
-        title = ": ".join(part for part in (facts.device, facts.cause) if part) or facts.number
+        # what a customer wrote is not for a calendar, which keeps copies on servers of its own
+        cause = "" if context.ticket is not None and context.ticket.cause_key == REPORTED else facts.cause
+        title = ": ".join(part for part in (facts.device, cause) if part) or facts.number
         details = [words("page.firm.calendar_number", number=facts.number), visit.technician]
         place = context.site.address if context.site is not None and not over else ""
         shown = of_visit(visit, title, place, "\n".join(one for one in details if one))

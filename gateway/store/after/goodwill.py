@@ -114,8 +114,9 @@ def case_facts(session: Session, over: Over) -> CaseFacts:
     done = frozenset((row.site_id, row.rule) for row in rows)
     if over.case.kind is SubjectKind.OUTAGE:
         outage = session.get_one(Outage, over.case.id)
-        homes, out, unproven = homes_of_outage(session.exec(
-            select(OutageMember).where(OutageMember.outage_id == outage.id)))
+        members = session.exec(select(OutageMember, Site.household_since).join(
+            Site, col(Site.id) == OutageMember.site_id).where(OutageMember.outage_id == outage.id))
+        homes, out, unproven = homes_of_outage((member, moved_in or 0) for member, moved_in in members)
         return CaseFacts(over.case, outage.id, homes, outage.name, out, unproven, before, done)
     return CaseFacts(over.case, over.about.id, _homes_promised(session, over.case), before=before, done=done)
 

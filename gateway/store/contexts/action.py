@@ -36,7 +36,7 @@ from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
-from gateway.store.contexts.visits import booked, sites_after
+from gateway.store.contexts.visits import booked, sites_after, technician_of
 from gateway.store.households import home_context
 from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.actions import (
@@ -156,7 +156,8 @@ def _with_its_visit(session: Session, draft: Draft, ticket_id: str, now: Instant
         return context
     provider = session.exec(select(Provider).where(Provider.id == visit.provider_id)
                             .with_for_update(key_share=True)).one()
-    return replace(context, visit=visit, provider=draft.copy(provider), booked=booked(session, visit, now))
+    return replace(context, visit=visit, provider=draft.copy(provider), booked=booked(session, visit, now),
+                   technician=technician_of(session, visit))
 
 
 def _with_closed(session: Session, draft: Draft, ticket_id: str, now: Instant) -> ActionContext:

@@ -62,6 +62,12 @@ def booked(session: Session, visit: Visit, now: Instant) -> list[Booking]:
     return [Booking(technician, begins or 0, ends or 0) for technician, begins, ends in (*others, *asked)]
 
 
+def technician_of(session: Session, visit: Visit) -> Technician | None:
+    """Who goes, where the firm has named them to us."""
+    return session.exec(select(Technician).where(
+        Technician.provider_id == visit.provider_id, Technician.name == visit.technician)).first()
+
+
 def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict[tuple[str, str], str]:
     """(provider id, name) → id, of the technicians of these firms who have contacts of their own."""
     wanted = set(provider_ids)

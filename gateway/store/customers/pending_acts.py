@@ -50,9 +50,11 @@ def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> l
     return [(at, str(parameters["words"])) for at, parameters in rows][::-1]
 
 
-def said_about(session: Session, tickets: Sequence[Ticket], site: Site) -> list[str]:
-    """What people have said is wrong with these, each once, and what whoever lives there wanted us to know."""
-    wrote = written(session, [ticket.id for ticket in tickets], site.household_left_at or site.household_since or 0)
+def said_about(session: Session, tickets: Sequence[Ticket], site: Site, comes: bool) -> list[str]:
+    """What people have said is wrong with these, each once; to who `comes` also what whoever lives there wanted them
+    to know. A firm that is only asked does not read where the key lies."""
+    since = site.household_left_at or site.household_since or 0
+    wrote = written(session, [ticket.id for ticket in tickets], since) if comes else []
     return list(dict.fromkeys([words for ticket in tickets for words in ticket.reported] + [
         words for _, words in wrote]))
 

@@ -237,7 +237,7 @@ def job(session: Session, of: Offer | Visit) -> JobDetails | None:
         .outerjoin(Device, col(Device.id) == Ticket.device_id)
         .where(col(Ticket.merged_into).in_([ticket.id for _, ticket in together]))
         .order_by(col(Ticket.opened_at), col(Ticket.id)))]
-    reports = said_about(session, [ticket for _, ticket in [*together, *merged]], row[2])
+    reports = said_about(session, [ticket for _, ticket in [*together, *merged]], row[2], comes=isinstance(of, Visit))
     return JobDetails._make([*tuple(row), causes_in_messages(session, [ticket_id]).get(ticket_id, {}), together,
                              [(name, ticket) for name, ticket in merged if ticket.price_answer is PriceAnswer.AGREED],
                              reports])

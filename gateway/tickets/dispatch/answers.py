@@ -27,8 +27,8 @@ from gateway.tickets.closing import PAGE_AFTER_WINDOW
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance
 from gateway.tickets.dispatch.ask import close_offer, dispatch, offer_to, withdraw_offers
-from gateway.tickets.dispatch.provider_ranking import opening_calendar
 from gateway.tickets.dispatch.waves import offer_expiry
+from gateway.tickets.dispatch.working_times import opening_calendar
 from gateway.tickets.facts import job_facts
 from gateway.tickets.households.needs import is_urgent
 from gateway.tickets.jobs import add_to

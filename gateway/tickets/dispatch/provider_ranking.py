@@ -10,18 +10,19 @@ The highest score is asked first; of equals, the first by id.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from math import asin, cos, dist, radians, sin
 from typing import Any, NamedTuple
 
 from gateway.calendars import time_off
-from gateway.calendars.days_off import NEVER_OFF, DaysOff, days_off
+from gateway.calendars.days_off import NEVER_OFF, DaysOff
 from gateway.calendars.opening_hours import HORIZON, Calendar, day_of, local_day, next_opening, open_spans, quiet_until
 from gateway.model import DAY, HOUR, MINUTE, Instant, OfferState, Provider, Severity, Technician, local
 from gateway.tickets.dispatch.territory import AREA, EXACT, WILDCARD, Place, TerritoryIndex, not_covered
 from gateway.tickets.dispatch.track_record import NO_RECORD, TrackRecord, standing
+from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 
 WEIGHT_RECORD, WEIGHT_FREE, WEIGHT_NEAR, WEIGHT_CLOSENESS = 0.35, 0.30, 0.20, 0.15
 HALF_AT = 20.0  # km at which nearness counts half
@@ -197,11 +198,6 @@ class ProviderDirectory:
             min(openings, default=None))
 
 
-def opening_calendar(provider: Provider) -> Calendar:
-    """Its opening hours, with its days off."""
-    return Calendar(provider.timezone, provider.hours, time_off.beside(days_off(provider.days_off), provider.time_off))
-
-
 def to_json(ranking: Ranking) -> dict[str, Any]:
     """The ranking as it is stored ("why this provider, and why not the others"): every provider is in it once."""
     return {
@@ -221,9 +217,7 @@ def _firm(provider: Provider, technicians: Sequence[Technician]) -> _Firm:
     skills = frozenset(provider.skills)
     calendar = opening_calendar(provider)
     people = tuple(_Person(
-        _comparable(one.name), frozenset(one.skills) or skills, _Schedule(Calendar(
-            provider.timezone, provider.hours if one.hours is None else one.hours,
-            time_off.beside(replace(days_off(one.days_off), beside=calendar.days_off), one.time_off))))
+        _comparable(one.name), frozenset(one.skills) or skills, _Schedule(calendar_of(one, provider)))
         for one in technicians)
     base = None if provider.lat is None or provider.lon is None else _direction(provider.lat, provider.lon)
     return _Firm(provider, provider.timezone, provider.visits_a_day, provider.emergency, base, skills,

@@ -64,18 +64,22 @@ def decide(facts: CaseFacts, policy: Policy) -> list[Credit]:
     return credits
 
 
-def dark_time(member: OutageMember) -> int | None:
-    """For how long its home was without power, of all rounds, in ms; None: it has not proved that it is back."""
+def dark_time(member: OutageMember, moved_in: Instant) -> int | None:
+    """For how long whoever lives there was without power, of all rounds, in ms; None: it has not proved that it is
+    back."""
     if member.state is not MemberState.RESTORED or member.back_at is None:
         return None
+    if member.died_at < moved_in < member.back_at:  # what was before they came was somebody else's
+        return member.back_at - moved_in
     return member.dark_before_ms + max(member.back_at - member.died_at, 0)
 
 
-def homes_of_outage(members: Iterable[OutageMember]) -> tuple[list[HomeHarm], int, int]:
-    """(homes with their proven time, how many have not come back yet, how many never showed it)."""
+def homes_of_outage(members: Iterable[tuple[OutageMember, Instant]]) -> tuple[list[HomeHarm], int, int]:
+    """(homes with their proven time, how many have not come back yet, how many never showed it). `members`: each with
+    when its household moved in."""
     homes, out, unproven = [], 0, 0
-    for member in members:
-        dark = dark_time(member)
+    for member, moved_in in members:
+        dark = dark_time(member, moved_in)
         if dark is not None:
             homes.append(HomeHarm(member.site_id, member.customer_id, dark))
         elif member.dark:

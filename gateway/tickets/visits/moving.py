@@ -7,13 +7,13 @@ from typing import NamedTuple
 from gateway.calendars.arrival_windows import NIGHT, Window, nearest, windows_from
 from gateway.calendars.opening_hours import day_of
 from gateway.config.settings import Service
-from gateway.model import HOUR, Actor, Customer, Instant, Provider, Site, Ticket, Visit, VisitState, to_iso
+from gateway.model import HOUR, Actor, Customer, Instant, Provider, Site, Technician, Ticket, Visit, VisitState, to_iso
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.tickets.actions import MoveVisit
 from gateway.tickets.context import Booking, Policy, SiteWork
-from gateway.tickets.dispatch.provider_ranking import opening_calendar
+from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 from gateway.tickets.visits.changes import move_window
 from gateway.tickets.visits.messages import send_invites, tell_who_goes, who_goes
 
@@ -26,6 +26,7 @@ class Movable(NamedTuple):
     customer: Customer
     site: Site
     booked: Sequence[Booking]  # what else the firm has to do
+    technician: Technician | None  # who goes; None: nobody whom the firm has named to us
 
 
 def may_move(visit: Visit, service: Service, now: Instant) -> bool:
@@ -39,10 +40,11 @@ def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
     firm, zone = of.provider, of.site.timezone
     days = Counter(day_of(firm.timezone, one.window_from) for one in of.booked)
     theirs = [one for one in of.booked if one.technician == of.visit.technician]
+    calendar = opening_calendar(firm) if of.technician is None else calendar_of(of.technician, firm)
     night = (of.customer.quiet_from, of.customer.quiet_until)
     return [
         (begins, ends) for begins, ends in windows_from(
-            now + service.move_hours * HOUR, service.arrival_hours, opening_calendar(firm), zone,
+            now + service.move_hours * HOUR, service.arrival_hours, calendar, zone,
             night if None not in night else NIGHT)
         if (begins, ends) != (of.visit.window_from, of.visit.window_until)
         and days[day_of(firm.timezone, begins)] < firm.visits_a_day
@@ -50,7 +52,8 @@ def free_windows(of: Movable, service: Service, now: Instant) -> list[Window]:
 
 
 def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | None, booked: Sequence[Booking],
-                    ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
+                    technician: Technician | None, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
+                    now: Instant) -> None:
     """The firm, the technician and the household hear of it. Raises Refused, with the nearest window that can be
     had."""
     theirs = ticket.customer_id == work.customer.id and work.site.household_left_at is None
@@ -59,7 +62,7 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
         return  # the same tap twice
     if visit is None or provider is None or not theirs or not may_move(visit, policy.service, now):
         raise Refused(RefusedReason.MOVE_BY_CALL)
-    free = free_windows(Movable(visit, provider, work.customer, work.site, booked), policy.service, now)
+    free = free_windows(Movable(visit, provider, work.customer, work.site, booked, technician), policy.service, now)
     if wanted not in free:
         other = nearest(act.window_from, free)
         if other is None:

@@ -19,7 +19,8 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
 from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.tickets.actions import AcceptOffer, Act, DeclineOffer
-from gateway.tickets.dispatch.provider_ranking import URGENT, opening_calendar
+from gateway.tickets.dispatch.provider_ranking import URGENT
+from gateway.tickets.dispatch.working_times import opening_calendar
 from gateway.tickets.visits.earlier_fixes import Fix
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages import alarm_details

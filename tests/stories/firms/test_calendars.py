@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 from icalendar import Calendar
 
-from gateway.model import HOUR, MINUTE, Instant, Visit
+from gateway.model import HOUR, MINUTE, Instant, Severity, Visit
+from gateway.tickets.actions import OpenTicket
 from tests.drivers.web_driver import WebStory, read
 from tests.stories.firms.own_page import OwnPage, tap
 
@@ -38,6 +39,15 @@ def test_a_visit_stands_there_with_when_and_where_and_nothing_private(there: Web
     assert all(line.endswith("Z") for line in text.split("\r\n") if line.startswith("DT"))
     for private in ("Alice", "neighbour", "79 123 45 67", "/v/", "/p/"):
         assert private not in text
+
+
+def test_what_a_customer_wrote_is_not_copied_to_the_servers_of_a_calendar(there: WebStory, kunz: OwnPage) -> None:
+    path = kunz.calendar()
+    there.act(OpenTicket("alice-home", "My husband Bruno fell in the boiler room", "heating", Severity.MAJOR))
+    kunz.accepts()
+    event, = events(kunz.web, path)
+    assert event["SUMMARY"] == "Your visit"
+    assert "Bruno" not in kunz.web.get(path).text
 
 
 def test_it_moves_and_is_called_off_under_the_same_id_with_a_number_that_rises(there: WebStory, kunz: OwnPage) -> None:

@@ -16,7 +16,7 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
-from gateway.store.contexts.visits import booked
+from gateway.store.contexts.visits import booked, technician_of
 from gateway.tickets.households.page_version import PageChanged
 from gateway.tickets.visits.moving import Movable, free_windows, may_move
 from gateway.web.dependencies import Gw, Now
@@ -84,9 +84,9 @@ def _free(gw: Gateway, shown: Shown, now: Instant) -> list[Window]:
     if facts.visit is None or facts.provider is None or not may_move(facts.visit, gw.settings.service, now):
         return []
     with gw.store.read() as session:
-        others = booked(session, facts.visit, now)
-    return free_windows(Movable(facts.visit, facts.provider, facts.customer, facts.site, others), gw.settings.service,
-                        now)
+        of = Movable(facts.visit, facts.provider, facts.customer, facts.site, booked(session, facts.visit, now),
+                     technician_of(session, facts.visit))
+    return free_windows(of, gw.settings.service, now)
 
 
 def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, status: int = 200, note: str = "",

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response, Streamin
 from pydantic import BaseModel
 
 from gateway.flow.gateway import Gateway
-from gateway.flow.households.links import end_household_link, send_household_link
+from gateway.flow.households.links import renew_household_link, send_household_link
 from gateway.model import Actor, ActorKind, Instant, Link, LinkPurpose, SubjectKind, Ticket, TicketState
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications import signed_links
@@ -92,8 +92,7 @@ def renew(gw: Gw, now: Now, render: Render, request: Request, token: str, given:
         return _ended(render, _words_of_browser(request), 200)
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.HOUSEHOLD, token, now)
-    end_household_link(gw, link.subject_id, _BY_THEMSELVES, now)
-    _send(gw, link.subject_id, now)
+    renew_household_link(gw, link.subject_id, _BY_THEMSELVES, now)
     return _ended(render, _words_of_browser(request), 200)
 
 

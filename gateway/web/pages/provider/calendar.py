@@ -15,6 +15,7 @@ from gateway.store.views.console.own_work import OwnVisit
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, open_link
 from gateway.web.pages.provider.work import cause_in
+from gateway.web.pages.ticket_view import is_reported
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,5 +50,7 @@ def calendar_visit(one: OwnVisit, words: Catalogue, now: Instant) -> CalendarVis
         details.append(one.visit.technician)
     if one.site is None:
         return of_visit(one.visit, one.ticket.id, details="\n".join(details))
-    about = ": ".join(part for part in (one.device.name if one.device else "", cause_in(one, words)) if part)
+    # what a customer wrote is not for a calendar, which keeps copies on servers of its own
+    cause = "" if is_reported(one.ticket) else cause_in(one, words)
+    about = ": ".join(part for part in (one.device.name if one.device else "", cause) if part) or words("page.visit")
     return of_visit(one.visit, about, one.site.address, "\n".join(details))

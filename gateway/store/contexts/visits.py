@@ -65,7 +65,8 @@ def booked(session: Session, visit: Visit, now: Instant) -> list[Booking]:
 def technician_of(session: Session, visit: Visit) -> Technician | None:
     """Who goes, where the firm has named them to us."""
     return session.exec(select(Technician).where(
-        Technician.provider_id == visit.provider_id, Technician.name == visit.technician)).first()
+        Technician.provider_id == visit.provider_id, Technician.name == visit.technician,
+        col(Technician.ended_at).is_(None))).first()
 
 
 def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict[tuple[str, str], str]:

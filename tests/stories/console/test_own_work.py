@@ -204,7 +204,7 @@ def test_they_say_who_is_away_who_is_new_and_how_much_they_take_as_by_the_firms_
         assert part in said
     done = there.all(Audit, Audit.object_id == "kunz", Audit.outcome == AuditOutcome.DONE)
     assert [one.action for one in done] == ["enter_time_off", "add_technician", "set_capacity"]
-    refused = browser.web.post(FIRM, data={"csrf": browser.csrf(), "act": "capacity", "visits": "0"})
+    refused = browser.web.post(FIRM, data={"csrf": browser.csrf, "act": "capacity", "visits": "0"})
     assert "from 1 to 200" in read(refused, 422)
 
 

@@ -33,8 +33,8 @@ def with_mail(there: WebStory, technician_id: str) -> None:
 
 
 def said_to(there: WebStory, address: str) -> str:
-    """The last message there, in full."""
-    return [one.text for one in there.messages if one.to == address][-1]
+    """All that was sent there."""
+    return "\n".join(one.text for one in there.messages if one.to == address)
 
 
 def news(there: WebStory, topic: str, kind: RecipientKind) -> list[Notification]:

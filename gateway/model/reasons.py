@@ -258,6 +258,8 @@ class RefusedReason(StrEnum):
     """That arrival window is past, or begins too soon; `nearest`: when the nearest one begins that can be had."""
     TOLD_ENOUGH = "told_enough"
     """They have written to us as often today as one page may."""
+    ACTED_ENOUGH = "acted_enough"
+    """They have done that as often today as one page may."""
     WORDS_NEEDED = "words_needed"
     """They have not written anything."""
     NOT_EARLY = "not_early"

@@ -218,6 +218,8 @@ class PageReason(StrEnum):
     """It counted as fixed, and the customer says that it still does not work, on their page or by the survey."""
     WISH_NOT_DONE = "wish_not_done"
     """What the customer did on their page was possible, and a minute later it was not."""
+    CUSTOMER_WROTE = "customer_wrote"
+    """The customer has written something on their page, and nobody is on the way who reads it."""
     CALL_OVERDUE = "call_overdue"
     """A call that was promised has not happened in time."""
     CALL_URGENT = "call_urgent"

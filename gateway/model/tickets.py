@@ -468,6 +468,7 @@ class PendingAct(Row, table=True):
     words: str = ""  # theirs
     window_from: Instant | None = Field(default=None, sa_type=BigInteger)  # in which somebody shall come
     window_until: Instant | None = Field(default=None, sa_type=BigInteger)
+    version: str = ""  # of what it depends on, as it stood: page_version.py; empty: it is right whatever changes
     asked_at: Instant = Field(sa_type=BigInteger)
     due_at: Instant = Field(sa_type=BigInteger)  # then it is done
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)

@@ -155,7 +155,8 @@ def contacts_notified_before(notification: Notification, context: NotificationCo
     if rule is None or counts is None:
         return None
     earlier = {row.id for row in context.siblings if row.topic in rule.topics and counts(row)}
-    return frozenset(contact for sent_id, contact in context.sent if sent_id in earlier)
+    sent = context.sent | context.maybe_sent if rule.maybe else context.sent
+    return frozenset(contact for sent_id, contact in sent if sent_id in earlier)
 
 
 def next_contact(notification: Notification, context: NotificationContext) -> Contact | None:

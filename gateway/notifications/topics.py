@@ -196,6 +196,7 @@ class OnlyAfter:
     which: Callable[[Notification, NotificationContext], Callable[[Notification], bool] | None]
     otherwise: ReasonKind  # why nobody is told
     same_contact: bool = True  # else one recipient's contacts count as one
+    maybe: bool = False  # what is under way, or may have arrived, counts too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -545,6 +546,17 @@ def _anything_to_customer(notification: Notification, context: NotificationConte
     return (lambda earlier: True) if notification.recipient_kind == RecipientKind.CUSTOMER else None
 
 
+def _last_setting_out(notification: Notification, context: NotificationContext
+                      ) -> Callable[[Notification], bool] | None:
+    """That they had set out, where it is taken back; another time is news for everybody."""
+    if notification.facts.get("because") != "not_set_out":
+        return None
+    said = [row for row in context.siblings if row.topic == TopicName.ON_THE_WAY
+            and row.created_at <= notification.created_at and not of_different_visits(row, notification)]
+    last = max(said, key=lambda row: row.created_at, default=None)
+    return lambda earlier: earlier is last
+
+
 def _any(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
     return lambda earlier: True
 
@@ -613,8 +625,10 @@ _ALL = (
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before,
-        supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
-        promises=_WINDOW),
+        supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}),
+        only_after=OnlyAfter(frozenset({TopicName.ON_THE_WAY}), _last_setting_out,
+                             ReasonKind.NEVER_TOLD_SOMEBODY_COMES, maybe=True),
+        link=LinkPurpose.FOLLOW, promises=_WINDOW),
     Topic(  # whoever is on the way reads it before they ring the bell
         name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,

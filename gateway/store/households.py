@@ -33,6 +33,7 @@ from gateway.model import (
     person,
 )
 from gateway.model.plan import Draft
+from gateway.store.customers import pending_acts
 from gateway.tickets.context import HomeContext
 
 Whose = tuple[Recipient, str | None]
@@ -225,7 +226,8 @@ def home_context(session: Session, draft: Draft, site_id: str, newcomer: Custome
     return HomeContext(
         people=people, stays=stays, elsewhere=frozenset(elsewhere),
         contacts={one: [draft.copy(row) for row in contacts[person(one)]] for one in people},
-        links=links, dark=members, also_in=dict(also_in.all()),
+        links=links, pending=[draft.copy(row) for row in pending_acts.of_home(session, site_id)], dark=members,
+        also_in=dict(also_in.all()),
         outages={row.id: draft.copy(row) for row in outages},
         newcomer=None if newcomer is None else draft.copy(newcomer),
         arriving={} if newcomer is None else _arriving(session, draft, site_id, newcomer.id),

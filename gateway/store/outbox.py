@@ -45,7 +45,7 @@ from gateway.model import (
 from gateway.model.plan import Draft, Plan
 from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
-from gateway.notifications.decide import has_quota
+from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
@@ -253,6 +253,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
                            if attempt.outcome == AttemptOutcome.SENT),
+            maybe_sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
+                                 if attempt.outcome in UNSURE),
             knows_repeats=knows_repeats, undelivered=undelivered.get(row.id, ()), pages=tuple(on_call[row.subject_id]),
             same_trip=together.get(row.subject_id, frozenset()),
             promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",

@@ -1,4 +1,4 @@
-"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on."""
+"""The actions that people can take, as values: one story, because it is the list of all that anybody can do."""
 
 from dataclasses import dataclass
 
@@ -152,6 +152,7 @@ class ProposeWindow(VisitAct):
 @dataclass(frozen=True)
 class ReassignVisit(VisitAct):
     """Somebody else of the same firm comes, within the same arrival window."""
+
     technician: str  # name as the customer will read it; "" = the provider's name
 
 
@@ -217,6 +218,7 @@ class MoveVisit(TicketAct):
 
     window_from: Instant
     window_until: Instant
+    asked_at: Instant | None = None  # when they did; None: now
 
 
 @dataclass(frozen=True)

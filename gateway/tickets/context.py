@@ -31,6 +31,7 @@ from gateway.model import (
     Outage,
     OutageMember,
     OutageState,
+    PendingAct,
     Person,
     PersonSite,
     PressRecord,
@@ -225,6 +226,14 @@ class Booking(NamedTuple):
     window_until: Instant
 
 
+@dataclass(frozen=True)
+class BeforeArrival:
+    """What the arrival of a technician has ended at a visit, and is as before if they are not there after all."""
+
+    promises: Sequence[Promise] = ()  # that it has settled
+    asked_at: Instant | None = None  # whether somebody shall still come; None: not, or it is answered
+
+
 @dataclass
 class PlanningContext:
     """The rows of one device, and what there is to do at its site (`work`, shared by the devices of the site).
@@ -298,6 +307,7 @@ class HomeContext:
     elsewhere: frozenset[str] = frozenset()  # ids of those who live or help at another site too
     contacts: dict[str, list[Contact]] = field(default_factory=dict)  # person id → contacts
     links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
+    pending: list[PendingAct] = field(default_factory=list)  # what waits for its minute, and what they wrote before
     dark: list[OutageMember] = field(default_factory=list)  # of open outages
     outages: dict[str, Outage] = field(default_factory=dict)  # outage id → one of `dark`
     also_in: dict[str, str] = field(default_factory=dict)  # outage id → another home of theirs that is or was in it
@@ -324,6 +334,7 @@ class ActionContext:
     home: HomeContext | None = None  # of whoever moves out or in
     sites: Mapping[str, SiteWork] = field(default_factory=dict)  # site id → work, where the same technician goes next
     booked: Sequence[Booking] = ()  # what else the firm has to do whose visit is moved
+    before: BeforeArrival = BeforeArrival()  # of the visit, where a tap is taken back
     technician: Technician | None = None  # who goes to it, where the firm has named them
     last_lines: tuple[Entry, ...] = ()  # that the same person left last in the timeline, at one moment
 

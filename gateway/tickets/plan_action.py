@@ -179,7 +179,7 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
         case LogCall():
             plan_log_call(visit, work, who, now)
         case TakeBack():
-            plan_take_back(visit, work, policy, who, now)
+            plan_take_back(visit, context.before, work, policy, who, now)
         case LeaveOutVisit(why=why):
             _leave_out(visit, why, _the(context.provider), work, who, now)
 

@@ -105,7 +105,8 @@ def _of_a_visit(act: Act, visit: Visit, is_moment_ago: bool) -> Trace | None:
         case HandBack(why=why) if visit.handed_back_at is not None:
             return _left(EntryKind.HANDED_BACK, reason=why.strip())
         case TakeBack() if is_moment_ago:
-            return Trace(frozenset((EntryKind.NOT_THERE, EntryKind.NOT_SET_OUT)), {})
+            both = visit.en_route_at is None  # else they are not there, and may not have set out either
+            return Trace(frozenset((EntryKind.NOT_SET_OUT, *([EntryKind.NOT_THERE] if both else []))), {})
         case ReportOverrun(minutes=minutes) if is_moment_ago and visit.state is VisitState.ON_SITE:
             return _left(EntryKind.OVERRUN_REPORTED, minutes=minutes)
     return None

@@ -9,7 +9,9 @@ from sqlmodel import col
 from gateway.model import (
     DAY,
     DISPATCHER,
+    HOUR,
     MINUTE,
+    SECOND,
     Callback,
     CallbackOrigin,
     Entry,
@@ -30,7 +32,7 @@ from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import Store
 from gateway.store.contexts.providers import _track_records
-from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ReportNotFixed
+from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ProposeWindow, ReportNotFixed
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
 HERSELF, KARIN = "customer", "technician Karin Kunz"
@@ -310,3 +312,52 @@ def test_an_agent_settles_it_within_the_minute_and_nobody_is_paged_for_nothing(
     assert there.one(PendingAct).outcome is PendingOutcome.REFUSED
     assert "that was not possible any more" in read(web.get(page))
     assert there.all(OnCallPage) == []
+
+
+def test_a_visit_that_was_just_agreed_anew_is_not_called_off(there: WebStory, web: httpx.Client) -> None:
+    ticket = minor_visit(there)
+    page = there.follow(ticket)
+    web.post(f"{page}/change", data={"act": "not_needed", "why": "It works"})
+    there.wait(seconds=20)
+    there.act(ProposeWindow(ticket.visit_id or "", there.now + DAY, there.now + DAY + 4 * HOUR), "agent Dana")
+    there.wait(1)
+    assert there.again(ticket).state is TicketState.ASSIGNED
+    assert there.one(PendingAct).outcome is PendingOutcome.REFUSED
+    assert "something changed meanwhile" in read(web.get(page))
+    assert there.one(OnCallPage).why == (PageReason.WISH_NOT_DONE,)
+
+
+def test_that_it_is_not_fixed_is_true_also_when_the_ticket_is_closed_within_the_minute(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = fixed(there)
+    page = there.follow(ticket)
+    there.now = min(due.at for due in there.due(ticket.id) if due.at) - 30 * SECOND
+    answer = web.post(f"{page}/change", data={"act": "not_fixed", "notice": "It is cold"})
+    assert answer.status_code == 303
+    there.wait(seconds=35)
+    assert there.again(ticket).state is TicketState.CLOSED
+    there.wait(1)
+    assert there.one(PendingAct).outcome is PendingOutcome.DONE
+    assert PageReason.NOT_FIXED in there.all(OnCallPage)[-1].why
+
+
+def test_of_what_counts_as_fixed_they_say_that_it_is_not_or_ask_for_a_call(
+        there: WebStory, web: httpx.Client) -> None:
+    page = web.get(f"{there.follow(fixed(there))}/change").text
+    offered = [name for name in ("not_fixed", "tell", "access", "not_needed", "call") if f'value="{name}"' in page]
+    assert offered == ["not_fixed", "call"]
+
+
+@pytest.mark.parametrize(("act", "field", "times"), [("call", "about", 5), ("access", "access", 10)])
+def test_by_one_link_each_is_done_so_often_a_day(
+        there: WebStory, web: httpx.Client, act: str, field: str, times: int) -> None:
+    page = there.follow(there.break_down())
+    for number in range(times):
+        assert web.post(f"{page}/change", data={"act": act, field: f"number {number}"}).status_code == 303
+    more = web.post(f"{page}/change", data={"act": act, field: "one more"})
+    assert "You have done that as often since yesterday as this page allows. Please ring us" in read(more, 409)
+    assert "one more</textarea>" in more.text
+    assert len(there.all(PendingAct)) == times
+    there.wait(1)
+    there.now += DAY
+    assert web.post(f"{page}/change", data={"act": act, field: "one more"}).status_code == 303

@@ -13,6 +13,7 @@ from gateway.model import (
     DAY,
     HOUR,
     MINUTE,
+    SECOND,
     Actor,
     ActorKind,
     Callback,
@@ -25,6 +26,7 @@ from gateway.model import (
     PageReason,
     PendingAct,
     PendingOutcome,
+    Severity,
     Ticket,
     Visit,
     customer,
@@ -33,7 +35,7 @@ from gateway.model import (
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.store import Store
-from gateway.tickets.actions import AcceptOffer, CancelTicket, Depart, ProposeWindow
+from gateway.tickets.actions import AcceptOffer, CancelTicket, Depart, OpenTicket, ProposeWindow
 from tests.drivers.at_once import at_once
 from tests.drivers.story import NOON
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
@@ -90,16 +92,6 @@ def test_a_day_off_of_whoever_comes_is_not_free_though_the_firm_works(there: Web
     web.post(f"{page}/move", data=hidden_fields(form) | choose(wednesday))
     there.wait(1)
     assert visit_of(there, ticket).window_from != wednesday
-
-
-def test_what_they_write_to_whoever_comes_is_not_for_each_firm_that_is_asked(
-        there: WebStory, web: httpx.Client) -> None:
-    ticket = there.break_down()
-    web.post(f"{there.follow(ticket)}/change", data={"act": "tell", "words": "The key is under the red pot"})
-    there.wait(1)
-    assert "red pot" not in read(web.get(there.offer(ticket)))
-    there.accept()
-    assert "red pot" in read(web.get(there.visit(ticket)))
 
 
 def test_the_customer_moves_it_to_a_time_that_is_free_and_everybody_hears_it(
@@ -339,3 +331,87 @@ def test_what_a_restart_interrupts_is_done_all_the_same(there: WebStory, web: ht
     there.now += 10 * MINUTE  # nobody was there to look
     there.wait()
     assert visit_of(there, ticket).window_from == TOMORROW + 4 * HOUR
+
+
+def test_what_the_firm_has_agreed_within_the_minute_stays_and_a_person_rings_the_customer(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    page = there.follow(ticket)
+    web.post(f"{page}/move", data=hidden_fields(web.get(f"{page}/move")) | choose(TOMORROW + 4 * HOUR))
+    there.wait(seconds=20)
+    there.act(ProposeWindow(visit_of(there, ticket).id, TOMORROW + 2 * DAY, TOMORROW + 2 * DAY + 4 * HOUR), KARIN)
+    there.wait(1)
+    assert visit_of(there, ticket).window_from == TOMORROW + 2 * DAY
+    assert kept(there) == [("move", "refused")]
+    assert "that was not possible any more a minute later, because something changed" in read(web.get(page))
+    assert there.one(OnCallPage).why == (PageReason.WISH_NOT_DONE,)
+
+
+def test_who_moves_it_as_they_wish_within_the_minute_has_done_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    web.post(f"{there.follow(ticket)}/move", data=choose(TOMORROW + 4 * HOUR))
+    there.act(ProposeWindow(visit_of(there, ticket).id, TOMORROW + 4 * HOUR, TOMORROW + 8 * HOUR), KARIN)
+    there.wait(1)
+    assert kept(there) == [("move", "done")]
+    assert there.all(OnCallPage) == []
+
+
+def test_of_two_tickets_on_one_visit_the_last_word_about_its_time_counts(there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    other = on_the_same_visit(there, ticket)
+    for one, begins in ((ticket, TOMORROW + 4 * HOUR), (other, TOMORROW + DAY)):
+        page = there.follow(one)
+        assert web.post(f"{page}/move", data=hidden_fields(web.get(f"{page}/move")) | choose(begins)).status_code == 303
+    there.wait(1)
+    assert visit_of(there, ticket).window_from == TOMORROW + DAY
+    assert sorted(outcome or "" for _, outcome in kept(there)) == [PendingOutcome.DONE, PendingOutcome.REPLACED]
+    assert visit_of(there, ticket).moves == 1
+    assert there.all(OnCallPage) == []
+
+
+def on_the_same_visit(there: WebStory, ticket: Ticket) -> Ticket:
+    """Something else at the same home, which the firm settles on the same trip."""
+    there.act(OpenTicket("alice-home", "Dripping tap", "heating", Severity.MINOR))
+    other = there.one(Ticket, Ticket.id != ticket.id)
+    there.act(AcceptOffer(there.one(Offer, Offer.ticket_id == other.id, Offer.provider_id == "kunz").id, "Karin Kunz"),
+              "provider")
+    there.wait(1)
+    assert there.again(other).visit_id == there.again(ticket).visit_id
+    return there.again(other)
+
+
+def test_what_was_in_time_when_they_asked_is_in_time_a_minute_later(there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    page = there.follow(ticket)
+    there.now = TOMORROW - there.gw.settings.service.move_hours * HOUR - 20 * SECOND
+    assert web.post(f"{page}/move", data=choose(TOMORROW + 4 * HOUR)).status_code == 303
+    there.wait(1)
+    assert kept(there) == [("move", "done")]
+    assert visit_of(there, ticket).window_from == TOMORROW + 4 * HOUR
+    assert there.all(OnCallPage) == []
+
+
+def test_what_lay_for_hours_is_too_late_all_the_same(there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there)
+    there.now = TOMORROW - there.gw.settings.service.move_hours * HOUR - 20 * SECOND
+    assert web.post(f"{there.follow(ticket)}/move", data=choose(TOMORROW + 4 * HOUR)).status_code == 303
+    there.now = TOMORROW - HOUR  # nobody was there to look
+    there.wait()
+    assert kept(there) == [("move", "refused")]
+    assert PageReason.WISH_NOT_DONE in there.one(OnCallPage).why
+
+
+def test_five_times_a_day_they_move_it_and_then_it_is_a_matter_for_the_telephone(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = tomorrow(there, begins=TOMORROW + DAY)
+    page, mails = there.follow(ticket), len(there.told_to("office@kunz.example"))
+    answers = []
+    for number in range(7):
+        there.says("alice-pump", flow_temp=40.0, pressure=1.5)  # it is there
+        begins = TOMORROW + DAY + (0 if number % 2 else 4 * HOUR)
+        answers.append(web.post(f"{page}/move", data=hidden_fields(web.get(f"{page}/move")) | choose(begins)))
+        there.wait(1)
+    assert [one.status_code for one in answers] == [303] * 5 + [409] * 2
+    assert "You have done that as often since yesterday as this page allows. Please ring us" in read(answers[-1], 409)
+    assert visit_of(there, ticket).moves == 5
+    assert len(there.told_to("office@kunz.example")) == mails + 5

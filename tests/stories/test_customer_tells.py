@@ -4,11 +4,29 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from sqlmodel import col
 
 from gateway.flow.housekeeping import forget
-from gateway.model import DAY, Audit, Entry, EntryKind, PendingAct, Site, provider
+from gateway.model import (
+    DAY,
+    DISPATCHER,
+    Audit,
+    Entry,
+    EntryKind,
+    OnCallPage,
+    PageReason,
+    PendingAct,
+    PendingOutcome,
+    Severity,
+    Site,
+    Subject,
+    SubjectKind,
+    Ticket,
+    TicketState,
+    provider,
+)
 from gateway.store import Store
-from gateway.tickets.actions import Arrive, Depart, LeaveSite, MoveIn
+from gateway.tickets.actions import AcknowledgePage, Arrive, Depart, Finish, LeaveSite, MergeTickets, MoveIn, OpenTicket
 from tests.drivers.web_driver import WebStory, console_story, read
 
 KUNZ, KARIN = provider("kunz"), "technician Karin Kunz"
@@ -31,20 +49,20 @@ def tell(web: httpx.Client, page: str, words: str = DOG) -> httpx.Response:
     return web.post(f"{page}/change", data={"act": "tell", "words": words})
 
 
-def test_what_they_tell_us_is_read_by_whoever_is_asked_and_whoever_comes_as_text(
+def test_what_they_tell_us_is_read_as_text_by_whoever_comes_and_not_by_each_firm_that_is_asked(
         there: WebStory, web: httpx.Client) -> None:
     ticket = there.break_down()
     page = there.follow(ticket)
     tell(web, page)
     assert "You have written: “The dog <b>bites</b>, please ring & wait”" in read(web.get(page))
     assert DOG not in web.get(page).text
-    assert DOG not in read(web.get(there.offer(ticket)))  # for a minute nobody reads it
+    assert "The customer writes" not in " ".join(there.timeline(ticket.id))  # for a minute nobody reads it
     there.wait(1)
-    offer = web.get(there.offer(ticket))
-    assert f"The customer says: {DOG}" in read(offer)
-    assert DOG not in offer.text
+    assert "The dog" not in read(web.get(there.offer(ticket)))
     there.accept()
-    assert DOG in read(web.get(there.visit(ticket)))
+    visit = web.get(there.visit(ticket))
+    assert f"The customer says: {DOG}" in read(visit)
+    assert DOG not in visit.text
     assert f"You wrote: “{DOG}”" in read(web.get(page))
     assert any(f"The customer writes: {DOG}" in line for line in there.timeline(ticket.id))
     assert DOG in read(there.console().get(f"/console/tickets/{ticket.id}"))
@@ -172,3 +190,77 @@ def test_once_somebody_is_there_nobody_is_asked_how_to_get_in(there: WebStory, w
     for act in (Depart(visit_id, 20), Arrive(visit_id)):
         there.act(act, KARIN)
     assert "How to get in" not in read(web.get(f"{there.follow(ticket)}/change"))
+
+
+def test_where_nobody_comes_a_dispatcher_reads_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    tell(web, page)
+    there.wait(1)
+    assert there.one(OnCallPage).why == (PageReason.CUSTOMER_WROTE,)
+    since = there.now
+    there.act(AcknowledgePage(Subject(SubjectKind.TICKET, ticket.id)), "agent Dana")
+    tell(web, page, "And it smells of gas")
+    there.wait(1)
+    assert there.heard(DISPATCHER, since) == ["please_look"]  # who sees to it has not read this
+    there.accept()
+    there.wait(10)
+    assert there.one(OnCallPage).closed_at  # whoever comes reads it
+
+
+def test_from_an_old_page_of_what_counts_as_fixed_a_dispatcher_reads_it(there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    page = there.follow(ticket)
+    there.accept()
+    visit_id = there.again(ticket).visit_id
+    for act in (Depart(visit_id, 20), Arrive(visit_id)):
+        there.act(act, KARIN)
+        there.wait(20)
+    there.receive("devices/alice-pump/fault", {"code": "E7", "active": False})
+    there.act(Finish(visit_id, "Filter cleaned"), KARIN)
+    there.wait(2)
+    assert there.again(ticket).state is TicketState.RESOLVED
+    since = there.now
+    assert tell(web, page, "It smells of gas since he left").status_code == 303
+    there.wait(1)
+    assert there.heard(DISPATCHER, since) == ["please_look"]
+    assert there.one(OnCallPage, col(OnCallPage.closed_at).is_(None)).why == (PageReason.CUSTOMER_WROTE,)
+    assert any("It smells of gas since he left" in line for line in there.timeline(ticket.id))
+
+
+def test_of_a_ticket_that_is_merged_within_the_minute_the_other_takes_the_words_on(
+        there: WebStory, web: httpx.Client) -> None:
+    ticket = there.break_down()
+    there.accept()
+    there.act(OpenTicket("alice-home", "Dripping tap", "heating", Severity.MINOR))
+    other = there.one(Ticket, Ticket.id != ticket.id)
+    there.wait(1)
+    page = there.follow(other)
+    tell(web, page, "Please bring a ladder")
+    tell(web, page, "Taken back soon")
+    since = there.now
+    there.act(MergeTickets(other.id, ticket.id), "agent Dana")
+    assert "Please bring a ladder" in read(web.get(page))
+    soon = there.one(PendingAct, PendingAct.words == "Taken back soon").id
+    assert web.post(page, data={"act": "take_back", "pending": soon}).status_code == 303
+    there.wait(1)
+    assert there.one(PendingAct, PendingAct.words == "Please bring a ladder").outcome is PendingOutcome.DONE
+    assert there.heard(KUNZ, since).count("customer_wrote") == 1
+    assert "ladder" in read(web.get(there.visit(there.again(ticket))))
+    assert "You wrote: “Please bring a ladder”" in read(web.get(page))
+    assert any("Please bring a ladder" in line for line in there.timeline(ticket.id))
+
+
+def test_who_moves_out_within_the_minute_leaves_no_words_and_nobody_rings_the_next(
+        there: WebStory, web: httpx.Client) -> None:
+    page = there.follow(there.break_down())
+    tell(web, page)
+    there.wait(2)
+    pages = there.all(OnCallPage)
+    web.post(f"{page}/change", data={"act": "call", "about": "A secret of Alice"})
+    tell(web, page, "Another secret")
+    there.act(MoveIn("alice-home", "bob"))
+    there.wait(2)
+    assert [one.words for one in there.all(PendingAct)] == [""] * 3
+    assert sorted(str(one.outcome) for one in there.all(PendingAct)) == ["done", "refused", "refused"]
+    assert [one.why for one in there.all(OnCallPage)] == [one.why for one in pages]

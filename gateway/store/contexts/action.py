@@ -36,7 +36,7 @@ from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
-from gateway.store.contexts.visits import booked, sites_after, technician_of
+from gateway.store.contexts.visits import before_arrival, booked, sites_after, technician_of
 from gateway.store.households import home_context
 from gateway.store.locks.site_locks import lock_sites
 from gateway.tickets.actions import (
@@ -57,10 +57,11 @@ from gateway.tickets.actions import (
     OpenTicket,
     ReportNotFixed,
     ReportOverrun,
+    TakeBack,
     TicketAct,
     VisitAct,
 )
-from gateway.tickets.context import ActionContext, PlanningContext, SiteWork, Surroundings
+from gateway.tickets.context import ActionContext, BeforeArrival, PlanningContext, SiteWork, Surroundings
 
 _LINES = 20  # one act of a person leaves fewer in the timeline of one ticket
 
@@ -97,7 +98,10 @@ def _rows(session: Session, act: Act, now: Instant) -> ActionContext:
             visit, site_id = _get_locked(session, draft, Visit, key)
             afterwards = sites_after(session, [key]) if isinstance(act, ReportOverrun) else set()
             sites = _sites(session, draft, {site_id} | afterwards, now, key)
-            return ActionContext(sites[site_id], visit=visit, sites=sites,
+            before = BeforeArrival()
+            if isinstance(act, TakeBack):
+                before = before_arrival(session, draft, visit, sites[site_id])
+            return ActionContext(sites[site_id], visit=visit, sites=sites, before=before,
                                  provider=_get(session, draft, Provider, visit.provider_id))
         case OfferTo(provider_id=provider_id) | AssignTo(provider_id=provider_id):
             return _with_ticket(session, draft, act.ticket_id, now, _get(session, draft, Provider, provider_id))

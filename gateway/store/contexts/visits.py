@@ -10,19 +10,24 @@ from sqlmodel import Session, col, select
 from gateway.model import (
     Contact,
     CustomerAct,
+    Entry,
+    EntryKind,
     Instant,
     Job,
     JobTicket,
     PendingAct,
+    Promise,
     RecipientKind,
     Technician,
     Ticket,
     Visit,
     VisitState,
 )
-from gateway.tickets.context import Booking
+from gateway.model.plan import Draft
+from gateway.tickets.context import BeforeArrival, Booking, SiteWork
 
 _OTHER = aliased(JobTicket)
+_QUESTION = (EntryKind.STILL_NEEDED_ASKED, EntryKind.STILL_NEEDED_UNANSWERED, EntryKind.VISIT_KEPT)
 _SAME_TRIP = (  # built once: each message asks it
     select(JobTicket.ticket_id, _OTHER.ticket_id).join(_OTHER, col(_OTHER.job_id) == col(JobTicket.job_id))
     .where(col(JobTicket.ticket_id).in_(bindparam("ids", expanding=True)),
@@ -60,6 +65,20 @@ def booked(session: Session, visit: Visit, now: Instant) -> list[Booking]:
         Visit.provider_id == visit.provider_id, Visit.id != visit.id, col(PendingAct.closed_at).is_(None),
         PendingAct.kind == CustomerAct.MOVE))
     return [Booking(technician, begins or 0, ends or 0) for technician, begins, ends in (*others, *asked)]
+
+
+def before_arrival(session: Session, draft: Draft, visit: Visit, work: SiteWork) -> BeforeArrival:
+    """What the arrival at this visit has ended, as copies of the draft."""
+    if visit.on_site_at is None:
+        return BeforeArrival()
+    settled = session.exec(select(Promise).where(
+        Promise.subject_id == visit.job_id, Promise.settled_at == visit.on_site_at).order_by(col(Promise.made_at)))
+    tickets = [ticket.id for ticket in work.tickets_of(work.jobs[visit.job_id])]
+    last = session.exec(select(Entry).where(
+        col(Entry.subject_id).in_(tickets), col(Entry.kind).in_(_QUESTION), Entry.at >= visit.created_at)
+        .order_by(col(Entry.id).desc()).limit(1)).first()
+    asked = last is not None and last.kind is EntryKind.STILL_NEEDED_ASKED
+    return BeforeArrival([draft.copy(one) for one in settled], last.at if last is not None and asked else None)
 
 
 def technician_of(session: Session, visit: Visit) -> Technician | None:

@@ -1,6 +1,7 @@
 """What customers have done on their pages: what waits for its minute, what came of it, and when it is deleted."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col, func, or_, select
@@ -19,10 +20,13 @@ def due(session: Session, now: Instant) -> list[str]:
     return list(session.exec(select(PendingAct.id).where(*is_due).order_by(col(PendingAct.due_at)).limit(MOST)))
 
 
-def waiting(session: Session, ticket_id: str) -> list[PendingAct]:
-    """The oldest first."""
-    return list(session.exec(select(PendingAct).where(
-        PendingAct.ticket_id == ticket_id, col(PendingAct.closed_at).is_(None))
+def waiting(session: Session, ticket: Ticket) -> list[PendingAct]:
+    """About the ticket, and where else its visit is moved; the oldest first."""
+    same_visit = select(Ticket.id).where(
+        Ticket.site_id == ticket.site_id, Ticket.visit_id == ticket.visit_id, col(Ticket.visit_id).is_not(None))
+    return list(session.exec(select(PendingAct).where(col(PendingAct.closed_at).is_(None), or_(
+        col(PendingAct.ticket_id).in_(_numbers(ticket.id)),
+        (col(PendingAct.kind) == CustomerAct.MOVE) & col(PendingAct.ticket_id).in_(same_visit)))
         .order_by(col(PendingAct.asked_at), col(PendingAct.id))))
 
 
@@ -30,15 +34,27 @@ def shown(session: Session, ticket_id: str, now: Instant) -> list[PendingAct]:
     """What waits, and what came of the others lately, the newest first; nothing of those who lived there before."""
     return list(session.exec(select(PendingAct).join(Ticket, col(Ticket.id) == PendingAct.ticket_id)
                              .join(Site, col(Site.id) == Ticket.site_id).where(
-        PendingAct.ticket_id == ticket_id, PendingAct.asked_at >= func.coalesce(Site.household_since, 0),
+        col(PendingAct.ticket_id).in_(_numbers(ticket_id)),
+        PendingAct.asked_at >= func.coalesce(Site.household_since, 0),
         or_(col(PendingAct.closed_at).is_(None), col(PendingAct.closed_at) > now - SHOWN))
         .order_by(col(PendingAct.asked_at).desc(), col(PendingAct.id))))
 
 
-def told_since(session: Session, ticket_id: str, since: Instant) -> int:
-    """How often they have written to us about it."""
+def asked_since(session: Session, wanted: PendingAct, since: Instant) -> int:
+    """How often they have done the like about that ticket."""
     return session.exec(select(func.count()).select_from(PendingAct).where(
-        PendingAct.ticket_id == ticket_id, PendingAct.kind == CustomerAct.TELL, PendingAct.asked_at > since)).one()
+        PendingAct.ticket_id == wanted.ticket_id, PendingAct.kind == wanted.kind, PendingAct.asked_at > since)).one()
+
+
+def of_home(session: Session, site_id: str) -> list[PendingAct]:
+    """What waits, and what of the others still says what they wrote."""
+    return list(session.exec(select(PendingAct).join(Ticket, col(Ticket.id) == PendingAct.ticket_id).where(
+        Ticket.site_id == site_id, or_(col(PendingAct.closed_at).is_(None), PendingAct.words != ""))))
+
+
+def _numbers(ticket_id: str) -> Any:
+    """The ticket, and those that were merged into it."""
+    return select(Ticket.id).where(or_(col(Ticket.id) == ticket_id, col(Ticket.merged_into) == ticket_id))
 
 
 def written(session: Session, ticket_ids: Sequence[str], moved_in: Instant) -> list[tuple[Instant, str]]:

@@ -8,6 +8,7 @@ from gateway.model import (
     CustomerAct,
     EntryKind,
     Instant,
+    OnCallRole,
     PageReason,
     PendingAct,
     PendingOutcome,
@@ -25,12 +26,13 @@ from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.facts import ticket_facts
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, BEFORE_DEPARTURE, UNSETTLED
 from gateway.tickets.new_rows import entry
-from gateway.tickets.on_call.pages import page_dispatcher
+from gateway.tickets.on_call.pages import open_page, page_dispatcher, tell_again
 from gateway.tickets.visits.messages import tell_who_goes
 
 TAKE_BACK = MINUTE  # so long nobody hears of it
 WORDS = 1000  # characters of what they want us to know
-TOLD_A_DAY = 10  # of one ticket
+A_DAY = {CustomerAct.MOVE: 5, CustomerAct.NOT_NEEDED: 5, CustomerAct.NOT_FIXED: 5, CustomerAct.CALL: 5,
+         CustomerAct.TELL: 10, CustomerAct.ACCESS: 10}  # of one ticket, those too that were taken back
 DECIDES = frozenset((CustomerAct.MOVE, CustomerAct.NOT_NEEDED, CustomerAct.NOT_FIXED))
 """Of these only the last word counts, and they depend on how things stood on the page."""
 
@@ -61,17 +63,32 @@ def plan_not_needed(act: NotNeeded, ticket: Ticket, work: SiteWork, policy: Poli
 
 
 def plan_tell_us(act: TellUs, ticket: Ticket, work: SiteWork, policy: Policy, who: Actor, now: Instant) -> None:
-    """It stands in the timeline and on the pages of whoever is asked or comes; whoever comes hears it at once. Raises
-    Refused."""
+    """It stands in the timeline and on the pages of whoever is asked or comes; whoever comes hears it at once, and when
+    nobody comes, a dispatcher. Raises Refused."""
     words = act.words.strip()[:WORDS]
     if not words:
         raise Refused(RefusedReason.WORDS_NEEDED)
     if not is_theirs(ticket, work.site):
         raise Refused(RefusedReason.ALREADY, id=ticket.id, state=ticket.state)
     work.draft.add(entry(ticket, now, EntryKind.CUSTOMER_WROTE, who=who, words=words))
-    for visit in {visit.id: visit for job in work.jobs_of(ticket) if (visit := work.visit_of(job)) is not None
-                  and visit.done_at is None}.values():
+    visits = {visit.id: visit for job in work.jobs_of(ticket) if (visit := work.visit_of(job)) is not None
+              and visit.done_at is None}
+    for visit in visits.values():
         tell_who_goes(TopicName.CUSTOMER_WROTE, visit, work, policy, now, note=words)
+    if not visits:
+        _page_who_reads_it(ticket, work, policy, now)
+
+
+def _page_who_reads_it(ticket: Ticket, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """Also when somebody sees to it already: they have not read this."""
+    facts = ticket_facts(ticket, work, policy)
+    page = open_page(work.draft, ticket, OnCallRole.DISPATCHER)
+    if page is not None and page.why[-1] is PageReason.CUSTOMER_WROTE:
+        if page.told_at == now:  # of two at the same moment they read both when they look
+            return
+        tell_again(page, ticket, f"{page.id}/{now}", work.draft, policy, now, facts)
+    else:
+        page_dispatcher(work.draft, policy, ticket, PageReason.CUSTOMER_WROTE, now, facts=facts)
 
 
 def plan_note_access(act: NoteAccess, work: SiteWork) -> None:
@@ -82,21 +99,21 @@ def plan_note_access(act: NoteAccess, work: SiteWork) -> None:
     work.site.access = act.words.strip()[:WORDS]
 
 
-def act_of(row: PendingAct, site_id: str) -> Act:
-    """What is done when the minute is over."""
+def act_of(row: PendingAct, ticket: Ticket) -> Act:
+    """What is done when the minute is over; `ticket`: the one that goes on, when it was merged meanwhile."""
     match row.kind:
         case CustomerAct.MOVE:
-            return MoveVisit(row.ticket_id, row.window_from or 0, row.window_until or 0)
+            return MoveVisit(ticket.id, row.window_from or 0, row.window_until or 0, row.asked_at)
         case CustomerAct.NOT_NEEDED:
-            return NotNeeded(row.ticket_id, row.words)
+            return NotNeeded(ticket.id, row.words)
         case CustomerAct.NOT_FIXED:
-            return ReportNotFixed(row.ticket_id, row.words)
+            return ReportNotFixed(ticket.id, row.words)
         case CustomerAct.CALL:
-            return OpenCallback(site_id, row.words, origin=CallbackOrigin.PAGE)
+            return OpenCallback(ticket.site_id, row.words, origin=CallbackOrigin.PAGE)
         case CustomerAct.TELL:
-            return TellUs(row.ticket_id, row.words)
+            return TellUs(ticket.id, row.words)
         case CustomerAct.ACCESS:
-            return NoteAccess(site_id, row.words)
+            return NoteAccess(ticket.site_id, row.words)
 
 
 def end_pending(row: PendingAct, outcome: PendingOutcome, now: Instant) -> None:
@@ -104,6 +121,18 @@ def end_pending(row: PendingAct, outcome: PendingOutcome, now: Instant) -> None:
     row.closed_at, row.outcome = now, outcome
     if row.kind is CustomerAct.ACCESS:
         row.words = ""  # what opens a door lies in one place only
+
+
+def check_quota(kind: CustomerAct, before: int) -> None:
+    """`before`: how often they have done that within a day. Raises Refused."""
+    if before >= A_DAY[kind]:
+        raise Refused(RefusedReason.TOLD_ENOUGH if kind is CustomerAct.TELL else RefusedReason.ACTED_ENOUGH)
+
+
+def excludes(wanted: PendingAct, waits: PendingAct) -> bool:
+    """Whether the second is not done because of the first: of two tickets on one visit only moving it is one matter."""
+    return wanted.kind in DECIDES and waits.kind in DECIDES and (
+        wanted.ticket_id == waits.ticket_id or wanted.kind is waits.kind is CustomerAct.MOVE)
 
 
 def says_the_same(one: PendingAct, other: PendingAct) -> bool:

@@ -15,6 +15,7 @@ from gateway.model import (
     Notification,
     OutageState,
     PageReason,
+    PendingOutcome,
     Person,
     PersonSite,
     PriceAnswer,
@@ -32,6 +33,7 @@ from gateway.outages.context import CUSTOMER_KINDS
 from gateway.tickets.actions import LeaveSite, MoveIn
 from gateway.tickets.context import HomeContext, Policy, SiteWork
 from gateway.tickets.facts import job_facts, ticket_facts
+from gateway.tickets.households.customer_acts import end_pending
 from gateway.tickets.lifecycle import UNSETTLED, VISIT_AHEAD
 from gateway.tickets.new_rows import FOLLOW_FOR, entry, link, notify
 from gateway.tickets.on_call.pages import end_pages, page_dispatcher
@@ -108,6 +110,10 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
         _leaves(person, home, work, who, now)
     site = work.draft.copy(work.site)
     site.household_left_at, site.access = now, ""
+    for pending in home.pending:  # what waits is done for nobody any more, and nobody rings whoever comes next about it
+        pending.words = ""
+        if pending.closed_at is None:
+            end_pending(pending, PendingOutcome.REFUSED, now)
     if _words(site.name) & _words(" ".join((work.customer.name, *(one.name for one in residents)))):
         site.name = site.address or site.id  # it was named after them
     work.site = site

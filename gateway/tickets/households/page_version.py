@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gateway.model import LATEST, Instant, PendingAct, Ticket, Visit
+from gateway.model import LATEST, CustomerAct, Instant, PendingAct, Ticket, Visit
 from gateway.tickets.households.customer_acts import DECIDES
 
 _LONGEST = 500  # characters of a version as a form carries it
@@ -54,3 +54,12 @@ def check_version(given: str, now: PageVersion) -> None:
     """Raises PageChanged when the form was made from another state; a form that does not say is taken as it is."""
     if given and given != now.written():
         raise PageChanged(read_version(given))
+
+
+def check_unchanged(row: PendingAct, now: PageVersion) -> None:
+    """When the minute is over; raises PageChanged when others have decided something within it. Calling off what was
+    just agreed anew would be wrong; that it is not fixed stays true, and somebody else may have moved it as wished."""
+    moved_so = row.kind is CustomerAct.MOVE and (row.window_from, row.window_until) == (
+        now.window_from, now.window_until)
+    if row.kind is not CustomerAct.NOT_FIXED and not moved_so:
+        check_version(row.version, now)

@@ -49,6 +49,7 @@ HOLDS: Mapping[PageReason, frozenset[TicketState] | frozenset[CallbackState]] = 
     PageReason.HOUSEHOLD_LEFT: UNSETTLED,
     PageReason.NOT_FIXED: UNSETTLED,
     PageReason.WISH_NOT_DONE: UNSETTLED,
+    PageReason.CUSTOMER_WROTE: _ENDED_WITHOUT_SUCCESS | {TicketState.RESOLVED},  # whoever comes reads it
     PageReason.SLA_FIRST_RESPONSE: _ENDED_WITHOUT_SUCCESS,
     PageReason.SLA_UPDATE: UNSETTLED,
     PageReason.SLA_SOLUTION: UNSETTLED,

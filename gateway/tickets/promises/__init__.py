@@ -7,10 +7,11 @@ from gateway.tickets.promises.ledger import (
     correct_promises,
     make_promise,
     of_kind,
+    reinstate_arrival,
     settle_arrival,
     settle_promises,
     transfer_promises,
 )
 
 __all__ = ["PromisedTime", "break_promises", "cancel_promises", "correct_promises", "make_promise", "of_kind",
-           "settle_arrival", "settle_promises", "transfer_promises"]
+           "reinstate_arrival", "settle_arrival", "settle_promises", "transfer_promises"]

@@ -28,7 +28,7 @@ class PromiseAction(StrEnum):
     BREAK = "break"
     """It did not happen in time."""
     REINSTATE = "reinstate"
-    """The message that had kept or corrected it did not go out."""
+    """The message that had kept or corrected it did not go out, or the arrival that had settled it was a wrong tap."""
 
 
 _OPEN, _KEPT, _CORRECTED = PromiseState.OPEN, PromiseState.KEPT, PromiseState.CORRECTED
@@ -40,6 +40,7 @@ PROMISE_TRANSITIONS: dict[tuple[PromiseState, PromiseAction], PromiseState] = {
     (_OPEN, PromiseAction.BREAK): PromiseState.BROKEN,
     (_KEPT, PromiseAction.REINSTATE): _OPEN,
     (_CORRECTED, PromiseAction.REINSTATE): _OPEN,
+    (PromiseState.BROKEN, PromiseAction.REINSTATE): _OPEN,
 }
 
 PROMISE_DUTIES: dict[PromiseState, Duty] = {
@@ -113,6 +114,16 @@ def settle_arrival(promises: Iterable[Promise], at: Instant, early_agreed: bool)
             early = promise.from_at is not None and at < promise.from_at and not early_agreed
             kept = _in_time(promise, at) and not early
             move_promise(promise, PromiseAction.KEEP if kept else PromiseAction.BREAK, at)
+
+
+def reinstate_arrival(promises: Iterable[Promise], arrived_at: Instant, ledger: list[Promise], now: Instant) -> None:
+    """The technician is not there after all: what their arrival at `arrived_at` had settled is open again, and watched
+    as before. `ledger`: the open promises about the same job, to which it is added."""
+    for promise in promises:
+        settled = promise.kind in ARRIVALS and promise.settled_at == arrived_at and promise.settled_by is None
+        if settled and not any(_holds_place_of(other, promise) for other in ledger):
+            move_promise(promise, PromiseAction.REINSTATE, now)
+            ledger.append(promise)
 
 
 def cancel_promises(promises: Iterable[Promise], now: Instant) -> None:

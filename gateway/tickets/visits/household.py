@@ -40,15 +40,19 @@ def ask_whether_needed(ticket: Ticket, work: SiteWork, policy: Policy, now: Inst
     asked while another ticket of the same visit, another fault, or what a person has reported, still needs them."""
     for job in work.jobs_of(ticket):
         visit = work.visit_of(job)
-        if visit is None or job.state not in BEFORE_ARRIVAL or awaits_answer(visit, work) or any(
-                work.faults_of(one) or work.reports_of(one) for one in work.tickets_of(job)):
+        if visit is None or job.state not in BEFORE_ARRIVAL or awaits_answer(visit, work) or _needs_them(job, work):
             continue
-        until = round_up(now + policy.service.needed_minutes * MINUTE, watch.STEP)
-        set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)
+        until = _await_answer(visit, now, work, policy)
         add_entries(job, work, now, EntryKind.STILL_NEEDED_ASKED)
         tell_customer(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until,
                       keeps=is_worth_a_look(visit, work))
         tell_who_goes(TopicName.WORKS_AGAIN, visit, work, policy, now, hear_by=until)
+
+
+def resume_question(visit: Visit, asked_at: Instant, work: SiteWork, policy: Policy) -> None:
+    """Whoever was taken to be there is not: the question of then is open as long as it was to be."""
+    if not _needs_them(work.jobs[visit.job_id], work):
+        _await_answer(visit, asked_at, work, policy)
 
 
 def end_question(ticket: Ticket, work: SiteWork) -> None:
@@ -62,6 +66,11 @@ def end_question(ticket: Ticket, work: SiteWork) -> None:
 def plan_keep_visit(ticket: Ticket, work: SiteWork, who: Actor, now: Instant) -> None:
     """They shall come anyway. Raises Refused when nobody asks."""
     _, visit = _visit_in_question(ticket, work)
+    keep_visit(visit, ticket, work, who, now)
+
+
+def keep_visit(visit: Visit, ticket: Ticket, work: SiteWork, who: Actor, now: Instant) -> None:
+    """They want this visit: nobody asks any more."""
     end_due(visit, work, DueKind.CUSTOMER_ANSWER)
     work.draft.add(entry(ticket, now, EntryKind.VISIT_KEPT, who=who))
 
@@ -147,6 +156,18 @@ def awaits_answer(visit: Visit, work: SiteWork) -> bool:
     """Whether the household is being asked if somebody shall still come."""
     due = work.due.get((DueKind.CUSTOMER_ANSWER, visit.id))
     return due is not None and due.at is not None
+
+
+def _needs_them(job: Job, work: SiteWork) -> bool:
+    """Whether a fault, or what a person has reported, still needs somebody to come."""
+    return any(work.faults_of(one) or work.reports_of(one) for one in work.tickets_of(job))
+
+
+def _await_answer(visit: Visit, asked_at: Instant, work: SiteWork, policy: Policy) -> Instant:
+    """Until when the household may answer that was asked at `asked_at`."""
+    until = round_up(asked_at + policy.service.needed_minutes * MINUTE, watch.STEP)
+    set_due(visit, DueKind.CUSTOMER_ANSWER, until, Responsible.CUSTOMER, work, policy)
+    return until
 
 
 def _visit_in_question(ticket: Ticket, work: SiteWork) -> tuple[Job, Visit]:

@@ -7,7 +7,20 @@ from typing import NamedTuple
 from gateway.calendars.arrival_windows import NIGHT, Window, nearest, windows_from
 from gateway.calendars.opening_hours import day_of
 from gateway.config.settings import Service
-from gateway.model import HOUR, Actor, Customer, Instant, Provider, Site, Technician, Ticket, Visit, VisitState, to_iso
+from gateway.model import (
+    HOUR,
+    MINUTE,
+    Actor,
+    Customer,
+    Instant,
+    Provider,
+    Site,
+    Technician,
+    Ticket,
+    Visit,
+    VisitState,
+    to_iso,
+)
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
@@ -15,7 +28,10 @@ from gateway.tickets.actions import MoveVisit
 from gateway.tickets.context import Booking, Policy, SiteWork
 from gateway.tickets.dispatch.working_times import calendar_of, opening_calendar
 from gateway.tickets.visits.changes import move_window
+from gateway.tickets.visits.household import awaits_answer, keep_visit
 from gateway.tickets.visits.messages import send_invites, tell_who_goes, who_goes
+
+_GOOD_FOR = 10 * MINUTE  # so long what was in time when they asked for it still is
 
 
 class Movable(NamedTuple):
@@ -58,18 +74,21 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
     had."""
     theirs = ticket.customer_id == work.customer.id and work.site.household_left_at is None
     wanted = act.window_from, act.window_until
+    asked = max(act.asked_at or now, now - _GOOD_FOR)  # they have read that it is in time
     if visit is not None and wanted == (visit.window_from, visit.window_until):
         return  # the same tap twice
-    if visit is None or provider is None or not theirs or not may_move(visit, policy.service, now):
+    if visit is None or provider is None or not theirs or not may_move(visit, policy.service, asked):
         raise Refused(RefusedReason.MOVE_BY_CALL)
-    free = free_windows(Movable(visit, provider, work.customer, work.site, booked, technician), policy.service, now)
+    free = free_windows(Movable(visit, provider, work.customer, work.site, booked, technician), policy.service, asked)
     if wanted not in free:
         other = nearest(act.window_from, free)
         if other is None:
             raise Refused(RefusedReason.MOVE_BY_CALL)
-        too_soon = act.window_from < now + policy.service.move_hours * HOUR
+        too_soon = act.window_from < asked + policy.service.move_hours * HOUR
         raise Refused(RefusedReason.WINDOW_PAST if too_soon else RefusedReason.WINDOW_TAKEN,
                       nearest=to_iso(other[0]), nearest_until=to_iso(other[1]))
+    if awaits_answer(visit, work):  # who chooses another time for it wants it
+        keep_visit(visit, ticket, work, who, now)
     move_window(visit, *wanted, work, policy, who, now, because="you_asked")
     tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)
     send_invites(visit, work, policy, now, (who_goes(visit, work),))

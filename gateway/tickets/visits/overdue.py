@@ -110,15 +110,19 @@ def _window_over(visit: Visit, due: Due, work: SiteWork, policy: Policy, now: In
     on_the_way = visit.state is VisitState.EN_ROUTE
     if on_the_way and visit.eta is not None and visit.window_until < visit.eta and now <= visit.eta:
         return  # they were told that later time before this one lapsed, and it is watched
-    by = hear_by(visit, work, now)
     if first:
         add_entries(visit, work, now, EntryKind.NOBODY_CAME)
-        tell_customer(TopicName.VISIT_MISSED, visit, work, policy, now, hear_by=by, visit_state=visit.state)
-    else:
-        tell_customer(TopicName.VISIT_LATE, visit, work, policy, now, hear_by=by, visit_state=visit.state)
+    say_nobody_came(visit, TopicName.VISIT_MISSED if first else TopicName.VISIT_LATE, work, policy, now)
+
+
+def say_nobody_came(visit: Visit, topic: TopicName, work: SiteWork, policy: Policy, now: Instant) -> None:
+    """The window is over: the household and a dispatcher hear it, whoever was to come is asked, and by when there is
+    more to say is watched."""
+    by = hear_by(visit, work, now)
+    tell_customer(topic, visit, work, policy, now, hear_by=by, visit_state=visit.state)
     tell_dispatcher(Reason(ReasonKind.NOBODY_CAME), visit, work, policy, now, hear_by=by)
     _ask(visit, by, work, policy, now)
-    kind = DueKind.ETA_OVERDUE if on_the_way else DueKind.WINDOW_END
+    kind = DueKind.ETA_OVERDUE if visit.state is VisitState.EN_ROUTE else DueKind.WINDOW_END
     set_due(visit, kind, by - WORD_LEAD, Responsible.DISPATCHER, work, policy)
 
 

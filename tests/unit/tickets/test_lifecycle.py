@@ -122,7 +122,7 @@ CYCLES = {
                       (PageState.PAGING,)),
     "promise": LifeCycle(a_promise, PromiseState, promises.PromiseAction, promises.PROMISE_TRANSITIONS,
                          promises.move_promise, (PromiseState.OPEN,), promises.PROMISE_DUTIES, (PromiseState.OPEN,),
-                         "settled_at", late=(PromiseState.KEPT, PromiseState.CORRECTED)),
+                         "settled_at", late=(PromiseState.KEPT, PromiseState.CORRECTED, PromiseState.BROKEN)),
     "command": LifeCycle(a_command, CommandState, CommandAction, COMMAND_TRANSITIONS,
                          lambda row, action, _: move_command(row, action), COMMAND_DUTIES, COMMAND_DUTIES,
                          (CommandState.QUEUED,), ""),

@@ -954,6 +954,7 @@ def upgrade() -> None:
         sa.Column('words', sa.String(), nullable=False),
         sa.Column('window_from', sa.BigInteger(), nullable=True),
         sa.Column('window_until', sa.BigInteger(), nullable=True),
+        sa.Column('version', sa.String(), nullable=False),
         sa.Column('asked_at', sa.BigInteger(), nullable=False),
         sa.Column('due_at', sa.BigInteger(), nullable=False),
         sa.Column('closed_at', sa.BigInteger(), nullable=True),

@@ -123,7 +123,8 @@ def possible(facts: FollowedTicket, gw: Gateway, now: Instant) -> Possible:
     return Possible(
         # also when it is too late for a tap: then the page says how
         move=is_open and visit is not None and visit.state in VISIT_AHEAD,
-        not_fixed=theirs and may_be_not_fixed(ticket, now), tell=is_open,
+        not_fixed=theirs and may_be_not_fixed(ticket, now),
+        tell=is_open and ticket.state is not TicketState.RESOLVED,  # whom would it reach? it is not fixed, or a call
         access=is_open and ticket.state is not TicketState.RESOLVED and not (
             visit is not None and visit.state is VisitState.ON_SITE),
         not_needed=may_call_off(ticket, facts.site), call=is_open and names_hours(gw.settings.service))
@@ -136,7 +137,7 @@ def load(gw: Gateway, token: str, now: Instant) -> Shown:
         facts = followed(session, link) if link.subject_kind == SubjectKind.TICKET else None
         if not isinstance(facts, FollowedTicket):
             raise LinkInvalid
-        waits = pending_acts.waiting(session, facts.ticket.id)
+        waits = pending_acts.waiting(session, facts.ticket)
         return Shown(facts, catalogue_for(facts.customer.locale), goes_on_as(session, facts.ticket.id, now),
                      version_of(facts.ticket, facts.visit, waits).written())
 

@@ -76,6 +76,7 @@ NEEDED: dict[type[Act], Right] = {
     actions.Depart: Right.WORK_TICKETS, actions.Arrive: Right.WORK_TICKETS, actions.Finish: Right.WORK_TICKETS,
     actions.ReportDelay: Right.WORK_TICKETS, actions.ReportOverrun: Right.WORK_TICKETS,
     actions.ProposeWindow: Right.WORK_TICKETS, actions.HandBack: Right.WORK_TICKETS,
+    actions.ReassignVisit: Right.WORK_TICKETS,
     actions.LogCall: Right.WORK_TICKETS, actions.TakeBack: Right.WORK_TICKETS,
     actions.KeepVisit: Right.WORK_TICKETS, actions.DropVisit: Right.WORK_TICKETS,
     actions.AllowEarly: Right.WORK_TICKETS, actions.ReportMissed: Right.WORK_TICKETS,
@@ -98,8 +99,8 @@ NEEDED: dict[type[Act], Right] = {
 
 OWN_ACTS: frozenset[type[Act]] = frozenset((
     actions.AcceptOffer, actions.DeclineOffer, actions.Depart, actions.Arrive, actions.Finish, actions.ReportDelay,
-    actions.ReportOverrun, actions.ProposeWindow, actions.HandBack, actions.LogCall,
-    actions.TakeBack))
+    actions.ReportOverrun, actions.ProposeWindow, actions.ReassignVisit, actions.HandBack,
+    actions.LogCall, actions.TakeBack))
 """What a local firm's people do with an offer or a visit of theirs, as by its signed page."""
 
 

@@ -11,6 +11,7 @@ from gateway.store import apply, changes, clock_jumps, retention
 from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
 from gateway.store.customers import pending_acts
 from gateway.store.firms.forget import forget_time_off
+from gateway.store.firms.portraits import forget_unused
 from gateway.store.views.unwatched import unwatched
 from gateway.store.visits import photos, signatures
 
@@ -50,6 +51,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         retention.delete_old_surveys(session, now)
         retention.delete_old_goodwill(session, now)
         forget_time_off(session, now)
+        forget_unused(session)
         changes.forget_changes(session)
         audit.forget_old(session, now)
         sessions.forget_old(session, now)

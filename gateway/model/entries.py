@@ -64,6 +64,7 @@ class EntryKind(StrEnum):
     DELAY_REPORTED = "delay_reported"
     OVERRUN_REPORTED = "overrun_reported"
     WINDOW_MOVED = "window_moved"
+    REASSIGNED = "reassigned"
     HANDED_BACK = "handed_back"
     CALL_UNANSWERED = "call_unanswered"
     STILL_NEEDED_ASKED = "still_needed_asked"
@@ -210,6 +211,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.DELAY_REPORTED: ("minutes",),
     EntryKind.OVERRUN_REPORTED: ("minutes",),
     EntryKind.WINDOW_MOVED: ("window_from", "window_until"),
+    EntryKind.REASSIGNED: ("technician", "before"),
     EntryKind.HANDED_BACK: ("provider", "reason"),
     EntryKind.RESOLVED: ("resolution",),
     EntryKind.CANCELLED: ("reason",),

@@ -4,7 +4,7 @@ they are found."""
 import secrets
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, String, text
 from sqlmodel import Field
 
 from gateway.model.instant import Instant
@@ -144,6 +144,7 @@ class Provider(Row, table=True):
                                                                                   server_default=text("'[]'")))
     capacity: int = 5  # visits it will take on one day …
     own_capacity: int | None = None  # … as the firm itself says since; None: it says nothing
+    invites: bool = True  # visits come by mail, for the calendars of the firm and of its people
     emergency: bool = False  # takes critical work outside its hours
     removed_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it is asked no longer
     revision: int = revision()
@@ -166,7 +167,20 @@ class Technician(Row, table=True):
     days_off: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}"))
     time_off: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False,
                                                                                   server_default=text("'[]'")))
+    renamed: bool = False  # by the firm: not by a file then
+    ended_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the firm says that they have left it
     revision: int = revision()
+
+
+class Portrait(Row, table=True):
+    """What a technician looks like, re-encoded; whoever they are to visit sees it until the visit is over."""
+
+    technician_id: str = Field(primary_key=True, foreign_key="technician.id")
+    width: int  # pixels
+    height: int
+    digest: str  # SHA-256 of the file as it came
+    content: bytes = Field(sa_type=LargeBinary)  # JPEG
+    created_at: Instant = Field(sa_type=BigInteger)
 
 
 class SearchEntry(Row, table=True):

@@ -75,6 +75,8 @@ class ReasonKind(StrEnum):
     """A message: the link that it carries has been ended."""
     TECHNICIAN_ON_THE_WAY = "technician_on_the_way"
     """A message: somebody will be there soon anyway."""
+    NO_INVITES = "no_invites"
+    """A message: the firm wants no visits by mail, or has no address for them."""
     VISIT_NOT_CURRENT = "visit_not_current"
     """A message: another visit has taken its place."""
     TICKET_MOVED_ON = "ticket_moved_on"

@@ -172,8 +172,10 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     refused = {attempt.contact_id for attempt in context.attempts if attempt.outcome == AttemptOutcome.REFUSED}
     tries = tries_made(context)
     told = contacts_notified_before(notification, context)
+    topic = TOPICS.get(notification.topic)
+    only = topic.channel if topic is not None else None
     usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
-              and (told is None or contact.id in told)]
+              and (told is None or contact.id in told) and only in (None, contact.channel)]
     patient = notification.recipient_kind in PATIENT
     limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable

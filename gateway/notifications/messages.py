@@ -48,6 +48,7 @@ class Facts:
     provider: str = ""
     provider_phone: str = ""
     hear_by: Instant | None = None  # they hear from us again
+    before: str = ""  # who was to come until now
     because: str = ""  # why a visit is called off, changed or asked about
     note: str = ""  # what the technician wrote
     incomplete: str = ""  # why the visit could not be finished

@@ -58,6 +58,7 @@ class SearchFacts(FaultFacts, total=False):
 class VisitFacts(AssignmentFacts, total=False):
     """A visit that does not go as we said."""
 
+    before: str  # who was to come until now
     because: str  # why it is called off, changed or asked about: the template has a sentence for each
     why: dict[str, Any] | str  # the same in the words of whoever wrote it, or as `Reason.stored()` gives it
     hear_by: Instant  # when they hear from us again

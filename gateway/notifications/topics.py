@@ -9,6 +9,7 @@ from typing import Any
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
+    AttemptOutcome,
     Instant,
     LinkPurpose,
     Notification,
@@ -108,7 +109,9 @@ class TopicName(StrEnum):
     OFFER_TAKEN = "offer_taken"
     """A provider that was asked need not answer any more: another one was faster."""
     JOB_TAKEN = "job_taken"
-    """A provider that said yes on the telephone gets the page of the visit."""
+    """Who is to go there, as agreed on the telephone or within their firm, gets the page of the visit."""
+    VISIT_INVITE = "visit_invite"
+    """Who is to go there gets the visit for their calendar, as it stands since they themselves changed it."""
     PLEASE_LOOK = "please_look"
     """Somebody on call is asked to look at a ticket or callback, because …"""
     EMERGENCY_PRESS = "emergency_press"
@@ -214,6 +217,7 @@ class Topic:
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+    channel: str | None = None  # the only one that can carry it
     promises: frozenset[PromiseKind] = frozenset()  # times that it tells a customer
 
     @property
@@ -246,7 +250,8 @@ class Topic:
 _OVER = (TicketState.RESOLVED, TicketState.CLOSED, TicketState.CANCELLED, TicketState.MERGED)
 _OF_A_VISIT_AHEAD = frozenset({
     TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_LATE, TopicName.VISIT_MISSED,
-    TopicName.VISIT_CHANGED, TopicName.VISIT_CALLED_OFF, TopicName.WORKS_AGAIN, TopicName.TECHNICIAN_ASKED})
+    TopicName.VISIT_CHANGED, TopicName.VISIT_CALLED_OFF, TopicName.WORKS_AGAIN, TopicName.TECHNICIAN_ASKED,
+    TopicName.VISIT_INVITE})
 _OUTAGE_OVER = (OutageState.DISMISSED, OutageState.CLOSED, OutageState.RESTORED)
 
 
@@ -493,6 +498,22 @@ def _warning_over(notification: Notification, context: NotificationContext, now:
 
 def _nobody_to_ring(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
+
+
+MAIL = "email"  # the channel that brings visits to calendars
+_INVITE_TRIES = 6  # a calendar that misses one is no reason to ring anybody
+
+
+def _no_invites(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    visit, firm = context.visit, context.provider
+    if visit is None or visit.state is VisitState.DONE:
+        return Reason(ReasonKind.VISIT_NOT_CURRENT)
+    refused = {attempt.contact_id for attempt in context.attempts if attempt.outcome == AttemptOutcome.REFUSED}
+    boxes = [one for one in context.contacts
+             if one.channel == MAIL and one.stopped_at is None and one.id not in refused]
+    if firm is None or not firm.invites or not boxes or len(context.attempts) >= _INVITE_TRIES:
+        return Reason(ReasonKind.NO_INVITES)
+    return _superseded(notification, context)
 
 
 _FIRST = (TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION)  # whichever of them begins a round
@@ -773,9 +794,13 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_call_for_help_over, link=LinkPurpose.DISPATCH),
     Topic(
-        name=TopicName.JOB_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
+        name=TopicName.JOB_TAKEN, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         obsolete_when=_not_coming, link=LinkPurpose.VISIT),
+    Topic(  # it makes no noise
+        name=TopicName.VISIT_INVITE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,  # a firm switches it off for all
+        obsolete_when=_no_invites, link=LinkPurpose.VISIT, channel=MAIL),
     Topic(
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,

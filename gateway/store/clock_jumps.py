@@ -49,6 +49,7 @@ from gateway.model import (
     PersonSite,
     Photo,
     PinTries,
+    Portrait,
     PressRecord,
     Promise,
     Provider,
@@ -65,6 +66,7 @@ from gateway.model import (
     SlaClock,
     SlaPolicyVersion,
     Survey,
+    Technician,
     Ticket,
     Unclaimed,
     User,
@@ -121,7 +123,8 @@ PAST_TIMES: tuple[_Column, ...] = (
     (ButtonTest, "asked_at"), (ButtonTest, "reminded_at"), (ButtonTest, "passed_before"), (ButtonTest, "closed_at"),
     (OnCallPage, "opened_at"), (OnCallPage, "told_at"), (OnCallPage, "acknowledged_at"), (OnCallPage, "closed_at"),
     (OpenPage, "at"), (FormDraft, "at"), (SentForm, "at"), (SentAct, "at"), (BulkResult, "at"),
-    (Photo, "created_at"), (Signature, "created_at"), (Goodwill, "created_at"), (Goodwill, "given_at"),
+    (Photo, "created_at"), (Portrait, "created_at"), (Signature, "created_at"),
+    (Goodwill, "created_at"), (Goodwill, "given_at"),
     (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
     (PendingAct, "asked_at"), (PendingAct, "closed_at"),
 )
@@ -142,7 +145,8 @@ NOT_MOVED: tuple[_Column, ...] = (
     (WebSession, "revoked_at"),  # at worst somebody signs in once more
     (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Credential, "made_at"),
+    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
+    (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own
     (Route, "changed_at"),  # a number that only grows, whatever the clocks say: see store/devices/announced_topics.py

@@ -1,7 +1,4 @@
-"""The actions that people can take, as values: accept an offer, depart, resolve, cancel and so on.
-
-All of them are one story: nobody looks for an act elsewhere.
-"""
+"""The actions that people can take, as values: one story, because it is the list of all that anybody can do."""
 
 from dataclasses import dataclass
 
@@ -151,6 +148,13 @@ class ProposeWindow(VisitAct):
 
     window_from: Instant
     window_until: Instant
+
+
+@dataclass(frozen=True)
+class ReassignVisit(VisitAct):
+    """Somebody else of the same firm comes, within the same arrival window."""
+
+    technician: str  # name as the customer will read it; "" = the provider's name
 
 
 @dataclass(frozen=True)

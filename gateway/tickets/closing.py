@@ -34,7 +34,7 @@ from gateway.tickets.lifecycle import NOBODY_COMES, UNSETTLED, VISIT_AHEAD, Acti
 from gateway.tickets.new_rows import entry, notify
 from gateway.tickets.on_call.pages import end_visit_pages
 from gateway.tickets.promises import cancel_promises
-from gateway.tickets.visits.messages import tell_customer, tell_who_goes
+from gateway.tickets.visits.messages import send_invites, tell_customer, tell_who_goes, who_goes
 
 PAGE_AFTER_WINDOW = 72 * HOUR  # a technician's link lives this long after the arrival window …
 PAGE_AFTER_VISIT = 30 * MINUTE  # … or after the visit is over: it says that it is
@@ -118,7 +118,9 @@ def call_off_visit(job: Job, work: SiteWork, policy: Policy, now: Instant, why: 
     else:
         work.draft.add(notify(policy, provider(visit.provider_id), TopicName.OFFER_WITHDRAWN,
                               work.subject_of_messages(visit), visit.id, now, facts=facts))
+    told = who_goes(visit, work) if visit.state is VisitState.EN_ROUTE else provider(visit.provider_id)
     end_visit(visit, VisitAction.CALL_OFF, work, now)
+    send_invites(visit, work, policy, now, (told,))
     cancel_promises(work.promises.get(job.id, []), now)
 
 

@@ -226,6 +226,7 @@ VISIT_DUTIES: dict[VisitState, Duty] = {  # as those of its job
 
 
 VISIT_AHEAD = frozenset((VisitState.PLANNED, VisitState.EN_ROUTE))  # somebody comes, and is not there yet
+VISIT_OPEN = VISIT_AHEAD | {VisitState.ON_SITE}  # somebody comes, or is there
 
 
 def can(visit: Visit, action: VisitAction) -> bool:

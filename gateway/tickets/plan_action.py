@@ -59,6 +59,7 @@ from gateway.tickets.actions import (
     OpenCallback,
     OpenTicket,
     ProposeWindow,
+    ReassignVisit,
     ReportDelay,
     ReportMissed,
     ReportNotFixed,
@@ -103,6 +104,7 @@ from gateway.tickets.visits.household import (
     plan_report_missed,
 )
 from gateway.tickets.visits.moving import plan_call_off_visit, plan_move_visit
+from gateway.tickets.visits.reassign import plan_reassign
 from gateway.tickets.visits.reports import plan_report
 from gateway.tickets.visits.steps import plan_arrive, plan_cancel, plan_depart, plan_finish, plan_resolve
 from gateway.tickets.visits.undo import plan_take_back
@@ -176,6 +178,8 @@ def _plan_visit_act(act: VisitAct, visit: Visit, context: ActionContext, policy:
             plan_report_overrun(act, visit, work, context.sites, policy, who, now)
         case ProposeWindow():
             plan_propose_window(act, visit, work, policy, who, now)
+        case ReassignVisit():
+            plan_reassign(act, visit, work, policy, who, now)
         case HandBack():
             plan_hand_back(act, visit, work, policy, who, now)
         case LogCall():

@@ -19,9 +19,9 @@ from gateway.web.feed import ChangeFeed
 from gateway.web.live import LivePages
 from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, survey
-from gateway.web.pages.follow import acts, move, tell
+from gateway.web.pages.follow import acts, move, portrait, tell
 from gateway.web.pages.household import page as household
-from gateway.web.pages.provider import calendar, job_sheet
+from gateway.web.pages.provider import calendar, job_sheet, people
 from gateway.web.pages.provider import page as firm
 from gateway.web.pages.technician import photos, position, visit
 from gateway.web.pages.technician.quota import DailyQuota
@@ -37,8 +37,8 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, branding, customer, acts, move, household, dispatch, offer, visit, photos, position,
-                 survey, tell, firm, calendar, job_sheet, console):
+    for part in (api, public, branding, customer, acts, move, portrait, household, dispatch, offer, visit, photos,
+                 position, survey, tell, firm, calendar, job_sheet, people, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

@@ -62,7 +62,7 @@ def test_headings_and_forms_come_in_an_order_that_can_be_read_out(there: WebStor
     seat.open(pages["firm"])
     headings = seat.tab.run("[...document.querySelectorAll('h1, h2')].map(one => one.innerText)")
     assert headings == ["1 job waits for your answer", "Compressor fault", "Today and tomorrow", "Visits that are over",
-                        "Days off", "Visits on one day", "Calendars", "How you do"]
+                        "Technicians", "Days off", "Visits on one day", "Calendars", "How you do"]
 
 
 def test_the_console_has_a_page_of_each_firm(there: WebStory, chrome: Browser) -> None:

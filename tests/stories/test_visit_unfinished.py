@@ -161,4 +161,4 @@ def test_nothing_is_contested_that_nobody_said(story: Story) -> None:
     with pytest.raises(Refused, match=RefusedReason.NOTHING_TO_ANSWER):
         story.act(ContestNoAccess(story.ticket.id), HERSELF)
     assert story.now - NOON < DAY
-    assert story.heard(KUNZ) == [TopicName.OFFER]
+    assert story.heard(KUNZ) == [TopicName.OFFER, TopicName.VISIT_INVITE]

@@ -44,6 +44,15 @@ def set_capacity(session: Session, provider_id: str, visits: int | None, who: Ac
         write_act(session, "set_capacity", ("provider", provider_id), Plan(), who, now)
 
 
+def set_invites(session: Session, provider_id: str, wanted: bool, who: Actor, now: Instant) -> None:
+    """Whether visits come by mail, for the calendars of the firm and its technicians. Raises NoSuch."""
+    row = firm(session, provider_id)
+    if row.invites != wanted:
+        row.invites = wanted
+        session.add(row)
+        write_act(session, "set_invites", ("provider", provider_id), Plan(), who, now)
+
+
 def _whose(session: Session, provider_id: str, technician_id: str, now: Instant
            ) -> tuple[Provider | Technician, date]:
     row = firm(session, provider_id)

@@ -52,9 +52,9 @@ def firm(session: Session, provider_id: str) -> Provider:
 
 
 def technician(session: Session, provider_id: str, technician_id: str) -> Technician:
-    """Raises NoSuch, also for one of another firm."""
+    """Raises NoSuch, also for one of another firm, and for one who has left it."""
     row = session.get(Technician, technician_id, with_for_update=True)
-    if row is None or row.provider_id != provider_id:
+    if row is None or row.provider_id != provider_id or row.ended_at is not None:
         raise NoSuch(f"{provider_id} has no technician {technician_id}")
     return row
 

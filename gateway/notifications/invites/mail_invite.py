@@ -1,5 +1,7 @@
 """Which messages to a firm or a technician bring an invite along, and what it asks their calendar to do."""
 
+from dataclasses import replace
+
 from gateway.model import Notification, RecipientKind, Visit, VisitState
 from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import Catalogue
@@ -9,8 +11,8 @@ from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 
 _WHO_GOES = (RecipientKind.PROVIDER, RecipientKind.TECHNICIAN)
-_TELLS_WHEN = (TopicName.JOB_TAKEN, TopicName.VISIT_CHANGED)
-_TAKES_AWAY = (TopicName.VISIT_CALLED_OFF, TopicName.OFFER_WITHDRAWN)
+_TELLS_WHEN = (TopicName.JOB_TAKEN, TopicName.VISIT_CHANGED, TopicName.VISIT_INVITE)
+_TAKES_AWAY = (TopicName.VISIT_CALLED_OFF, TopicName.OFFER_WITHDRAWN, TopicName.VISIT_INVITE)
 
 
 def invite_for(notification: Notification, context: NotificationContext, facts: Facts, words: Catalogue
@@ -20,15 +22,17 @@ def invite_for(notification: Notification, context: NotificationContext, facts: 
     visit = context.visit
     if notification.recipient_kind not in _WHO_GOES or visit is None or not _is_theirs(notification, visit):
         return None
-    over = visit.state is VisitState.CANCELLED
+    # also for whom somebody else of their firm goes
+    over = visit.state is VisitState.CANCELLED or (
+        notification.topic == TopicName.VISIT_CALLED_OFF and notification.facts.get("because") == "reassigned")
     if notification.topic in (_TAKES_AWAY if over else _TELLS_WHEN):
         # what a customer wrote is not for a calendar, which keeps copies on servers of its own
         cause = "" if context.ticket is not None and context.ticket.cause_key == REPORTED else facts.cause
         title = ": ".join(part for part in (facts.device, cause) if part) or facts.number
         details = [words("page.firm.calendar_number", number=facts.number), visit.technician]
         place = context.site.address if context.site is not None and not over else ""
-        return Invite(of_visit(visit, title, place, "\n".join(one for one in details if one)),
-                      Method.CANCEL if over else Method.REQUEST)
+        shown = of_visit(visit, title, place, "\n".join(one for one in details if one))
+        return Invite(replace(shown, cancelled=over), Method.CANCEL if over else Method.REQUEST)
     return None
 
 

@@ -116,7 +116,8 @@ def provider_directory(session: Session) -> ProviderDirectory:
     revision = tuple(session.connection().execute(_REVISION).one())
     known = _DIRECTORIES.get(engine)
     if known is None or known[0] != revision:
-        providers, technicians = session.scalars(select(Provider)).all(), session.scalars(select(Technician)).all()
+        providers, technicians = session.scalars(select(Provider)).all(), session.scalars(
+            select(Technician).where(col(Technician.ended_at).is_(None))).all()
         for row in (*providers, *technicians):
             session.expunge(row)  # it outlives the session, and nobody changes it
         known = _DIRECTORIES[engine] = revision, ProviderDirectory(providers, technicians)

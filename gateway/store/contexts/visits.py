@@ -84,7 +84,8 @@ def before_arrival(session: Session, draft: Draft, visit: Visit, work: SiteWork)
 def technician_of(session: Session, visit: Visit) -> Technician | None:
     """Who goes, where the firm has named them to us."""
     return session.exec(select(Technician).where(
-        Technician.provider_id == visit.provider_id, Technician.name == visit.technician)).first()
+        Technician.provider_id == visit.provider_id, Technician.name == visit.technician,
+        col(Technician.ended_at).is_(None))).first()
 
 
 def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict[tuple[str, str], str]:
@@ -93,6 +94,6 @@ def reachable_technicians(session: Session, provider_ids: Iterable[str]) -> dict
     if not wanted:
         return {}
     rows = session.exec(select(Technician).where(
-        col(Technician.provider_id).in_(wanted),
+        col(Technician.provider_id).in_(wanted), col(Technician.ended_at).is_(None),
         col(Technician.id).in_(select(Contact.owner_id).where(Contact.owner_kind == RecipientKind.TECHNICIAN))))
     return {(one.provider_id, one.name): one.id for one in rows}

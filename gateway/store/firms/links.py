@@ -41,12 +41,14 @@ def linked(session: Session, purpose: LinkPurpose, subject_ids: Collection[str],
 def whose_calendar(session: Session, link: Link) -> tuple[Provider, Technician | None] | None:
     """The firm, and the technician if it is theirs alone; None: the firm is asked no longer, or they have left it."""
     technician = session.get(Technician, link.subject_id) if link.subject_kind is SubjectKind.TECHNICIAN else None
-    if technician is None and link.subject_kind is SubjectKind.TECHNICIAN:
+    if link.subject_kind is SubjectKind.TECHNICIAN and (technician is None or technician.ended_at is not None):
         return None
     firm = session.get(Provider, link.subject_id if technician is None else technician.provider_id)
     return None if firm is None or firm.removed_at is not None else (firm, technician)
 
 
 def technicians_of(session: Session, provider_id: str) -> list[Technician]:
-    return list(session.exec(select(Technician).where(Technician.provider_id == provider_id).order_by(
+    """Who is with it now, by name."""
+    return list(session.exec(select(Technician).where(
+        Technician.provider_id == provider_id, col(Technician.ended_at).is_(None)).order_by(
         col(Technician.name), col(Technician.id))))

@@ -79,7 +79,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
         ("where people are", lambda: save_person_sites(session, fleet, now)),
         ("devices", lambda: _devices(session, fleet.devices)),
         ("providers", lambda: upsert(session, Provider, [_provider(row) for row in fleet.providers])),
-        ("technicians", lambda: upsert(session, Technician, list(_technicians(fleet.providers)))),
+        ("technicians", lambda: upsert(session, Technician, list(_technicians(session, fleet.providers)))),
         ("contacts", lambda: _contacts(session, _owners(session, fleet), now)),
     ]
     counts = {}
@@ -158,10 +158,13 @@ def _provider(row: file.Provider) -> Values:
         "quiet_from": quiet[0], "quiet_until": quiet[1], "removed_at": None}
 
 
-def _technicians(providers: Iterable[file.Provider]) -> Iterator[Values]:
+def _technicians(session: Session, providers: Iterable[file.Provider]) -> Iterator[Values]:
+    """Whom their firm has renamed keeps that name."""
+    named = dict(session.exec(select_rows(Technician.id, Technician.name).where(col(Technician.renamed))).all())
     for firm in providers:
         for row in firm.technicians:
-            yield {"provider_id": firm.id, **row.model_dump(mode="json", exclude={"contacts"})}
+            yield {"provider_id": firm.id, **row.model_dump(mode="json", exclude={"contacts"}),
+                   "name": named.get(row.id, row.name)}
 
 
 def _devices(session: Session, devices: Sequence[file.Device]) -> Count:

@@ -289,7 +289,8 @@ def is_answer_needed(session: Session, visit: Visit) -> bool:
 
 def technicians(session: Session, provider_id: str) -> list[str]:
     """The provider's people by name."""
-    names = select(col(Technician.name)).where(col(Technician.provider_id) == provider_id)
+    names = select(col(Technician.name)).where(col(Technician.provider_id) == provider_id,
+                                                 col(Technician.ended_at).is_(None))
     return list(session.scalars(names.order_by(col(Technician.name))))
 
 

@@ -195,6 +195,8 @@ def _on_visit(visit: Visit, now: Instant) -> Iterator[type[Act]]:
             yield act
     if visit.state in VISIT_AHEAD:
         yield from (actions.ReportDelay, actions.ProposeWindow, actions.HandBack)
+        if visit.state is VisitState.PLANNED:
+            yield actions.ReassignVisit
     elif visit.state is VisitState.ON_SITE and visit.reported_at is None:
         yield actions.ReportOverrun
         if visit.called_at is None:

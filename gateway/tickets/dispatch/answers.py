@@ -18,6 +18,7 @@ from gateway.model import (
     Visit,
     customer,
 )
+from gateway.model import provider as provider_of
 from gateway.model.plan import Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
@@ -36,6 +37,7 @@ from gateway.tickets.new_rows import add_entries, entry, link, notify, show_time
 from gateway.tickets.promises.promised_times import arrival_window
 from gateway.tickets.visits.changes import hand_back_missed
 from gateway.tickets.visits.doorstep import doorstep_words
+from gateway.tickets.visits.messages import send_invites
 from gateway.tickets.visits.overdue import watch_arrival
 
 _REFUSALS = {
@@ -47,9 +49,9 @@ _REFUSALS = {
 
 
 def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,
-                now: Instant) -> None:
+                now: Instant, invites: bool = True) -> None:
     """The provider takes it: a visit with an arrival window, the customer told who comes and when. What was offered as
-    an addition to a visit joins that visit."""
+    an addition to a visit joins that visit. `invites`: False when another message takes it to their calendar."""
     _still_pending(offer, work, now)
     job = work.jobs[offer.job_id]
     other = next((one for one in work.jobs.values() if offer.adds_to_visit is not None and one is not job
@@ -60,7 +62,8 @@ def plan_accept(act: AcceptOffer, offer: Offer, provider: Provider, work: SiteWo
     else:
         window = _arrival_window(act, policy, now)
         _accept(offer, work, policy, now)
-        _add_visit(act, offer, window, provider, work, policy, who, now)
+        visit = _add_visit(act, offer, window, provider, work, policy, who, now)
+        send_invites(visit, work, policy, now, () if invites else (provider_of(provider.id),))
 
 
 def _accept(offer: Offer, work: SiteWork, policy: Policy, now: Instant) -> None:
@@ -80,7 +83,7 @@ def _arrival_window(act: AcceptOffer, policy: Policy, now: Instant) -> Window:
 
 
 def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provider, work: SiteWork, policy: Policy,
-               who: Actor, now: Instant) -> None:
+               who: Actor, now: Instant) -> Visit:
     job, (window_from, window_until) = work.jobs[offer.job_id], window
     ticket = work.named_ticket(job)
     visit = Visit(id=policy.new_id("V"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id,
@@ -99,6 +102,7 @@ def _add_visit(act: AcceptOffer, offer: Offer, window: Window, provider: Provide
     work.draft.add(visit, opening, _assigned(ticket, visit, provider, job, work, policy, now))
     add_entries(job, work, now, EntryKind.ACCEPTED, who=who, provider=provider.name, window_from=window_from,
                 window_until=window_until)
+    return visit
 
 
 def _add_to_visit(job: Job, other: Job, provider: Provider, work: SiteWork, policy: Policy, who: Actor, now: Instant

@@ -55,7 +55,7 @@ def plan_assign(act: AssignTo, provider: Provider, ticket: Ticket, work: SiteWor
         plan_offer_to(OfferTo(ticket.id, provider.id), provider, ticket, work, policy, who, now)
     offer = next(offer for offer in _pending(ticket, work) if offer.provider_id == provider.id)
     plan_accept(AcceptOffer(offer.id, act.technician, act.window_from, act.window_until), offer, provider, work, policy,
-                who, now)
+                who, now, invites=False)
     job = work.jobs[offer.job_id]
     visit = work.visit_of(job)
     if visit is not None:  # else it was added to a visit whose page they have

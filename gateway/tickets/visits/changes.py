@@ -30,7 +30,7 @@ from gateway.tickets.new_rows import add_entries, show_time
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.promises.promised_times import arrival_estimate, arrival_window
 from gateway.tickets.visits import watch
-from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
+from gateway.tickets.visits.messages import hear_by, send_invites, tell_customer, tell_who_goes, who_goes
 from gateway.tickets.visits.overdue import following, travel_between, watch_arrival, watch_travel, work_time
 
 
@@ -48,6 +48,7 @@ def plan_report_delay(act: ReportDelay, visit: Visit, work: SiteWork, policy: Po
         visit.moves, visit.moved_at = visit.moves + 1, now
         _keep_page(visit, work)
         show_time(arrival_window(visit, work.customer.id, work.site.id), work, policy, now)
+        send_invites(visit, work, policy, now)
     if visit.state is VisitState.EN_ROUTE:
         watch_travel(visit, work, policy, now)
         show_time(arrival_estimate(visit, visit.eta, work.customer.id, work.site.id), work, policy, now)
@@ -74,6 +75,7 @@ def plan_report_overrun(act: ReportOverrun, visit: Visit, work: SiteWork, sites:
                                           for (one, its_work), way in zip(after, ways, strict=True)])
     for one, begins, ends in shifted:
         move_window(one, begins, ends, works[one.id], policy, who, now, because="overrun")
+        send_invites(one, works[one.id], policy, now)
 
 
 def plan_propose_window(act: ProposeWindow, visit: Visit, work: SiteWork, policy: Policy, who: Actor, now: Instant
@@ -86,6 +88,7 @@ def plan_propose_window(act: ProposeWindow, visit: Visit, work: SiteWork, policy
         raise Refused(RefusedReason.WINDOW_TOO_FAR)
     if (act.window_from, act.window_until) != (visit.window_from, visit.window_until):
         move_window(visit, act.window_from, act.window_until, work, policy, who, now)
+        send_invites(visit, work, policy, now)
 
 
 def move_window(visit: Visit, begins: Instant, ends: Instant, work: SiteWork, policy: Policy, who: Actor, now: Instant,
@@ -108,6 +111,7 @@ def plan_hand_back(act: HandBack, visit: Visit, work: SiteWork, policy: Policy, 
     """The firm cannot come after all: the customer hears it at once, and others are asked. Raises Refused."""
     _check_ahead(visit)
     hand_back(visit, act.why.strip(), work, policy, who, now)
+    send_invites(visit, work, policy, now)
     dispatch(work.jobs[visit.job_id], work, policy, now)
 
 
@@ -137,6 +141,7 @@ def hand_back_missed(ticket: Ticket, work: SiteWork, policy: Policy, who: Actor,
             if visit.provider_id != asked:
                 tell_who_goes(TopicName.VISIT_CALLED_OFF, visit, work, policy, now)
             hand_back(visit, "", work, policy, who, now)
+            send_invites(visit, work, policy, now, (who_goes(visit, work),) if visit.provider_id != asked else ())
             missed.append(job)
     return missed
 

@@ -1,5 +1,6 @@
 """Who is told about a visit, and what such a message can say: the household, whoever goes there, a dispatcher."""
 
+from collections.abc import Collection
 from typing import Any
 
 from gateway.calendars.opening_hours import quiet_until
@@ -42,11 +43,25 @@ def tell_customer(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy
 
 def tell_who_goes(topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:
     """Whoever has accepted hears of it: the technician, where their own contacts are known, else the firm."""
+    tell(who_goes(visit, work), topic, visit, work, policy, now, **facts)
+
+
+def tell(whom: Recipient, topic: TopicName, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any
+         ) -> None:
+    """Somebody of the firm hears of a visit, with the link to its page."""
     job = work.jobs[visit.job_id]
     opening = next((one for one in work.visit_links.get(visit.id, []) if one.purpose is LinkPurpose.VISIT), None)
-    work.draft.add(notify(policy, who_goes(visit, work), topic, work.named_ticket(job), new_occurrence(policy), now,
+    work.draft.add(notify(policy, whom, topic, work.named_ticket(job), new_occurrence(policy), now,
                           facts=visit_facts(visit, job, work, policy) | facts,
                           link_id=None if opening is None else opening.id))
+
+
+def send_invites(visit: Visit, work: SiteWork, policy: Policy, now: Instant, told: Collection[Recipient] = ()) -> None:
+    """The visit as it stands now goes to the calendars of the firm and of whoever goes there; not to those who are
+    `told` of the same change by a message that brings it along. Who wants none, or has no mail, gets none."""
+    for whom in dict.fromkeys((provider(visit.provider_id), who_goes(visit, work))):
+        if whom not in told:
+            tell(whom, TopicName.VISIT_INVITE, visit, work, policy, now, visit_state=visit.state)
 
 
 def tell_dispatcher(why: Reason, visit: Visit, work: SiteWork, policy: Policy, now: Instant, **facts: Any) -> None:

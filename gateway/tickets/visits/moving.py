@@ -38,7 +38,7 @@ from gateway.tickets.new_rows import add_entries
 from gateway.tickets.promises import correct_promises
 from gateway.tickets.visits.changes import move_window
 from gateway.tickets.visits.household import awaits_answer, keep_visit
-from gateway.tickets.visits.messages import hear_by, tell_customer, tell_who_goes
+from gateway.tickets.visits.messages import hear_by, send_invites, tell_customer, tell_who_goes, who_goes
 
 _GOOD_FOR = 10 * MINUTE  # so long what was in time when they asked for it still is
 
@@ -100,6 +100,7 @@ def plan_move_visit(act: MoveVisit, visit: Visit | None, provider: Provider | No
         keep_visit(visit, ticket, work, who, now)
     move_window(visit, *wanted, work, policy, who, now, because="you_asked")
     tell_who_goes(TopicName.VISIT_CHANGED, visit, work, policy, now)
+    send_invites(visit, work, policy, now, (who_goes(visit, work),))
 
 
 def may_call_off_visit(visit: Visit, ticket: Ticket, service: Service, now: Instant) -> bool:
@@ -128,5 +129,6 @@ def plan_call_off_visit(act: CallOffVisit, visit: Visit | None, ticket: Ticket, 
                   hear_by=hear_by(visit, work, now))
     correct_promises(work.promises.get(job.id, []), now)  # what they hear by when is another promise
     end_visit(visit, VisitAction.CALL_OFF, work, now)
+    send_invites(visit, work, policy, now, (who_goes(visit, work),))
     advance(job, Action.HAND_BACK, work, now)
     dispatch(job, work, policy, now)

@@ -1,4 +1,4 @@
-"""Local firms: the link to each one's own page, the days on which it is away, and how it does."""
+"""Local firms: the link to each one's own page, its people, the days on which it is away, and how it does."""
 
 from typing import Annotated, Any
 
@@ -7,10 +7,11 @@ from fastapi.responses import Response
 
 from gateway.access.rights import Right
 from gateway.calendars.time_off import BadTimeOff
-from gateway.flow.firms import own_days, own_links
+from gateway.flow.firms import own_days, own_links, own_people
 from gateway.model import Provider
 from gateway.model.plan import NoSuch
-from gateway.store.firms import links
+from gateway.store import Conflict
+from gateway.store.firms import links, portraits
 from gateway.store.firms.scorecard import scorecard
 from gateway.store.views.console import own_work
 from gateway.store.views.ticket_list import provider_names
@@ -21,8 +22,9 @@ from gateway.web.pages.links import InvalidInput
 from gateway.web.pages.provider.page import FirmForm, away_of, firm_act, today_of
 
 router = APIRouter()
-PATH = "/console/firms"
+PATH, OWN = "/console/firms", "/console/our-work/firm"
 Manages = Annotated[User, needs(Right.MANAGE_PROVIDERS)]
+Works = Annotated[User, needs(Right.OWN_WORK)]
 Changes = Annotated[User, needs(Right.MANAGE_PROVIDERS, proof=True)]
 
 
@@ -62,24 +64,41 @@ def end_link(user: Changes, firm_id: str) -> Response:
 
 @router.post(f"{PATH}/{{firm_id}}/days")
 def change_days(request: Request, user: Manages, firm_id: str, given: Annotated[FirmForm, Form()]) -> Response:
-    """Days off and capacity, as the firm says on the telephone."""
+    """Technicians, days off and capacity, as the firm says on the telephone."""
+    return _say(request, user, firm_id, given, f"{PATH}/{firm_id}", "firm.html")
+
+
+@router.get(OWN)
+def show_own_firm(request: Request, user: Works) -> Response:
+    return _one(request, user, or_404(user.firm, "firm"), template="own_firm.html")
+
+
+@router.post(OWN)
+def change_own_firm(request: Request, user: Works, given: Annotated[FirmForm, Form()]) -> Response:
+    """The same by the firm's own people."""
+    return _say(request, user, or_404(user.firm, "firm"), given, OWN, "own_firm.html")
+
+
+def _say(request: Request, user: User, firm_id: str, given: FirmForm, back: str, template: str) -> Response:
     try:
         with user.gw.store.write() as session:
             if given.act == "calendar":
                 raise InvalidInput("page.not_possible")
-            firm_act(session, given, own_links.firm(session, firm_id), user.who, user.now)
-    except (InvalidInput, BadTimeOff) as unusable:
-        return _one(request, user, firm_id, 422, WORDS(str(unusable)), given)
+            firm_act(session, given, own_links.firm(session, firm_id), user.gw.policy, user.who, user.now)
+    except (InvalidInput, BadTimeOff, own_people.BadTechnician) as unusable:
+        return _one(request, user, firm_id, 422, WORDS(str(unusable)), given, template=template)
     except own_days.BadCapacity:
-        return _one(request, user, firm_id, 422, WORDS("page.firm.bad_capacity"), given)
+        return _one(request, user, firm_id, 422, WORDS("page.firm.bad_capacity"), given, template=template)
+    except Conflict:
+        return _one(request, user, firm_id, 409, WORDS("page.not_possible"), given, template=template)
     except NoSuch:
         raise HTTPException(404, "There is no such firm") from None
-    return go_on(f"{PATH}/{firm_id}")
+    return go_on(back)
 
 
 def _one(request: Request, user: User, firm_id: str, status: int = 200, wrong: str = "",
-         given: FirmForm | None = None, link: str = "") -> Response:
-    return page(request, user, "firm.html", status, wrong=wrong, given=given or FirmForm(), link=link,
+         given: FirmForm | None = None, link: str = "", template: str = "firm.html") -> Response:
+    return page(request, user, template, status, wrong=wrong, given=given or FirmForm(), link=link,
                 **_content(user, firm_id))
 
 
@@ -90,5 +109,6 @@ def _content(user: User, firm_id: str) -> dict[str, Any]:
         ahead = own_work.visits_ahead(session, firm_id, user.now)
         today = today_of(firm, user.now)
         return {"firm": firm, "people": people, "made": links.page_link(session, firm_id, user.now),
+                "portraits": portraits.shown(session, [one.id for one in people]),
                 "away": away_of(firm, people, ahead, WORDS, today, user.now), "today": today.isoformat(),
                 "ahead": len(ahead), "card": scorecard(session, firm_id, user.now)}

@@ -230,6 +230,8 @@ FORMS: dict[type[Act], FormSpec] = {
     actions.ProposeWindow: FormSpec("Another time", VISIT, lambda given: actions.ProposeWindow(
         given.target, given.time("window_from", "From"), given.time("window_until", "Until")), _window,
         hint="The customer is told at once."),
+    actions.ReassignVisit: FormSpec("Somebody else of them comes", VISIT, lambda given: actions.ReassignVisit(
+        given.target, given.text("technician", NAME)), _technician, hint="The customer is told who comes instead."),
     actions.Finish: FormSpec("They are done", VISIT, _finish, _finish_fields),
     actions.LogCall: FormSpec("Nobody is home, nobody answers the phone", VISIT,
                               lambda given: actions.LogCall(given.target)),

@@ -40,6 +40,7 @@ from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.follow.acts import with_acts
 from gateway.web.pages.follow.credits import with_credits
 from gateway.web.pages.follow.pending import too_late
+from gateway.web.pages.follow.portrait import with_portrait
 from gateway.web.pages.follow.position import with_position
 from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link
@@ -150,6 +151,7 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
         content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
         content = with_position(content, facts, gw.positions, words, say)
+        content = with_portrait(content, session, facts)
         content = with_credits(content, session, facts.customer.id, words)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)

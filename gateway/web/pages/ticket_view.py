@@ -25,6 +25,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import price
 from gateway.notifications.messages import in_danger
 from gateway.notifications.template_values import payer_sentences
+from gateway.store.firms.portraits import Shown as Portrait
 from gateway.store.views.dispatch_page import DispatchTicket
 from gateway.store.views.pages import FollowedTicket, JobDetails
 from gateway.tickets.dispatch.cover import payers_of
@@ -74,6 +75,7 @@ class FollowPage:
     in_danger: str = ""  # that we are no rescue service, and whom to ring
     rescue: str = ""  # that number
     firm: str = ""
+    portrait: Portrait | None = None  # of whoever comes, or is there
     doorstep: str = ""  # the words that the technician says at the door
     steps: Sequence[Step] = ()
     past: Sequence[PastEvent] = ()

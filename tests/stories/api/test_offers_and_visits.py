@@ -83,6 +83,9 @@ def test_a_part_is_missing_and_who_cannot_come_hands_it_back(there: WebStory, ag
     moved = {"window_from": to_iso(there.now + DAY), "window_until": to_iso(there.now + DAY + 2 * HOUR)}
     found = agent.post(f"visits/{visit.id}/window", json=moved).json()
     assert from_iso(found["window_from"]) == there.now + DAY
+    assert agent.post(f"visits/{visit.id}/technician", json={"technician": "Sara Keller"}).json()["technician"] == (
+        "Sara Keller")
+    is_problem(agent.post(f"visits/{visit.id}/technician", json={"technician": " "}), 422)
     found = agent.post(f"visits/{visit.id}/hand-back", json={"why": "The van broke down"}).json()
     assert found["state"] == "cancelled"
     ticket = there.one(Ticket, Ticket.id == visit.ticket_id)

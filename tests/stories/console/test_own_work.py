@@ -4,7 +4,20 @@ import re
 
 import pytest
 
-from gateway.model import HOUR, Audit, AuditOutcome, Entry, EntryKind, Offer, OfferState, Ticket, Visit
+from gateway.model import (
+    DAY,
+    HOUR,
+    Audit,
+    AuditOutcome,
+    Entry,
+    EntryKind,
+    Offer,
+    OfferState,
+    Technician,
+    Ticket,
+    Visit,
+    local,
+)
 from tests.drivers.web_driver import Console, WebStory, read
 
 WORK = "/console/our-work"
@@ -179,3 +192,29 @@ def test_they_see_their_day_and_what_in_it_needs_them(there: WebStory) -> None:
     there.wait(seconds=4 * 3600 + 60)
     assert "The window is over and nobody is there" in read(there.console("provider", "Kim Kunz", "kunz").get(WORK))
     assert "The window is over" not in read(stefan(there).get(WORK))
+
+
+FIRM = f"{WORK}/firm"
+
+
+def test_they_say_who_is_away_who_is_new_and_how_much_they_take_as_by_the_firms_own_link(there: WebStory) -> None:
+    browser = karin(there)
+    day = local(there.now + DAY, "Europe/Zurich").date().isoformat()
+    assert f'href="{FIRM}"' in browser.get(WORK).text
+    browser.post(FIRM, act="off", first=day, who="karin", reason="Dentist")
+    browser.post(FIRM, act="add", name="Nora Neu")
+    browser.post(FIRM, act="capacity", visits="2")
+    said = read(browser.get(FIRM))
+    for part in ("Karin Kunz: Dentist", "Nora Neu", "Offers accepted 0 of 0"):
+        assert part in said
+    done = there.all(Audit, Audit.object_id == "kunz", Audit.outcome == AuditOutcome.DONE)
+    assert [one.action for one in done] == ["enter_time_off", "add_technician", "set_capacity"]
+    refused = browser.web.post(FIRM, data={"csrf": browser.csrf, "act": "capacity", "visits": "0"})
+    assert "from 1 to 200" in read(refused, 422)
+
+
+def test_nobody_else_sees_it_and_they_change_no_other_firm(there: WebStory) -> None:
+    assert there.console("dispatcher").web.get(FIRM).status_code in (403, 404)
+    there.console("provider", "Stefan Suter", "seeblick").post(FIRM, act="add", name="Nora Neu")
+    assert "Nora Neu" not in read(karin(there).get(FIRM))
+    assert there.one(Technician, Technician.name == "Nora Neu").provider_id == "seeblick"

@@ -161,7 +161,8 @@ SCENES: dict[Scene, tuple[type[Act], ...]] = {  # a scene → some of the acts t
               actions.LeaveOutOffer, actions.HoldTicket, actions.ResolveTicket, actions.CancelTicket,
               actions.AcknowledgeAlarm),
     nobody_left: (actions.AskAgain, actions.OfferTo), lapsed: (actions.AssignTo,),
-    assigned: (actions.HandBack, actions.ProposeWindow, actions.ReportDelay, actions.Depart, actions.LeaveOutVisit),
+    assigned: (actions.HandBack, actions.ProposeWindow, actions.ReportDelay, actions.Depart, actions.LeaveOutVisit,
+               actions.ReassignVisit),
     missed: (actions.AskAgain, actions.ReportMissed), en_route: (actions.Arrive, actions.Finish, actions.TakeBack),
     early: (actions.AllowEarly,), on_site: (actions.LogCall, actions.ReportOverrun), called: (actions.Finish,),
     on_hold: (actions.AskAgain,), no_access: (actions.ContestNoAccess,),
@@ -205,6 +206,7 @@ def candidates(there: WebStory, ticket: Ticket) -> Iterator[tuple[str, str, Act]
         for done in (actions.Depart(visit.id, 7), actions.Arrive(visit.id), actions.Finish(visit.id, "done"),
                      actions.ReportDelay(visit.id, 77), actions.ReportOverrun(visit.id, 60), actions.LogCall(visit.id),
                      actions.ProposeWindow(visit.id, begins, begins + 3 * HOUR), actions.HandBack(visit.id, "ill"),
+                     actions.ReassignVisit(visit.id, "Nora Neu"),
                      actions.TakeBack(visit.id), actions.LeaveOutVisit(visit.id, "why")):
             yield action_name(type(done)), visit.id, done
     for alarm in facts.story.alarms:

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.config.settings import Channels, Settings, Smtp
+from gateway.notifications.channels import build_channels
 from gateway.store import Store
 from tests.drivers.web_driver import WebStory, console_story
+from tests.fixtures.servers import HOST, SmtpServer, smtp_server
 from tests.stories.firms.own_page import OwnPage
 
 
@@ -32,3 +35,13 @@ def kunz(there: WebStory, web: httpx.Client) -> OwnPage:
 def seeblick(there: WebStory, web: httpx.Client) -> OwnPage:
     """Seeblick Service, which reads German."""
     return OwnPage(there, web, "seeblick")
+
+
+@pytest.fixture
+def post(there: WebStory) -> Iterator[SmtpServer]:
+    with smtp_server() as box:
+        settings = Settings(channels=Channels(email=Smtp(
+            host=HOST, port=box.port, sender="service@wiesental.example", sender_name="Wiesental Service",
+            security="none")))
+        there.gw.channels["email"] = build_channels(settings)["email"]
+        yield box

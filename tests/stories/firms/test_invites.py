@@ -1,30 +1,21 @@
 """A firm's mails about a visit bring it to their calendar, by a real mail server, and take it away under one id."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
-import pytest
 from icalendar import Calendar
+from sqlmodel import select
 
-from gateway.config.settings import Channels, Settings, Smtp
 from gateway.flow.deliver import deliver
-from gateway.model import HOUR, MINUTE, Notification
-from gateway.notifications.channels import build_channels
-from gateway.tickets.actions import AssignTo, CancelTicket
-from tests.drivers.web_driver import WebStory
-from tests.fixtures.servers import HOST, SmtpServer, smtp_server
+from gateway.model import DAY, HOUR, MINUTE, Contact, Notification, RecipientKind, from_iso
+from gateway.tickets.actions import AssignTo, CancelTicket, HandBack, MoveVisit, ProposeWindow
+from tests.drivers.web_driver import WebStory, read
+from tests.fixtures.sample_fleet import save_sample_fleet
+from tests.fixtures.servers import SmtpServer
+from tests.stories.firms.own_page import OwnPage
 
-
-@pytest.fixture
-def post(there: WebStory) -> Iterator[SmtpServer]:
-    with smtp_server() as box:
-        settings = Settings(channels=Channels(email=Smtp(
-            host=HOST, port=box.port, sender="service@wiesental.example", sender_name="Wiesental Service",
-            security="none")))
-        there.gw.channels["email"] = build_channels(settings)["email"]
-        yield box
+FIRM = "provider Kunz Heating"
 
 
 def parts_for_calendars(mail: EmailMessage) -> list[EmailMessage]:
@@ -76,3 +67,94 @@ def test_an_offer_brings_none_and_neither_does_what_a_customer_reads(there: WebS
     assert [mail.to for mail in with_invites] == [["office@kunz.example"]]
     assert {"technician_assigned", "offer", "job_taken"} <= {row.topic for row in there.all(Notification)}
     assert len({mail.to[0] for mail in post.mails}) > 1
+
+
+def calendar_mails(post: SmtpServer, address: str) -> list[tuple[str, int, str]]:
+    """Method, sequence and id of the visit of each invite that came there, in order."""
+    found = [invite(mail) for mail in mails_to(post, address) if parts_for_calendars(mail)]
+    return [(method, event["SEQUENCE"], str(event["UID"])) for method, event in found]
+
+
+def test_from_accepting_to_handing_back_the_calendar_follows_by_mail(there: WebStory, kunz: OwnPage, post: SmtpServer
+                                                                    ) -> None:
+    ticket = there.break_down()
+    visit = kunz.accepts()
+    deliver(there.gw, there.now)
+    tomorrow = there.now + DAY
+    there.act(ProposeWindow(visit.id, tomorrow, tomorrow + 2 * HOUR), FIRM)
+    deliver(there.gw, there.now)
+    there.act(MoveVisit(ticket.id, *free()), "customer")
+    deliver(there.gw, there.now)
+    there.now += MINUTE
+    there.act(HandBack(visit.id, "ill"), FIRM)
+    deliver(there.gw, there.now)
+    mails = calendar_mails(post, "office@kunz.example")
+    assert [(method, sequence) for method, sequence, _ in mails] == [
+        ("REQUEST", 0), ("REQUEST", 1), ("REQUEST", 2), ("CANCEL", 3)]
+    assert len({uid for _, _, uid in mails}) == 1
+    last = mails_to(post, "office@kunz.example")[-1]
+    assert "Off your calendar" in last["Subject"]
+    assert "Lindenweg" not in last.as_string()
+
+
+def test_what_others_take_off_is_told_once_and_leaves_the_calendar(there: WebStory, kunz: OwnPage, post: SmtpServer
+                                                                  ) -> None:
+    ticket = there.break_down()
+    kunz.accepts()
+    deliver(there.gw, there.now)
+    there.act(CancelTicket(ticket.id, "in vain"))
+    deliver(there.gw, there.now)
+    assert [method for method, *_ in calendar_mails(post, "office@kunz.example")] == ["REQUEST", "CANCEL"]
+
+
+def test_a_technician_with_a_mail_address_gets_them_too_and_once(there: WebStory, kunz: OwnPage, post: SmtpServer
+                                                                ) -> None:
+    with there.gw.store.write() as session:
+        session.add(Contact(id="mail-karin", owner_kind=RecipientKind.TECHNICIAN, owner_id="karin", channel="email",
+                            address="karin@kunz.example"))
+    ticket = there.break_down()
+    visit = kunz.accepts()
+    tomorrow = there.now + DAY
+    there.now += MINUTE
+    there.act(ProposeWindow(visit.id, tomorrow, tomorrow + 2 * HOUR), FIRM)
+    deliver(there.gw, there.now)
+    there.act(MoveVisit(ticket.id, *free()), "customer")
+    deliver(there.gw, there.now)
+    for address in ("office@kunz.example", "karin@kunz.example"):
+        assert [(method, sequence) for method, sequence, _ in calendar_mails(post, address)] == [
+            ("REQUEST", 1), ("REQUEST", 2)]  # what was said anew at once is said once
+
+
+def test_a_firm_that_wants_none_gets_none_until_it_says_otherwise(there: WebStory, kunz: OwnPage, post: SmtpServer
+                                                                 ) -> None:
+    assert "Visits do not come by mail" in read(kunz.post("invites"))
+    there.break_down()
+    visit = kunz.accepts()
+    deliver(there.gw, there.now)
+    assert calendar_mails(post, "office@kunz.example") == []
+    save_sample_fleet(there.gw.store)  # an import leaves it alone
+    for _ in range(2):
+        assert "also comes by mail" in read(kunz.post("invites", wanted="yes"))
+    there.act(ProposeWindow(visit.id, there.now + DAY, there.now + DAY + HOUR), FIRM)
+    deliver(there.gw, there.now)
+    assert [method for method, *_ in calendar_mails(post, "office@kunz.example")] == ["REQUEST"]
+
+
+def test_it_goes_by_mail_only_and_nobody_is_rung_about_one_that_cannot_be_sent(there: WebStory, kunz: OwnPage
+                                                                              ) -> None:
+    with there.gw.store.write() as session:
+        for one in session.exec(select(Contact).where(Contact.owner_id == "kunz")):
+            one.channel, one.address = "sms", "+41790000000"
+            session.add(one)
+    there.break_down()
+    kunz.accepts()
+    deliver(there.gw, there.now)
+    row = there.one(Notification, Notification.topic == "visit_invite")
+    assert (row.state, row.reason and row.reason.kind) == ("dropped", "no_invites")
+    assert there.all(Notification, Notification.topic == "undeliverable") == []
+
+
+def free() -> tuple[int, int]:
+    """A window that the customer can choose instead, two days later."""
+    begins = from_iso("2026-11-25T07:00:00+01:00")
+    return begins, begins + 4 * HOUR

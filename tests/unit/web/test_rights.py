@@ -20,6 +20,7 @@ from gateway.tickets.actions import (
     HandBack,
     LogCall,
     ProposeWindow,
+    ReassignVisit,
     ReportDelay,
     ReportOverrun,
     TakeBack,
@@ -89,7 +90,7 @@ def test_each_right_is_somebodys_and_each_role_has_some() -> None:
 
 
 OF_A_FIRM = {AcceptOffer, DeclineOffer, Depart, Arrive, Finish, ReportDelay, ReportOverrun, ProposeWindow, HandBack,
-             LogCall, TakeBack}
+             LogCall, TakeBack, ReassignVisit}
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -285,6 +285,7 @@ def upgrade() -> None:
         sa.Column('time_off', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
         sa.Column('capacity', sa.Integer(), nullable=False),
         sa.Column('own_capacity', sa.Integer(), nullable=True),
+        sa.Column('invites', sa.Boolean(), nullable=False),
         sa.Column('emergency', sa.Boolean(), nullable=False),
         sa.Column('removed_at', sa.BigInteger(), nullable=True),
         sa.Column('revision', sa.Integer(), nullable=False),
@@ -503,6 +504,8 @@ def upgrade() -> None:
         sa.Column('hours', sa.JSON(none_as_null=True), nullable=True),
         sa.Column('days_off', sa.JSON(), server_default='{}', nullable=False),
         sa.Column('time_off', sa.JSON(), server_default=sa.text("'[]'"), nullable=False),
+        sa.Column('renamed', sa.Boolean(), nullable=False),
+        sa.Column('ended_at', sa.BigInteger(), nullable=True),
         sa.Column('revision', sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(['provider_id'], ['provider.id']),
         sa.PrimaryKeyConstraint('id')
@@ -667,6 +670,16 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_person_site_person_id'), 'person_site', ['person_id'], unique=False)
     op.create_index(op.f('ix_person_site_site_id'), 'person_site', ['site_id'], unique=False)
+    op.create_table('portrait',
+        sa.Column('technician_id', sa.String(), nullable=False),
+        sa.Column('width', sa.Integer(), nullable=False),
+        sa.Column('height', sa.Integer(), nullable=False),
+        sa.Column('digest', sa.String(), nullable=False),
+        sa.Column('content', sa.LargeBinary(), nullable=False),
+        sa.Column('created_at', sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(['technician_id'], ['technician.id']),
+        sa.PrimaryKeyConstraint('technician_id')
+    )
     op.create_table('recovery_code',
         sa.Column('hash', sa.String(), nullable=False),
         sa.Column('user_id', sa.String(), nullable=False),

@@ -18,12 +18,13 @@ from gateway.tickets.actions import (
     HandBack,
     LogCall,
     ProposeWindow,
+    ReassignVisit,
     ReportDelay,
     ReportOverrun,
     TakeBack,
 )
 from gateway.web.api import filters
-from gateway.web.api.models import Body, GivenTime, Id, Words
+from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.work.models import VisitDetail, VisitPage, visit_model
 from gateway.web.dependencies import Gw, TicketWorker, or_404
 from gateway.web.problems import responses
@@ -47,6 +48,11 @@ class MinutesBody(Body):
 class VisitWindowBody(Body):
     window_from: GivenTime = Field(description="When they can come instead.", examples=["2026-11-27T13:00:00Z"])
     window_until: GivenTime = Field(examples=["2026-11-27T17:00:00Z"])
+
+
+class TechnicianBody(Body):
+    technician: Line = Field(description="Who comes instead, as the customer reads it.",
+                             examples=["Sara Keller"])
 
 
 class HandBackBody(Body):
@@ -132,6 +138,13 @@ def overrun_visit(by: TicketWorker, visit_id: Id, body: MinutesBody) -> VisitDet
              responses=responses(404, 409))
 def move_visit(by: TicketWorker, visit_id: Id, body: VisitWindowBody) -> VisitDetail:
     by(ProposeWindow(visit_id, body.window_from, body.window_until))
+    return _one(by.gw, visit_id)
+
+
+@router.post("/{visit_id}/technician", summary="Somebody else of the same firm comes", responses=responses(404, 409))
+def reassign_visit(by: TicketWorker, visit_id: Id, body: TechnicianBody) -> VisitDetail:
+    """Within the same arrival window; the customer is told who comes instead."""
+    by(ReassignVisit(visit_id, body.technician))
     return _one(by.gw, visit_id)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from gateway.calendars.time_off import BadTimeOff, TimeOff, entries
-from gateway.flow.firms import own_days, own_links
+from gateway.flow.firms import own_days, own_links, own_people
 from gateway.flow.gateway import Gateway
 from gateway.model import Actor, ActorKind, Instant, Link, LinkPurpose, Provider, Technician, local
 from gateway.model.plan import NoSuch
@@ -18,10 +18,11 @@ from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
 from gateway.store import Conflict
-from gateway.store.firms import links
+from gateway.store.firms import links, portraits
 from gateway.store.firms.scorecard import scorecard
 from gateway.store.views.console import own_work
 from gateway.store.views.console.own_work import OwnVisit
+from gateway.tickets.context import Policy
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, open_link
 from gateway.web.pages.provider.job_sheet import has_sheet
@@ -30,7 +31,8 @@ from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
 OVER = 10  # visits that are over, on the page
-SAID = ("off", "on", "capacity", "calendar")  # what the page can say that it has just done
+# what the page can say that it has just done
+SAID = ("off", "on", "capacity", "calendar", "invites", "add", "rename", "end", "portrait", "portrait_off")
 
 
 class FirmForm(BaseModel):
@@ -43,6 +45,8 @@ class FirmForm(BaseModel):
     reason: str = ""
     entry: str = ""  # id of time off
     visits: str = ""  # a day; "": as agreed
+    name: str = ""  # of a technician
+    wanted: str = ""  # "yes": invites by mail
 
 
 class Away(NamedTuple):
@@ -66,7 +70,7 @@ class Feed(NamedTuple):
 
 @router.api_route("/p/{token}", methods=["GET", "HEAD"])
 def firm_page(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> Response:
-    return _page(gw, render, token, now, said=said)
+    return shown_page(gw, render, token, now, said=said)
 
 
 @router.post("/p/{token}")
@@ -74,20 +78,22 @@ def say(gw: Gw, now: Now, render: Render, token: str, given: Annotated[FirmForm,
     """The same tap twice is one; what was typed is kept when it cannot be used."""
     try:
         with gw.store.write() as session:
-            firm = _firm(session, open_link(session, gw.settings, LinkPurpose.FIRM, token, now))
-            said = firm_act(session, given, firm, Actor(ActorKind.PROVIDER, firm.name), now)
+            firm = opened_firm(session, open_link(session, gw.settings, LinkPurpose.FIRM, token, now))
+            said = firm_act(session, given, firm, gw.policy, Actor(ActorKind.PROVIDER, firm.name), now)
     except (InvalidInput, BadTimeOff) as unusable:
-        return _page(gw, render, token, now, 422, note=str(unusable), given=given)
+        return shown_page(gw, render, token, now, 422, note=str(unusable), given=given)
+    except own_people.BadTechnician as bad:
+        return shown_page(gw, render, token, now, 422, note=str(bad), given=given)
     except own_days.BadCapacity:
-        return _page(gw, render, token, now, 422, note="page.firm.bad_capacity", given=given)
+        return shown_page(gw, render, token, now, 422, note="page.firm.bad_capacity", given=given)
     except (NoSuch, Conflict):
-        return _page(gw, render, token, now, 409, note="page.not_possible", given=given)
+        return shown_page(gw, render, token, now, 409, note="page.not_possible", given=given)
     return RedirectResponse(f"{render.root}/p/{token}?said={said}#said", 303)
 
 
-def firm_act(session: Session, given: FirmForm, firm: Provider, who: Actor, now: Instant) -> str:
-    """Does what the form asks for; returns which of SAID that was. Raises InvalidInput, BadTimeOff, BadCapacity and
-    NoSuch."""
+def firm_act(session: Session, given: FirmForm, firm: Provider, policy: Policy, who: Actor, now: Instant) -> str:
+    """Does what the form asks for; returns which of SAID that was. Raises InvalidInput, BadTimeOff, BadCapacity,
+    BadTechnician, NoSuch and Conflict."""
     match given.act:
         case "off":
             own_days.enter_time_off(session, firm.id, given.who, _day(given.first), _day(given.last or given.first),
@@ -96,8 +102,18 @@ def firm_act(session: Session, given: FirmForm, firm: Provider, who: Actor, now:
             own_days.end_time_off(session, firm.id, given.who, given.entry, who, now)
         case "capacity":
             own_days.set_capacity(session, firm.id, _number(given.visits), who, now)
+        case "invites":
+            own_days.set_invites(session, firm.id, given.wanted == "yes", who, now)
         case "calendar":
             own_links.make_calendar_link(session, firm.id, given.who, who, now)
+        case "add":
+            own_people.add_technician(session, firm.id, given.name, who, now)
+        case "rename":
+            own_people.rename_technician(session, firm.id, given.who, given.name, policy, who, now)
+        case "end":
+            own_people.end_technician(session, firm.id, given.who, who, now)
+        case "portrait_off":
+            own_people.remove_portrait(session, firm.id, given.who, who, now)
         case _:
             raise InvalidInput("page.not_possible")
     return given.act
@@ -119,7 +135,7 @@ def _number(text: str) -> int | None:
     return int(text)
 
 
-def _firm(session: Session, link: Link) -> Provider:
+def opened_firm(session: Session, link: Link) -> Provider:
     """Raises LinkInvalid for one that is asked no longer."""
     firm = session.get(Provider, link.subject_id)
     if firm is None or firm.removed_at is not None:
@@ -127,14 +143,15 @@ def _firm(session: Session, link: Link) -> Provider:
     return firm
 
 
-def _page(gw: Gateway, render: Renderer, token: str, now: Instant, status: int = 200, note: str = "", said: str = "",
-          given: FirmForm | None = None) -> Response:
+def shown_page(gw: Gateway, render: Renderer, token: str, now: Instant, status: int = 200, note: str = "",
+               said: str = "", given: FirmForm | None = None) -> Response:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FIRM, token, now)
-        firm = _firm(session, link)
+        firm = opened_firm(session, link)
         words = catalogue_for(firm.locale)
         content = {**_work(session, render, firm, token, words, now), **own_content(gw, session, firm, words, now)}
     return render.page("firm.html", words, status, note=words(note) if note else "",
+                       people_root=f"{render.root}/p/{token}/people",
                        said=words(f"page.firm.said.{said}") if said in SAID else "", given=given or FirmForm(),
                        until=link.expires_at, **content)
 
@@ -170,7 +187,8 @@ def own_content(gw: Gateway, session: Session, firm: Provider, words: Catalogue,
     addresses = {key: own_links.address(gw.settings, link) for key, link in made.items()}
     feeds = [Feed("", words("page.firm.everybody"), addresses.get(firm.id, "")),
              *(Feed(one.id, one.name, addresses.get(one.id, "")) for one in people)]
-    return {"say": TimeFormat(words, firm.timezone, now), "people": people, "today": today.isoformat(),
+    return {"say": TimeFormat(words, firm.timezone, now), "people": people,
+            "portraits": portraits.shown(session, [one.id for one in people]), "today": today.isoformat(),
             "away": away_of(firm, people, ahead, words, today, now), "feeds": feeds,
             "card": scorecard(session, firm.id, now)}
 

@@ -27,8 +27,8 @@ class Decoded(NamedTuple):
     height: int
 
 
-def decode(file: bytes) -> Decoded:
-    """Raises Unusable."""
+def decode(file: bytes, side: int = reencode.SIDE) -> Decoded:
+    """`side`: the most pixels that one may have. Raises Unusable."""
     if not file:
         raise Unusable("page.photo.missing")
     if len(file) > LIMIT:
@@ -38,8 +38,8 @@ def decode(file: bytes) -> Decoded:
     if not _room.acquire(timeout=_PATIENCE_S):
         raise Unusable("page.photo.busy")
     try:
-        ran = subprocess.run([sys.executable, "-I", str(Path(reencode.__file__))], input=file, capture_output=True,
-                             timeout=_PATIENCE_S, check=False, env={})
+        ran = subprocess.run([sys.executable, "-I", str(Path(reencode.__file__)), str(side)], input=file,
+                             capture_output=True, timeout=_PATIENCE_S, check=False, env={})
     except subprocess.TimeoutExpired:
         raise Unusable("page.photo.broken") from None
     finally:

@@ -57,9 +57,9 @@ def _add(gw: Gateway, view: visit.VisitView, sending: sent_once.Sending, number:
     if is_kept(gw, view.visit.id, digest):
         return 0, ""
     try:
-        picture = decode(file)
+        made = decode(file)
         row = Photo(id=new_id("F"), visit_id=view.visit.id, site_id=view.job.site.id, sender=visit.name_of(view),
-                    width=picture.width, height=picture.height, digest=digest, content=picture.content, created_at=now)
+                    width=made.width, height=made.height, digest=digest, content=made.content, created_at=now)
         keep_photo(gw, row, _sent(sending, number, digest, now), now)
     except Unusable as unusable:
         return 413 if str(unusable) == _TOO_LARGE else 422, str(unusable)
@@ -82,7 +82,7 @@ def _sent(sending: sent_once.Sending, number: int, digest: str, now: Instant) ->
 def visit_photo(gw: Gw, now: Now, token: str, photo_id: str) -> Response:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.VISIT, token, now)
-        return _picture(photos.content_at_visit(session, photo_id, link.subject_id))
+        return picture(photos.content_at_visit(session, photo_id, link.subject_id))
 
 
 @router.get("/f/{token}/photos/{photo_id}")
@@ -90,12 +90,12 @@ def customer_photo(gw: Gw, now: Now, token: str, photo_id: str) -> Response:
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
         is_theirs = link.subject_kind == SubjectKind.TICKET
-        return _picture(photos.content_at_ticket(session, photo_id, link.subject_id, to_sender=True)
-                        if is_theirs else None)
+        return picture(photos.content_at_ticket(session, photo_id, link.subject_id, to_sender=True)
+                       if is_theirs else None)
 
 
-def _picture(content: bytes | None) -> Response:
-    """Raises LinkInvalid."""
+def picture(content: bytes | None) -> Response:
+    """Raises LinkInvalid for none."""
     if content is None:
         raise LinkInvalid
     return Response(content, media_type="image/jpeg", headers={"content-disposition": "inline"})

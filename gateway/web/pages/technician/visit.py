@@ -57,6 +57,7 @@ from gateway.tickets.actions import (
     HandBack,
     LogCall,
     ProposeWindow,
+    ReassignVisit,
     ReportDelay,
     ReportOverrun,
     TakeBack,
@@ -83,7 +84,7 @@ MINUTES = (10, 20, 30, 45, 60)  # one tap each
 MORE_MINUTES = (30, 60, 90, 120)
 OUTCOMES = (str(VisitOutcome.COMPLETE), *(str(reason) for reason in IncompleteReason))  # how a visit can end
 LONGEST = 24 * 60  # minutes on the way
-NOTE, PART, PARTS = 2000, 80, 20  # characters kept, of a part; and how many parts
+NOTE, PART, PARTS = 2000, 80, 20  # characters kept, of a part or a name; and how many parts
 
 
 class VisitForm(BaseModel):
@@ -101,6 +102,7 @@ class VisitForm(BaseModel):
     window_from: str = ""
     window_until: str = ""
     why: str = ""
+    technician: str = ""  # who comes instead
     signed_name: str = ""
     drawing: str = ""
     key: str = ""  # random: sent twice, it is done once
@@ -120,6 +122,7 @@ class VisitView(NamedTuple):
     others: Sequence[OtherTicket]  # of the same household
     additions: frozenset[str]  # offers to settle some of them by this visit too, answered ones too
     around: Around | None  # what the device measured around the fault
+    people: Sequence[str]  # names of the firm's technicians
     token: str = ""  # of the page's own link; "": at the console
 
 
@@ -191,7 +194,8 @@ def load_visit(session: Session, row: Visit | None, now: Instant) -> VisitView |
                      earlier_fixes(session, job.device, job.ticket, now), other_tickets(session, row, job.ticket, now),
                      additions(session, row, job.site.id),
                      around_fault(session, job.device, [job.alarm] if job.alarm else [], job.ticket,
-                                  job.site.household_since, now))
+                                  job.site.household_since, now),
+                     pages.technicians(session, row.provider_id))
 
 
 def _show_number(gw: Gateway, render: Renderer, view: VisitView, now: Instant) -> Response:
@@ -235,6 +239,8 @@ def visit_act(given: VisitForm, view: VisitView) -> Act:
             raise NoSuch
         case "hand_back":
             return HandBack(visit_id, given.why.strip()[:NOTE])
+        case "reassign":
+            return ReassignVisit(visit_id, given.technician.strip()[:PART])
         case "window":
             return ProposeWindow(visit_id, *_window(given, zone))
     return _finish(given, visit_id, zone)

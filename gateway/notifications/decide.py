@@ -13,11 +13,9 @@ from gateway.model import (
     SECOND,
     AttemptOutcome,
     Contact,
-    Customer,
     Instant,
     Notification,
     NotificationState,
-    Provider,
     Reason,
     ReasonKind,
     Recipient,
@@ -25,6 +23,14 @@ from gateway.model import (
     Severity,
 )
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.preferences.wanted import (
+    OfTheDay,
+    is_for,
+    of_the_day,
+    silent_until,
+    why_nobody_wants,
+    why_unwanted,
+)
 from gateway.notifications.topics import TOPICS, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -32,6 +38,7 @@ TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four h
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
+DAILY_MARGIN = HOUR  # after the day's message should have told it, it goes out by itself
 COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
 
 # a try that is "started" was left by a worker that died between handing over and writing down
@@ -51,10 +58,11 @@ class Send:
 
 @dataclass(frozen=True)
 class Hold:
-    """It waits: quiet hours, or too many messages lately."""
+    """It waits: quiet hours, too many messages lately, or for the one message a day that they want."""
 
     until: Instant
     reason: Reason
+    of_the_day: OfTheDay | None = None  # which is due before it is looked at again
     too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
 
 
@@ -78,13 +86,17 @@ Decision = Send | Hold | Drop | Undeliverable
 
 def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
     """What to do with one due notification now."""
-    pointless = why_obsolete(notification, context, now) or why_superseded(notification, context, now)
+    pointless = (why_obsolete(notification, context, now) or why_superseded(notification, context, now)
+                 or why_nobody_wants(notification, context))
     if pointless:
         return Drop(pointless)
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)
-    until = _quiet_until(notification, context, now)
+    daily = of_the_day(notification, context, contact, now)
+    if daily is not None:
+        return Hold(daily.due_at + DAILY_MARGIN, Reason(ReasonKind.ONCE_A_DAY), daily)
+    until = _quiet_until(notification, context, contact, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     return _over_quota(notification, context, now) or Send(
@@ -175,7 +187,9 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     topic = TOPICS.get(notification.topic)
     only = topic.channel if topic is not None else None
     usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
-              and (told is None or contact.id in told) and only in (None, contact.channel)]
+              and (told is None or contact.id in told) and only in (None, contact.channel)
+              and is_for(notification, contact)
+              and why_unwanted(notification, context.choices.get(contact.owner)) is None]
     patient = notification.recipient_kind in PATIENT
     limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable
@@ -228,17 +242,15 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
                                 {"last": context.attempts[-1].why or context.attempts[-1].outcome}))
 
 
-def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
-    topic = TOPICS.get(notification.topic)
-    passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
-    whose: Customer | Provider | None = None
-    if notification.recipient_kind == RecipientKind.CUSTOMER:
-        whose = context.customer
-    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context):
-        whose = context.provider
-    if passes or whose is None:
+def _quiet_until(notification: Notification, context: NotificationContext, contact: Contact, now: Instant
+                 ) -> Instant | None:
+    topic, firm, until = TOPICS.get(notification.topic), context.provider, None
+    if notification.critical or (topic is not None and topic.passes_quiet_hours):
         return None
-    until = quiet_until(whose.quiet_from, whose.quiet_until, whose.timezone, now)
+    if notification.recipient_kind == RecipientKind.CUSTOMER:
+        until = silent_until(context, contact, now)
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context) and firm:
+        until = quiet_until(firm.quiet_from, firm.quiet_until, firm.timezone, now)
     cannot_wait = topic.cannot_wait if topic is not None else None
     if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
         return None

@@ -237,8 +237,14 @@ class GoodwillWaitsFacts(GoodwillFacts, total=False):
     reader_zone: str  # … and time zone
 
 
+class DailyFacts(TypedDict, total=False):
+    """All that there was to say on a day: what it lists names it in `list_id`."""
+
+    owner: str  # whose contacts it goes to, as in Preference.id
+
+
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, total=False):
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, DailyFacts, total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -18,6 +18,8 @@ from gateway.model import (
     RecipientKind,
     ResolvedBy,
     Site,
+    customer,
+    person,
 )
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
@@ -53,9 +55,10 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
     """(name, locale, zone) of the person who will read it."""
     if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
         household, resident = context.customer, context.reader
-        if resident is not None:
-            return resident.name, resident.locale or household.locale, household.timezone
-        return household.name, household.locale, household.timezone
+        choice = context.choices.get(customer(household.id) if resident is None else person(resident.id))
+        zone = (choice.timezone if choice is not None else None) or household.timezone
+        locale = (choice.locale if choice is not None else None) or (resident.locale if resident is not None else None)
+        return (household if resident is None else resident).name, locale or household.locale, zone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
     if notification.recipient_kind in (RecipientKind.ON_CALL, RecipientKind.PERSON):

@@ -50,6 +50,7 @@ from gateway.model import (
     Photo,
     PinTries,
     Portrait,
+    Preference,
     PressRecord,
     Promise,
     Provider,
@@ -145,7 +146,8 @@ NOT_MOVED: tuple[_Column, ...] = (
     (WebSession, "revoked_at"),  # at worst somebody signs in once more
     (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
+    (Contact, "stopped_at"), (Contact, "consent_at"), (Preference, "stopped_at"), (Preference, "changed_at"),
+    (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
     (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

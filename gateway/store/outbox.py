@@ -47,6 +47,7 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
+from gateway.notifications.preferences.wanted import in_order
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
@@ -54,6 +55,7 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
 from gateway.store.search.index import follow_contact
@@ -217,6 +219,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
     homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
                                             if to.kind is RecipientKind.CUSTOMER))
+    choices = choices_of(session, {one.owner for home in homes.values() for one in home.for_messages})
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
@@ -246,7 +249,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
-            contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
+            contacts=tuple(one for one in (in_order(home.for_messages, choices) if home else contacts[to])
+                           if one.channel in usable),
+            choices={one: choices[one] for one in {it.owner for it in home.for_messages} & choices.keys()}
+            if home and choices else {},
             residents={one.id: one for one in home.residents} if home else {},
             can_be_rung=bool(home and home.telephones),
             attempts=tuple(one for one in attempts[row.id] if not _is_over(one, row)),

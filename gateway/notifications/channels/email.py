@@ -17,6 +17,8 @@ from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
 from gateway.notifications.messages import LOGO_ID, Message
 
 TIMEOUT_S = 15
+# up to Python 3.13.0 a link of more than 78 characters is encoded like a word with accents, and no program finds it
+_LONG_HEADERS = SMTP.clone(max_line_length=998)
 
 
 def sender(smtp: Smtp, logo: Logo | None = None) -> Send:
@@ -78,13 +80,16 @@ def _sender_refused(code: int, reply: bytes | str) -> NotSent:
 
 def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | None = None) -> EmailMessage:
     """The mail, text and HTML. Raises ValueError when a value would break out of its header."""
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_LONG_HEADERS)
     mail["From"] = Address(display_name=smtp.sender_name, addr_spec=smtp.sender)
     mail["To"] = Address(addr_spec=address)
     mail["Subject"] = message.subject
     mail["Date"] = formatdate(localtime=False)
     mail["Message-ID"] = f"<{ref}@{_domain(smtp)}>"  # the same for every try, so a repeat is seen as one
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    if message.unsubscribe:  # RFC 8058
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.long_text)
     mail.add_alternative(message.long_html or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
     if logo is not None and f"cid:{LOGO_ID}" in message.long_html:

@@ -157,7 +157,8 @@ from gateway.model.tickets import (
 )
 
 __all__ = [
-    "Actor", "ActorKind", "Alarm", "Amount", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Audit", "AuditOutcome",
+    "Actor", "ActorKind", "Alarm", "Amount", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome",
+    "Audit", "AuditOutcome",
     "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
     "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "ConsentSource", "Contact",
@@ -176,7 +177,8 @@ __all__ = [
     "SentForm", "Severity", "Signature", "Site",
     "SiteArea", "SlaClock", "SlaKind", "SlaPolicyVersion", "Subject", "SubjectKind", "SuppressedBy", "Suppressor",
     "Survey", "SurveyMark",
-    "Technician", "Ticket", "TicketState", "TopicGroup", "Unclaimed", "User", "Visit", "VisitOutcome", "VisitState", "WebSession",
+    "Technician", "Ticket", "TicketState", "TopicGroup", "Unclaimed", "User",
+    "Visit", "VisitOutcome", "VisitState", "WebSession",
     "customer",
     "emergency", "from_iso", "local", "new_id", "on_call", "person", "provider", "round_up", "stored", "to_iso",
     "within_calendar",

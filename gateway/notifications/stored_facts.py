@@ -244,7 +244,8 @@ class DailyFacts(TypedDict, total=False):
 
 
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, DailyFacts, total=False):
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, DailyFacts,
+                       total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -80,7 +80,7 @@ def _sender_refused(code: int, reply: bytes | str) -> NotSent:
 
 def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | None = None) -> EmailMessage:
     """The mail, text and HTML. Raises ValueError when a value would break out of its header."""
-    mail = EmailMessage(policy=_LONG_HEADERS)
+    mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(display_name=smtp.sender_name, addr_spec=smtp.sender)
     mail["To"] = Address(addr_spec=address)
     mail["Subject"] = message.subject
@@ -135,7 +135,7 @@ def _hand_over(connection: smtplib.SMTP, sender: str, address: str, mail: EmailM
         return NotSent(code >= 500, f"the mail server refused the recipient ({code})", gone=_no_such_box(code, reply),
                        kind="recipient refused", said=one_line(code, reply))
     try:
-        code, reply = connection.data(mail.as_bytes())
+        code, reply = connection.data(mail.as_bytes(policy=_LONG_HEADERS))
     except smtplib.SMTPDataError as error:
         code, reply = error.smtp_code, error.smtp_error  # refused at the word DATA: nothing has been handed over yet
     except (OSError, smtplib.SMTPException) as error:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam
+from sqlalchemy import BindParameter, bindparam, delete
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -38,6 +38,12 @@ def choices_of(session: Session, owners: Collection[Recipient]) -> dict[Recipien
     found = session.exec(_CHOICES, params={"ids": sorted({one.id for one in owners})})
     by_owner = {Recipient(one.owner_kind, one.owner_id): one for one in found}
     return {owner: one for owner, one in by_owner.items() if owner in owners}
+
+
+def forget_choices(session: Session, person_ids: Collection[str]) -> None:
+    """Of people who have left their household otherwise than by moving out."""
+    session.connection().execute(delete(Preference).where(
+        col(Preference.owner_kind) == RecipientKind.PERSON, col(Preference.owner_id).in_(list(person_ids))))
 
 
 def still_theirs(session: Session, contact: Contact) -> bool:

@@ -55,6 +55,7 @@ from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.preferences.links import one_click_url, preferences_url
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
+from gateway.notifications.undelivered.contacts import tell_its_owner
 from gateway.notifications.undelivered.plan import (
     Failure,
     is_call_for_help,
@@ -65,6 +66,7 @@ from gateway.notifications.undelivered.plan import (
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
+from gateway.store.customers import contacts_gone
 from gateway.store.customers import preferences as choices
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
@@ -439,6 +441,7 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     draft = Draft()
     untold: list[str] = []
+    gone: list[tuple[StartedAttempt, Instant]] = []
     told: dict[str, Instant] = {}
     for hand_over, done in results:
         row, attempt = hand_over.notification, hand_over.attempt
@@ -449,12 +452,17 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
             if isinstance(done.outcome, NotSent) and (hand_over.told or hand_over.settled) and not _may_have_arrived(
                     hand_over.context):
                 untold.append(row.id)
-            if isinstance(done.outcome, NotSent) and done.outcome.gone:
-                outbox.stop_contact(session, hand_over.contact.id, done.at, done.outcome.why)
+            if isinstance(done.outcome, NotSent) and done.outcome.gone and outbox.stop_contact(
+                    session, hand_over.contact.id, done.at, done.outcome.why):
+                gone.append((hand_over, done.at))
             continue
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    for hand_over, at in gone:
+        draft.add(*tell_its_owner(hand_over.contact, hand_over.notification, hand_over.context, new_id, at))
+    if gone:
+        draft.add(*contacts_gone.list_to_begin(session, max(at for _, at in gone)))
     withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
     told |= {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET

@@ -169,6 +169,8 @@ class ReasonKind(StrEnum):
     """A message: the customer has had `most` of them within `span` (hour or day)."""
     MANY_MESSAGES_AND_OLD = "many_messages_and_old"
     """The same, and this one is too old by now."""
+    ADDRESS_GONE = "address_gone"
+    """A contact, by `channel`: the other side said that there is no such address; `last` is what it said."""
     LAST_TRY = "last_try"
     """A message: its last try has not succeeded; `last` is what the channel said."""
 

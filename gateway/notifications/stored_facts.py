@@ -243,8 +243,18 @@ class DailyFacts(TypedDict, total=False):
     owner: str  # whose contacts it goes to, as in Preference.id
 
 
+class ContactFacts(DailyFacts, total=False):
+    """A contact that does not work any more, or (for the dispatcher) all those of an hour."""
+
+    contact_id: str
+    channel: str
+    reached_at: str  # its address, masked
+    since: Instant  # of the hour …
+    until: Instant  # … and its end
+
+
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, DailyFacts,
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, ContactFacts,
                        total=False):
     """Another message that somebody did not get, with all that it would have said."""
 

@@ -32,7 +32,7 @@ from gateway.notifications.topics import TOPICS
 NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "before", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state",
                "asked", "photos", "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion",
-               "test_asked_at", "again", "has_gesture", "battery", "next_at")
+               "channel", "reached_at", "test_asked_at", "again", "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
                 "filters", "sla", "due_at", "policy", "credited_for", "dark_for")

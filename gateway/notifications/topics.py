@@ -151,6 +151,10 @@ class TopicName(StrEnum):
     """What one outage or visit comes to is more than the cap: somebody has to approve it."""
     DAILY = "daily"
     """Once a day, for who wants it so: all that there was to say."""
+    CONTACT_GONE = "contact_gone"
+    """One of their contacts does not work any more; it is said on another of theirs."""
+    CONTACTS_GONE = "contacts_gone"
+    """Contacts that did not work any more within an hour, for the dispatcher."""
     TEST = "test"
     """Sent by hand, to see whether a contact can be reached."""
 
@@ -499,6 +503,11 @@ def _warning_over(notification: Notification, context: NotificationContext, now:
     if now >= notification.facts.get("due_at", now + 1):
         return Reason(ReasonKind.SLA_PASSED)
     return _target_met(notification, context, now)
+
+
+def _works_again(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    gone = next((one for one in context.contacts if one.id == notification.facts.get("contact_id")), None)
+    return None if gone is not None and gone.stopped_at is not None else Reason(ReasonKind.ALL_TOLD)
 
 
 def _nothing_of_the_day(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -890,6 +899,14 @@ _ALL = (
         name=TopicName.DAILY, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.DailyFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
         obsolete_when=_nothing_of_the_day),
+    Topic(  # whoever does not know it waits for messages in vain
+        name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        obsolete_when=_works_again),
+    Topic(
+        name=TopicName.CONTACTS_GONE, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=_nobody_to_ring),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

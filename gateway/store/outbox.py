@@ -55,6 +55,7 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.customers.contacts_gone import gone_within
 from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
@@ -152,11 +153,13 @@ def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notifi
     return {row.id: row for row in session.exec(_HELD, params={"ids": list(leases)}) if row.lease == leases[row.id]}
 
 
-def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:
-    """The address is gone: nothing is sent there again until somebody corrects it."""
+def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> bool:
+    """The address is gone: nothing is sent there again until somebody corrects it. False: it was known before."""
     statement = update(Contact).where(col(Contact.id) == contact_id, col(Contact.stopped_at).is_(None))
-    if session.connection().execute(statement.values(stopped_at=now, stopped_why=why)).rowcount:
+    stopped = session.connection().execute(statement.values(stopped_at=now, stopped_why=why)).rowcount > 0
+    if stopped:
         follow_contact(session, contact_id)
+    return stopped
 
 
 def release_lease(session: Session, lease: str, now: Instant) -> None:
@@ -224,6 +227,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
+    undelivered |= gone_within(session, notifications)
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))

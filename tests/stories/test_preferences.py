@@ -6,9 +6,13 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.flow.people import add_contact
 from gateway.model import (
     DAY,
+    Actor,
+    ActorKind,
     Audit,
+    ConsentSource,
     Contact,
     Entry,
     EntryKind,
@@ -23,11 +27,13 @@ from gateway.model import (
     from_iso,
 )
 from gateway.notifications import signed_links
+from gateway.notifications.channels import NotSent, Outcome
+from gateway.notifications.messages import Message
 from gateway.notifications.preferences.links import preferences_token
 from gateway.store import Store
 from gateway.tickets.actions import LeaveSite
 from tests.drivers.delivery_driver import delivery_driver
-from tests.drivers.web_driver import WebStory, read, web_story
+from tests.drivers.web_driver import WebStory, console_story, read, web_story
 from tests.fixtures import servers
 from tests.fixtures.household import move_in
 
@@ -311,3 +317,49 @@ def test_the_households_page_leads_to_what_is_the_households_and_to_nothing_of_o
     shared = page("arber").text
     [found] = re.findall(r'href="(/m/[^"]+)"', shared)
     assert "What we send you, Household Arber" in read(web.get(found))
+
+
+# --- a contact that does not work any more
+
+def test_who_is_told_that_an_address_is_gone_and_who_has_it_used_again(there: WebStory, web: httpx.Client) -> None:
+    mails = there.gw.channels["email"]
+
+    def refusing(address: str, message: Message, ref: str) -> Outcome:
+        if address in ("alice@example.com", "arber@example.com"):
+            return NotSent(True, "no such box", gone=True)
+        return mails.send(address, message, ref)
+
+    there.gw.channels["email"] = mails._replace(send=refusing)
+    move_in(there)
+    leak(there)
+    there.wait(seconds=5)
+    mail = there.one(Contact, Contact.owner_id == "alice", Contact.channel == "email")
+    assert mail.stopped_why == "no such box"
+    other = next(one for one in there.all(Contact, Contact.owner_id == "alice") if one.channel == "sms")
+    assert "We cannot reach you at a…@example.com any more (alice)" in there.told_to(other.address)
+    leak(there, "arber-pump")
+    there.wait(seconds=5)
+    assert there.notifications("contact_gone")[-1].recipient_id == "alice"  # the Arbers themselves have no other one
+    assert there.told_to("desk@example.com") == []
+    there.wait(minutes=60)
+    lists = [one for one in there.messages if one.to == "desk@example.com" and "not work any more" in one.subject]
+    assert len(lists) == 1
+    assert "1. Alice Keller" in lists[0].text
+    assert "Household Arber" in lists[0].text
+    assert "email: no such box" in lists[0].text
+    assert "Does it work again?" in read(web.get(alices(there)))
+    assert web.post(alices(there), data={"act": "use_contact", "contact": mail.id}).status_code == 303
+    assert there.again(mail).stopped_at is None
+
+
+def test_the_console_says_from_whom_each_contact_is(both_stores: Store) -> None:
+    with console_story(both_stores) as there:
+        move_in(there)
+        add_contact(there.gw, "emil", "sms", "+41790000009", Actor(ActorKind.AGENT, "Dana Meier"), there.now)
+        said = read(there.console("agent").get("/console/customers/arber"))
+    assert "from the fleet file" in said
+    assert "entered by Dana Meier" in said
+    by_hand = there.one(Contact, Contact.address == "+41790000009")
+    assert (by_hand.consent_by, by_hand.consent_at) == (ConsentSource.AGENT, there.now)
+    imported = there.one(Contact, Contact.owner_id == "emil", Contact.channel == "email")
+    assert (imported.consent_by, imported.consent_at) == (ConsentSource.IMPORTED, there.now)

@@ -128,15 +128,13 @@ def reorder(gw: Gateway, token: str, contact_id: str, up: bool, now: Instant) ->
 
 
 def use_contact(gw: Gateway, token: str, contact_id: str, use: bool, now: Instant) -> None:
-    """Nothing more is sent there, or again: only what they themselves stopped comes back without a code. Raises NoSuch,
-    also for a contact that is not theirs."""
+    """Nothing more is sent there, or again; where it still does not work, that is known after one more message. Raises
+    NoSuch, also for a contact that is not theirs."""
 
     def write(_choice: Preference, draft: Draft, found: Opened) -> None:
         copy = draft.copy(_own(found, contact_id))
         if use is (copy.stopped_at is None):
             return
-        if use and copy.stopped_why != BY_THEMSELVES:
-            raise NoSuch(f"contact {contact_id} was not stopped by whoever owns it")
         copy.stopped_at, copy.stopped_why = (None, None) if use else (now, BY_THEMSELVES)
         draft.add(entry(_subject(found.owner), now, EntryKind.CONTACT_ADDED if use else EntryKind.CONTACT_REMOVED,
                         who=_THEMSELVES, channel=copy.channel))

@@ -57,8 +57,9 @@ def why_nobody_wants(notification: Notification, context: NotificationContext) -
 
 
 def is_for(notification: Notification, contact: Contact) -> bool:
-    """Whether that contact may carry it: the message of a day is one person's."""
-    return notification.topic != TopicName.DAILY or notification.facts.get("owner") in (None, str(contact.owner))
+    """Whether that contact may carry it: some messages are one person's."""
+    one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE)
+    return not one_persons or notification.facts.get("owner") in (None, str(contact.owner))
 
 
 def in_order(contacts: Iterable[Contact], choices: Choices) -> tuple[Contact, ...]:

@@ -16,6 +16,7 @@ from gateway.model import (
     DISPATCHER,
     Area,
     Attempt,
+    ConsentSource,
     Contact,
     Customer,
     Device,
@@ -255,6 +256,8 @@ def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now
     stored = [row for row in stored_rows(session, Contact, columns)
               if Recipient(row["owner_kind"], row["owner_id"]) in owners]
     count = upsert(session, Contact, list(wanted.values()))
+    session.connection().execute(update(Contact).where(
+        col(Contact.consent_by) == ConsentSource.IMPORTED, col(Contact.consent_at).is_(None)).values(consent_at=now))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)
     gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]

@@ -52,6 +52,7 @@ from gateway.notifications.decide import (
 from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
+from gateway.notifications.preferences.codes import code_of
 from gateway.notifications.preferences.links import one_click_url, preferences_url
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
@@ -310,7 +311,8 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            rings = row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row)
+            mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
+            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))
@@ -343,9 +345,11 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         locale = reader_of(row, context, signed.zone)[1]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
-                        preferences=_preferences(settings, hand_over),
+                        preferences=_preferences(settings, hand_over), code=_code(settings, row),
                         items=[_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
                                for one, about in context.items])
+        if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
+            facts = replace(facts, reader="", customer="", number="", preferences="")
         message = gw.messages.word(row.topic, locale, facts)
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
@@ -355,7 +359,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         said = _kept(message, gw.channels[contact.channel],
-                     [facts.link, facts.preferences, *(one["link"] for one in facts.items)])
+                     [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -384,8 +388,13 @@ def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
                            hand_over.context.choices.get(contact.owner))
 
 
+def _code(settings: Settings, row: Notification) -> str:
+    check_id = str(row.facts.get("check_id") or "") if row.topic == TopicName.CONTACT_CODE else ""
+    return code_of(settings.secret.get_secret_value(), check_id) if check_id else ""
+
+
 def _kept(message: Message, channel: Channel, links: Sequence[str]) -> str:
-    """What whoever asks is told that they read. The links in it are theirs alone: they are kept nowhere."""
+    """What whoever asks is told that they read. Links and codes in it are theirs alone: they are kept nowhere."""
     text = message.short if channel.form == "short" else f"{message.subject}\n\n{message.long_text}"
     for link in filter(None, links):
         text = text.replace(link, "…")

@@ -124,6 +124,23 @@ class Preference(Row, table=True):
     changed_at: Instant = Field(sa_type=BigInteger)
 
 
+class ContactCheck(Row, table=True):
+    """A code that was sent to a contact which a person typed themselves; what it is can be told from its id and our
+    secret alone, see gateway/notifications/preferences/codes.py."""
+
+    __tablename__ = "contact_check"
+    __table_args__ = (Index("contact_check_of", "owner_id", "asked_at"),
+                      Index("contact_check_to", "address", "asked_at"))
+    id: str = Field(primary_key=True)
+    contact_id: str
+    owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    owner_id: str
+    address: str
+    asked_at: Instant = Field(sa_type=BigInteger)  # it is waited for ten minutes
+    tries: int = 0  # in vain
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it was typed
+
+
 class Site(Row, table=True):
     """A place with devices: its address, position and time zone."""
 

@@ -169,6 +169,8 @@ class ReasonKind(StrEnum):
     """A message: the customer has had `most` of them within `span` (hour or day)."""
     MANY_MESSAGES_AND_OLD = "many_messages_and_old"
     """The same, and this one is too old by now."""
+    CODE_OVER = "code_over"
+    """A message with a code: whoever asked for it waits no more."""
     ADDRESS_GONE = "address_gone"
     """A contact, by `channel`: the other side said that there is no such address; `last` is what it said."""
     LAST_TRY = "last_try"

@@ -186,7 +186,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     told = contacts_notified_before(notification, context)
     topic = TOPICS.get(notification.topic)
     only = topic.channel if topic is not None else None
-    usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
+    usable = [contact for contact in context.contacts if contact.id not in refused
               and (told is None or contact.id in told) and only in (None, contact.channel)
               and is_for(notification, contact)
               and why_unwanted(notification, context.choices.get(contact.owner)) is None]

@@ -130,6 +130,7 @@ class Facts:
     ring: str = ""  # … and the number there
     to_ring: Sequence[Mapping[str, Any]] = ()  # homes that are to be rung: name, place, telephone, power
     also_late: Sequence[str] = ()  # numbers of other tickets whose time is over
+    code: str = ""  # to type on the page
     channel: str = ""  # of a contact that does not work any more …
     reached_at: str = ""  # … and its address, masked
     items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link

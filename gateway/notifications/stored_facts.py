@@ -247,6 +247,7 @@ class ContactFacts(DailyFacts, total=False):
     """A contact that does not work any more, or (for the dispatcher) all those of an hour."""
 
     contact_id: str
+    check_id: str  # of the code that is sent there
     channel: str
     reached_at: str  # its address, masked
     since: Instant  # of the hour …

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
+    MINUTE,
     AttemptOutcome,
     Instant,
     LinkPurpose,
@@ -153,6 +154,8 @@ class TopicName(StrEnum):
     """Once a day, for who wants it so: all that there was to say."""
     CONTACT_GONE = "contact_gone"
     """One of their contacts does not work any more; it is said on another of theirs."""
+    CONTACT_CODE = "contact_code"
+    """The code with which they show that a contact is theirs, sent to that contact."""
     CONTACTS_GONE = "contacts_gone"
     """Contacts that did not work any more within an hour, for the dispatcher."""
     TEST = "test"
@@ -508,6 +511,13 @@ def _warning_over(notification: Notification, context: NotificationContext, now:
 def _works_again(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     gone = next((one for one in context.contacts if one.id == notification.facts.get("contact_id")), None)
     return None if gone is not None and gone.stopped_at is not None else Reason(ReasonKind.ALL_TOLD)
+
+
+CODE_LIVES = 10 * MINUTE  # then nobody waits for it
+
+
+def _code_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return Reason(ReasonKind.CODE_OVER) if now - notification.created_at >= CODE_LIVES else None
 
 
 def _nothing_of_the_day(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -903,6 +913,10 @@ _ALL = (
         name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
         obsolete_when=_works_again),
+    Topic(  # they have the page open and wait
+        name=TopicName.CONTACT_CODE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=_code_over),
     Topic(
         name=TopicName.CONTACTS_GONE, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

@@ -21,6 +21,7 @@ from gateway.model import (
     Command,
     CommandState,
     Contact,
+    ContactCheck,
     Credential,
     DeadLetter,
     Device,
@@ -127,7 +128,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Photo, "created_at"), (Portrait, "created_at"), (Signature, "created_at"),
     (Goodwill, "created_at"), (Goodwill, "given_at"),
     (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
-    (PendingAct, "asked_at"), (PendingAct, "closed_at"),
+    (PendingAct, "asked_at"), (PendingAct, "closed_at"), (ContactCheck, "asked_at"), (ContactCheck, "done_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),

@@ -5,15 +5,19 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from sqlmodel import select
 
+from gateway.flow.housekeeping import forget
 from gateway.flow.people import add_contact
 from gateway.model import (
     DAY,
     Actor,
     ActorKind,
+    Attempt,
     Audit,
     ConsentSource,
     Contact,
+    ContactCheck,
     Entry,
     EntryKind,
     Link,
@@ -37,6 +41,10 @@ from tests.drivers.web_driver import WebStory, console_story, read, web_story
 from tests.fixtures import servers
 from tests.fixtures.household import move_in
 
+TOWN_WITHOUT_IT = """
+customers:
+  - {id: alice, name: Alice Keller, timezone: Europe/Zurich, contacts: [{channel: email, address: alice@example.com}]}
+"""
 ALL = ["faults", "visits", "surveys", "maintenance"]
 KEPT = {"act": "choose", "amount": "everything", "digest_at": "18:00", "groups": ALL, "quiet": "household"}
 
@@ -363,3 +371,91 @@ def test_the_console_says_from_whom_each_contact_is(both_stores: Store) -> None:
     assert (by_hand.consent_by, by_hand.consent_at) == (ConsentSource.AGENT, there.now)
     imported = there.one(Contact, Contact.owner_id == "emil", Contact.channel == "email")
     assert (imported.consent_by, imported.consent_at) == (ConsentSource.IMPORTED, there.now)
+
+
+# --- a contact that they type themselves
+
+NEW = {"act": "ask_code", "channel": "email", "address": "alice@work.example"}
+
+
+def code_in(there: WebStory, address: str) -> str:
+    there.wait(seconds=1)
+    found = re.search(r"Your code is (\d{6})", [one for one in there.messages if one.to == address][-1].text)
+    assert found is not None
+    return found[1]
+
+
+def test_a_contact_that_they_typed_is_used_once_they_have_typed_its_code(there: WebStory, web: httpx.Client) -> None:
+    page = alices(there)
+    answer = web.post(page, data=NEW)
+    assert "a code arrives there in a moment" in read(web.get(answer.headers["location"]))
+    code = code_in(there, "alice@work.example")
+    letter = there.messages[-1]
+    assert not re.search("Alice|alice(?!@work)|/m/", letter.subject + letter.text)  # it may be anybody's
+    contact = there.one(Contact, Contact.address == "alice@work.example")
+    assert contact.stopped_at is not None
+    assert web.get(page_of(there, contact)).status_code == 404
+    assert "alice@work.example" not in web.get(page).text
+    with there.gw.store.read() as session:
+        assert code not in str(session.exec(select(Notification.facts)).all())
+        assert code not in str(session.exec(select(Attempt.said)).all())  # it is kept nowhere
+    wrong = f"{(int(code) + 1) % 1_000_000:06}"
+    assert "That is not the code" in read(web.post(page, data={"act": "enter_code", "code": wrong}), 422)
+    assert web.post(page, data={"act": "enter_code", "code": f" {code} "}).status_code == 303
+    contact = there.again(contact)
+    assert (contact.stopped_at, contact.consent_by, contact.consent_at) == (None, ConsentSource.THEMSELVES, there.now)
+    assert "We wait for no code now" in read(web.post(page, data={"act": "enter_code", "code": code}), 422)
+    move_in(there, TOWN_WITHOUT_IT)  # the next import of a file that does not name it
+    assert there.again(contact).stopped_at is None
+
+
+def test_a_code_counts_for_ten_minutes_and_five_tries(there: WebStory, web: httpx.Client) -> None:
+    page = alices(there)
+    web.post(page, data=NEW)
+    code = code_in(there, "alice@work.example")
+    for _ in range(5):
+        assert web.post(page, data={"act": "enter_code", "code": "abc"}).status_code == 422
+    assert "We wait for no code now" in read(web.post(page, data={"act": "enter_code", "code": code}), 422)
+    assert "less than a minute ago" in read(web.post(page, data=NEW), 422)
+    there.wait(minutes=1)
+    assert web.post(page, data=NEW).status_code == 303
+    code = code_in(there, "alice@work.example")
+    there.wait(minutes=10)
+    assert "We wait for no code now" in read(web.post(page, data={"act": "enter_code", "code": code}), 422)
+    assert there.one(Contact, Contact.address == "alice@work.example").stopped_at is not None
+    there.now += 3 * DAY
+    forget(there.gw, there.now)
+    assert there.all(Contact, Contact.address == "alice@work.example") == []
+    assert there.all(ContactCheck) == []
+
+
+def test_nobody_learns_whose_an_address_is_and_nobody_is_flooded(there: WebStory, web: httpx.Client) -> None:
+    bobs = page_of(there, there.all(Contact, Contact.owner_id == "bob")[0])
+    mine = alices(there)
+    answers = set()
+    for page in (mine, bobs, mine, bobs):
+        answers.add(web.post(page, data=NEW | {"address": "charlie@example.com"}).headers["location"].split("?")[1])
+        there.wait(minutes=2)
+    assert answers == {"said=code_sent"}
+    assert len([one for one in there.told_to("charlie@example.com") if "ode is" in one]) == 3  # a day, to one address
+    for number in range(3):
+        assert web.post(mine, data=NEW | {"address": f"a{number}@example.com"}).status_code == 303
+        there.wait(minutes=2)
+    assert "as many codes today" in read(web.post(mine, data=NEW), 422)
+
+
+@pytest.mark.parametrize(("channel", "address", "why"), [
+    ("sms", "+41 900 123 456", "numbers that cost extra are not possible"),
+    ("sms", "12", "We cannot write to this number"),
+    ("email", "nobody", "We cannot write to this address"),
+    ("email", "", "We cannot write to this address"),
+    ("email", "x" * 50_000, "We cannot write to this address"),
+    ("webhook", "http://127.0.0.1/", "Please choose one of these"),
+    ("phone", "+41 44 668 18 00", "Please choose one of these"),
+])
+def test_what_nobody_can_be_reached_at_is_refused_at_its_field(
+        there: WebStory, web: httpx.Client, channel: str, address: str, why: str) -> None:
+    answer = web.post(alices(there), data={"act": "ask_code", "channel": channel, "address": address})
+    assert why in read(answer, 422)
+    assert there.all(ContactCheck) == []
+    assert len(answer.text) < 40_000

@@ -24,7 +24,14 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Draft, NoSuch
-from gateway.notifications.preferences.choose import BY_THEMSELVES, Chosen, apply_choice, move_contact, shown_contacts
+from gateway.notifications.preferences.choose import (
+    BY_THEMSELVES,
+    NOT_SHOWN,
+    Chosen,
+    apply_choice,
+    move_contact,
+    shown_contacts,
+)
 from gateway.notifications.preferences.links import preferences_token, read_token
 from gateway.store import apply, households
 from gateway.store.customers.preferences import choices_of, still_theirs
@@ -32,7 +39,7 @@ from gateway.store.search.index import follow_contact
 from gateway.tickets.new_rows import entry
 from gateway.tickets.sla.follow import complete
 
-_THEMSELVES = Actor(ActorKind.CUSTOMER)
+THEMSELVES = Actor(ActorKind.CUSTOMER)
 
 
 class Opened(NamedTuple):
@@ -51,8 +58,8 @@ def opened(session: Session, gw: Gateway, token: str, now: Instant) -> Opened | 
     """None for a link that is not ours, is over, or belongs to somebody who has moved out."""
     read = read_token(gw.settings.secret.get_secret_value(), token)
     contact = session.get(Contact, read[0]) if read is not None else None
-    if read is None or contact is None or not still_theirs(session, contact):
-        return None
+    if read is None or contact is None or contact.stopped_why in NOT_SHOWN or not still_theirs(session, contact):
+        return None  # an address that was taken away, or never proved, opens nothing
     found = of_owner(session, contact.owner, now)
     return found if found is not None and found.choice.link_number == read[1] else None
 
@@ -136,8 +143,8 @@ def use_contact(gw: Gateway, token: str, contact_id: str, use: bool, now: Instan
         if use is (copy.stopped_at is None):
             return
         copy.stopped_at, copy.stopped_why = (None, None) if use else (now, BY_THEMSELVES)
-        draft.add(entry(_subject(found.owner), now, EntryKind.CONTACT_ADDED if use else EntryKind.CONTACT_REMOVED,
-                        who=_THEMSELVES, channel=copy.channel))
+        draft.add(entry(subject_of(found.owner), now, EntryKind.CONTACT_ADDED if use else EntryKind.CONTACT_REMOVED,
+                        who=THEMSELVES, channel=copy.channel))
 
     _change(gw, token, write, now, follow=contact_id)
 
@@ -164,12 +171,12 @@ def _change(gw: Gateway, token: str, write: Callable[[Preference, Draft, Opened]
             if _values(choice) != before:
                 choice.changed_at = now
                 draft.add(*([choice] if found.is_new else []),
-                          entry(_subject(found.owner), now, EntryKind.PREFERENCES_CHANGED, who=_THEMSELVES))
+                          entry(subject_of(found.owner), now, EntryKind.PREFERENCES_CHANGED, who=THEMSELVES))
             session.expunge_all()
             plan = complete(draft, gw.policy, now)
             if plan:
                 apply(session, plan)
-                write_act(session, "change_preferences", _target(found.owner), plan, _THEMSELVES, now)
+                write_act(session, "change_preferences", target_of(found.owner), plan, THEMSELVES, now)
             if follow:
                 follow_contact(session, follow)
 
@@ -180,9 +187,9 @@ def _values(choice: Preference) -> dict[str, object]:
     return {name: value for name, value in choice.__dict__.items() if not name.startswith("_")}
 
 
-def _subject(owner: Recipient) -> Subject:
+def subject_of(owner: Recipient) -> Subject:
     return Subject(SubjectKind.PERSON if owner.kind is RecipientKind.PERSON else SubjectKind.CUSTOMER, owner.id)
 
 
-def _target(owner: Recipient) -> tuple[str, str]:
+def target_of(owner: Recipient) -> tuple[str, str]:
     return ("person" if owner.kind is RecipientKind.PERSON else "customer", owner.id)

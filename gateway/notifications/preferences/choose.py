@@ -10,7 +10,9 @@ from gateway.notifications.preferences.wanted import in_order
 from gateway.notifications.topics import TOPICS
 
 BY_THEMSELVES = "stopped by whoever it belongs to"  # stopped_why
-NOT_SHOWN = ("removed by an agent", "moved out", "removed from the fleet file")  # nobody takes those back by a page
+WAITS_FOR_CODE = "waits for the code that we sent there"
+# nobody takes those back by a page
+NOT_SHOWN = (WAITS_FOR_CODE, "removed by an agent", "moved out", "removed from the fleet file")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
 MUTABLE = tuple(group for group in TopicGroup if any(
     one.group is group and not one.required for one in TOPICS.values()))

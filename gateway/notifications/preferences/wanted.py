@@ -51,13 +51,18 @@ def why_unwanted(notification: Notification, choice: Preference | None) -> Reaso
 
 def why_nobody_wants(notification: Notification, context: NotificationContext) -> Reason | None:
     """None while somebody whom it could reach is to be told."""
-    reached = [one for one in context.contacts if one.stopped_at is None and is_for(notification, one)]
+    reached = [one for one in context.contacts if is_for(notification, one)]
     reasons = [why_unwanted(notification, context.choices.get(one.owner)) for one in reached]
     return reasons[0] if reasons and all(reasons) else None
 
 
 def is_for(notification: Notification, contact: Contact) -> bool:
-    """Whether that contact may carry it: some messages are one person's."""
+    """Whether that contact may carry it: some messages are one person's, and a code goes to what it is for alone, which
+    is not in use yet."""
+    if notification.topic == TopicName.CONTACT_CODE:
+        return contact.id == notification.facts.get("contact_id")
+    if contact.stopped_at is not None:
+        return False
     one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE)
     return not one_persons or notification.facts.get("owner") in (None, str(contact.owner))
 

@@ -89,6 +89,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('contact_once', 'contact', ['owner_id', 'owner_kind', 'channel', 'address'], unique=True)
+    op.create_table('contact_check',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('contact_id', sa.String(), nullable=False),
+        sa.Column('owner_kind', sa.String(), nullable=False),
+        sa.Column('owner_id', sa.String(), nullable=False),
+        sa.Column('address', sa.String(), nullable=False),
+        sa.Column('asked_at', sa.BigInteger(), nullable=False),
+        sa.Column('tries', sa.Integer(), nullable=False),
+        sa.Column('done_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('contact_check_of', 'contact_check', ['owner_id', 'asked_at'], unique=False)
+    op.create_index('contact_check_to', 'contact_check', ['address', 'asked_at'], unique=False)
     op.create_table('customer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),

@@ -1,12 +1,15 @@
 """Routes of the page on which a person chooses what they are sent, and of the one click with which a mail program ends
 what it can."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
+from gateway.flow.customers import contact_codes
 from gateway.flow.customers import preferences as flow
 from gateway.flow.customers.preferences import Opened
 from gateway.flow.gateway import Gateway
@@ -15,6 +18,7 @@ from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.preferences.choose import BY_THEMSELVES, MUTABLE, Given, Unclear, masked, read_choice
+from gateway.notifications.preferences.codes import CodeResult, can_be_typed
 from gateway.notifications.preferences.links import EVERYTHING
 from gateway.store import Conflict
 from gateway.web.dependencies import Gw, Now
@@ -24,7 +28,8 @@ from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
 LANGUAGES = {"en": "English", "de": "Deutsch", "de-CH": "Deutsch (Schweiz)"}
-_SAID = ("saved", "quiet_off", "order", "contact_stopped", "contact_back", "stopped", "resumed")
+_SAID = ("saved", "quiet_off", "order", "contact_stopped", "contact_back", "stopped", "resumed", "code_sent",
+         "code_right")
 
 
 class PreferencesForm(BaseModel):
@@ -32,6 +37,9 @@ class PreferencesForm(BaseModel):
 
     act: str = ""
     contact: str = ""
+    channel: str = ""
+    address: str = ""
+    code: str = ""
     amount: str = ""
     digest_at: str = ""
     groups: list[str] = []
@@ -61,7 +69,7 @@ class ShownContact(NamedTuple):
 def preferences(gw: Gw, now: Now, render: Render, token: str, said: str = "") -> HTMLResponse:
     """`said`: what has just been done."""
     found, words = _open(gw, token, now)
-    return _page(render, words, found, token, said=said if said in _SAID else "")
+    return _page(gw, render, words, found, token, said=said if said in _SAID else "")
 
 
 @router.post("/m/{token}")
@@ -74,10 +82,13 @@ def change(gw: Gw, now: Now, render: Render, request: Request, token: str, given
         said = _act(gw, token, given, now)
     except Unclear as unclear:
         error = FormError(422, words(unclear.sentence), unclear.field)
-        return _page(render, words, found, token, given=given.given, error=error)
+        typed = given.model_dump(include={"channel", "address"})
+        in_codes = given.act in ("ask_code", "enter_code")
+        return _page(gw, render, words, found, token, given=None if in_codes else given.given, error=error,
+                     typed=typed if in_codes else {})
     except (NoSuch, Conflict):
         error = FormError(409, words("page.answered_already"))
-        return _page(render, words, found, token, error=error)
+        return _page(gw, render, words, found, token, error=error)
     if said == "ended":
         return render.page("preferences_over.html", words, said="page.preferences.ended")
     return RedirectResponse(f"{render.root}/m/{token}?said={said}", 303)
@@ -118,10 +129,20 @@ def _act(gw: Gateway, token: str, given: PreferencesForm, now: Instant) -> str:
         case "stop" | "resume":
             flow.stop_all(gw, token, given.act == "stop", now)
             return "stopped" if given.act == "stop" else "resumed"
+        case "ask_code":
+            return _said(contact_codes.ask_code(gw, token, given.channel, given.address, now), "address")
+        case "enter_code":
+            return _said(contact_codes.enter_code(gw, token, given.code, now), "code")
         case "end":
             flow.end_links(gw, token, now)
             return "ended"
     raise LinkInvalid
+
+
+def _said(result: CodeResult, field: str) -> str:
+    if result in (CodeResult.SENT, CodeResult.RIGHT):
+        return f"code_{result}"
+    raise Unclear(f"page.preferences.code.{result}", field)
 
 
 def _open(gw: Gateway, token: str, now: Instant) -> tuple[Opened, Catalogue]:
@@ -142,12 +163,14 @@ def _group(name: str) -> TopicGroup | None:
     return TopicGroup(name)
 
 
-def _page(render: Renderer, words: Catalogue, found: Opened, token: str, *, said: str = "",
-          given: Given | None = None, error: FormError | None = None) -> HTMLResponse:
+def _page(gw: Gateway, render: Renderer, words: Catalogue, found: Opened, token: str, *, said: str = "",
+          given: Given | None = None, error: FormError | None = None, typed: Mapping[str, str] = MappingProxyType({})
+          ) -> HTMLResponse:
     return render.page(
         "preferences.html", words, error.status if error is not None else 200, token=token, name=found.name,
         choice=found.choice, given=given or _as_given(found), error=error, said=said, groups=MUTABLE,
-        contacts=[_shown(one) for one in found.contacts], languages=LANGUAGES, household=found.household)
+        contacts=[_shown(one) for one in found.contacts], languages=LANGUAGES, household=found.household,
+        typed={"channel": "", "address": "", **typed}, channels=[one for one in gw.channels if can_be_typed(one)])
 
 
 def _as_given(found: Opened) -> Given:

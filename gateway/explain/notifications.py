@@ -66,7 +66,9 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
             after = f", after {tried}" if tried else ""
             return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
         case NotificationState.HELD:
-            until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
+            told_by = history.lists.get(row.list_id or "")  # the one message a day that they want
+            due_at = row.due_at if told_by is None else told_by.due_at or row.due_at
+            until = f" until {times.exact(due_at)}" if due_at is not None else ""
             return f"{whom} waits for {what}{until}: {why}"
         case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {why}"

@@ -1,7 +1,6 @@
 """The code with which a person shows that a contact is theirs: made from our secret, so that it is kept nowhere."""
 
 import hashlib
-import hmac
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -34,8 +33,8 @@ class CodeResult(StrEnum):
 
 def code_of(secret: str, check_id: str) -> str:
     """Six digits. With our newest secret: a change of it makes the codes of the last minutes void."""
-    key = (secret.strip().splitlines() or [""])[0].encode()
-    digest = hmac.new(key, f"contact code/{check_id}".encode(), hashlib.sha256).digest()
+    key = hashlib.sha256((secret.strip().splitlines() or [""])[0].encode()).digest()
+    digest = hashlib.blake2b(check_id.encode(), key=key, person=b"contact code").digest()
     return f"{int.from_bytes(digest[:8], 'big') % 1_000_000:06}"
 
 
@@ -59,7 +58,7 @@ def is_open(check: ContactCheck, now: Instant) -> bool:
 
 def is_right(check: ContactCheck, given: str, secret: str) -> bool:
     typed = "".join(one for one in given if not one.isspace())[:20]
-    return hmac.compare_digest(typed.encode(), code_of(secret, check.id).encode())
+    return typed == code_of(secret, check.id)
 
 
 def can_be_typed(channel: str) -> bool:

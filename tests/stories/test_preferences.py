@@ -405,6 +405,10 @@ def test_a_contact_that_they_typed_is_used_once_they_have_typed_its_code(there: 
     contact = there.again(contact)
     assert (contact.stopped_at, contact.consent_by, contact.consent_at) == (None, ConsentSource.THEMSELVES, there.now)
     assert "We wait for no code now" in read(web.post(page, data={"act": "enter_code", "code": code}), 422)
+    web.post(page, data={"act": "up", "contact": contact.id})
+    web.post(page, data={"act": "up", "contact": contact.id})
+    ticket = leak(there)
+    assert any("they themselves gave us that contact on" in line for line in there.explained(ticket.id))
     move_in(there, TOWN_WITHOUT_IT)  # the next import of a file that does not name it
     assert there.again(contact).stopped_at is None
 

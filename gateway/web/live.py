@@ -24,6 +24,7 @@ from gateway.web.feed import ChangeFeed, Rhythm
 MOST = 1_200  # streams; of the 2,000 connections that the web serves others want some
 MOST_OF_A_PAGE = 6  # streams: as many as a browser opens; who has one link cannot take the room of others
 LATER_S = 30  # when a page shall ask again that has no room
+AT_ONCE = 4  # streams that begin: more threads are no faster, and each takes a database connection and memory
 TICK_S = 1.0  # how often it is looked at whose time is over, and who has heard nothing for long
 HERE = b": here\n\n"
 
@@ -112,6 +113,7 @@ class LivePages:
         self._feed, self._ignored, self._rhythm = feed, ignored_kinds, rhythm or feed.rhythm
         self._most, self._most_of_a_page = min(most, file_descriptors.web_limit() * 3 // 5), most_of_a_page
         self._pages: dict[str, _Page] = {}
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._ticking = False
         self._checking: asyncio.Task[None] | None = None
         feed.add(self)
@@ -132,12 +134,14 @@ class LivePages:
         can_stay = TAKE_OVER in request.scope.get("extensions", {})
         if self._feed.ended or not may_stay or not can_stay or not self._has_room(key):
             later_s = 0 if self._feed.ended else LATER_S
-            return events_answer(_only_now(await run_in_threadpool(load), version, later_s, visitor))
+            async with self._turn:
+                return events_answer(_only_now(await run_in_threadpool(load), version, later_s, visitor))
         page = self._pages.setdefault(key, _Page(load))
         stream = self._come(page, version, visitor)
         try:
             await self._feed.begin()
-            view = await self._render(page)
+            async with self._turn:
+                view = await self._render(page)
             if view is None:
                 raise Gone
         except BaseException:

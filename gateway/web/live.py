@@ -200,6 +200,7 @@ class LivePages:
     async def _render(self, page: _Page) -> View | None:
         """As it is now, None: it is gone. Shows it to all who have another."""
         async with page.one_at_a_time:
+            page.stale = False  # what is known to have changed is committed, so it will be seen
             try:
                 view: View | None = await run_in_threadpool(page.load)
             except Gone:
@@ -220,8 +221,12 @@ class LivePages:
 
     async def show(self) -> None:
         loop = asyncio.get_running_loop()
-        for page in [page for page in self._pages.values() if page.stale and loop.time() >= page.next_at]:
-            page.stale, page.next_at = False, loop.time() + self._rhythm.page
+        # whoever has just come loads theirs in a moment, and must not hold up those whose pages are open
+        due = [page for page in self._pages.values() if page.stale and page.version and loop.time() >= page.next_at]
+        for page in due:
+            if not page.stale:
+                continue  # meanwhile somebody else has come, and it was loaded for them
+            page.next_at = loop.time() + self._rhythm.page
             try:
                 await self._render(page)
             except Exception:

@@ -1,4 +1,4 @@
-"""Photos of a firm's technicians at the console: by the desk for the firm that sent them, and by the firm's own people."""
+"""Photos of a firm's technicians, sent at the console: by the desk, and by people of the firm who sign in."""
 
 from typing import Annotated
 

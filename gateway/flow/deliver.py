@@ -233,6 +233,10 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         rows = outbox.claim(session, now, limit, lease, kept_free)
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
+        paused = outbox.paused_channels(
+            session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
+        if paused:
+            contexts = {key: replace(context, paused=paused) for key, context in contexts.items()}
         outbox.close_undeliverable(session, contexts.values(), now)
         decided = decide_all(rows, contexts, now)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()

@@ -24,14 +24,17 @@ from gateway.model import (
     RecipientKind,
     Severity,
 )
+from gateway.notifications.channels.breaker import PROBE_EVERY
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.topics import TOPICS, of_different_visits
+from gateway.notifications.topics import TOPICS, Priority, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
+WAITS_CRITICAL, WAITS = 2 * MINUTE, 4 * HOUR  # for a channel that is paused; then somebody has to ring
+WAITS_FOR_THE_FIRST = 30 * MINUTE  # before another channel is taken because the one they prefer is paused
 COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
 
 # a try that is "started" was left by a worker that died between handing over and writing down
@@ -87,6 +90,11 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
     until = _quiet_until(notification, context, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
+    if not _never_waits(notification) and contact.channel in _blocked(context, now):
+        other = _around_the_pause(notification, context, contact, now)
+        if not isinstance(other, Contact):
+            return other
+        contact = other
     return _over_quota(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
@@ -96,11 +104,16 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
     """`decide` for each, in order; what is about to be sent counts for those that follow."""
     decided: list[tuple[Notification, Decision]] = []
     begun: Counter[Recipient] = Counter()
+    probed: dict[str, Instant] = {}
     for row in notifications:
         context = contexts[row.id]
         if begun[row.recipient]:
             context = replace(context, recent=context.recent + (now,) * begun[row.recipient])
+        if probed:
+            context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
+        if isinstance(decision, Send) and decision.contact.channel in context.paused:
+            probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
         decided.append((row, decision))
     return decided
@@ -202,6 +215,34 @@ def retry_at(outcome: str, tries: int, critical: bool, jitter: float, now: Insta
         return now
     wait = PATIENT_WAIT if tries > limit else first * 2 ** (tries - 1)
     return now + round(wait * (0.5 + jitter))
+
+
+def _never_waits(notification: Notification) -> bool:
+    """Who is asked to help somebody, and who rings those who cannot be told, are tried whatever happened before."""
+    return notification.recipient_kind in PATIENT or notification.priority <= Priority.CALL_FOR_HELP
+
+
+def _blocked(context: NotificationContext, now: Instant) -> frozenset[str]:
+    """Channels that are paused, and by which nothing may go now."""
+    return frozenset(channel for channel, until in context.paused.items() if until > now)
+
+
+def _around_the_pause(notification: Notification, context: NotificationContext, contact: Contact, now: Instant
+                      ) -> Contact | Hold | Undeliverable:
+    """Critical news takes another channel at once, other news after a while; where there is none it waits, uses up no
+    try, and is given up when somebody can still ring in time."""
+    since = notification.retried_at or notification.created_at
+    if notification.critical or now - since >= WAITS_FOR_THE_FIRST:
+        blocked = _blocked(context, now)
+        open_ones = tuple(one for one in context.contacts if one.channel not in blocked)
+        other = next_contact(notification, replace(context, contacts=open_ones))
+        if other is not None:
+            return other
+    why = Reason(ReasonKind.CHANNEL_DOWN, {"channel": contact.channel})
+    given_up = since + (WAITS_CRITICAL if notification.critical else WAITS)
+    if now >= given_up:
+        return Undeliverable(why)
+    return Hold(min(context.paused[contact.channel], given_up), why)
 
 
 def has_quota(notification: Notification) -> bool:

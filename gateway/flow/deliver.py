@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
+from gateway.config.field_types import Rate
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
 from gateway.model import (
@@ -52,6 +53,7 @@ from gateway.notifications.decide import (
 from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
+from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
@@ -238,7 +240,10 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         if paused:
             contexts = {key: replace(context, paused=paused) for key, context in contexts.items()}
         outbox.close_undeliverable(session, contexts.values(), now)
-        decided = decide_all(rows, contexts, now)
+        rates = {name: Rate.read(written) for name, written in gw.settings.channels.limits.items()}
+        budgets = {one.channel: Budget(rates[one.channel], one, now)
+                   for one in outbox.channel_use(session, rates)} if rows else {}
+        decided = decide_all(rows, contexts, now, budgets)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
                                               for one in context.promises}.values()]
         for row, decision in decided:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from gateway.calendars.opening_hours import quiet_until
 from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
@@ -24,8 +25,9 @@ from gateway.model import (
     RecipientKind,
     Severity,
 )
-from gateway.notifications.channels.breaker import PROBE_EVERY
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.pacing.breaker import PROBE_EVERY
+from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.topics import TOPICS, Priority, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -90,7 +92,7 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
     until = _quiet_until(notification, context, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
-    if not _never_waits(notification) and contact.channel in _blocked(context, now):
+    if contact.channel in context.paused and not _never_waits(notification):
         other = _around_the_pause(notification, context, contact, now)
         if not isinstance(other, Contact):
             return other
@@ -99,9 +101,10 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
 
-def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant
-               ) -> list[tuple[Notification, Decision]]:
-    """`decide` for each, in order; what is about to be sent counts for those that follow."""
+def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant,
+               budgets: Mapping[str, Budget] = MappingProxyType({})) -> list[tuple[Notification, Decision]]:
+    """`decide` for each, in order; what is about to be sent counts for those that follow. `budgets`: of the channels
+    that take only so much at once."""
     decided: list[tuple[Notification, Decision]] = []
     begun: Counter[Recipient] = Counter()
     probed: dict[str, Instant] = {}
@@ -112,6 +115,9 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         if probed:
             context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
+        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) else None
+        if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
+            decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": budget.use.channel}))
         if isinstance(decision, Send) and decision.contact.channel in context.paused:
             probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
@@ -222,22 +228,18 @@ def _never_waits(notification: Notification) -> bool:
     return notification.recipient_kind in PATIENT or notification.priority <= Priority.CALL_FOR_HELP
 
 
-def _blocked(context: NotificationContext, now: Instant) -> frozenset[str]:
-    """Channels that are paused, and by which nothing may go now."""
-    return frozenset(channel for channel, until in context.paused.items() if until > now)
-
-
 def _around_the_pause(notification: Notification, context: NotificationContext, contact: Contact, now: Instant
                       ) -> Contact | Hold | Undeliverable:
-    """Critical news takes another channel at once, other news after a while; where there is none it waits, uses up no
-    try, and is given up when somebody can still ring in time."""
+    """Critical news takes another channel at once, other news after a while; where there is none it goes ahead to see
+    when that is due, else it waits, uses up no try, and is given up when somebody can still ring in time."""
     since = notification.retried_at or notification.created_at
     if notification.critical or now - since >= WAITS_FOR_THE_FIRST:
-        blocked = _blocked(context, now)
-        open_ones = tuple(one for one in context.contacts if one.channel not in blocked)
-        other = next_contact(notification, replace(context, contacts=open_ones))
+        others = tuple(one for one in context.contacts if one.channel not in context.paused)
+        other = next_contact(notification, replace(context, contacts=others))
         if other is not None:
             return other
+    if context.paused[contact.channel] <= now:
+        return contact
     why = Reason(ReasonKind.CHANNEL_DOWN, {"channel": contact.channel})
     given_up = since + (WAITS_CRITICAL if notification.critical else WAITS)
     if now >= given_up:

@@ -32,6 +32,7 @@ from gateway.model import (
     Attempt,
     AttemptOutcome,
     Callback,
+    ChannelUse,
     Contact,
     Customer,
     Device,
@@ -57,10 +58,10 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, Plan
 from gateway.model.row import table_of
-from gateway.notifications.channels.breaker import PAUSED_AFTER, PROBE_EVERY, paused_until
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
+from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY, paused_until
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
@@ -129,6 +130,18 @@ def paused_channels(session: Session, channels: Iterable[str], now: Instant) -> 
             is_probed = session.exec(_PROBED, params={"channel": channel, "since": max(ended, now - LEASE)}).first()
             found[channel] = until if is_probed is None else max(until, now + PROBE_EVERY)
     return found
+
+
+def channel_use(session: Session, channels: Iterable[str]) -> list[ChannelUse]:
+    """What these channels have used, locked until the transaction ends."""
+    names = sorted(channels)
+    if not names:
+        return []
+    insert_missing = """INSERT INTO channel_use (channel, spent_until, queue_until) VALUES (:channel, 0, 0)
+                        ON CONFLICT (channel) DO NOTHING"""
+    session.connection().execute(text(insert_missing), [{"channel": name} for name in names])
+    return list(session.exec(select(ChannelUse).where(col(ChannelUse.channel).in_(names))
+                             .order_by(col(ChannelUse.channel)).with_for_update()))
 
 
 def failed_since(session: Session, since: Instant) -> bool:

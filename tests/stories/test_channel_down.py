@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.config.settings import Channels
 from gateway.flow.gateway import Gateway
 from gateway.flow.messages.resend import resend
 from gateway.model import (
@@ -19,12 +20,12 @@ from gateway.model import (
     SubjectKind,
     customer,
 )
-from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
-from gateway.notifications.channels.breaker import PAUSED_AFTER, PROBE_EVERY
+from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
 from gateway.notifications.messages import Message
+from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY
 from gateway.notifications.topics import Priority
 from gateway.store import Store
-from tests.drivers.delivery_driver import DeliveryDriver, delivery_driver
+from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver
 from tests.fixtures import servers
 
 CROWD = 40
@@ -174,6 +175,54 @@ def test_whoever_is_to_help_is_tried_whatever_happened_before(down: DeliveryDriv
     down.deliver()
     assert post.letters == ["c100@example.com"]
     assert down.note(key).state == "queued"
+
+
+def limited(office: DeliveryDriver, **limits: str) -> None:
+    channels = office.settings.channels.model_copy(update={"limits": limits})
+    office.settings = office.settings.model_copy(update={"channels": channels})
+
+
+def test_a_channel_that_takes_only_so_much_gets_no_more_and_everybody_has_their_turn(office: DeliveryDriver, post: Post
+                                                                                    ) -> None:
+    limited(office, email="10/min")
+    post.works()
+    keys = tell_all(office, 0, 30)
+    office.deliver()
+    assert len(post.letters) == 10
+    waits = [key for key in keys if office.note(key).state == "held"]
+    assert office.note(waits[0]).reason == Reason(ReasonKind.CHANNEL_BUSY, {"channel": "email"})
+    assert len({office.note(key).due_at for key in waits}) == 20, "each has a turn of its own"
+    for minute in (1, 2):
+        wait(office, NOON + minute * MINUTE)
+        assert len(post.letters) == 10 + 10 * minute
+    assert states(office, keys) == {"sent"}
+
+
+def test_urgent_news_does_not_wait_for_a_turn_and_the_others_wait_longer(office: DeliveryDriver, post: Post) -> None:
+    limited(office, email="10/min")
+    post.works()
+    tell_all(office, 0, 10)
+    office.deliver()
+    urgent = tell_all(office, 100, 5, Priority.CRITICAL) + tell_all(office, 200, 1, Priority.CALL_FOR_HELP)
+    office.deliver()
+    assert states(office, urgent) == {"sent"}
+    (later,) = tell_all(office, 300, 1)
+    wait(office, office.now + 40 * SECOND)
+    assert office.note(later).state == "held"
+    wait(office, office.now + 10 * SECOND)
+    assert office.note(later).state == "sent"
+
+
+def test_a_limit_of_a_channel_that_there_is_not_is_said(office: DeliveryDriver) -> None:
+    limited(office, fax="10/min")
+    with pytest.raises(ValueError, match=r"limits\.fax: there is no channel 'fax'; expected one of email, sms"):
+        build_channels(office.settings)
+
+
+@pytest.mark.parametrize("written", ["", "0/s", "10", "10 / s", "10/day", "-1/s", "1e3/s", "9999999/s"])
+def test_a_limit_that_cannot_be_read_is_said(written: str) -> None:
+    with pytest.raises(ValueError, match="expected messages and a time"):
+        Channels(limits={"email": written})
 
 
 def gateway(office: DeliveryDriver) -> Gateway:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from gateway.model import DAY, Attempt, AttemptOutcome, Instant, to_iso
-from gateway.notifications.channels.breaker import failed_on_the_way
 from gateway.notifications.channels.outcome import Channel
+from gateway.notifications.pacing.breaker import failed_on_the_way
 
 
 def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from gateway.model import SECOND, Attempt, AttemptOutcome, Instant
-from gateway.notifications.channels.outcome import ABOUT_THE_MESSAGE
 
+# kinds of failure that say nothing of the channel
+ABOUT_THE_MESSAGE = ("recipient refused", "message refused", "unusable")
 PAUSED_AFTER = 10  # tries in a row that say nothing about their own message: no connection, no login, no answer
 PROBE_EVERY = 30 * SECOND  # while it is paused one message goes, to see
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
@@ -13,8 +14,10 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr,
 from gateway.config.error_messages import WrongParts
 from gateway.config.phone_numbers import for_people, to_e164
 from gateway.config.yaml_lines import Path
-from gateway.model import Price
+from gateway.model import HOUR, MINUTE, SECOND, Instant, Price
 
+_UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR}
+_RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,2})?(s|min|h)")
 LOCALES = ("en", "de", "de-CH", "es", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
 
 
@@ -112,6 +115,40 @@ def _client_id(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class Rate:
+    """So many messages `within` a time, in ms."""
+
+    most: int
+    within: Instant
+
+    @staticmethod
+    def read(written: str) -> "Rate":
+        """`30/min`, `5/15min`. Raises ValueError."""
+        found = _RATE.fullmatch(written)
+        if found is None:
+            raise ValueError("expected messages and a time, e.g. 10/s, 60/min or 5/15min")
+        return Rate(int(found[1]), int(found[2] or 1) * _UNITS[found[3]])
+
+    @property
+    def each(self) -> float:
+        """ms until there is room for one more."""
+        return self.within / self.most
+
+    def room(self, spent_until: Instant, now: Instant) -> int:
+        """How many may go now."""
+        return max(0, int((self.within - max(0, spent_until - now)) / self.each))
+
+    def spent(self, spent_until: Instant, count: int, now: Instant) -> Instant:
+        """Until when it is spent once so many more have gone; critical news may overdraw it, and others wait longer."""
+        return max(spent_until, now) + round(count * self.each)
+
+
+def _rate(written: str) -> str:
+    Rate.read(written)
+    return written
+
+
 def _colour(colour: Any) -> str:
     if colour is None:
         raise ValueError('expected a colour in quotation marks, e.g. "#0b6e7f": # begins a comment otherwise')
@@ -184,6 +221,7 @@ CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Colour = Annotated[str, PlainValidator(_colour)]
+MessageRate = Annotated[str, AfterValidator(_rate)]
 Email = Annotated[str, AfterValidator(_email)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 AppriseTemplate = Annotated[SecretStr, AfterValidator(_apprise_template)]

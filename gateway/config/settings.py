@@ -28,6 +28,7 @@ from gateway.config.field_types import (
     Hotline,
     HttpUrl,
     Locale,
+    MessageRate,
     Name,
     Phone,
     TimeZone,
@@ -92,6 +93,7 @@ class Channels(Section):
     webhook: Webhook | None = None
     # name → Apprise URL with {address} where the verified address goes, e.g. sms: "twilio://sid:token@+4144…/{address}"
     apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
+    limits: dict[str, MessageRate] = Field(default_factory=dict)  # name → what it takes, e.g. sms: 5/15min, email: 20/s
 
 
 def _contacts(contacts: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -64,7 +64,7 @@ OWNERS = {
     "apprise": ("notifications.channels",), "babel": ("notifications",),
     "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
     "holidays": ("calendars",), "icalendar": ("notifications",),
-    "itsdangerous": ("notifications",), "jinja2": ("notifications", "web"), "markupsafe": ("web",),
+    "itsdangerous": ("notifications",), "jinja2": ("notifications", "notifications.catalogues", "web"), "markupsafe": ("web",),
     "paho": ("mqtt",), "phonenumbers": ("config.phone_numbers",), "PIL": ("web",), "prometheus_client": ("monitoring",),
     "rich": ("__main__", "cli", "demo"), "shapely": ("tickets",),
     "sqlalchemy": ("store", "model"), "standardwebhooks": ("notifications.channels", "demo"), "starlette": ("web",),

@@ -1,5 +1,7 @@
 """A PostgreSQL database that a test gives back is as if new for the next one: whatever was done to it."""
 
+from typing import Any
+
 import psycopg
 import pytest
 
@@ -16,11 +18,12 @@ def databases(postgres_server: str) -> PostgresDatabases:
     return PostgresDatabases(postgres_server)
 
 
-def content(url: str) -> dict[str, object]:
+def content(url: str) -> dict[str, Any]:
     """Every row, and how far every counter is."""
     with psycopg.connect(url) as connection:
         tables = [name for name, in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
-        rows = {name: connection.execute(f'SELECT * FROM "{name}"'.encode()).fetchall() for name in tables}
+        rows: dict[str, Any] = {
+            name: connection.execute(f'SELECT * FROM "{name}"'.encode()).fetchall() for name in tables}
         return {name: found for name, found in rows.items() if found} | dict(
             connection.execute("SELECT sequencename, last_value FROM pg_sequences").fetchall())
 

@@ -1,5 +1,9 @@
 """The `gateway` command line: one function for each command; the larger ones are in cli/."""
 
+import gc
+
+gc.set_threshold(50_000, 20, 50)  # before the imports: nothing of them becomes garbage, and looking for it took a third
+
 import shlex
 import time
 from json import dumps

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from unicodedata import normalize
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
+from jinja2 import BytecodeCache, DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -149,12 +149,14 @@ class Message:
 
 
 class MessageRenderer:
-    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body."""
+    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body;
+    `compiled`: where they are kept as code."""
 
-    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues) -> None:
+    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues,
+                 compiled: BytecodeCache | None = None) -> None:
         self.catalogues = catalogues
-        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT})
-        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, autoescape=True)
+        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT}, compiled)
+        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, compiled, autoescape=True)
         for environment in (self._text, self._html):
             for name in environment.list_templates():
                 environment.get_template(name)  # now, and not when the first message is due
@@ -278,10 +280,10 @@ class _Sandbox(SandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
 
-def _environment(templates: Mapping[str, str], autoescape: bool = False) -> Environment:
+def _environment(templates: Mapping[str, str], compiled: BytecodeCache | None, autoescape: bool = False) -> Environment:
     environment = _Sandbox(
         loader=DictLoader(templates), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False)
+        lstrip_blocks=True, auto_reload=False, bytecode_cache=compiled)
     environment.filters |= {"clip": clip, "in_brackets": in_brackets}
     return environment
 

@@ -43,6 +43,7 @@ from tests.drivers.timelines import actor
 from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
 
+pytestmark = pytest.mark.slow
 TOLD, ASKED = TopicName.GOODWILL, TopicName.GOODWILL_WAITS
 LIVE: dict[str, Any] = {"live_from": date(2026, 11, 1), "rules": [
     {"outage_hours": 0.25, "credit": 5}, {"outage_hours": 0.5, "credit": "7.50"},

@@ -25,6 +25,7 @@ from gateway.tickets.actions import CancelTicket, LeaveSite, MoveIn, OpenCallbac
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, console_story, read, web_story
 from tests.fixtures.household import ARBER, move_in
 
+pytestmark = pytest.mark.slow
 ALICE = "/console/customers/alice"
 
 

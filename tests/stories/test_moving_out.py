@@ -43,6 +43,7 @@ from tests.fixtures.household import ARBER, move_in
 from tests.fixtures.outage_fleet import LEFT, begin_outage_story
 from tests.fixtures.web import serve
 
+pytestmark = pytest.mark.slow
 HOME = "arber-home"
 LANG = """
 customers:

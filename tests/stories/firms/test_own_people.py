@@ -13,6 +13,8 @@ from tests.fixtures.sample_fleet import save_sample_fleet
 from tests.stories.firms.own_page import OwnPage, tap
 from tests.stories.test_photos import bomb, picture, with_place
 
+pytestmark = pytest.mark.slow
+
 
 def id_of(there: WebStory, name: str) -> str:
     return there.one(Technician, Technician.name == name).id

@@ -39,6 +39,7 @@ from gateway.web.live import LivePages, View
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.follow.acts import with_acts
 from gateway.web.pages.follow.credits import with_credits
+from gateway.web.pages.follow.helped_before import with_helped_before
 from gateway.web.pages.follow.pending import too_late
 from gateway.web.pages.follow.portrait import with_portrait
 from gateway.web.pages.follow.position import with_position
@@ -153,6 +154,7 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
         content = with_position(content, facts, gw.positions, words, say)
         content = with_portrait(content, session, facts)
         content = with_credits(content, session, facts.customer.id, words)
+        content = with_helped_before(content, session, facts, words, say)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)

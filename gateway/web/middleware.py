@@ -16,7 +16,8 @@ from gateway.web.problems import problem
 BODY_LIMIT = 64 * 1024  # bytes; the largest honest body is a technician's note
 PHOTO_LIMIT = 12 * 1024 * 1024 + BODY_LIMIT  # of one request with photos
 _READ_AT_MOST = 64 * 1024 * 1024  # of what is refused: who is cut off while sending never reads the sentence
-_PHOTOS = re.compile("/v/[^/]+/photos|/f/[^/]+/tell|/p/[^/]+/people/[^/]+/photo")
+_PHOTOS = re.compile("/v/[^/]+/photos|/f/[^/]+/tell|"
+                     "(/p/[^/]+|/console/firms/[^/]+|/console/our-work/firm)/people/[^/]+/photo")
 _VISIT_PAGE = re.compile("/v/[^/]+(/.*)?")
 _SELF = "'self'"
 _AT_A_VISIT = "geolocation=(self), camera=(self), microphone=()"

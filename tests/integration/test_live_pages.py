@@ -194,7 +194,7 @@ class Hall:
         @app.get("/{key}")
         async def follow(key: str, request: Request, version: str = "") -> StreamingResponse:
             live: LivePages = request.app.state.live
-            return StreamingResponse(await live.follow(key, self.load, version), media_type="text/event-stream")
+            return await live.follow(request, key, self.load, version)
 
         server = Server(app, "127.0.0.1", 0)
         self.live, self.address = app.state.live, f"http://127.0.0.1:{server.port}"

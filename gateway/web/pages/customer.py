@@ -122,8 +122,7 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
-    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
+    return await live.follow(request, f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
 
 
 def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:

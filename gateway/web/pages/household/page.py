@@ -102,8 +102,7 @@ async def household_stream(gw: Gw, render: Render, token: str, request: Request,
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"h/{token}", lambda: _view(gw, render, token, now())[1], version)
-    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
+    return await live.follow(request, f"h/{token}", lambda: _view(gw, render, token, now())[1], version)
 
 
 @router.post("/h/{token}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from unicodedata import normalize
 
 from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
 from jinja2.runtime import Context
@@ -222,7 +223,8 @@ def no_rescue_service(number: str, catalogue: Catalogue) -> str:
 
 
 def to_gsm_characters(text: str) -> str:
-    """Typographic characters as their GSM 03.38 cousins: one "–" would make an SMS twice as expensive."""
+    """Typographic characters as their GSM 03.38 cousins, and `á` as `a`, as people write in an SMS: one "–" would make
+    it twice as expensive."""
     return text.translate(_GSM)
 
 
@@ -290,6 +292,10 @@ def _rendered(template: Template, values: dict[str, Any]) -> str:
 
 
 _LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
-_GSM = str.maketrans({"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
-                      "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
-                      "«": '"', "»": '"'})
+_PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
+                "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
+                "«": '"', "»": '"'}
+_HAS_ITS_ACCENT = frozenset("ÄÅÇÉÑÖÜàäåèéìñòöùü")  # in that alphabet
+_ACCENTED = {letter: plain for letter in map(chr, range(0xc0, 0x180))
+             if letter not in _HAS_ITS_ACCENT and (plain := normalize("NFD", letter)[0]) != letter}
+_GSM = str.maketrans(_PUNCTUATION | _ACCENTED)

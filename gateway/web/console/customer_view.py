@@ -81,7 +81,7 @@ class ContactLine(NamedTuple):
     dial: str  # tel: or mailto:, where there is one
 
 
-LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi"}
+LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish"}
 
 
 class PersonLine(NamedTuple):

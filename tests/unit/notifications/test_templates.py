@@ -124,7 +124,7 @@ def test_a_message_can_be_worded_without_what_is_often_not_known(topic: str, loc
 
 def test_german_people_read_german_and_others_english() -> None:
     assert "Störung" in word("fault_found", "de", FACTS).subject
-    assert word("fault_found", "fr", FACTS) == word("fault_found", "en", FACTS)
+    assert word("fault_found", "eo", FACTS) == word("fault_found", "en", FACTS)
 
 
 def test_a_customer_reads_what_happened_what_we_do_and_when_they_hear_again() -> None:
@@ -222,6 +222,8 @@ def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
 
 def test_typography_becomes_plain_for_sms() -> None:
     assert to_gsm_characters("08:00–12:00 “ok” … 60 °C") == '08:00-12:00 "ok" ... 60 C'
+    assert to_gsm_characters("¿Está en camino? Mañana a más tardar; être là, Ça va, Größe") == (
+        "¿Esta en camino? Mañana a mas tardar; etre là, Ça va, Größe")
 
 
 def test_a_cut_is_made_at_a_word() -> None:

@@ -199,6 +199,26 @@ def _call_template(template: str) -> str:
     return template
 
 
+def _map_tiles(template: str) -> str:
+    """The reader's browser gets it in an address and in a policy: nothing may stand in it that ends either."""
+    example = "expected e.g. https://tiles.example.com/{z}/{x}/{y}.png"
+    if not template:
+        return template
+    if not template.startswith("https://"):
+        raise ValueError(f"is not https — {example}")
+    host, _, path = template.removeprefix("https://").partition("/")
+    if "@" in host:
+        raise ValueError(f"has a name or a password before the host, which every reader would see — {example}")
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?", host):
+        raise ValueError(f"has no host that is the same for every tile — {example}")
+    for place in ("{z}", "{x}", "{y}"):
+        if path.count(place) != 1:
+            raise ValueError(f"has {place} {'more than once' if place in path else 'nowhere in its path'} — {example}")
+    if not re.fullmatch(r"[A-Za-z0-9._~/?&=%:+,@!-]*", re.sub(r"\{[zxy]\}", "", path)):
+        raise ValueError(f"has a space, a quotation mark or a brace too many in it — {example}")
+    return template
+
+
 def written(value: Any) -> Any:
     """The text of a number where text is expected: ids and postcodes may look like numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -219,6 +239,7 @@ GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+MapTiles = Annotated[str, AfterValidator(_map_tiles)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Colour = Annotated[str, PlainValidator(_colour)]
 MessageRate = Annotated[str, AfterValidator(_rate)]

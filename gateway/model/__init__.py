@@ -51,6 +51,7 @@ from gateway.model.instant import (
 from gateway.model.notifications import (
     DISPATCHER,
     Attempt,
+    ChannelUse,
     Notification,
     Promise,
     Recipient,
@@ -161,7 +162,7 @@ __all__ = [
     "Actor", "ActorKind", "Alarm", "Amount", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome",
     "Audit", "AuditOutcome",
     "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
-    "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
+    "ChangedRow", "ChannelUse", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "ConsentSource", "Contact", "ContactCheck",
     "Cover", "Credential", "Customer", "CustomerAct", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState",
     "Due", "DueKind",

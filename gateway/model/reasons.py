@@ -173,6 +173,10 @@ class ReasonKind(StrEnum):
     """A message with a code: whoever asked for it waits no more."""
     ADDRESS_GONE = "address_gone"
     """A contact, by `channel`: the other side said that there is no such address; `last` is what it said."""
+    CHANNEL_DOWN = "channel_down"
+    """A message: the last tries over `channel` have all failed, and it waits until one has gone through."""
+    CHANNEL_BUSY = "channel_busy"
+    """A message: as much as `channel` takes at once is under way; it has its turn."""
     LAST_TRY = "last_try"
     """A message: its last try has not succeeded; `last` is what the channel said."""
 

@@ -15,7 +15,7 @@ from gateway.config.phone_numbers import for_people, to_e164
 from gateway.config.yaml_lines import Path
 from gateway.model import Price
 
-LOCALES = ("en", "de", "de-CH")  # the languages of gateway/notifications/catalogues, and how they are spelled where
+LOCALES = ("en", "de", "de-CH", "fr")  # those of gateway/notifications/catalogues, and how they are spelled where
 
 
 @lru_cache(maxsize=1000)

@@ -7,10 +7,12 @@ from gateway.devices.profiles import Fault, Profile
 from gateway.model import HOUR, Instant, Severity
 from gateway.model.signals import FaultCode, FaultList
 
-_MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal"}
+_MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal",
+         "fr": "L’appareil signale beaucoup de pannes à la fois"}
 
 BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty",
-                                     "de": "Die Batterie des Geräts ist fast leer"}, "", "ticket")
+                                     "de": "Die Batterie des Geräts ist fast leer",
+                                     "fr": "La pile de l’appareil est presque vide"}, "", "ticket")
 
 
 def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: Instant,
@@ -141,7 +143,8 @@ def _fault(profile: Profile, code: str) -> Fault:
         return fault
     if code.endswith("battery_low"):
         return BATTERY_LOW
-    cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}"}
+    cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}",
+             "fr": f"L’appareil signale la panne {code}"}
     return Fault(Severity.MAJOR, cause, "", "ticket")
 
 

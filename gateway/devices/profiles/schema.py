@@ -244,7 +244,8 @@ class SilenceSection(Section):
     severity: Severity = model.Severity.MAJOR
     skill: str = ""
     depends_on: list[Literal["via"]] = []
-    cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören"}
+    cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören",
+                    "fr": "L’appareil ne donne plus signe"}
 
 
 class ButtonTestSection(Section):

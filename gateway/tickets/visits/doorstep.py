@@ -42,14 +42,49 @@ Spinat Stadion Steinbock Storch Strand Tanne Tasche Teddy Teekanne Telefon Teppi
 Tomate Traktor Traube Trompete Tulpe Tunnel Turm Uhu Vanille Veilchen Vogel Vulkan Waffel Walnuss Wasserfall Weide
 Wiese Winter Wolke Würfel Zauberer Zebra Zimt Zirkus Zitrone Zucchini Zwiebel
 """
-WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split()}  # plain, told apart by ear, no insult to anybody
+_FRENCH = """
+abeille abricot accordéon acrobate aigle album alouette alpage amande amarante ambre ananas ancre anémone anguille
+anneau antenne aquarelle araignée arbuste arc-en-ciel ardoise armoire arrosoir artichaut asperge astronaute atelier
+aubergine autobus automne autruche baignoire balai balançoire baleine ballon bambou banane banquise barrière basilic
+bateau belette berceau berger bicyclette biscotte biscuit blaireau bobine boisson boulanger bouleau boussole bouton
+brebis brioche brocoli brouette cabane cacao cactus cadran calèche camembert caméra campanule canapé canari canoë
+caramel carotte carrelage cartable castor cathédrale caverne céleri cerise cerf-volant chaise chalet chameau chandelle
+charrue châtaigne chaudron cheminée chèvre chocolat chouette cigale cigogne cinéma citron citrouille clairière
+clarinette clavier cloche coccinelle coffre colibri colline comète commode compas concombre coquelicot corail corbeau
+corbeille cornichon coton couscous coussin crayon crevette cristal crocodile cuisine cyclamen cygne dauphin désert
+diamant dinosaure domino dragon drapeau dromadaire écharpe échelle écureuil édredon église éléphant émeraude encrier
+épinard éponge érable escalier escargot étagère étincelle étoile éventail fabrique falaise farine faucon fauteuil
+fenêtre fenouil feuillage ficelle figuier flamant flûte fontaine forêt fougère fourchette fourmi fraise framboise
+fromage funambule fusée galaxie galet garage gazelle genévrier girafe glacier glycine gondole goéland gorille grenier
+grenouille grillon groseille guirlande guitare hamac hanneton haricot harpe hélice hérisson herbier hermine hibou
+hippocampe hirondelle homard horizon horloge iceberg igloo iris ivoire jaguar jardin jasmin jongleur jonquille journal
+jumelles kangourou kayak kiosque kiwi koala labyrinthe lagune lampion lanterne lavande lentille léopard libellule
+licorne lièvre limace limonade lionceau locomotive losange lucarne luciole lunettes luzerne magnolia maïs mammouth
+mandarine manège manteau marguerite marmite marmotte mélèze melon menthe mésange meringue miel mimosa miroir mirabelle
+montagne montgolfière moulin moustache muguet museau myrtille nacelle nénuphar nectarine neige noisette nuage oasis
+océan olive opéra orange orchidée oreiller orgue ourson palais palmier panda panier pantoufle papillon papyrus parachute
+parapluie pastèque péniche perle perroquet persil phare piano pigeon pinceau pingouin pirate pistache pivoine planète
+plateau plume poème poireau poivron polka pommier potager poterie poulain prairie printemps puzzle pyramide quenelle
+radeau radis raquette renard renoncule rhubarbe rivière romarin rossignol ruban ruche safran salade sandale sapin
+sardine satellite saumon savane saxophone sésame sifflet sirène soleil sorbet soupière sphinx stade statue sureau
+tabouret tambour tamis télescope terrasse théâtre tigre tilleul toboggan tomate topaze torrent tortue toucan tournesol
+tracteur traîneau trampoline trapèze trèfle trompette tulipe tunnel turquoise univers vague valise vallée vanille
+véranda vignoble violette violon voilier volcan wagon yaourt zèbre zeppelin
+"""
+WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split(), "fr": _FRENCH.split()}  # plain, told apart by ear, no insult
 
 
 def doorstep_words(random_id: str, locale: str) -> str:
     """Two different words that nobody can guess, of an id that nobody has seen, in the language of the household, else
     in English."""
-    words = WORDS.get(locale[:2].lower(), WORDS["en"])
+    words = WORDS[doorstep_language(locale)]
     number = int.from_bytes(sha256(f"doorstep {random_id}".encode()).digest())
     number, first = divmod(number, len(words))
     second = (first + 1 + number % (len(words) - 1)) % len(words)
     return f"{words[first]} {words[second]}"
+
+
+def doorstep_language(locale: str) -> str:
+    """The language of these words in a household that reads `locale`."""
+    language = locale[:2].lower()
+    return language if language in WORDS else "en"

@@ -81,7 +81,7 @@ class ContactLine(NamedTuple):
     dial: str  # tel: or mailto:, where there is one
 
 
-LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)"}
+LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "fr": "French"}
 
 
 class PersonLine(NamedTuple):

@@ -62,6 +62,7 @@ from gateway.tickets.actions import (
     ReportOverrun,
     TakeBack,
 )
+from gateway.tickets.visits.doorstep import doorstep_language
 from gateway.tickets.visits.earlier_fixes import Fix
 from gateway.tickets.visits.reports import report_of
 from gateway.tickets.visits.signature import Undrawable, path_of, signed
@@ -312,7 +313,7 @@ def visit_content(gw: Gateway, view: VisitView, words: Catalogue, now: Instant, 
         "why": alarm_details.evidence_rows(job.alarm, profile, words, say),
         "chart": fault_chart(view.around, [job.alarm] if job.alarm else [], None, profile, words, say, narrow=True),
         "measured": alarm_details.signal_details(view.readings, job.alarm, profile, words),
-        "doorstep_locale": "de" if job.customer.locale.startswith("de") else "en",
+        "doorstep_locale": doorstep_language(job.customer.locale),
         "map": map_address(job.site), "payers": payer_lines(job, words),
         "history": history_lines(view.history, words),
         "others": [(one, words_of(one.cause, one.ticket, words)) for one in view.others],

@@ -186,7 +186,7 @@ class MessageRenderer:
         subject = capitalized(" ".join(_BREAKS.split(blocks["subject"])))
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *(f"{name}: {page}" for name, page in legal)]).rstrip("\n") + "\n",
+            long_text="\n".join([letter, *(f"{name}{catalogue.colon}{page}" for name, page in legal)]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
             topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
         )

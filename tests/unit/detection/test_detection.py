@@ -97,8 +97,9 @@ def test_an_empty_battery_is_a_small_matter_and_said_in_plain_words() -> None:
     for code in ("battery_low", "ATC_attic_battery_low"):
         (raised,) = known().step(PUMP, low(True, code), NOW)
         assert isinstance(raised, Raised)
-        assert (raised.severity, raised.cause) == ("minor", {
-            "en": "The device's battery is nearly empty", "de": "Die Batterie des Geräts ist fast leer"})
+        assert raised.severity == "minor"
+        assert raised.cause.items() >= {
+            "en": "The device's battery is nearly empty", "de": "Die Batterie des Geräts ist fast leer"}.items()
 
 
 def test_one_empty_battery_is_one_fault_where_a_rule_already_looks_at_it() -> None:

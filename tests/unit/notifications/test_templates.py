@@ -103,7 +103,7 @@ def test_a_call_for_help_what_is_unsure_and_a_second_copy_can_all_be_said_at_onc
         assert len(short) <= 200
         assert set(short) <= GSM
         assert "\n\n\n" not in message.long_text
-        marks = ".,;" if locale == "fr" else ".,;:"  # French has a space before a colon
+        marks = ".," if locale == "fr" else ".,;:"  # French has a space before the others
         assert not re.search(rf"  |\{{\{{|\( *\)| [{marks}]", message.long_text + message.subject + short)
 
 

@@ -180,13 +180,13 @@ class MessageRenderer:
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         letter = _rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
-        legal = legal_pages(facts.branding, catalogue)
+        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
         subject = capitalized(" ".join(_BREAKS.split(blocks["subject"])))
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *(f"{name}{catalogue.colon}{page}" for name, page in legal)]).rstrip("\n") + "\n",
+            long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
             topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
         )

@@ -72,6 +72,7 @@ def test_nobody_leaves_while_somebody_waits_for_them(there: WebStory, kunz: OwnP
     assert "Visits are still planned in this name" in read(kunz.post("end", who="karin"), 422)
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced it"})):
         tap(there, kunz.web, visit, act=act, **more)
+    there.wait(minutes=2)
     assert "Nobody is sent in this name any more" in read(kunz.post("end", who="karin"))
     assert there.again(visit).technician == "Karin Kunz"
 
@@ -112,6 +113,7 @@ def test_the_customer_sees_the_photo_while_the_visit_is_ahead_and_not_later(ther
     for act, more in (("depart", {"minutes": "20"}), ("arrive", {}), ("finish", {"note": "Replaced it"})):
         assert kunz.web.get(f"{page}/technician").status_code == 200
         tap(there, kunz.web, visit, act=act, **more)
+    there.wait(minutes=2)  # it can be taken back no more
     assert kunz.web.get(f"{page}/technician").status_code == 404
     assert "Photo of" not in kunz.web.get(page).text
 

@@ -8,25 +8,21 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from sqlalchemy import insert, text
-from sqlmodel import SQLModel
+from sqlalchemy import text
 
 from benchmarks.figures import measured, percentile
+from benchmarks.outbox import LEFT, SECRET, fill_outbox, move_in
 from benchmarks.real_time_setup import Scene, scene
 from device_sim.load import command as load
-from gateway.model import Area, Contact, Customer, Device, DeviceState, Notification, Outage, OutageMember, Site
-from gateway.notifications.topics import Priority
+from gateway.model import Device, DeviceState
 from tests.drivers.device_client import DeviceClient, device_client
 from tests.fixtures.servers import HOST, WebhookServer, web_server
 
-SECRET = "whsec_" + "YmVuY2htYXJrLXNlY3JldC1mb3ItdGhpcy1iZW5jaA=="
 BUTTON = "profile: {name}\nname: {{en: help button, de: Hilfeknopf}}\nbutton: {{emergency: {emergency}}}\n"
 EACH_DAY = {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
 EMERGENCY = 3  # every third press is a call for help
 WARM_S, STRAGGLERS_S = 3, 30  # before the first press; after the last, for what has no answer yet
-_LEFT = "SELECT count(*) FROM notification WHERE due_at IS NOT NULL AND topic = 'outage'"
 _PAGES = """SELECT n.id, c.device_id FROM notification n JOIN callback c ON c.id = n.subject_id
             WHERE n.topic = 'emergency_press'"""
 
@@ -47,13 +43,13 @@ def main() -> None:
             cpu = gateway.cpu_s
             with _background(here, asked.rate, asked.devices, asked.presses * asked.every + WARM_S + 2) as background:
                 time.sleep(WARM_S)
-                _fill_outbox(here, sink, asked.waiting)
-                stored, waiting, first = _readings(here), here.count(_LEFT), time.monotonic()
+                fill_outbox(here, sink.url, asked.waiting)
+                stored, waiting, first = _readings(here), here.count(LEFT), time.monotonic()
                 heard_at: list[float] = []
                 buttons.when_heard = lambda: heard_at.append(time.time())
                 pressed = _press(buttons, names, asked.every)
                 seconds = time.monotonic() - first
-                stored, left = _readings(here) - stored, here.count(_LEFT)
+                stored, left = _readings(here) - stored, here.count(LEFT)
             answers, pages = _await_all(here, sink, buttons, heard_at, names)
             cpu = gateway.cpu_s - cpu
         answered = [(answers[name] - at) * 1000 for name, at in pressed.items() if name in answers]
@@ -87,43 +83,11 @@ def _buttons(here: Scene, sink: WebhookServer, count: int) -> list[str]:
     for name, emergency in (("call", "false"), ("sos", "true")):
         (here.folder / "profiles" / f"{name}.yaml").write_text(BUTTON.format(name=name, emergency=emergency))
     names = [f"{'call' if number % EMERGENCY else 'sos'}-{number:05d}" for number in range(count)]
-    _move_in(here, sink, names, [
+    move_in(here, sink.url, names, [
         (Device, [{"id": name, "key": f"native:{name}", "profile": name.partition("-")[0], "site_id": name,
                    "name": "Button"} for name in names]),
         (DeviceState, [{"device_id": name, "link": "unheard", "signals": "{}", "memory": "{}"} for name in names])])
     return names
-
-
-def _fill_outbox(here: Scene, sink: WebhookServer, count: int) -> None:
-    """A power cut of which `count` homes are to be told, all of them now."""
-    now = round(time.time() * 1000)
-    names = [f"dark-{number:05d}" for number in range(count)]
-    about = {"topic": "outage", "subject_kind": "outage", "subject_id": "O-1", "occurrence": "1", "created_at": now,
-             "recipient_kind": "customer", "critical": False, "priority": Priority.ORDINARY, "state": "queued",
-             "due_at": now, "facts": {"area": "Big feeder", "homes": count}}
-    member = {"outage_id": "O-1", "state": "affected", "round": 1, "died_at": now, "joined_at": now}
-    _move_in(here, sink, names, [
-        (Area, [{"id": "big", "name": "Big feeder", "kind": "feeder"}]),
-        (Outage, [{"id": "O-1", "key": "big", "area_id": "big", "name": "Big feeder", "kind": "feeder",
-                   "state": "confirmed", "round": 1, "homes": count, "dark": count, "size": count, "began_at": now,
-                   "last_at": now, "suspected_at": now, "confirmed_at": now, "evidence": {}}]),
-        (OutageMember, [member | {"id": f"O-1/{name}", "site_id": name, "customer_id": name} for name in names]),
-        (Notification, [about | {"id": f"N-{name}", "recipient_id": name} for name in names])])
-
-
-def _move_in(here: Scene, sink: WebhookServer, names: list[str],
-             more: list[tuple[type[SQLModel], list[dict[str, Any]]]]) -> None:
-    """A customer with a web hook and a site for each name, and `more` rows, in one transaction."""
-    rows: list[tuple[type[SQLModel], list[dict[str, Any]]]] = [
-        (Customer, [{"id": name, "name": f"Family {name}", "locale": "en", "timezone": "UTC"} for name in names]),
-        (Contact, [{"id": f"K-{name}", "owner_kind": "customer", "owner_id": name, "channel": "webhook", "position": 0,
-                    "address": f"{sink.url}/{name}"} for name in names]),
-        (Site, [{"id": name, "customer_id": name, "name": name, "street": "Main Street 1", "postcode": "8001",
-                 "town": "Town", "timezone": "UTC", "access": ""} for name in names])]
-    with here.store.write() as session:
-        for table, values in rows + more:
-            if values:
-                session.connection().execute(insert(table), values)
 
 
 @contextmanager

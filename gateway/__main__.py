@@ -1,5 +1,9 @@
 """The `gateway` command line: one function for each command; the larger ones are in cli/."""
 
+import gc
+
+gc.set_threshold(50_000, 20, 50)  # before the imports: nothing of them becomes garbage, and looking for it took a third
+
 import shlex
 import time
 from json import dumps
@@ -15,7 +19,7 @@ from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.app.check_branding import branding_row
 from gateway.app.check_people import people_warnings
-from gateway.cli import devices, providers, users
+from gateway.cli import devices, households, providers, users
 from gateway.cli.backtest import backtest
 from gateway.cli.check_connections import check_connections
 from gateway.cli.common import (
@@ -55,6 +59,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 keys = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
+app.add_typer(households.app, name="household")
 app.add_typer(providers.app, name="provider")
 app.add_typer(users.app, name="user")
 app.command()(backtest)

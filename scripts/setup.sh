@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-unset PYTHONHOME PYTHONPATH
+unset PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE  # without .pyc files each process compiles everything anew
 
 say() { printf '▸ %s\n' "$*" >&2; }
 stop() { printf '✗ %s\n' "$*" >&2; exit 1; }
@@ -45,15 +45,17 @@ install_broker() {
     fi
 }
 
-# prepare EXTRAS: everything pinned; does nothing when this was done before with the same files.
+# prepare EXTRAS: everything pinned; does nothing when this, or more, was done before with the same files.
 prepare() {
     local wanted stamp
     .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || make_venv
     wanted=$(cat pyproject.toml constraints.txt requirements-broker.txt | cksum)
+    for stamp in ".venv/installed-${1:-plain}" .venv/installed-check,test; do
+        if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+            return
+        fi
+    done
     stamp=".venv/installed-${1:-plain}"
-    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-        return
-    fi
     say "installing what is needed into .venv (a minute or two, once)"
     pip install -qq -c constraints.txt -e ".${1:+[$1]}" || stop "installing failed; what pip said stands above"
     install_broker

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,12 +18,14 @@ from gateway.config.fleet_file import Fleet
 from gateway.store import Store
 from gateway.store.migrations import upgrade
 from tests.fixtures import servers
+from tests.fixtures.database_copies import PostgresDatabases
 from tests.fixtures.sample_fleet import save_sample_fleet
 
 # they assert for others: a failure shall show the values
 pytest.register_assert_rewrite("tests.drivers.load_check", "tests.drivers.outage_web", "tests.fixtures.acl_broker",
                                "tests.drivers.device_cli", "tests.fixtures.broker_recorder")
 SKIPPED: list[str] = []
+gc.disable()  # until everything is collected: a quarter of that time, in each process, and nothing becomes garbage
 
 # the same examples each time: no test may depend on chance. scripts/endurance looks for others
 hypothesis.settings.register_profile("same", derandomize=True, database=None)
@@ -45,6 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was imported stays: the garbage collector need not look through it again in each test."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
@@ -124,17 +126,27 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
     yield from _fresh_database(postgres_server, "template0")
 
 
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: str) -> PostgresDatabases:
+    """Migrated, empty PostgreSQL databases that are used again."""
+    return PostgresDatabases(postgres_server)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def both_stores(request: pytest.FixtureRequest) -> Iterator[Store]:
     """The test runs twice: on SQLite and on PostgreSQL."""
-    yield from _opened(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres_databases").lent() as url:
+            yield from _opened(url)
+    else:
+        yield from _opened(request.getfixturevalue("sqlite_url"))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def module_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A migrated store for all tests of a file, which run twice: on SQLite and on PostgreSQL."""
     if request.param == "postgresql":
-        with contextmanager(_fresh_database)(request.getfixturevalue("postgres_server"), "empty") as url:
+        with request.getfixturevalue("postgres_databases").lent() as url:
             yield from _opened(url)
     else:
         path = tmp_path_factory.mktemp("sqlite") / "gateway.db"

@@ -34,7 +34,8 @@ class Right(StrEnum):
     GIVE_GESTURE = "give_gesture", "credit a household a small gesture, within the limits of the settings"
     APPROVE_GOODWILL = "approve_goodwill", "approve or decline goodwill above the cap"
     EXPORT_FILES = "export_files", "take credits and what customers said away as a file"
-    MANAGE_PROVIDERS = "manage_providers", "make and end the link of a local firm's own page, and enter its days off"
+    MANAGE_PROVIDERS = (
+        "manage_providers", "make and end the link of a local firm's own page, and enter its people and days off")
     PUBLISH = "publish", "put rules, texts and settings into effect"
     MANAGE_USERS = "manage_users", "add and disable users, and give them their roles"
     READ_AUDIT = "read_audit", "read who did what"

@@ -27,6 +27,7 @@ from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
 from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, count_unwatched, forget
+from gateway.flow.messages.resend import resend
 from gateway.flow.plan_button_tests import plan_button_tests
 from gateway.flow.remove_rules import remove_rules
 from gateway.flow.sweep import sweep
@@ -55,6 +56,7 @@ FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of me
 FORGET_EVERY = 600.0  # seconds
 CLAMP_EVERY = 60.0  # seconds
 COUNT_EVERY = 60.0  # seconds: what is open and waits for nothing, which is nothing unless we have made a mistake
+RESEND_EVERY = 30.0  # seconds; what failed while a channel was down has waited already
 GOODWILL_EVERY = 30.0  # seconds; what is over has time
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 NAMED = 100  # topic filters on /readyz
@@ -200,6 +202,7 @@ def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Inst
     each(DELIVER_EVERY, deliver, gw.outbox_filled)
     each(WITHDRAW_EVERY, remove_rules, watched=False)
     each(WITHDRAW_EVERY, plan_button_tests, watched=False)
+    each(RESEND_EVERY, resend, watched=False)
     each(GOODWILL_EVERY, pay_goodwill, watched=False)
     each(FORGET_EVERY, forget, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)

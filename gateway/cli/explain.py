@@ -18,7 +18,8 @@ from gateway.store.views.explain import facts_of, profile_of
 
 NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
          "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "sla": "SLA", "link": "Link",
-         "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History"}
+         "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History",
+         "credit": "Credits"}
 
 
 class UnknownId(Exception):

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any
@@ -13,9 +14,11 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr,
 from gateway.config.error_messages import WrongParts
 from gateway.config.phone_numbers import for_people, to_e164
 from gateway.config.yaml_lines import Path
-from gateway.model import Price
+from gateway.model import HOUR, MINUTE, SECOND, Instant, Price
 
-LOCALES = ("en", "de", "de-CH", "fr")  # those of gateway/notifications/catalogues, and how they are spelled where
+_UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR}
+_RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,2})?(s|min|h)")
+LOCALES = ("en", "de", "de-CH", "es", "fr", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
 
 
 @lru_cache(maxsize=1000)
@@ -112,6 +115,40 @@ def _client_id(name: str) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class Rate:
+    """So many messages `within` a time, in ms."""
+
+    most: int
+    within: Instant
+
+    @staticmethod
+    def read(written: str) -> "Rate":
+        """`30/min`, `5/15min`. Raises ValueError."""
+        found = _RATE.fullmatch(written)
+        if found is None:
+            raise ValueError("expected messages and a time, e.g. 10/s, 60/min or 5/15min")
+        return Rate(int(found[1]), int(found[2] or 1) * _UNITS[found[3]])
+
+    @property
+    def each(self) -> float:
+        """ms until there is room for one more."""
+        return self.within / self.most
+
+    def room(self, spent_until: Instant, now: Instant) -> int:
+        """How many may go now."""
+        return max(0, int((self.within - max(0, spent_until - now)) / self.each))
+
+    def spent(self, spent_until: Instant, count: int, now: Instant) -> Instant:
+        """Until when it is spent once so many more have gone; critical news may overdraw it, and others wait longer."""
+        return max(spent_until, now) + round(count * self.each)
+
+
+def _rate(written: str) -> str:
+    Rate.read(written)
+    return written
+
+
 def _colour(colour: Any) -> str:
     if colour is None:
         raise ValueError('expected a colour in quotation marks, e.g. "#0b6e7f": # begins a comment otherwise')
@@ -162,6 +199,26 @@ def _call_template(template: str) -> str:
     return template
 
 
+def _map_tiles(template: str) -> str:
+    """The reader's browser gets it in an address and in a policy: nothing may stand in it that ends either."""
+    example = "expected e.g. https://tiles.example.com/{z}/{x}/{y}.png"
+    if not template:
+        return template
+    if not template.startswith("https://"):
+        raise ValueError(f"is not https — {example}")
+    host, _, path = template.removeprefix("https://").partition("/")
+    if "@" in host:
+        raise ValueError(f"has a name or a password before the host, which every reader would see — {example}")
+    if not re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?", host):
+        raise ValueError(f"has no host that is the same for every tile — {example}")
+    for place in ("{z}", "{x}", "{y}"):
+        if path.count(place) != 1:
+            raise ValueError(f"has {place} {'more than once' if place in path else 'nowhere in its path'} — {example}")
+    if not re.fullmatch(r"[A-Za-z0-9._~/?&=%:+,@!-]*", re.sub(r"\{[zxy]\}", "", path)):
+        raise ValueError(f"has a space, a quotation mark or a brace too many in it — {example}")
+    return template
+
+
 def written(value: Any) -> Any:
     """The text of a number where text is expected: ids and postcodes may look like numbers."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -182,8 +239,10 @@ GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
+MapTiles = Annotated[str, AfterValidator(_map_tiles)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Colour = Annotated[str, PlainValidator(_colour)]
+MessageRate = Annotated[str, AfterValidator(_rate)]
 Email = Annotated[str, AfterValidator(_email)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 AppriseTemplate = Annotated[SecretStr, AfterValidator(_apprise_template)]

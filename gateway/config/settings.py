@@ -1,4 +1,5 @@
-"""The settings: their names, types, limits and defaults; gateway.config.settings_loader reads them."""
+"""The settings: their names, types, limits and defaults; one story, of all that gateway.yaml may say, which
+gateway.config.settings_loader reads."""
 
 import re
 from datetime import date
@@ -28,6 +29,8 @@ from gateway.config.field_types import (
     Hotline,
     HttpUrl,
     Locale,
+    MapTiles,
+    MessageRate,
     Name,
     Phone,
     TimeZone,
@@ -70,6 +73,21 @@ class Web(Section):
     host: str = "127.0.0.1"
     port: int = Field(8080, ge=0, le=65535)
     public_url: HttpUrl = "http://127.0.0.1:8080"  # what links in messages start with
+    # of a map below "where they are", e.g. https://tiles.example.com/{z}/{x}/{y}.png; "": a drawing without a map
+    map_tiles: MapTiles = ""
+    map_attribution: str = Field("", max_length=200)  # whose map it is, as its licence wants it said
+
+    @model_validator(mode="after")
+    def _says_whose_map(self) -> "Web":
+        if self.map_tiles and not self.map_attribution.strip():
+            raise ValueError("map_attribution is missing, though there are map_tiles — expected whose map it is, e.g. "
+                             "© OpenStreetMap contributors")
+        return self
+
+    @property
+    def map_origin(self) -> str:
+        """Where the tiles come from, as a content security policy names it."""
+        return "https://" + urlsplit(self.map_tiles).netloc if self.map_tiles else ""
 
 
 class Smtp(Section):
@@ -92,6 +110,7 @@ class Channels(Section):
     webhook: Webhook | None = None
     # name → Apprise URL with {address} where the verified address goes, e.g. sms: "twilio://sid:token@+4144…/{address}"
     apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
+    limits: dict[str, MessageRate] = Field(default_factory=dict)  # name → what it takes, e.g. sms: 5/15min, email: 20/s
 
 
 def _contacts(contacts: list[dict[str, str]]) -> list[dict[str, str]]:

@@ -12,6 +12,8 @@ from gateway.model import (
     Command,
     Device,
     Entry,
+    Goodwill,
+    GoodwillCase,
     Instant,
     MemberState,
     Notification,
@@ -75,6 +77,8 @@ class TicketFacts:
     same_trip: list[str] = field(default_factory=list)  # ids of other tickets that the same trip settles
     promises: list[Promise] = field(default_factory=list)
     sla: list[tuple[SlaClock, SlaPolicy]] = field(default_factory=list)  # each with the version it was set by
+    credits: list[Goodwill] = field(default_factory=list)  # of this home by a rule, oldest first
+    goodwill_cases: list[GoodwillCase] = field(default_factory=list)  # of its trips or its outage, as they were weighed
     history: SubjectHistory = field(default_factory=SubjectHistory)
 
     @property

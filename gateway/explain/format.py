@@ -11,7 +11,7 @@ from gateway.notifications.format_values import text as plain
 class Line(NamedTuple):
     """One sentence under the heading `part`; `at`: the time it speaks of."""
 
-    part: str  # what | why | waited | tried | became | next | told | provider | sla | rule | history
+    part: str  # what | why | waited | tried | became | next | told | provider | sla | credit | rule | history
     text: str
     at: Instant | None = None
 

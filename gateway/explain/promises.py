@@ -14,7 +14,7 @@ _KEPT = {
     PromiseState.CANCELLED: "called off in time",
     PromiseState.BROKEN: "broken",
 }
-_KINDS = {
+KINDS = {
     PromiseKind.CALLBACK_BY: "a call",
     PromiseKind.ARRIVAL_WINDOW: "an arrival",
     PromiseKind.ETA: "an arrival at about",
@@ -36,5 +36,5 @@ def promise_lines(promises: list[Promise], history: SubjectHistory, times: TimeF
         instead = f", instead of {times.exact(before.due_at)}" if before is not None else ""
         settled = f" on {times.exact(promise.settled_at)}" if promise.settled_at is not None else ""
         link = " " if promise.kind is PromiseKind.ETA else " by "
-        yield Line("became", f"Promised {_KINDS[promise.kind]}{link}{times.exact(promise.due_at)}{how}{instead}: "
+        yield Line("became", f"Promised {KINDS[promise.kind]}{link}{times.exact(promise.due_at)}{how}{instead}: "
                              f"{_KEPT[promise.state]}{settled}", promise.made_at)

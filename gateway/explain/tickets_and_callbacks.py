@@ -7,6 +7,7 @@ from gateway.devices.profiles import Profile
 from gateway.explain.alarms import evidence_lines
 from gateway.explain.facts import CallbackFacts, SubjectHistory, TicketFacts
 from gateway.explain.format import Explanation, Line, counted, joined_words
+from gateway.explain.goodwill import goodwill_lines
 from gateway.explain.notifications import notification_lines, timeline_lines
 from gateway.explain.outages import reason_lines
 from gateway.explain.promises import promise_lines
@@ -53,6 +54,7 @@ def explain_ticket(facts: TicketFacts, profile: Profile | None, times: TimeForma
     if ticket.resolved_at is not None:
         lines.append(Line("became", f"Resolved by {ticket.resolved_by} on {times.exact(ticket.resolved_at)}: "
                                     f"{resolution_sentence(ticket, times.catalogue)}", ticket.resolved_at))
+    lines += goodwill_lines(facts, times)
     if facts.same_trip:
         lines.append(Line("told", f"One visit is for this and {', '.join(facts.same_trip)}: what is said about it is "
                                   "said once, under one of these numbers"))

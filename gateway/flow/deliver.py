@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
+from gateway.config.field_types import Rate
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
 from gateway.model import (
@@ -52,6 +53,7 @@ from gateway.notifications.decide import (
 from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
+from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
@@ -71,7 +73,8 @@ from gateway.tickets.promises.promised_times import promised_times
 from gateway.tickets.sla.follow import restart_update
 from gateway.tickets.sla.policy import SlaPolicies
 
-AT_ONCE = 32  # hand-overs under way together: mostly waiting for other people's servers
+AT_ONCE = 64  # hand-overs under way together: mostly waiting for other people's servers
+A_BATCH = 16  # ordinary ones are begun so many at a time: what is asked for one of them is asked for all at once
 KEPT_FREE = {Priority.WAITED_FOR: 4, Priority.CRITICAL: 8, Priority.ORDINARY: 8}  # of these, for more urgent ones only
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
@@ -162,7 +165,7 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
             for hand_over in begun:
                 under_way[_pool.submit(_hand_over, gw, hand_over, now, began)] = hand_over
             if under_way:
-                wait(under_way, GLANCE_S)
+                wait(list(under_way)[:A_BATCH], GLANCE_S)  # the oldest
             elif not claimed:
                 break
         return looked
@@ -207,31 +210,40 @@ def _give_back(gw: DeliveryContext, now: Instant) -> None:
 
 def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[StartedAttempt]]:
     """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
+    kept_free = KEPT_FREE if limit >= A_BATCH + KEPT_FREE[Priority.ORDINARY] else KEPT_FREE | {Priority.ORDINARY: limit}
     with gw.store.read() as session:
-        if not outbox.anything_due(session, now, [one for one in Priority if limit > KEPT_FREE.get(one, 0)]):
+        if not outbox.anything_due(session, now, [one for one in Priority if limit > kept_free.get(one, 0)]):
             return 0, []
     if file_descriptors.exhausted():  # nothing can be sent: no try is begun, so that none is used up
         _log.error("no descriptor is left: nothing is sent until one is")
         return 0, []
     lease = secrets.token_hex(8)
     try:
-        return _claim(gw, limit, lease, now)
+        return _claim(gw, limit, kept_free, lease, now)
     except (DatabaseUnavailable, Conflict):
         gw.attempts_in_progress.doubtful.append(lease)
         raise
 
 
-def _claim(gw: DeliveryContext, limit: int, lease: str, now: Instant) -> tuple[int, list[StartedAttempt]]:
+def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], lease: str, now: Instant
+           ) -> tuple[int, list[StartedAttempt]]:
     begun: list[StartedAttempt] = []
     draft = Draft()
     failures: list[Failure] = []
     knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
-        rows = outbox.claim(session, now, limit, lease, KEPT_FREE)
+        rows = outbox.claim(session, now, limit, lease, kept_free)
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
+        paused = outbox.paused_channels(
+            session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
+        if paused:
+            contexts = {key: replace(context, paused=paused) for key, context in contexts.items()}
         outbox.close_undeliverable(session, contexts.values(), now)
-        decided = decide_all(rows, contexts, now)
+        rates = {name: Rate.read(written) for name, written in gw.settings.channels.limits.items()}
+        budgets = {one.channel: Budget(rates[one.channel], one, now)
+                   for one in outbox.channel_use(session, rates)} if rows else {}
+        decided = decide_all(rows, contexts, now, budgets)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
                                               for one in context.promises}.values()]
         for row, decision in decided:

@@ -51,6 +51,7 @@ from gateway.model.instant import (
 from gateway.model.notifications import (
     DISPATCHER,
     Attempt,
+    ChannelUse,
     Notification,
     Promise,
     Recipient,
@@ -155,7 +156,7 @@ from gateway.model.tickets import (
 __all__ = [
     "Actor", "ActorKind", "Alarm", "ApiKey", "Area", "AreaKind", "Attempt", "AttemptOutcome", "Audit", "AuditOutcome",
     "CallOutcome", "ButtonTest", "ButtonTestState", "Callback", "CallbackKind", "CallbackOrigin", "CallbackState",
-    "ChangedRow", "ExternalId", "ExternalKind", "SignInFlow",
+    "ChangedRow", "ChannelUse", "ExternalId", "ExternalKind", "SignInFlow",
     "Command", "CommandState", "Contact",
     "Cover", "Credential", "Customer", "CustomerAct", "DAY", "DISPATCHER", "DeadLetter", "Device", "DeviceState",
     "Due", "DueKind",

@@ -128,6 +128,16 @@ class Attempt(Row, table=True):
     said: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
 
 
+class ChannelUse(Row, table=True):
+    """How much of its rate a channel has used; all processes go by it. What it means is in
+    gateway.notifications.pacing.budget."""
+
+    __tablename__ = "channel_use"
+    channel: str = Field(primary_key=True)
+    spent_until: Instant = Field(default=0, sa_type=BigInteger)
+    queue_until: Instant = Field(default=0, sa_type=BigInteger)  # the turn of the last that waits
+
+
 _STILL_OPEN = text(f"state = '{PromiseState.OPEN}'")
 _BROKEN = text(f"state = '{PromiseState.BROKEN}'")
 

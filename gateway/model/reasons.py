@@ -159,6 +159,10 @@ class ReasonKind(StrEnum):
     """A message: the customer has had `most` of them within `span` (hour or day)."""
     MANY_MESSAGES_AND_OLD = "many_messages_and_old"
     """The same, and this one is too old by now."""
+    CHANNEL_DOWN = "channel_down"
+    """A message: the last tries over `channel` have all failed, and it waits until one has gone through."""
+    CHANNEL_BUSY = "channel_busy"
+    """A message: as much as `channel` takes at once is under way; it has its turn."""
     LAST_TRY = "last_try"
     """A message: its last try has not succeeded; `last` is what the channel said."""
 

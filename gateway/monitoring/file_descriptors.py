@@ -5,7 +5,7 @@ import os
 import resource
 
 ENOUGH = 65_536  # no gateway needs more, and some systems say "a billion"
-RESERVED = 256  # for broker, database (three pools), deliveries (32 at once), templates, time zones and the log
+RESERVED = 256  # for broker, database (three pools), deliveries (64 at once), templates, time zones and the log
 _NONE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 

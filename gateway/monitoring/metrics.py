@@ -22,7 +22,8 @@ SLA = Counter("gateway_sla", "SLA targets that were met or missed, by what they 
               ["clock", "outcome"])
 WEB_CLOSED = Counter(
     "gateway_web_connections_closed",
-    "Visitors we hung up on: head, body, idle or answer took too long, others needed the room, or refused.", ["why"])
+    "Visitors we hung up on: head, body, idle or answer took too long, they were too slow for a stream, others "
+    "needed the room, or refused.", ["why"])
 WEB_STREAMS = Gauge("gateway_web_streams", "Open pages that are told of changes.")
 QUEUE = Gauge("gateway_queue_messages", "Messages in memory, not yet acknowledged to the broker.")
 UNWATCHED = Gauge("gateway_unwatched", "What is open without a deadline, from tickets to pages of people; always 0.")

@@ -70,6 +70,7 @@ class NotificationContext:
     sent: frozenset[tuple[str, str]] = frozenset()  # (notification id, contact id) that were handed over
     maybe_sent: frozenset[tuple[str, str]] = frozenset()  # the same, of what is under way, or may have arrived
     knows_repeats: frozenset[str] = frozenset()  # channels whose receivers can tell that they have a message already
+    paused: Mapping[str, Instant] = field(default_factory=dict)  # channels that fail → when one may go to see
     same_trip: frozenset[str] = frozenset()  # other tickets that a job of the ticket is to settle too
     promises: tuple[Promise, ...] = ()  # that are open about the same subject, to the recipient or to everybody
     undelivered: tuple[Undelivered, ...] = ()  # whom the dispatcher's list names

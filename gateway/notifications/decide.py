@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from gateway.calendars.opening_hours import quiet_until
 from gateway.config.quotas import MESSAGES_A_DAY, MESSAGES_AN_HOUR, TRIES_CRITICAL
@@ -25,13 +26,17 @@ from gateway.model import (
     Severity,
 )
 from gateway.notifications.context import NotificationContext
-from gateway.notifications.topics import TOPICS, of_different_visits
+from gateway.notifications.pacing.breaker import PROBE_EVERY
+from gateway.notifications.pacing.budget import Budget
+from gateway.notifications.topics import TOPICS, Priority, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
+WAITS_CRITICAL, WAITS = 2 * MINUTE, 4 * HOUR  # for a channel that is paused; then somebody has to ring
+WAITS_FOR_THE_FIRST = 30 * MINUTE  # before another channel is taken because the one they prefer is paused
 COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
 
 # a try that is "started" was left by a worker that died between handing over and writing down
@@ -87,20 +92,34 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
     until = _quiet_until(notification, context, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
+    if contact.channel in context.paused and not _never_waits(notification):
+        other = _around_the_pause(notification, context, contact, now)
+        if not isinstance(other, Contact):
+            return other
+        contact = other
     return _over_quota(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
 
-def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant
-               ) -> list[tuple[Notification, Decision]]:
-    """`decide` for each, in order; what is about to be sent counts for those that follow."""
+def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant,
+               budgets: Mapping[str, Budget] = MappingProxyType({})) -> list[tuple[Notification, Decision]]:
+    """`decide` for each, in order; what is about to be sent counts for those that follow. `budgets`: of the channels
+    that take only so much at once."""
     decided: list[tuple[Notification, Decision]] = []
     begun: Counter[Recipient] = Counter()
+    probed: dict[str, Instant] = {}
     for row in notifications:
         context = contexts[row.id]
         if begun[row.recipient]:
             context = replace(context, recent=context.recent + (now,) * begun[row.recipient])
+        if probed:
+            context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
+        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) else None
+        if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
+            decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": budget.use.channel}))
+        if isinstance(decision, Send) and decision.contact.channel in context.paused:
+            probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
         decided.append((row, decision))
     return decided
@@ -202,6 +221,30 @@ def retry_at(outcome: str, tries: int, critical: bool, jitter: float, now: Insta
         return now
     wait = PATIENT_WAIT if tries > limit else first * 2 ** (tries - 1)
     return now + round(wait * (0.5 + jitter))
+
+
+def _never_waits(notification: Notification) -> bool:
+    """Who is asked to help somebody, and who rings those who cannot be told, are tried whatever happened before."""
+    return notification.recipient_kind in PATIENT or notification.priority <= Priority.CALL_FOR_HELP
+
+
+def _around_the_pause(notification: Notification, context: NotificationContext, contact: Contact, now: Instant
+                      ) -> Contact | Hold | Undeliverable:
+    """Critical news takes another channel at once, other news after a while; where there is none it goes ahead to see
+    when that is due, else it waits, uses up no try, and is given up when somebody can still ring in time."""
+    since = notification.retried_at or notification.created_at
+    if notification.critical or now - since >= WAITS_FOR_THE_FIRST:
+        others = tuple(one for one in context.contacts if one.channel not in context.paused)
+        other = next_contact(notification, replace(context, contacts=others))
+        if other is not None:
+            return other
+    if context.paused[contact.channel] <= now:
+        return contact
+    why = Reason(ReasonKind.CHANNEL_DOWN, {"channel": contact.channel})
+    given_up = since + (WAITS_CRITICAL if notification.critical else WAITS)
+    if now >= given_up:
+        return Undeliverable(why)
+    return Hold(min(context.paused[contact.channel], given_up), why)
 
 
 def has_quota(notification: Notification) -> bool:

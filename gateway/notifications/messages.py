@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+from unicodedata import normalize
 
-from jinja2 import DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
+from jinja2 import BytecodeCache, DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -149,12 +150,14 @@ class Message:
 
 
 class MessageRenderer:
-    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body."""
+    """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body;
+    `compiled`: where they are kept as code."""
 
-    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues) -> None:
+    def __init__(self, templates: Mapping[str, str], catalogues: Catalogues,
+                 compiled: BytecodeCache | None = None) -> None:
         self.catalogues = catalogues
-        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT})
-        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, autoescape=True)
+        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT}, compiled)
+        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, compiled, autoescape=True)
         for environment in (self._text, self._html):
             for name in environment.list_templates():
                 environment.get_template(name)  # now, and not when the first message is due
@@ -223,7 +226,8 @@ def no_rescue_service(number: str, catalogue: Catalogue) -> str:
 
 
 def to_gsm_characters(text: str) -> str:
-    """Typographic characters as their GSM 03.38 cousins: one "–" would make an SMS twice as expensive."""
+    """Typographic characters as their GSM 03.38 cousins, and `á` as `a`, as people write in an SMS: one "–" would make
+    it twice as expensive."""
     return text.replace("«\u00a0", '"').replace("\u00a0»", '"').translate(_GSM)
 
 
@@ -277,10 +281,10 @@ class _Sandbox(SandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
 
-def _environment(templates: Mapping[str, str], autoescape: bool = False) -> Environment:
+def _environment(templates: Mapping[str, str], compiled: BytecodeCache | None, autoescape: bool = False) -> Environment:
     environment = _Sandbox(
         loader=DictLoader(templates), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False)
+        lstrip_blocks=True, auto_reload=False, bytecode_cache=compiled)
     environment.filters |= {"clip": clip, "in_brackets": in_brackets}
     return environment
 
@@ -292,6 +296,10 @@ def _rendered(template: Template, values: dict[str, Any]) -> str:
 
 _BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
 _LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
-_GSM = str.maketrans({"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
-                      "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
-                      "«": '"', "»": '"'})
+_PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
+                "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
+                "«": '"', "»": '"'}
+_HAS_ITS_ACCENT = frozenset("ÄÅÇÉÑÖÜàäåèéìñòöùü")  # in that alphabet
+_ACCENTED = {letter: plain for letter in map(chr, range(0xc0, 0x180))
+             if letter not in _HAS_ITS_ACCENT and (plain := normalize("NFD", letter)[0]) != letter}
+_GSM = str.maketrans(_PUNCTUATION | _ACCENTED)

@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, Update, bindparam, create_engine, event, insert, update
+from sqlalchemy import URL, Dialect, Engine, Update, bindparam, create_engine, event, insert, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.util import LRUCache
@@ -59,6 +59,9 @@ class Store:
         if self.sqlite:
             self.engine.dialect = _sqlite_dialect()  # statements are kept under it
             self.engine.update_execution_options(compiled_cache=_SQLITE_STATEMENTS)
+        else:
+            _share_postgresql_dialect(self.engine)
+            self.engine.update_execution_options(compiled_cache=_POSTGRESQL_STATEMENTS)
         # SQLite has one writer at a time: waiting here costs 0.05 s at worst, waiting in SQLite up to 1.5 s (measured)
         self._one_writer = FairLock()
         if self.sqlite:
@@ -224,7 +227,8 @@ def _engine_options(sqlite: bool, connections: int, patience: float) -> dict[str
     options = {"hide_parameters": True, "json_serializer": to_json, "pool_size": kept,
                "max_overflow": connections - kept, "pool_timeout": patience}
     if sqlite:
-        return options | {"connect_args": {"timeout": patience, "check_same_thread": False}}
+        # last in, first out: each fills a cache of its own, and a few warm ones are faster and smaller than five
+        return options | {"pool_use_lifo": True, "connect_args": {"timeout": patience, "check_same_thread": False}}
     return options | {"pool_pre_ping": True, "connect_args": {"connect_timeout": max(2, min(round(patience), 10))}}
 
 
@@ -244,8 +248,11 @@ def _finite(value: Any) -> Any:
     return [_finite(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-# One process opens several stores on one library: compiling a statement takes ten times as long as running it
+# One process opens several stores on one library, or one server: compiling a statement takes ten times as long as
+# running it
 _SQLITE_STATEMENTS: LRUCache[Any, Any] = LRUCache(1000)
+_POSTGRESQL_STATEMENTS: LRUCache[Any, Any] = LRUCache(1000)
+_POSTGRESQL_DIALECTS: dict[URL, Dialect] = {}  # by server; each has asked it for its version
 
 
 @cache
@@ -256,6 +263,15 @@ def _sqlite_dialect() -> Dialect:
         pass
     engine.dispose()
     return engine.dialect
+
+
+def _share_postgresql_dialect(engine: Engine) -> None:
+    """The dialect of whoever was connected to that server first: statements are kept under it."""
+    server = engine.url.set(database="")
+    if server in _POSTGRESQL_DIALECTS:
+        engine.dialect = _POSTGRESQL_DIALECTS[server]
+    else:  # it has asked by the time of its second connection
+        event.listen(engine, "checkin", lambda *_: _POSTGRESQL_DIALECTS.setdefault(server, engine.dialect), once=True)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

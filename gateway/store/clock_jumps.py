@@ -18,6 +18,7 @@ from gateway.model import (
     BulkResult,
     ButtonTest,
     Callback,
+    ChannelUse,
     Command,
     CommandState,
     Contact,
@@ -86,7 +87,8 @@ DEADLINES: tuple[_Column, ...] = (
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
     (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
-    (User, "blocked_until"), (GoodwillCase, "next_at"), (PendingAct, "due_at"),
+    (User, "blocked_until"), (ChannelUse, "spent_until"), (ChannelUse, "queue_until"), (GoodwillCase, "next_at"),
+    (PendingAct, "due_at"),
 )
 AS_TOLD = (DueKind.START_TRAVEL, DueKind.WINDOW_ENDING, DueKind.WINDOW_END, DueKind.ETA_OVERDUE, DueKind.HOLD_UNTIL,
            DueKind.CALL_BY, DueKind.TEST_ASK, DueKind.TEST_ANSWER)

@@ -7,7 +7,19 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, literal, or_, text, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    text,
+    union_all,
+)
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
@@ -20,6 +32,7 @@ from gateway.model import (
     Attempt,
     AttemptOutcome,
     Callback,
+    ChannelUse,
     Contact,
     Customer,
     Device,
@@ -33,6 +46,7 @@ from gateway.model import (
     Offer,
     Outage,
     Provider,
+    ReasonKind,
     Recipient,
     RecipientKind,
     Site,
@@ -47,6 +61,7 @@ from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
+from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY, paused_until
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
@@ -84,6 +99,11 @@ _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
 _SINCE: BindParameter[Any] = bindparam("since")
+# as the index says it, else it is not used
+_NOT_TOLD: ColumnElement[bool] = literal_column(
+    f"notification.state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
+_PROBED = select(Attempt.id).where(col(Attempt.channel) == _CHANNEL, col(Attempt.started_at) > _SINCE,
+                                   col(Attempt.finished_at).is_(None))
 _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(Notification.done_at),
                       col(Notification.due_at))
            .where(col(Notification.recipient_id).in_(_TO),
@@ -97,6 +117,60 @@ _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(
 def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Attempt]:
     """The last tries over one channel whose outcome is known, the newest first."""
     return list(session.exec(_NEWEST, params={"channel": channel, "limit": limit}))
+
+
+def paused_channels(session: Session, channels: Iterable[str], now: Instant) -> dict[str, Instant]:
+    """Of these, those whose last tries have all failed → when one may go to see; later while one is under way."""
+    found = {}
+    for channel in channels:
+        tries = latest_attempts(session, channel, PAUSED_AFTER)
+        until = paused_until(tries)
+        if until is not None:
+            ended = until - PROBE_EVERY
+            is_probed = session.exec(_PROBED, params={"channel": channel, "since": max(ended, now - LEASE)}).first()
+            found[channel] = until if is_probed is None else max(until, now + PROBE_EVERY)
+    return found
+
+
+def channel_use(session: Session, channels: Iterable[str]) -> list[ChannelUse]:
+    """What these channels have used, locked until the transaction ends."""
+    names = sorted(channels)
+    if not names:
+        return []
+    insert_missing = """INSERT INTO channel_use (channel, spent_until, queue_until) VALUES (:channel, 0, 0)
+                        ON CONFLICT (channel) DO NOTHING"""
+    session.connection().execute(text(insert_missing), [{"channel": name} for name in names])
+    return list(session.exec(select(ChannelUse).where(col(ChannelUse.channel).in_(names))
+                             .order_by(col(ChannelUse.channel)).with_for_update()))
+
+
+def failed_since(session: Session, since: Instant) -> bool:
+    """Whether somebody could not be told since then, and it has not been tried again."""
+    return session.exec(select(Notification.id).where(*_failed(since)).limit(1)).first() is not None
+
+
+def failed_with_the_channel(session: Session, channels: Iterable[str], since: Instant, limit: int) -> list[str]:
+    """Messages given up since then because one of these channels failed, which has worked after that; oldest first."""
+    found: list[str] = []
+    for channel in channels:
+        works_at = session.exec(select(func.max(Attempt.finished_at)).where(
+            Attempt.channel == channel, Attempt.outcome == AttemptOutcome.SENT, Attempt.started_at >= since)).one()
+        if works_at is None:
+            continue
+        rows = session.exec(select(Notification).where(*_failed(since), col(Notification.done_at) < works_at)
+                            .order_by(col(Notification.done_at)).limit(limit)).all()
+        tried = set(session.exec(select(Attempt.notification_id).where(
+            col(Attempt.notification_id).in_([row.id for row in rows]), Attempt.channel == channel,
+            Attempt.outcome == AttemptOutcome.FAILED)))
+        found += [row.id for row in rows if row.id in tried or (
+            row.reason is not None and row.reason.kind is ReasonKind.CHANNEL_DOWN
+            and row.reason.parameters.get("channel") == channel)]
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _failed(since: Instant) -> tuple[Any, ...]:
+    return (_NOT_TOLD, col(Notification.state) == NotificationState.FAILED, col(Notification.done_at) >= since,
+            col(Notification.retried_at).is_(None))
 
 
 def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:

@@ -36,7 +36,7 @@ def job_facts(job: Job, work: SiteWork, policy: Policy) -> dict[str, Any]:
 
 def in_their_words(words: str) -> dict[str, str]:
     """A cause as a person said it, to stand within a sentence: in one language, which everybody reads."""
-    return {FALLBACK: words.strip().rstrip(".")}
+    return {FALLBACK: words.strip().rstrip(".।")}
 
 
 def _causes(ticket: Ticket, work: SiteWork, policy: Policy) -> list[dict[str, str]]:

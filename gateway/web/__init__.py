@@ -24,6 +24,7 @@ from gateway.web.pages.household import page as household
 from gateway.web.pages.provider import calendar, job_sheet, people
 from gateway.web.pages.provider import page as firm
 from gateway.web.pages.technician import photos, position, visit
+from gateway.web.pages.technician.in_flight import InFlight
 from gateway.web.pages.technician.quota import DailyQuota
 from gateway.web.pages.templates import STATIC, Renderer
 from gateway.web.server import Server
@@ -54,7 +55,7 @@ def attach(app: FastAPI, gw: Gateway, now: Callable[[], Instant], health: Callab
     """Makes `app` answer for this gateway; `now` gives ms of UTC."""
     app.state.gateway, app.state.now, app.state.health = gw, now, health
     app.state.renderer = Renderer(gw.settings)
-    app.state.photo_quota = DailyQuota()
+    app.state.photo_quota, app.state.in_flight = DailyQuota(), InFlight()
     limits.install(app)
     if hasattr(app.state, "feed"):
         app.state.feed.end()

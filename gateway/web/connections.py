@@ -6,7 +6,7 @@ and to everybody who is to be told something.
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +18,9 @@ from gateway.web.middleware import is_for_photos
 
 MOST = 2_000  # connections; a browser holds at most six, and a reverse proxy shares its own among all visitors
 TICK_S = 0.25  # how often deadlines are looked at
+TAKE_OVER = "gateway.take_over"  # the ASGI extension by which an answer goes on without uvicorn
+UNREAD = 64 * 1024  # bytes that somebody may not have read yet when there is more to tell them
+LAST_WORDS_S = 5.0  # for reading what was left when a stream has ended
 AwaitedPart = Literal["head", "body", "idle", "answer"]
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ class Connections:
     def __init__(self, patience: Timeouts, most: int) -> None:
         self.patience, self._most = patience, min(most, file_descriptors.web_limit())
         self._open: set[Connection] = set()
+        self._taken_over: set[TakenOver] = set()  # they have deadlines of their own
         self._ticking = False
 
     def protocol(self) -> Any:
@@ -47,7 +51,7 @@ class Connections:
         return partial(Connection, self)
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._open) + len(self._taken_over)
 
     def __iter__(self) -> "Iterator[Connection]":
         return iter(list(self._open))
@@ -59,7 +63,7 @@ class Connections:
         if not self._ticking:
             self._ticking = True
             one.loop.call_later(TICK_S, self._tick, one.loop)
-        if len(self._open) <= self._most:
+        if len(self) <= self._most:
             return True
         waiting = [other for other in self if other is not one and other.waits_for_the_other_side]
         if not waiting:
@@ -72,6 +76,13 @@ class Connections:
 
     def closed(self, one: "Connection") -> None:
         self._open.discard(one)
+
+    def taken_over(self, one: "Connection", successor: "TakenOver") -> None:
+        self._open.discard(one)
+        self._taken_over.add(successor)
+
+    def ended(self, one: "TakenOver") -> None:
+        self._taken_over.discard(one)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
@@ -115,9 +126,39 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._look()
 
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.scope is not None and self.cycle is not None and not self.cycle.response_started:
+            extensions: dict[str, Any] = {TAKE_OVER: self.take_over}
+            self.scope["extensions"] = extensions  # its task has not begun yet
+
     def on_response_complete(self) -> None:
+        self.scope.pop("extensions", None)  # a circle, which only the garbage collector would end
         super().on_response_complete()
         self._look()
+
+    def take_over(self, lost: "Callable[[], object]") -> "TakenOver | None":
+        """Hands the connection of an answer that has begun to whoever has more to say for long, and lets go of all that
+        served the request: task, scope, parser and timers. `lost`: called when the connection has ended.
+
+        None when that cannot be, and the answer has to end in the ordinary way: the other side has gone, or has sent
+        more than one request without a body.
+        """
+        cycle, more_came = self.cycle, self.conn.trailing_data[0]
+        if (cycle is None or cycle.disconnected or cycle.response_complete or not cycle.response_started
+                or self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or more_came or self.transport.is_closing()):
+            return None
+        chunked = cycle.scope["http_version"] == "1.1"  # h11 decides by the same
+        successor = TakenOver(self._connections, self.transport, chunked, lost)
+        cycle.scope.pop("extensions", None)
+        cycle.response_complete = True  # or uvicorn would say that the application has forgotten to end it
+        cycle.message_event.set()  # whoever waits for the other side to hang up waits no longer
+        self.connections.discard(self)
+        self.transport.set_protocol(successor)
+        self.transport.resume_reading()
+        self._connections.taken_over(self, successor)
+        self.scope = self.cycle = self.flow = self.conn = self.headers = None  # type: ignore[assignment]
+        return successor
 
     def _look(self) -> None:
         """Starts a new deadline when another part of a request is waited for, not with each byte."""
@@ -152,3 +193,41 @@ class Connection(H11Protocol):
         """Writes a bare HTTP response past h11, whose connection ends here."""
         phrase = {408: "Request Timeout", 503: "Service Unavailable"}[status]
         self.transport.write(f"HTTP/1.1 {status} {phrase}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
+
+
+class TakenOver(asyncio.Protocol):
+    """The rest of one answer, piece by piece, for as long as it takes: a transport, and nothing of uvicorn."""
+
+    __slots__ = ("_book", "_chunked", "_lost", "_transport")
+
+    def __init__(self, book: Connections, transport: asyncio.Transport, chunked: bool, lost: Callable[[], object]
+                 ) -> None:
+        self._book, self._transport, self._chunked, self._lost = book, transport, chunked, lost
+
+    def write(self, part: bytes) -> None:
+        """Sends a piece. Whoever has not read those before is hung up on: they come back, and get what is newest."""
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > UNREAD:
+            metrics.WEB_CLOSED.labels("slow").inc()
+            self._transport.abort()
+            return
+        self._transport.write(b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part)
+
+    def end(self, patience: float = LAST_WORDS_S) -> None:
+        """Ends the answer and the connection; what has not been read yet may be read for so many seconds."""
+        if self._transport.is_closing():
+            return
+        if self._chunked:
+            self._transport.write(b"0\r\n\r\n")
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(patience, self._transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """There is one answer on this connection: who asks for more has to open another."""
+        self.end()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._book.ended(self)
+        self._lost()

@@ -16,12 +16,22 @@ from gateway.web.problems import problem
 BODY_LIMIT = 64 * 1024  # bytes; the largest honest body is a technician's note
 PHOTO_LIMIT = 12 * 1024 * 1024 + BODY_LIMIT  # of one request with photos
 _READ_AT_MOST = 64 * 1024 * 1024  # of what is refused: who is cut off while sending never reads the sentence
-_PHOTOS = re.compile("/v/[^/]+/photos|/f/[^/]+/tell|/p/[^/]+/people/[^/]+/photo")
+_PHOTOS = re.compile("/v/[^/]+/photos|/f/[^/]+/tell|"
+                     "(/p/[^/]+|/console/firms/[^/]+|/console/our-work/firm)/people/[^/]+/photo")
 _VISIT_PAGE = re.compile("/v/[^/]+(/.*)?")
+_SELF = "'self'"
 _AT_A_VISIT = "geolocation=(self), camera=(self), microphone=()"
+
+
+def content_security_policy(images: str = "") -> str:
+    """What a page may load: all from us; `images`: from this origin too."""
+    pictures = " ".join(filter(None, (_SELF, images)))
+    return (f"default-src 'none'; style-src 'self'; script-src 'self'; img-src {pictures}; "
+            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+
+
 _HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-                               "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "content-security-policy": content_security_policy(),
     "referrer-policy": "no-referrer",  # the link is the key: no other site may learn it
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

@@ -8,13 +8,29 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image, ImageDraw
 
 from gateway.config.settings import Branding
-from gateway.model import MINUTE, IncompleteReason, Survey, Ticket, Visit, VisitOutcome
+from gateway.flow.firms.own_links import make_page_link
+from gateway.model import (
+    MINUTE,
+    Actor,
+    ActorKind,
+    IncompleteReason,
+    Severity,
+    Survey,
+    Technician,
+    Ticket,
+    Visit,
+    VisitOutcome,
+)
 from gateway.store import Store
 from gateway.store.migrations import upgrade
-from gateway.tickets.actions import Arrive, Depart, Finish, ProposeWindow
+from gateway.tickets.actions import Arrive, Depart, Finish, ProposeWindow, ReassignVisit, TakeBack
 from tests.drivers.browser import Browser, browser
 from tests.drivers.console_pictures import picture
 from tests.drivers.seat import Seat
@@ -50,10 +66,50 @@ def days(there: WebStory) -> Iterator[Shot]:
     there.act(Arrive(visit.id), KARIN)
     yield "visit-here-dark", there.visit(ticket), PHONE, True
     there.now += 15 * MINUTE
+    there.act(Finish(visit.id, "Cleaned the filter.", fix="Cleaned the filter", used=("filter",), undoable=True), KARIN)
+    yield "visit-undo", there.visit(ticket), PHONE, False
+    there.act(TakeBack(visit.id), KARIN)
     there.act(Finish(visit.id, "The pump is worn out; a new one is ordered", VisitOutcome.INCOMPLETE,
                      IncompleteReason.PART_MISSING, ("circulation pump",), there.now + 2 * 24 * 60 * MINUTE), KARIN)
     there.wait(minutes=1)
     yield "customer-part-missing", follow, PHONE, False
+
+
+def firm(there: WebStory) -> Iterator[Shot]:
+    """Somebody new is sent, with a photo, and comes in Karin's place."""
+    firm_link = make_firm_link(there)
+    with there.client() as web:
+        web.post(firm_link, data={"act": "add", "name": "Nora Neumann"})
+        nora = there.one(Technician, Technician.name == "Nora Neumann")
+        web.post(f"{firm_link}/people/{nora.id}/photo", files={"photo": ("nora.png", face(), "image/png")})
+    ticket = there.break_down()
+    there.change(ticket, severity=Severity.MAJOR)  # then they may ask for another time without a call
+    there.accept()
+    visit = there.one(Visit, Visit.ticket_id == ticket.id)
+    there.act(ProposeWindow(visit.id, there.now + 24 * 60 * MINUTE, there.now + 26 * 60 * MINUTE), KARIN)
+    there.wait()
+    yield "customer-move", f"{there.follow(ticket)}/move", PHONE, False
+    there.act(ReassignVisit(visit.id, "Nora Neumann"), "provider Kunz Heating")
+    there.wait()
+    yield "customer-photo", there.follow(ticket), PHONE, False
+    yield "firm", firm_link, PHONE, False
+    yield "firm-desk", firm_link, DESK, False
+
+
+def make_firm_link(there: WebStory) -> str:
+    with there.gw.store.write() as session:
+        return urlsplit(make_page_link(there.gw.settings, session, "kunz", Actor(ActorKind.OPERATOR), there.now)).path
+
+
+def face() -> bytes:
+    """A drawn one: nobody's."""
+    drawn, file = Image.new("RGB", (480, 480), "#cfe3e6"), BytesIO()
+    draw = ImageDraw.Draw(drawn)
+    draw.ellipse((70, 330, 410, 700), fill="#2f6f7a")
+    draw.ellipse((130, 70, 350, 300), fill="#5b3a29")
+    draw.ellipse((150, 110, 330, 340), fill="#e7b998")
+    drawn.save(file, "PNG")
+    return file.getvalue()
 
 
 def surveyed(there: WebStory) -> Iterator[Shot]:
@@ -76,9 +132,10 @@ def main(directory: Path) -> None:
     if program is None:
         sys.exit("There is no Chromium here.")
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, browser(program, Path(scratch) / "profile") as chrome:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch, browser(
+            program, Path(scratch) / "profile") as chrome:
         for number, (story, brand) in enumerate((
-                (days, Branding()), (surveyed, Branding()),
+                (days, Branding()), (firm, Branding()), (surveyed, Branding()),
                 (german, Branding(colour="#8a1f5c", imprint="https://wiesental.example/imprint",
                                   privacy="https://wiesental.example/privacy")))):
             with closing(Store(f"sqlite:///{scratch}/{number}.db")) as store:

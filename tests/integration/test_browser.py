@@ -4,7 +4,7 @@ import socket
 import time
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -157,8 +157,9 @@ def test_new_content_leaves_what_somebody_has_typed_ticked_opened_and_where_they
                             "<script src=/static/stream.js></script><script src=/static/live.js></script>")
 
     @app.get("/stream")
-    async def stream(version: str) -> StreamingResponse:
-        return StreamingResponse(await app.state.live.follow("", load, version), media_type="text/event-stream")
+    async def stream(request: Request, version: str) -> StreamingResponse:
+        live: LivePages = app.state.live
+        return await live.follow(request, "", load, version)
 
     server = Server(app, "127.0.0.1", 0)
     try:

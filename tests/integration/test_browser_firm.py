@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from gateway.flow.firms.own_days import enter_time_off
-from gateway.model import HOUR, Actor, ActorKind, local
+from gateway.model import HOUR, Actor, ActorKind, Portrait, local
 from gateway.tickets.actions import AssignTo, OfferTo
 from tests.drivers.axe import violations
-from tests.drivers.browser import Browser
+from tests.drivers.browser import PICK_A_PHOTO, Browser
 from tests.drivers.fault_finder import faults, tell, unfold, watch_policy
 from tests.drivers.seat import Seat
 from tests.drivers.web_driver import WebStory
@@ -80,3 +80,16 @@ def test_the_console_has_a_page_of_each_firm(there: WebStory, chrome: Browser) -
             seat.look_at(width, height, dark=True)
             found[f"{path} {width} dark"] = faults(seat, colours_only=True)
     assert not any(found.values()), tell(found)
+
+
+def test_the_desk_sends_a_photo_of_a_technician_and_sees_it(there: WebStory, chrome: Browser) -> None:
+    seat = Seat(there, chrome, there.console("dispatcher"))
+    watch_policy(seat)
+    seat.open("/console/firms/kunz")
+    seat.tab.run("document.querySelector('#more-karin').open = true")
+    seat.tab.run(PICK_A_PHOTO.replace("getElementById('photo')", "querySelector('#more-karin input[type=file]')"))
+    seat.tab.run("document.querySelector('#more-karin form[enctype] button').click()")
+    seat.tab.wait("(one => one && one.complete && one.naturalWidth > 0)(document.querySelector('.rows img.portrait'))")
+    seat.tab.run("document.querySelector('#more-karin').open = true")
+    assert faults(seat) == []
+    assert len(there.all(Portrait)) == 1

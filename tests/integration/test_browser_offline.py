@@ -90,6 +90,30 @@ def test_what_no_longer_fits_needs_the_technician_and_is_not_lost(there: WebStor
     assert there.again(visit).en_route_at is not None
 
 
+def test_what_is_still_being_done_is_sent_again_by_itself_and_never_asked_about(
+        there: WebStory, chrome: Browser) -> None:
+    ticket = there.break_down()
+    there.accept()
+    visit, tab = there.one(Visit), chrome.tab()
+    tab.open(there.base + there.visit(ticket))
+    tab.wait(KEPT)
+    tab.run("""(() => {
+      const ask = window.fetch;
+      window.asked = [];
+      window.fetch = (url, how) => {
+        window.asked.push(how.headers['Idempotency-Key']);
+        return window.asked.length > 1 ? ask(url, how) : Promise.resolve(
+          new Response('{"detail": "This is just being saved."}', {status: 409, headers: {'Retry-After': '1'}}));
+      };
+    })()""")
+    tab.run("document.querySelector('button[name=minutes]').click()")
+    tab.wait(f"window.asked.length === 1 && {LINES} === 1")
+    assert "Needs you" not in tab.text()
+    tab.wait("window.asked === undefined && document.readyState === 'complete'", seconds=8)  # loaded anew: it is sent
+    assert "Still on the way" in tab.text()
+    assert there.again(visit).en_route_at is not None
+
+
 def test_a_mistake_is_shown_in_the_form_with_everything_typed(there: WebStory, chrome: Browser) -> None:
     ticket = there.break_down()
     there.accept()

@@ -22,6 +22,7 @@ from tests.drivers.web_driver import WebStory, web_story
 from tests.fixtures.servers import wait_until
 from tests.unit.store.test_changes import note
 
+pytestmark = pytest.mark.slow
 HURRIED = Rhythm(poll=0.05, rest=0.01, page=0.2, alive=0.2, life=60.0)
 SOON = 10.0  # seconds: what comes at once may take that long on a machine that is busy
 
@@ -194,7 +195,7 @@ class Hall:
         @app.get("/{key}")
         async def follow(key: str, request: Request, version: str = "") -> StreamingResponse:
             live: LivePages = request.app.state.live
-            return StreamingResponse(await live.follow(key, self.load, version), media_type="text/event-stream")
+            return await live.follow(request, key, self.load, version)
 
         server = Server(app, "127.0.0.1", 0)
         self.live, self.address = app.state.live, f"http://127.0.0.1:{server.port}"

@@ -22,6 +22,7 @@ from tests.fixtures.many_tickets import save_tickets
 from tests.fixtures.servers import wait_until
 from tests.fixtures.web import console_live_of
 
+pytestmark = pytest.mark.slow
 LIST, SOON = "/console/tickets", 10.0
 
 

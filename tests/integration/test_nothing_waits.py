@@ -56,6 +56,7 @@ from tests.drivers.story import NOON, ONE_AT_A_TIME
 from tests.drivers.town_machine import Explored, check, clock_step, explore
 from tests.fixtures.servers import wait_until
 
+pytestmark = pytest.mark.slow
 NEW, OFFERED, ASSIGNED, EN_ROUTE = TicketState.NEW, TicketState.OFFERED, TicketState.ASSIGNED, TicketState.EN_ROUTE
 ON_SITE, ON_HOLD, RESOLVED, MERGED = TicketState.ON_SITE, TicketState.ON_HOLD, TicketState.RESOLVED, TicketState.MERGED
 CLOSED = TicketState.CLOSED

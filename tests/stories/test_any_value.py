@@ -22,6 +22,7 @@ from tests.drivers.examples import examples
 from tests.drivers.web_driver import accept, read, web_story
 from tests.fixtures.any_facts import every_fact
 
+pytestmark = pytest.mark.slow
 LOCALES = catalogues().locales
 ZONES = ("UTC", "Europe/Zurich", "Pacific/Kiritimati", "Pacific/Pago_Pago")
 NUMBERS = [nan, inf, -inf, 0.0, -0.0, 3.4e38, -3.4e38, 1.7e308, 5e-324, 10**400, -(10**5000), 2**63, True, False]

@@ -11,6 +11,7 @@ from gateway.store import Store
 from tests import SHARED
 from tests.drivers.story import NOON, Story, begin, compiled
 
+pytestmark = pytest.mark.slow
 CASES = SHARED / "cases"
 PROFILES = {
     "sensor": """

@@ -9,6 +9,7 @@ from gateway.model import Alarm, Callback, Command, Device, DeviceState, Ticket
 from gateway.store import Store
 from tests.drivers.story import Story, begin
 
+pytestmark = pytest.mark.slow
 SOS = "profile: sos\nname: {en: emergency button, de: Notrufknopf}\nbutton: {emergency: true}\n"
 
 

@@ -42,6 +42,7 @@ from tests.drivers.web_driver import WebStory, is_problem
 from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
 from tests.fixtures.web import serve
 
+pytestmark = pytest.mark.slow
 KARIN = "technician Karin Kunz"
 HOURS = {day: [("08:00", "17:00")] for day in ("mon", "tue", "wed", "thu", "fri")}
 

@@ -35,6 +35,7 @@ from gateway.store.contexts.providers import _track_records
 from gateway.tickets.actions import Arrive, CancelTicket, Depart, Finish, ProposeWindow, ReportNotFixed
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
+pytestmark = pytest.mark.slow
 HERSELF, KARIN = "customer", "technician Karin Kunz"
 
 

@@ -40,6 +40,7 @@ from tests.drivers.at_once import at_once
 from tests.drivers.story import NOON
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, hidden_fields, read, web_story
 
+pytestmark = pytest.mark.slow
 ALICE, KUNZ, KARIN = customer("alice"), provider("kunz"), "technician Karin Kunz"
 TOMORROW = NOON + DAY - 6 * HOUR  # Tuesday, 07:00 in the town
 ZONE = "Europe/Zurich"

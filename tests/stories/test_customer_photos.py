@@ -13,6 +13,7 @@ from gateway.tickets.actions import Arrive, Depart, Finish, HandBack, LeaveSite,
 from tests.drivers.web_driver import Console, WebStory, console_story, read
 from tests.stories.test_photos import HTML, bomb, picture, with_place
 
+pytestmark = pytest.mark.slow
 KUNZ, KARIN = provider("kunz"), "technician Karin Kunz"
 WORDS = "It drips <b>here</b>"
 

@@ -29,6 +29,7 @@ from gateway.store import Store
 from gateway.tickets.actions import AcknowledgePage, Arrive, Depart, Finish, LeaveSite, MergeTickets, MoveIn, OpenTicket
 from tests.drivers.web_driver import WebStory, console_story, read
 
+pytestmark = pytest.mark.slow
 KUNZ, KARIN = provider("kunz"), "technician Karin Kunz"
 DOG = "The dog <b>bites</b>, please ring & wait"
 

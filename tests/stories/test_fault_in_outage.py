@@ -35,6 +35,7 @@ from tests.drivers.web_driver import items, read
 from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.outage_fleet import LEFT, OUTAGE_FLEET
 
+pytestmark = pytest.mark.slow
 LEAK_SENSOR = """
 profile: leak-sensor
 name: {en: leak sensor, de: Wassermelder}

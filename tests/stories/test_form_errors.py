@@ -7,10 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.model import HOUR, MINUTE, Offer, Visit
+from gateway.model import DAY, HOUR, MINUTE, Offer, Visit
 from gateway.store import Store
 from gateway.tickets.actions import Arrive
-from tests.drivers.web_driver import WebStory, accept, console_story, web_story
+from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, accept, console_story, web_story
+from tests.stories.test_customer_other_time import tomorrow
+from tests.stories.test_survey import is_repaired
 
 KARIN = "technician Karin Kunz"
 
@@ -153,3 +155,50 @@ def at_the_firm(there: WebStory) -> None:
     assert 'value="2026-11-24T09:00"' in page
     assert 'aria-invalid="true" autofocus' in page
     assert there.again(ticket).state == "offered"
+
+
+def moved_to(there: WebStory, web: httpx.Client, **form: str) -> httpx.Response:
+    """The customer's form for another time of the visit, which is tomorrow at 7."""
+    return web.post(f"{there.follow(tomorrow(there))}/move", data=form)
+
+
+@pytest.mark.parametrize(("form", "field", "status"), [
+    ({}, "window", 422),
+    ({"window": "other", "wanted": ""}, "wanted", 422),
+    ({"window": "other", "wanted": "soon"}, "wanted", 422),
+    ({"window": "other", "wanted": "2026-11-22T07:00"}, "window", 409),  # past: the nearest that is free is chosen
+    ({"act": "other_time", "suits": " "}, "suits", 422)])
+def test_moving_the_visit_names_the_field_and_keeps_what_was_typed(there: WebStory, web: httpx.Client,
+                                                                   form: dict[str, str], field: str, status: int
+                                                                   ) -> None:
+    page = points_at(moved_to(there, web, **form), field, status)
+    assert f'value="{form.get("wanted", "")}"' in page
+    chosen = len(re.findall(r'name="window"[^>]* checked', page))
+    assert chosen == ("window" in form)
+    if field == "window" and form:
+        assert re.search(r'id="window" autofocus name="window" value="[0-9-]+" checked', page), "the nearest"
+
+
+def test_what_has_changed_meanwhile_is_no_fields_mistake(there: WebStory, web: httpx.Client) -> None:
+    page = moved_to(there, web, window=f"{there.now + 7 * DAY}-{there.now + 7 * DAY + HOUR}", version="old").text
+    assert "<title>Error: " in page
+    assert 'role="alert"' in page
+    assert "aria-invalid" not in page
+
+
+@pytest.mark.parametrize(("path", "form", "field"), [
+    ("change", {"act": "call", "about": " "}, "about"), ("tell", {"words": " "}, "words")])
+def test_what_the_customer_has_left_empty_is_pointed_at(both_stores: Store, path: str, form: dict[str, str], field: str
+                                                        ) -> None:
+    there = web_story(both_stores, callback_hours=ROUND_THE_CLOCK)
+    with there.client() as web:
+        points_at(web.post(f"{there.follow(there.break_down())}/{path}", data=form), field)
+
+
+def test_a_survey_without_an_answer_points_at_its_first_question(store: Store) -> None:
+    there = web_story(store, survey=True)
+    with there.client() as web:
+        page = there.link("survey", is_repaired(there))
+        answer = points_at(web.post(page, data={"words": " ", "ease": "nonsense"}), "works")
+        assert "Please choose an answer, or write a line." in answer
+        assert "Error:" not in web.get(page).text

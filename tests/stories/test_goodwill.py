@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import Session
 
 from gateway.config.settings import Goodwill as Rules
+from gateway.explain import explain
 from gateway.flow.after.goodwill import (
     _over,
     _weigh,
@@ -35,14 +36,17 @@ from gateway.model import (
     customer,
 )
 from gateway.model.plan import Refused
+from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
+from gateway.store.views.explain import ticket_facts
 from gateway.tickets.actions import CancelTicket, LeaveSite, MoveIn
 from tests.drivers.story import HOURLY, Story, begin
 from tests.drivers.timelines import actor
 from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.outage_fleet import LEFT, OutageStory, begin_outage_story
 
+pytestmark = pytest.mark.slow
 TOLD, ASKED = TopicName.GOODWILL, TopicName.GOODWILL_WAITS
 LIVE: dict[str, Any] = {"live_from": date(2026, 11, 1), "rules": [
     {"outage_hours": 0.25, "credit": 5}, {"outage_hours": 0.5, "credit": "7.50"},
@@ -375,3 +379,35 @@ def test_without_limits_nobody_may_give_anything(story: Story) -> None:
     with pytest.raises(Refused):
         give_gesture(story.gw, "alice-home", 1, "why not", DANA, story.now)
     assert not story.all(Notification)
+
+
+def why(story: Story) -> list[str]:
+    """What `explain` says of the ticket's goodwill."""
+    with story.gw.store.read() as session:
+        facts = ticket_facts(session, story.ticket.id)
+    assert facts is not None
+    return [line.text for line in explain(facts, None, catalogue_for("en"), story.now).lines if line.part == "credit"]
+
+
+def test_explain_says_by_which_rule_and_what_it_was_for(story: Story) -> None:
+    with_rules(story, **LIVE)
+    nobody_comes(story)
+    [line] = why(story)
+    assert line.startswith("Nothing was credited: it was not weighed")
+    story.act(CancelTicket(story.ticket.id, "called off"))
+    weigh(story)
+    [line] = why(story)
+    assert line.startswith("€10.00 credited on Mon 23 Nov ")
+    assert line.endswith("we did not keep the time that we had promised for an arrival (rule: broken promise of an "
+                         "arrival or a call)")
+
+
+def test_explain_says_what_waits_for_a_person_and_what_they_declined(story: Story) -> None:
+    with_rules(story, **LIVE, cap=1, approvers=["max"])
+    nobody_comes(story)
+    story.act(CancelTicket(story.ticket.id, "called off"))
+    weigh(story)
+    assert "not given yet, because all of it is above the cap" in why(story)[0]
+    decline_goodwill(story.gw, story.one(GoodwillCase).id, "Paid already", DANA, story.now)
+    assert "declined by agent Dana on " in why(story)[0]
+    assert "(Paid already)" in why(story)[0]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.flow.after.goodwill import give_gesture
 from gateway.model import (
     DAY,
     MINUTE,
@@ -22,9 +23,13 @@ from gateway.model import (
 from gateway.notifications import signed_links
 from gateway.store import Store
 from gateway.tickets.actions import CancelTicket, LeaveSite, MoveIn, OpenCallback, OpenTicket
+from tests.drivers.timelines import actor
 from tests.drivers.web_driver import ROUND_THE_CLOCK, WebStory, console_story, read, web_story
 from tests.fixtures.household import ARBER, move_in
+from tests.stories.test_goodwill import with_rules
+from tests.stories.test_photos import picture
 
+pytestmark = pytest.mark.slow
 ALICE = "/console/customers/alice"
 
 
@@ -250,3 +255,22 @@ def test_it_opens_nothing_after_a_year(there: WebStory, web: httpx.Client) -> No
     home = asked_for(there, web, ticket)
     there.now += 365 * DAY + MINUTE
     assert "This link has ended" in read(web.get(home), 404)
+
+
+def test_a_household_sees_what_it_was_credited_and_the_photos_that_it_sent(there: WebStory, web: httpx.Client) -> None:
+    ticket, other = there.break_down(), there.break_down("bob-pump")
+    for one in (ticket, other):
+        web.post(f"{there.follow(one)}/tell", files=[("photo", ("IMG.jpg", picture(), "image/jpeg"))])
+    home = asked_for(there, web, ticket)
+    assert "Credited to you" not in read(web.get(home))
+    with_rules(there, gestures={"most": 20, "agent_day": 50, "household_month": 20})
+    give_gesture(there.gw, "alice-home", 850, "Rang <i>four</i> times", actor("agent Dana"), there.now)
+    give_gesture(there.gw, "bob-home", 990, "Rang once", actor("agent Dana"), there.now)
+    page = web.get(home)
+    said = read(page)
+    assert "Credited to you 23 Nov 2026 €8.50 . Thank you for your patience with us." in said
+    assert "four" not in page.text, "why is for us"
+    assert "9.90" not in said
+    shown = re.findall(r'<img src="(/f/[^"]+/photos/[^"]+)"[^>]* alt="([^"]+)"', page.text)
+    assert [source.startswith(f"{there.follow(ticket)}/photos/") for source, _ in shown] == [True]
+    assert web.get(shown[0][0]).headers["content-type"] == "image/jpeg"

@@ -12,6 +12,7 @@ from gateway.model import (
     Callback,
     Contact,
     Cover,
+    Customer,
     Device,
     Link,
     LinkPurpose,
@@ -42,6 +43,7 @@ from tests.fixtures.household import ARBER, move_in
 from tests.fixtures.outage_fleet import LEFT, begin_outage_story
 from tests.fixtures.web import serve
 
+pytestmark = pytest.mark.slow
 HOME = "arber-home"
 LANG = """
 customers:
@@ -101,6 +103,14 @@ def test_who_has_moved_out_with_a_ticket_open_sees_and_hears_nothing_more_and_th
     told = len(story.heard(customer("arber")))
     story.wait(minutes=300)  # the window ends, nobody has set out, and so on
     assert len(story.heard(customer("arber"))) == told
+
+
+def test_a_home_that_is_named_after_them_loses_their_name_in_any_script(story: Story) -> None:
+    with story.gw.store.write() as session:
+        session.get_one(Site, HOME).name = "शर्मा निवास"
+        session.get_one(Customer, "arber").name = "मीरा शर्मा"
+    everybody_leaves(story)
+    assert "शर्मा" not in home(story).name
 
 
 def test_a_message_that_waits_is_dropped_because_they_have_moved_out(story: Story) -> None:

@@ -9,6 +9,8 @@ from gateway.model import MINUTE, SECOND, Alarm, Device, Loss, Notification, Out
 from gateway.store import Store
 from tests.fixtures.outage_fleet import CARRIED, EVERYBODY, FAR, LEFT, RIGHT, OutageStory, begin_outage_story
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:

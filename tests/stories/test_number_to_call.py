@@ -34,6 +34,7 @@ from tests.drivers.web_driver import WebStory, read
 from tests.fixtures.web import serve
 from tests.stories.test_page_dispatch import page_of_unpaged
 
+pytestmark = pytest.mark.slow
 KARIN = "technician Karin Kunz"
 ALICE = "+41791234567"
 BRIDGE = "tel:+41445550000,,{pin}#"

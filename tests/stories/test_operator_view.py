@@ -29,6 +29,7 @@ from tests.fixtures import servers
 from tests.fixtures.gateway_process import GatewayProcess
 from tests.fixtures.hundred_sites import save_hundred_sites
 
+pytestmark = pytest.mark.slow
 PERSONAL = ("alice", "keller", "@", "4179", "wiesental", "lindenweg")
 
 

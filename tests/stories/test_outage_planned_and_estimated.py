@@ -8,6 +8,8 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.store import Store
 from tests.fixtures.outage_fleet import LEFT, RIGHT, OutageStory, begin_outage_story
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quarter(both_stores: Store) -> OutageStory:

@@ -41,6 +41,8 @@ from tests.drivers.web_driver import WebStory, read, without_ids
 from tests.fixtures.on_call_team import TEAM
 from tests.fixtures.web import serve
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(both_stores: Store) -> WebStory:

@@ -34,6 +34,8 @@ from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import items, read
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(both_stores: Store) -> OutageWeb:

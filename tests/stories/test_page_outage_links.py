@@ -12,6 +12,8 @@ from tests.drivers.outage_web import OutageWeb, outage_web
 from tests.drivers.web_driver import read
 from tests.fixtures.outage_fleet import EVERYBODY, LEFT, RIGHT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(both_stores: Store) -> OutageWeb:

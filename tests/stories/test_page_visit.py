@@ -11,6 +11,7 @@ from gateway.store import Store
 from gateway.tickets.actions import Arrive, Depart, Finish, LogCall
 from tests.drivers.web_driver import WebStory, read, web_story
 
+pytestmark = pytest.mark.slow
 KARIN = "technician Karin Kunz"
 
 

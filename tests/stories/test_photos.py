@@ -15,6 +15,7 @@ from gateway.store import Store
 from gateway.tickets.actions import HandBack, LeaveSite
 from tests.drivers.web_driver import WebStory, read, web_story
 
+pytestmark = pytest.mark.slow
 KEY = {"Idempotency-Key": "0b9a52c4-photo-1"}
 HTML = {"accept": "text/html"}
 

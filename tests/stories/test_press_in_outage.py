@@ -23,6 +23,8 @@ from gateway.tickets.actions import ClaimCallback, ConnectCallback, FinishCallba
 from tests.fixtures.outage_fleet import LEFT, RIGHT
 from tests.fixtures.sos_homes import SosStory, begin_sos_story
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def quarter(both_stores: Store) -> SosStory:

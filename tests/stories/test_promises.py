@@ -15,6 +15,7 @@ from gateway.store import Store, outbox
 from gateway.tickets.actions import AcceptOffer, Arrive, CancelTicket, DeclineOffer, Depart
 from tests.drivers.story import HOURLY, Story, begin
 
+pytestmark = pytest.mark.slow
 EVENING = from_iso("2026-11-23T20:30:00+01:00")  # Alice sleeps from 22:00 to 07:00
 NIGHT = from_iso("2026-11-23T23:30:00+01:00")
 MORNING = from_iso("2026-11-24T07:00:00+01:00")

@@ -12,6 +12,7 @@ from gateway.store import Store
 from gateway.tickets.actions import Arrive, Depart, LogCall
 from tests.drivers.web_driver import WebStory, accept, is_problem, web_story
 
+pytestmark = pytest.mark.slow
 KARIN = "technician Karin Kunz"
 WINDOW = {"window_from": "2026-11-24T09:00", "window_until": "2026-11-24T11:00"}
 PART = {"parts": "valve", "part_day": "2026-11-26"}

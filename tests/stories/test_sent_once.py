@@ -1,6 +1,8 @@
 """A phone with a bad network sends the same act until it has the answer: it is done once."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -69,9 +71,76 @@ def test_one_act_sent_twice_at_once_is_done_once(there: WebStory) -> None:
         with there.client() as one:
             return one.post(page, data={"act": "depart", "minutes": "20"}, headers=KEY).status_code
 
-    assert at_once(send, send) == [200, 200]
+    answers = at_once(send, send)
+    assert {200} <= {*answers} <= {200, 409}, "the second may come while the first is still running"
+    assert send() == 200
     assert len(there.all(SentAct)) == 1
     assert len(there.all(Entry)) == before + 1
+
+
+class HeldUp(threading.Event):
+    """The first act that says that the outbox has filled goes no further until it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.go_on = threading.Event(), threading.Event()
+
+    def set(self) -> None:
+        is_first = not self.is_set()
+        super().set()
+        if is_first:
+            self.reached.set()
+            self.go_on.wait(20)
+
+
+@contextmanager
+def still_running(there: WebStory, send: Callable[[], httpx.Response]) -> Iterator[list[httpx.Response]]:
+    """`send` is under way, and does not end before the block does; then its answer is in the list."""
+    held, answers = HeldUp(), list[httpx.Response]()
+    there.gw.outbox_filled = held
+    first = threading.Thread(target=lambda: answers.append(send()))
+    first.start()
+    assert held.reached.wait(20)
+    try:
+        yield answers
+    finally:
+        held.go_on.set()
+        first.join()
+
+
+def test_sent_again_while_the_first_is_still_running_it_is_told_to_come_back_soon(there: WebStory) -> None:
+    _, page = coming(there)
+
+    def send(headers: dict[str, str] = KEY) -> httpx.Response:
+        with there.client() as one:
+            return one.post(page, data={"act": "depart", "minutes": "20"}, headers=headers)
+
+    with still_running(there, send) as first:
+        beside = send()
+        is_problem(beside, 409)
+        assert (beside.headers["retry-after"], beside.headers.get("etag")) == ("2", None)
+        assert beside.json()["detail"] == "This is just being saved. Please send it again in a few seconds."
+        other = send({"Idempotency-Key": "another-key-of-the-same-phone"})
+        assert "retry-after" not in other.headers, "another act of the same phone does not wait"
+    assert first[0].status_code == 200
+    after = rows(there)
+    again = send()
+    assert (again.status_code, again.text) == (200, first[0].text)
+    assert rows(there) == after
+
+
+def test_a_plain_form_sent_twice_waits_and_sees_the_page_as_it_is(there: WebStory) -> None:
+    _, page = coming(there)
+    form = {"act": "depart", "minutes": "20", "key": "K-4F7QK2M9"}
+
+    def send() -> httpx.Response:
+        with there.client() as one:
+            return one.post(page, data=form)
+
+    with still_running(there, send) as first:
+        assert send().status_code == 303
+    assert first[0].status_code == 303
+    assert len(there.all(SentAct)) == 1
 
 
 def test_what_was_refused_is_kept_by_nobody_and_may_be_sent_again(there: WebStory, web: httpx.Client) -> None:

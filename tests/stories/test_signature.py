@@ -13,6 +13,7 @@ from gateway.tickets.actions import LeaveSite
 from gateway.tickets.visits.signature import POINTS, Undrawable, path_of, signed
 from tests.drivers.web_driver import WebStory, read, web_story
 
+pytestmark = pytest.mark.slow
 DRAWN = "10,20 30,40 50,60;100,100"
 DONE = {"act": "finish", "outcome": "complete", "note": "Filter cleaned"}
 

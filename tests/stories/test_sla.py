@@ -49,6 +49,7 @@ from gateway.tickets.sla.policy import ROUND_THE_CLOCK
 from tests.drivers.story import HOURLY, Story, begin
 from tests.drivers.web_driver import web_story
 
+pytestmark = pytest.mark.slow
 ALWAYS = """policies:
   standard:
     calendar: always

@@ -29,6 +29,7 @@ from gateway.tickets.after.survey import ANSWER_WITHIN
 from tests.drivers.story import Story, begin
 from tests.drivers.web_driver import WebStory, read, web_story
 
+pytestmark = pytest.mark.slow
 ASKED, SORRY = TopicName.SURVEY, TopicName.APOLOGY
 
 

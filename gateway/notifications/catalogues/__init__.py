@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.catalogues.compiled_templates import CompiledTemplates
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.messages import MessageRenderer
@@ -28,7 +29,7 @@ def catalogue_for(locale: str) -> Catalogue:
 def messages(folder: Path = _HERE) -> MessageRenderer:
     """What puts facts into the words of a message, in every language of which a file lies in `folder`."""
     templates = {f"{name}.j2": text for name, text in _texts(_TEMPLATES, ".j2").items()}
-    return MessageRenderer(templates, catalogues(folder))
+    return MessageRenderer(templates, catalogues(folder), CompiledTemplates())
 
 
 def load() -> None:

@@ -5,9 +5,9 @@ from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.outcome import ABOUT_THE_MESSAGE, Channel, NotSent, Outcome, Send, Sent, Unknown
+from gateway.notifications.channels.outcome import Channel, NotSent, Outcome, Send, Sent, Unknown
 
-__all__ = ["ABOUT_THE_MESSAGE", "Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
+__all__ = ["Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
            "check_address"]
 
 
@@ -22,6 +22,10 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     if configured.webhook:
         channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook),
                                       webhook.checker(configured.webhook), server_each=True, knows_repeats=True)
+    unknown = sorted(configured.limits.keys() - {"email", "webhook"} - configured.apprise.keys())
+    if unknown:
+        raise ValueError(f"channels.limits.{unknown[0]}: there is no channel {unknown[0]!r}; expected one of "
+                         f"{', '.join(sorted(channels.keys() | configured.apprise.keys())) or 'none, none is set up'}")
     if configured.apprise:
         from gateway.notifications.channels import apprise_channel  # half a second and 30 MB, only for those who use it
 

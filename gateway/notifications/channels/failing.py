@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from gateway.model import DAY, Attempt, AttemptOutcome, Instant, to_iso
-from gateway.notifications.channels.outcome import ABOUT_THE_MESSAGE, Channel
+from gateway.notifications.channels.outcome import Channel
+from gateway.notifications.pacing.breaker import failed_on_the_way
 
 
 def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
@@ -16,7 +17,7 @@ def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
     # what was cut off proves nothing
     tries = [one for one in tries if one.kind is not None or one.outcome == AttemptOutcome.SENT]
     if not channel.server_each:
-        failed = list(takewhile(_in_the_way, tries))
+        failed = list(takewhile(failed_on_the_way, tries))
         if not failed:
             return ""
         return (f"{channel.name}: {failed[0].kind}, {_several(len(failed), 'try', 'tries')} "
@@ -24,16 +25,12 @@ def failing(channel: Channel, tries: Sequence[Attempt], now: Instant) -> str:
     last: dict[str, Attempt] = {}
     for one in tries:
         last.setdefault(one.contact_id, one)
-    failed = [one for one in last.values() if _in_the_way(one) and one.started_at > now - DAY]
+    failed = [one for one in last.values() if failed_on_the_way(one) and one.started_at > now - DAY]
     if not failed:
         return ""
     kinds = ", ".join(sorted({str(one.kind) for one in failed}))
     return (f"{channel.name}: {kinds} at {len(failed)} of {_several(len(last), 'address', 'addresses')}, "
             f"last {to_iso(failed[0].started_at)}")
-
-
-def _in_the_way(one: Attempt) -> bool:
-    return one.kind is not None and one.kind not in ABOUT_THE_MESSAGE
 
 
 def _several(count: int, one: str, many: str) -> str:

@@ -9,10 +9,9 @@ from gateway.notifications.messages import Message
 Kind = Literal[
     # about the way there: nobody can be told by this channel
     "unreachable", "no secure connection", "login refused", "sender refused", "server trouble", "no answer",
-    # about this one message: the channel itself works
+    # about this one message: the channel itself works (ABOUT_THE_MESSAGE of pacing/breaker.py)
     "recipient refused", "message refused", "unusable",
 ]
-ABOUT_THE_MESSAGE: tuple[Kind, ...] = ("recipient refused", "message refused", "unusable")
 
 
 @dataclass(frozen=True)

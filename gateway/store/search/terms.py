@@ -74,7 +74,7 @@ class _Folded(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(code)).casefold())
-        plain = "".join(_digit(one) for one in apart if unicodedata.category(one) != "Mn").translate(_LETTERS)
+        plain = "".join(_digit(one) for one in apart if unicodedata.category(one)[0] != "M").translate(_LETTERS)
         if code < 0x3000:  # the alphabets; nobody fills the memory with what they type
             self[code] = plain
         return plain

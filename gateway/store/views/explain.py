@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, func, true
+from sqlalchemy import ColumnElement, func, or_, true
 from sqlalchemy import select as columns
 from sqlmodel import Session, SQLModel, col, select
 
@@ -32,6 +32,8 @@ from gateway.model import (
     DeviceState,
     Entry,
     EntryKind,
+    Goodwill,
+    GoodwillCase,
     JobTicket,
     MemberState,
     Notification,
@@ -101,6 +103,12 @@ def ticket_facts(session: Session, ticket_id: str) -> TicketFacts | None:
     if ticket is None:
         return None
     jobs = select(JobTicket.job_id).where(JobTicket.ticket_id == ticket_id)
+    cases = session.exec(select(GoodwillCase).where(or_(
+        col(GoodwillCase.id).in_(jobs), col(GoodwillCase.id) == ticket.outage_id)).order_by(col(GoodwillCase.id))).all()
+    credits = session.exec(select(Goodwill).where(
+        Goodwill.customer_id == ticket.customer_id, Goodwill.site_id == ticket.site_id,
+        col(Goodwill.case_id).in_([case.id for case in cases]))
+        .order_by(col(Goodwill.created_at), col(Goodwill.id))).all()
     return TicketFacts(
         ticket, _get(session, Device, ticket.device_id), session.get_one(Site, ticket.site_id),
         outage=_get(session, Outage, ticket.outage_id),
@@ -109,7 +117,8 @@ def ticket_facts(session: Session, ticket_id: str) -> TicketFacts | None:
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
         same_trip=sorted(same_trip(session, [ticket_id]).get(ticket_id, ())),
         promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
-        sla=sla.clocks_with_policies(session, ticket_id), history=_history(session, ticket_id))
+        sla=sla.clocks_with_policies(session, ticket_id), credits=list(credits), goodwill_cases=list(cases),
+        history=_history(session, ticket_id))
 
 
 def _sla_policy(session: Session, policy_id: str) -> SlaPolicyFacts | None:

@@ -1,6 +1,6 @@
 """The photos of visits and of customers: who sees which, how many there are, and when they are deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, delete, func, update
@@ -10,6 +10,7 @@ from sqlmodel import Session, col, or_, select
 from gateway.model import DAY, Instant, JobTicket, Photo, Site, Visit, VisitState
 
 KEPT = 90 * DAY
+_FACTS = (Photo.id, Photo.sender, Photo.width, Photo.height, Photo.created_at)  # of a Shown
 
 
 class Shown(NamedTuple):
@@ -38,9 +39,21 @@ def shown_at_ticket(session: Session, ticket_id: str, to_sender: bool = False) -
     return _shown(session, _at_ticket(ticket_id, to_sender))
 
 
+def sent_about(session: Session, ticket_ids: Collection[str]) -> dict[str, list[Shown]]:
+    """Ticket → the household's own photos about it, the oldest first."""
+    rows = session.connection().execute(
+        columns(col(Photo.ticket_id), *(col(one) for one in _FACTS)).join(Site, col(Site.id) == Photo.site_id)
+        .where(col(Photo.ticket_id).in_(ticket_ids), _of_this_household())
+        .order_by(col(Photo.created_at), col(Photo.id)))
+    found: dict[str, list[Shown]] = {}
+    for row in rows:
+        found.setdefault(row[0] or "", []).append(Shown._make(row[1:]))
+    return found
+
+
 def _shown(session: Session, which: Any) -> Sequence[Shown]:
     rows = session.connection().execute(
-        columns(*(col(one) for one in (Photo.id, Photo.sender, Photo.width, Photo.height, Photo.created_at)))
+        columns(*(col(one) for one in _FACTS))
         .join(Site, col(Site.id) == Photo.site_id).where(which, _of_this_household())
         .order_by(col(Photo.created_at), col(Photo.id)))
     return [Shown._make(row) for row in rows]

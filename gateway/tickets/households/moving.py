@@ -1,6 +1,6 @@
 """Plans who moves out of a home and who moves in: what ends for the first, and what the others hear of."""
 
-import re
+import unicodedata
 
 from gateway.callbacks.lifecycle import Action as CallAction
 from gateway.callbacks.lifecycle import move as move_call
@@ -145,7 +145,8 @@ def _household_leaves(home: HomeContext, work: SiteWork, policy: Policy, who: Ac
 
 
 def _words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
+    letters = (one if one.isalnum() or unicodedata.category(one)[0] == "M" else " " for one in text.casefold())
+    return {word for word in "".join(letters).split() if len(word) > 2}  # \w takes the vowel signs of मीरा for gaps
 
 
 def _hand_over(ticket: Ticket, household: Customer, home: HomeContext, work: SiteWork, policy: Policy, who: Actor,

@@ -42,6 +42,30 @@ Spinat Stadion Steinbock Storch Strand Tanne Tasche Teddy Teekanne Telefon Teppi
 Tomate Traktor Traube Trompete Tulpe Tunnel Turm Uhu Vanille Veilchen Vogel Vulkan Waffel Walnuss Wasserfall Weide
 Wiese Winter Wolke Würfel Zauberer Zebra Zimt Zirkus Zitrone Zucchini Zwiebel
 """
+_SPANISH = """
+abanico abedul abeja abrigo acordeón acuarela acuario aduana agenda aguacate ajedrez alameda albahaca albaricoque
+alcachofa aldea alfombra algodón alicate almendra almohada alondra amapola amatista ámbar ancla andén anillo antena
+arándano arcoíris ardilla arena armario armonía arroyo astronauta atleta autobús avellana avestruz avión azafrán azúcar
+azucena bahía bailarina balcón bambú banana bandeja barco bastón batuta bellota berenjena biblioteca bicicleta bizcocho
+boceto bodega bombilla bosque botella brócoli bronce brújula bufanda búho burbuja caballo cacao cactus cafetera
+calabaza calendario cámara camello camino campana candado cangrejo canguro canoa caracol caramelo carpeta carrusel
+cascada castillo castor cebra cedro cereza chimenea chocolate ciervo cigüeña cinturón ciruela ciudad clarinete clavel
+cobre cocodrilo colibrí colina cometa cordero corona crisantemo cristal cuaderno cuchara cueva damasco delfín desierto
+diamante dinosaurio dragón ébano elefante erizo escalera escarcha escuela esmeralda espejo espiga esponja estadio
+estrella eucalipto faro farola flamenco flauta flecha fogata frambuesa fresno fuente galaxia galleta garaje gaviota
+geranio girasol glaciar globo golondrina gorrión granero granito guante guitarra hamaca harina hebilla helecho
+herradura hielo hierba higuera horizonte hormiga hortensia iceberg iglú imán invierno isla jabón jaguar jardín jarrón
+jazmín jinete jirafa koala laberinto ladrillo lago lámpara langosta laurel lavanda lechuga lenteja leopardo libélula
+libro limonada linterna lirio lluvia luciérnaga madera maleta mandarina manzana mapa maratón margarita mariposa mármol
+martillo melocotón melodía mercado miel mimosa mirlo mochila molino montaña mosaico muelle museo naranja nenúfar nieve
+nogal nube nutria oasis océano oliva orquesta orquídea oruga otoño oveja palacio palmera paloma panadero panda pañuelo
+paraguas pasillo pavo peldaño pelícano pera perejil petirrojo pianista pincel pingüino piragua pirámide pirata pizarra
+planeta playa poema pradera primavera puerto puzle quilla rábano racimo radio ramillete regaliz reloj remolacha rocío
+romero rosal rubí sandalia sandía saxofón selva semilla sendero sésamo silbato silla sombrero submarino taller tambor
+tapiz taza teatro tejado telescopio templo terraza tesoro tetera tigre timón tomate tomillo topacio torre tortuga
+tractor trébol trigo trineo trompeta tulipán túnel turquesa unicornio vainilla vajilla valle velero ventana verano
+viento viñedo violeta violín volcán yate yegua yogur zafiro zanahoria zapato
+"""
 _FRENCH = """
 abeille abricot accordéon acrobate aigle album alouette alpage amande amarante ambre ananas ancre anémone anguille
 anneau antenne aquarelle araignée arbuste arc-en-ciel ardoise armoire arrosoir artichaut asperge astronaute atelier
@@ -71,7 +95,8 @@ tabouret tambour tamis télescope terrasse théâtre tigre tilleul toboggan toma
 tracteur traîneau trampoline trapèze trèfle trompette tulipe tunnel turquoise univers vague valise vallée vanille
 véranda vignoble violette violon voilier volcan wagon yaourt zèbre zeppelin
 """
-WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split(), "fr": _FRENCH.split()}  # plain, told apart by ear, no insult
+# plain, told apart by ear, no insult to anybody
+WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split(), "es": _SPANISH.split(), "fr": _FRENCH.split()}
 
 
 def doorstep_words(random_id: str, locale: str) -> str:

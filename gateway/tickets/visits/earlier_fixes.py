@@ -58,4 +58,4 @@ def _usual(spellings: Sequence[str]) -> str:
 
 def _same(words: str) -> str:
     """What stays of a name when capitals, spaces and full stops do not count."""
-    return " ".join(words.casefold().split()).strip(" .!,;")
+    return " ".join(words.casefold().split()).strip(" .!,;।")

@@ -17,7 +17,7 @@ class ExplanationLine(ApiModel):
     """One sentence."""
 
     part: str = Field(description="What it is about: what, why, waited, tried, became, next, provider, sla, told, "
-                                  "link, clock, rule, members or history.", examples=["why"])
+                                  "credit, link, clock, rule, members or history.", examples=["why"])
     text: str = Field(examples=["The rule says: flow_temp > 75"])
     at: Time | None = Field(description="When that was, where it has a time.")
 

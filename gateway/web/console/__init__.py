@@ -11,6 +11,7 @@ from gateway.web.console import (
     customer_acts,
     customers,
     drafts,
+    firm_people,
     firms,
     goodwill,
     incoming_call,
@@ -37,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
-             firms, work, goodwill, surveys, customers, customer_acts):
+             firms, firm_people, work, goodwill, surveys, customers, customer_acts):
     router.include_router(part.router)
 
 

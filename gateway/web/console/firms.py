@@ -38,7 +38,7 @@ def show_firms(request: Request, user: Manages) -> Response:
 
 @router.get(f"{PATH}/{{firm_id}}")
 def show_firm(request: Request, user: Manages, firm_id: str) -> Response:
-    return _one(request, user, firm_id)
+    return firm_page(request, user, firm_id)
 
 
 @router.post(f"{PATH}/{{firm_id}}/link")
@@ -49,7 +49,7 @@ def make_link(request: Request, user: Changes, firm_id: str) -> Response:
             link = own_links.make_page_link(user.gw.settings, session, firm_id, user.who, user.now)
     except NoSuch:
         raise HTTPException(404, "There is no such firm") from None
-    return _one(request, user, firm_id, link=link)
+    return firm_page(request, user, firm_id, link=link)
 
 
 @router.post(f"{PATH}/{{firm_id}}/end-link")
@@ -70,7 +70,7 @@ def change_days(request: Request, user: Manages, firm_id: str, given: Annotated[
 
 @router.get(OWN)
 def show_own_firm(request: Request, user: Works) -> Response:
-    return _one(request, user, or_404(user.firm, "firm"), template="own_firm.html")
+    return firm_page(request, user, or_404(user.firm, "firm"), template="own_firm.html")
 
 
 @router.post(OWN)
@@ -86,17 +86,17 @@ def _say(request: Request, user: User, firm_id: str, given: FirmForm, back: str,
                 raise InvalidInput("page.not_possible")
             firm_act(session, given, own_links.firm(session, firm_id), user.gw.policy, user.who, user.now)
     except (InvalidInput, BadTimeOff, own_people.BadTechnician) as unusable:
-        return _one(request, user, firm_id, 422, WORDS(str(unusable)), given, template=template)
+        return firm_page(request, user, firm_id, 422, WORDS(str(unusable)), given, template=template)
     except own_days.BadCapacity:
-        return _one(request, user, firm_id, 422, WORDS("page.firm.bad_capacity"), given, template=template)
+        return firm_page(request, user, firm_id, 422, WORDS("page.firm.bad_capacity"), given, template=template)
     except Conflict:
-        return _one(request, user, firm_id, 409, WORDS("page.not_possible"), given, template=template)
+        return firm_page(request, user, firm_id, 409, WORDS("page.not_possible"), given, template=template)
     except NoSuch:
         raise HTTPException(404, "There is no such firm") from None
     return go_on(back)
 
 
-def _one(request: Request, user: User, firm_id: str, status: int = 200, wrong: str = "",
+def firm_page(request: Request, user: User, firm_id: str, status: int = 200, wrong: str = "",
          given: FirmForm | None = None, link: str = "", template: str = "firm.html") -> Response:
     return page(request, user, template, status, wrong=wrong, given=given or FirmForm(), link=link,
                 **_content(user, firm_id))

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from fastapi import Request
@@ -21,7 +22,7 @@ from gateway.store import changes
 from gateway.store.views.ticket_list import TicketFilter, TicketRow, ids, load, which_meet
 from gateway.web.console.session import User, token_of
 from gateway.web.feed import ChangeFeed
-from gateway.web.live import LATER_S, LivePages, Load, event
+from gateway.web.live import LATER_S, LivePages, Load, Visitor, event, events_answer
 
 MOST = 120  # streams of each kind
 MOST_OF_A_USER = 12  # of both: more tabs than anybody looks at, and a tenth of the room
@@ -56,9 +57,18 @@ class Shares:
         self._until = {one: left for one, all_of in self._until.items() if (left := [at for at in all_of if at > now])}
         return len(self._until.get(user_id, ())) < self._most
 
+    def come(self, user_id: str, until: float) -> None:
+        """One stream of theirs has begun."""
+        self._until.setdefault(user_id, []).append(until)
+
+    def leave(self, user_id: str, until: float) -> None:
+        """It is over."""
+        with suppress(KeyError, ValueError):
+            self._until[user_id].remove(until)
+
     def counted(self, user_id: str, until: float, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """The events, counted from now on as one stream of theirs."""
-        self._until.setdefault(user_id, []).append(until)
+        self.come(user_id, until)
         return self._counted(user_id, until, events)
 
     async def _counted(self, user_id: str, until: float, events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -66,8 +76,7 @@ class Shares:
             async for part in events:
                 yield part
         finally:
-            with suppress(KeyError, ValueError):
-                self._until[user_id].remove(until)
+            self.leave(user_id, until)
 
 
 class ConsoleLive:
@@ -81,52 +90,37 @@ class ConsoleLive:
         self.longest = feed.rhythm.life * 1.2 + feed.rhythm.alive  # that a stream lasts
 
 
-async def follow_main(request: Request, user: User, key: str, load: Load, version: str) -> StreamingResponse:
+async def follow_main(request: Request, user: User, key: str, load: Load, version: str,
+                      own: Callable[[bytes], bytes] = bytes) -> StreamingResponse:
     """The stream of a page's <main>: `load` gives it whole (see pages.main_of), with its version and what it is about.
-    `key`: the same for all who see the same, so it names the role, and the user where the page shows what is theirs."""
+    `key`: the same for all who see the same, so it names the role, and the user where the page shows what is theirs;
+    `own`: puts into an event what is only this user's."""
     live: ConsoleLive = request.app.state.console_live
-    now = asyncio.get_running_loop().time()
-    may_stay = live.shares.has_room(user.row.id, now)
-    events = await live.pages.follow(key, load, version, may_stay)
-    if may_stay:
-        events = live.shares.counted(user.row.id, now + live.longest, events)
-    return _stream(_while_signed_in(events, still_signed_in(request, user)))
+    shares, now = live.shares, asyncio.get_running_loop().time()
+    until = now + live.longest
+    visitor = Visitor(still_signed_in(request, user), partial(shares.come, user.row.id, until),
+                      partial(shares.leave, user.row.id, until), CHECK_S, own)
+    return await live.pages.follow(request, key, load, version, visitor, shares.has_room(user.row.id, now))
 
 
 async def follow_tickets(request: Request, user: User, wanted: TicketFilter, since: Since) -> StreamingResponse:
     live: ConsoleLive = request.app.state.console_live
     now = asyncio.get_running_loop().time()
     if not live.shares.has_room(user.row.id, now):
-        return _stream(_once(event("later", str(LATER_S))))
+        return events_answer(_once(event("later", str(LATER_S))))
     events = await live.tickets.follow(wanted, user.role, since, still_signed_in(request, user))
-    return _stream(live.shares.counted(user.row.id, now + live.longest, events))
+    return events_answer(live.shares.counted(user.row.id, now + live.longest, events))
 
 
 def still_signed_in(request: Request, user: User) -> StillSignedIn:
     """Asks whether the session that opened a stream holds, with the same role."""
-    gw, token, now = user.gw, token_of(request, user.gw), request.app.state.now
+    gw, role, token, now = user.gw, user.role, token_of(request, user.gw), request.app.state.now
 
     def still() -> bool:
         found = who_is(gw, token, now(), False)
-        return isinstance(found, SignedIn) and found.user.role is user.role
+        return isinstance(found, SignedIn) and found.user.role is role
 
     return still
-
-
-def _stream(events: AsyncIterator[bytes]) -> StreamingResponse:
-    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
-
-
-async def _while_signed_in(events: AsyncIterator[bytes], still: StillSignedIn) -> AsyncIterator[bytes]:
-    loop = asyncio.get_running_loop()
-    checked = loop.time()
-    async for part in events:
-        if loop.time() - checked >= CHECK_S / 2:
-            checked = loop.time()
-            if not await run_in_threadpool(still):
-                yield event("gone")
-                return
-        yield part
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import (
     Callback,
     CallbackState,
+    GoodwillCase,
     Instant,
     Job,
     Notification,
@@ -43,7 +44,7 @@ router = APIRouter()
 PATH = "/console"
 MOST, ALL = 8, 200  # lines of a card, and of a list of its own
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (
-    Callback, Job, Notification, Offer, Outage, Promise, Ticket, Visit))
+    Callback, GoodwillCase, Job, Notification, Offer, Outage, Promise, Ticket, Visit))
 
 
 class Line(NamedTuple):
@@ -85,6 +86,7 @@ class NowPage(NamedTuple):
     untaken: int
     waiting: int
     outages: int
+    to_approve: int
 
     @property
     def version(self) -> str:
@@ -164,7 +166,7 @@ def now_content(facts: NowFacts, health: Health, now: Instant) -> NowPage:
                      "Broker, database and channels work.", 2, 4, "alert")]],
         newest_help="" if newest is None else f"Call for help: {newest.customer}, {newest.place.shown}",
         open_tickets=facts.open_tickets, untaken=facts.untaken.count, waiting=facts.calls.count + facts.help.count,
-        outages=facts.outages.count)
+        outages=facts.outages.count, to_approve=facts.to_approve)
 
 
 _CALL_WORDS = {CallbackState.CLAIMED: "has it", CallbackState.ATTEMPTING: "is calling",

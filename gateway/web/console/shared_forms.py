@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 _TOKEN, _KEY = 'name="csrf" value=""', 'name="key" value=""'  # as templates write them; a person's quotes are escaped
 
@@ -12,10 +12,9 @@ def fill_in(html: str, csrf: str) -> str:
     return html.replace(_TOKEN, f'name="csrf" value="{csrf}"').replace(_KEY, f'name="key" value="{new_key()}"')
 
 
-async def with_keys(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The events of a live page, each with a key of its own; the token is put in where they are read."""
-    async for part in parts:
-        yield part.replace(_KEY.encode(), f'name="key" value="{new_key()}"'.encode())
+def with_key(part: bytes) -> bytes:
+    """An event of a live page, with a key of its own; the token is put in where it is read."""
+    return part.replace(_KEY.encode(), f'name="key" value="{new_key()}"'.encode())
 
 
 def new_key() -> str:

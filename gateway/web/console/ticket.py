@@ -27,7 +27,7 @@ from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, versi
 from gateway.web.console.pictures import pictures_of
 from gateway.web.console.presence import others_at
 from gateway.web.console.session import TOKEN, User, needs
-from gateway.web.console.shared_forms import fill_in, form_key, with_keys
+from gateway.web.console.shared_forms import fill_in, form_key, with_key
 from gateway.web.console.ticket_forms import BY_NAME, FORMS, Given, Unusable
 from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, typed_words, version_words
 from gateway.web.dependencies import or_404
@@ -72,9 +72,7 @@ async def ticket_stream(request: Request, user: Follower, ticket_id: str, show: 
                        version=view.version, shown=chosen, wrong="", clash=None, others=())
         return view._replace(html=html)
 
-    answer = await follow_main(request, user, f"{_path(ticket_id, chosen)}/{role}", load, version)
-    answer.body_iterator = with_keys(answer.body_iterator)  # type: ignore[arg-type]
-    return answer
+    return await follow_main(request, user, f"{_path(ticket_id, chosen)}/{role}", load, version, with_key)
 
 
 @router.post(_PAGE)

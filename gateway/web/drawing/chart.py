@@ -113,8 +113,8 @@ def _value_axis(axis: Sequence[float], facts: ChartFacts, scale: _Scale) -> Iter
             _LEFT - 6, y + 4, f"{value:.{decimals}f}" if facts.say is None else number(
                 value, facts.say.catalogue.locale, "#,##0." + "0" * decimals if decimals else "#,##0"))
     if facts.unit:
-        yield Markup('<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>').format(
-            _LEFT - 6, _TOP - 9, facts.unit)
+        yield Markup('<text class="tick" x="2" y="{}">{}</text>').format(
+            _TOP - 9, facts.unit)  # at the edge: the names of spans may begin far to the left
 
 
 def _time_axis(facts: ChartFacts, scale: _Scale) -> Iterator[Markup]:

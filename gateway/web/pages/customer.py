@@ -36,9 +36,11 @@ from gateway.tickets.actions import (
 from gateway.tickets.visits.signature import path_of
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
+from gateway.web.middleware import content_security_policy
 from gateway.web.pages import callback_view, ticket_view
 from gateway.web.pages.follow.acts import with_acts
 from gateway.web.pages.follow.credits import with_credits
+from gateway.web.pages.follow.helped_before import with_helped_before
 from gateway.web.pages.follow.pending import too_late
 from gateway.web.pages.follow.portrait import with_portrait
 from gateway.web.pages.follow.position import with_position
@@ -106,10 +108,13 @@ def _page(gw: Gateway, render: Renderer, request: Request, token: str, now: Inst
           said: str = "") -> HTMLResponse:
     """`note`: a sentence, or its id."""
     words, title, view = _view(gw, render, token, now)
-    return render.page("follow.html", words, status, live=view.html, title=title, version=view.version, token=token,
+    page = render.page("follow.html", words, status, live=view.html, title=title, version=view.version, token=token,
                        note=words(note) if words.has(note) else note,
                        said=words("page.said.household") if said == "household" else "",
                        back=way_back(gw, render, request, token, now))
+    if gw.settings.web.map_tiles:  # the map may come later, into this very page
+        page.headers["content-security-policy"] = content_security_policy(gw.settings.web.map_origin)
+    return page
 
 
 @router.get("/f/{token}/stream")
@@ -117,8 +122,7 @@ async def follow_stream(gw: Gw, render: Render, token: str, request: Request, ve
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
-    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
+    return await live.follow(request, f"f/{token}", lambda: _view(gw, render, token, now())[2], version)
 
 
 def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Catalogue, str, View]:
@@ -150,9 +154,10 @@ def page_content(session: Session, gw: Gateway, render: Renderer, link: Link, no
         profile = gw.profiles.get(facts.device.profile) if facts.device is not None else None
         advice = profile.advice(facts.ticket.cause_key) if profile is not None else None
         content = ticket_view.ticket_page_content(facts, words, say, advice, gw.settings.service.country)
-        content = with_position(content, facts, gw.positions, words, say)
+        content = with_position(content, facts, gw.positions, words, say, gw.settings.web)
         content = with_portrait(content, session, facts)
         content = with_credits(content, session, facts.customer.id, words)
+        content = with_helped_before(content, session, facts, words, say)
         return (words, say, with_acts(content, session, gw, render, facts, words, now),
                 about | {facts.visit.id} if facts.visit is not None else about)
     can_press = has_working_button(facts.devices, gw.profiles, facts.dark)

@@ -18,6 +18,7 @@ from gateway.store.after.surveys import survey_of
 from gateway.tickets.actions import AnswerSurvey
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render, open_link
+from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
@@ -52,11 +53,11 @@ def answer(gw: Gw, now: Now, render: Render, token: str, given: Annotated[Survey
     view = _view(gw, token, now)
     said = survey_answer(given, view)
     if said is None:
-        return _page(render, view, given, 422, view.words("page.survey.nothing"))
+        return _page(render, view, given, FormError(422, view.words("page.survey.nothing"), "works"))
     try:
         act(gw, said, Actor(ActorKind.CUSTOMER), now)
     except (Refused, NoSuch, Conflict):
-        return _page(render, _view(gw, token, now), given, 409, view.words("page.answered_already"))
+        return _page(render, _view(gw, token, now), given, FormError(409, view.words("page.answered_already")))
     return RedirectResponse(f"{render.root}/s/{token}", 303)
 
 
@@ -83,6 +84,7 @@ def _view(gw: Gateway, token: str, now: Instant) -> SurveyView:
     return SurveyView(row, ticket, words, about)
 
 
-def _page(render: Renderer, view: SurveyView, given: SurveyForm, status: int = 200, note: str = "") -> HTMLResponse:
+def _page(render: Renderer, view: SurveyView, given: SurveyForm, error: FormError | None = None) -> HTMLResponse:
+    status = 200 if error is None else error.status
     return render.page("survey.html", view.words, status, survey=view.survey, ticket=view.ticket, about=view.about,
-                       given=given, note=note, marks=list(SurveyMark))
+                       given=given, error=error, marks=list(SurveyMark))

@@ -17,6 +17,7 @@ from gateway.config.phone_numbers import for_people
 from gateway.config.settings import Settings
 from gateway.model import DAY, HOUR, MINUTE, to_iso
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.catalogues.compiled_templates import CompiledTemplates
 from gateway.web.branding import Brand, brand_of
 
 _HERE = Path(__file__).parents[1]
@@ -27,7 +28,8 @@ STATIC = _HERE / "static"
 def _environment() -> Environment:
     """Jinja with every template loaded, so that no page fails for lack of file descriptors."""
     environment = Environment(loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True, auto_reload=False)
+                              trim_blocks=True, lstrip_blocks=True, auto_reload=False,
+                              bytecode_cache=CompiledTemplates())
     environment.filters["code"] = lambda text: Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     environment.filters["iso"], environment.filters["short"] = to_iso, short_duration

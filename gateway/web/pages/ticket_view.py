@@ -31,7 +31,7 @@ from gateway.store.views.pages import FollowedTicket, JobDetails
 from gateway.tickets.dispatch.cover import payers_of
 from gateway.tickets.lifecycle import BEFORE_ARRIVAL, NOBODY_COMES, SETTLED, UNASSIGNED
 from gateway.tickets.visits.watch import is_early
-from gateway.web.pages.follow.history import PastEvent, note_label, visit_events
+from gateway.web.pages.follow.history import Note, PastEvent, note_label, visit_events
 from gateway.web.pages.follow.pending import PendingNews
 from gateway.web.pages.follow.where import Where
 
@@ -83,6 +83,7 @@ class FollowPage:
     number: str = ""
     own: Card | None = None  # the customer's own homes in an outage
     advice: Card | None = None
+    helped: Note | None = None  # what fixed the same fault at this device before: see follow/helped_before.py
     leads_to: tuple[str, str] | None = None  # (address, words) of a page that says more
     where: Where | None = None  # where whoever comes is now, while they share it
     pending: Sequence[PendingNews] = ()  # what the customer has just done, and can take back

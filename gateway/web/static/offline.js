@@ -4,7 +4,7 @@
   var box = document.getElementById("outbox");
   if (!box || !window.isSecureContext || !window.indexedDB || !navigator.locks) return;
   var WAITING = "waiting", FAILED = "failed", SHORTEST = 5000, LONGEST = 300000;
-  var pause = SHORTEST, timer = 0, sent = false;
+  var pause = SHORTEST, soon = 0, timer = 0, sent = false;
 
   var open = new Promise(function (done, fail) {
     var asked = indexedDB.open("gateway-visits", 1);
@@ -70,6 +70,10 @@
         sent = true;
         return remove(item).then(function () { return true; });
       }
+      if (answer.status === 409 && answer.headers.has("retry-after")) {  // the one before it is not finished yet
+        soon = Math.max(1, Number(answer.headers.get("retry-after")) || 0) * 1000;
+        return false;
+      }
       if (answer.status >= 500 || answer.status === 408 || answer.status === 429) return false;
       return answer.json().catch(function () { return {}; }).then(function (problem) {
         var shown = new CustomEvent("refused", {detail: {fields: item.fields, problem: problem}, cancelable: true});
@@ -98,7 +102,8 @@
       var waits = all.some(function (item) { return item.state === WAITING; });
       if (!all.length && sent) return location.reload();  // as it stands now
       pause = waits ? Math.min(pause * 2, LONGEST) : SHORTEST;
-      if (waits) timer = setTimeout(flush, pause);
+      if (waits) timer = setTimeout(flush, soon || pause);
+      soon = 0;
     });
   }
 

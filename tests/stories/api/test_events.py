@@ -16,6 +16,8 @@ from gateway.store.changes import GAP_S, MOST_GAPS, Cursor, Gap, parse_cursor
 from gateway.tickets.new_rows import entry
 from tests.drivers.web_driver import WebStory, is_problem
 
+pytestmark = pytest.mark.slow
+
 
 def note(number: int) -> Entry:
     return entry(Subject(SubjectKind.TICKET, f"T-{number}"), 1, EntryKind.OPENED, cause={"en": "broken"}, device="pump")

@@ -16,6 +16,7 @@ from gateway.model import Callback, Customer, Device, Offer, Outage, Site, Ticke
 from gateway.web import build_app
 from tests.drivers.web_driver import Console, WebStory
 
+pytestmark = pytest.mark.slow
 HOSTILE = "\"'><img src=x onerror=alert(1)>"
 # what people and devices write: columns of these names, in every table that has them
 WRITTEN = {"name", "address", "town", "access", "cause", "words", "note", "notes", "why", "by_name", "technician",

@@ -17,6 +17,8 @@ from tests.drivers.at_once import at_once
 from tests.drivers.web_driver import PASSWORD, Console, WebStory, hashed_once, hidden_fields, read
 from tests.fixtures.servers import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 def test_who_finds_a_browser_left_open_cannot_make_a_code_of_their_own_to_prove_with(there: WebStory) -> None:
     browser, omar = there.console("operator"), there.user("agent", "Omar Weber")

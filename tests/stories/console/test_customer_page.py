@@ -30,6 +30,7 @@ from gateway.notifications.channels import NotSent
 from gateway.notifications.topics import TopicName
 from tests.drivers.web_driver import Console, WebStory, read
 
+pytestmark = pytest.mark.slow
 ALICE, BOB = "/console/customers/alice", "/console/customers/bob"
 NIGHT = from_iso("2026-11-23T22:30:00Z")  # in the quiet hours of Alice
 

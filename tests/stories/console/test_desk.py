@@ -9,6 +9,7 @@ from gateway.model import MINUTE, Audit, Callback, Entry, EntryKind, Ticket, loc
 from gateway.tickets.actions import ClaimCallback, OpenCallback
 from tests.drivers.web_driver import WebStory, read
 
+pytestmark = pytest.mark.slow
 DESK = "/console/callbacks"
 
 

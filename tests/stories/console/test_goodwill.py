@@ -133,3 +133,23 @@ def test_the_page_of_a_ticket_and_the_list_say_what_the_customer_answered(there:
     said = read(browser.get("/console/surveys"))
     assert "Nobody had to come 1 1 0 % 0 of 1 0 % 0 of 1 –" in said
     assert re.search(rf"{ticket.id} \d\d:\d\d today", said)
+
+
+def test_now_says_how_many_wait_for_a_yes_until_nobody_does_and_also_when_nobody_answers(there: WebStory) -> None:
+    desk = there.console("dispatcher")
+    assert "to approve" not in read(desk.get("/console"))
+    was_dark(there)
+    shown = desk.get("/console")
+    assert "1 credit to approve" in read(shown)
+    assert f'class="tally alert" href="{PAGE}"' in shown.text
+    case = there.one(GoodwillCase)
+    for _ in range(3):  # nobody answers: the next is asked each time, without end, and it stays in sight
+        asked, due = case.asked, case.next_at
+        assert due is not None
+        there.now = due
+        pay_goodwill(there.gw, there.now)
+        case = there.again(case)
+        assert (case.asked, case.next_at is not None and case.next_at > due) == (asked + 1, True)
+        assert "1 credit to approve" in read(there.console("agent", f"Agent{asked}").get("/console"))
+    there.console("dispatcher", "Max").post(f"{PAGE}/X-00000001/approve")
+    assert "to approve" not in read(there.console("agent", "Zoe").get("/console"))

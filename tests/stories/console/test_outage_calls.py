@@ -13,6 +13,7 @@ from gateway.tickets.actions import OpenCallback
 from tests.drivers.web_driver import Console, read
 from tests.fixtures.outage_console import OutageConsole, outage_console
 
+pytestmark = pytest.mark.slow
 CALL, ANSWERS = "/console/call", "/console/answers"
 
 

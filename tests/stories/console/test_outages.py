@@ -28,6 +28,7 @@ from tests.drivers.web_driver import Console, read
 from tests.fixtures.outage_console import OutageConsole, outage_console
 from tests.fixtures.outage_fleet import LEFT
 
+pytestmark = pytest.mark.slow
 LIST = "/console/outages"
 GROWS = ("outage", "outage_member", "site", "customer", "person", "person_site", "notification", "callback", "ticket",
          "visit", "promise", "entry", "maintenance_window")

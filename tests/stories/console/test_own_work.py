@@ -20,6 +20,7 @@ from gateway.model import (
 )
 from tests.drivers.web_driver import Console, WebStory, read
 
+pytestmark = pytest.mark.slow
 WORK = "/console/our-work"
 
 

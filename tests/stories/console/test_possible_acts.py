@@ -36,6 +36,7 @@ from gateway.tickets.plan_action import plan_person_action
 from gateway.web.console.ticket_forms import BY_NAME, FORMS
 from tests.drivers.web_driver import WebStory, console_story
 
+pytestmark = pytest.mark.slow
 DANA = Actor(ActorKind.AGENT, "Dana")
 ACTS = BY_NAME | {action_name(actions.MergeTickets): actions.MergeTickets}  # merging has a page of its own
 ALWAYS = {action_name(actions.OpenCallback)}  # of the home, not of the ticket

@@ -26,6 +26,8 @@ from gateway.store.fleet.tables import insert_rows
 from gateway.store.search.index import reindex
 from tests.drivers.web_driver import Console, WebStory, console_story, read
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def there(both_stores: Store) -> Iterator[WebStory]:

@@ -34,6 +34,7 @@ from gateway.tickets.households.people import GivenPerson
 from tests.drivers.story import Story, begin
 from tests.fixtures.sample_fleet import SAMPLE_FLEET
 
+pytestmark = pytest.mark.slow
 NAMES = ("Anna Nováková", "Bruno Müller", "Carla O'Neil", "Ømer Şahin", "Ольга Іваненко", "Meier-Huber")
 STREETS = ("Hauptstraße 5", "Lindenweg 12 a", "", "Karl-Marx-Str. 1")
 

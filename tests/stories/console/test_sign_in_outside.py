@@ -20,6 +20,7 @@ from tests.drivers.browser import browser
 from tests.drivers.web_driver import Console, WebStory, hidden_fields, read
 from tests.fixtures.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 
+pytestmark = pytest.mark.slow
 ROLES = {"leads": Role.OPERATOR, "dispatch": Role.DISPATCHER, "desk": Role.AGENT}
 DANA = {"email": "dana@example.com", "email_verified": True, "name": "Dana Meier", "groups": ["staff", "desk"]}
 

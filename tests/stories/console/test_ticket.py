@@ -5,6 +5,7 @@ from html import unescape
 from typing import Any
 
 import httpx
+import pytest
 
 from gateway.model import (
     HOUR,
@@ -29,6 +30,7 @@ from gateway.tickets.actions import Arrive, Finish, HoldTicket, OpenTicket
 from tests.drivers.at_once import at_once
 from tests.drivers.web_driver import Console, WebStory, is_problem, read
 
+pytestmark = pytest.mark.slow
 OMAR = "agent Omar Weber"
 
 

@@ -14,6 +14,7 @@ from gateway.tickets.actions import CancelTicket, OpenTicket
 from tests.drivers.web_driver import Console, WebStory, read
 from tests.fixtures.many_tickets import save_tickets
 
+pytestmark = pytest.mark.slow
 LIST = "/console/tickets"
 PUMPS = ("alice-pump", "bob-pump", "charlie-pump")
 

@@ -8,6 +8,8 @@ from gateway.access.sessions import STEP_UP
 from gateway.model import Audit, User
 from tests.drivers.web_driver import PASSWORD, Console, WebStory, hidden_fields, read
 
+pytestmark = pytest.mark.slow
+
 
 def boss(there: WebStory) -> Console:
     return there.console("operator", "Olga Brand")

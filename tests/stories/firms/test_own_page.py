@@ -25,6 +25,7 @@ from gateway.model import (
 from tests.drivers.web_driver import WebStory, read
 from tests.stories.firms.own_page import OwnPage, tap
 
+pytestmark = pytest.mark.slow
 SIGNED = "This link no longer opens anything"
 
 

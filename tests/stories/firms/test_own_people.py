@@ -6,12 +6,14 @@ import httpx
 import pytest
 
 from gateway.flow import administer, housekeeping
-from gateway.model import Actor, ActorKind, Audit, Portrait, Technician
+from gateway.model import Actor, ActorKind, Audit, Portrait, Technician, User
 from gateway.tickets.actions import LeaveSite
-from tests.drivers.web_driver import WebStory, read
+from tests.drivers.web_driver import Console, WebStory, read
 from tests.fixtures.sample_fleet import save_sample_fleet
 from tests.stories.firms.own_page import OwnPage, tap
 from tests.stories.test_photos import bomb, picture, with_place
+
+pytestmark = pytest.mark.slow
 
 
 def id_of(there: WebStory, name: str) -> str:
@@ -149,10 +151,74 @@ def test_the_photos_of_a_firm_that_is_asked_no_longer_are_deleted(there: WebStor
     assert there.all(Portrait) == []
 
 
-@pytest.mark.parametrize(("file", "said"), [(b"", "Please choose a photo"), (b"<svg/>", "cannot read this file"),
-                                            (bomb(), "million pixels")])
+BAD_FILES = pytest.mark.parametrize(("file", "said"), [
+    (b"", "Please choose a photo"), (b"<svg/>", "cannot read this file"), (bomb(), "million pixels")])
+
+
+@BAD_FILES
 def test_what_is_no_photo_is_refused_with_a_sentence(there: WebStory, kunz: OwnPage, file: bytes, said: str) -> None:
     assert said in read(send(kunz, "karin", file), 422)
+    assert there.all(Portrait) == []
+
+
+DESK, OWN = "/console/firms/kunz", "/console/our-work/firm"
+FIRMS_PAGES = pytest.mark.parametrize(("role", "page"), [("dispatcher", DESK), ("provider", OWN)])
+
+
+def send_at_the_console(browser: Console, page: str, who: str, file: bytes) -> httpx.Response:
+    return browser.follow(browser.web.post(f"{page}/people/{who}/photo", data={"csrf": browser.csrf},
+                                           files={"photo": ("face.jpg", file, "image/jpeg")}))
+
+
+def signed_in(there: WebStory, role: str) -> Console:
+    return there.console(role, provider="kunz" if role == "provider" else None)
+
+
+@FIRMS_PAGES
+def test_the_same_photo_can_be_sent_at_the_console(there: WebStory, kunz: OwnPage, role: str, page: str) -> None:
+    browser = signed_in(there, role)
+    assert 'alt="Photo of Karin Kunz"' in send_at_the_console(browser, page, "karin", with_place()).text
+    row = there.one(Portrait)
+    assert b"Lindenweg" not in row.content
+    shown = browser.web.get(f"{page}/people/karin/photo")
+    assert (shown.status_code, shown.content) == (200, row.content)
+    assert kunz.web.get(f"{kunz.path}/people/karin/photo").content == row.content
+    send_at_the_console(browser, page, "karin", with_place())
+    done = [one for one in there.all(Audit, Audit.object_id == "kunz") if one.action == "set_portrait"]
+    assert [(one.actor, one.account) for one in done] == [(
+        ActorKind.PROVIDER if role == "provider" else ActorKind.AGENT, there.one(User).id)]
+    assert "Photo of" not in browser.post(page if role == "provider" else f"{page}/days", act="portrait_off",
+                                          who="karin").text
+    assert browser.web.get(f"{page}/people/karin/photo").status_code == 404
+
+
+@FIRMS_PAGES
+@BAD_FILES
+def test_what_is_no_photo_is_refused_at_the_console_too(there: WebStory, role: str, page: str, file: bytes, said: str
+                                                        ) -> None:
+    assert said in read(send_at_the_console(signed_in(there, role), page, "karin", file), 422)
+    assert there.all(Portrait) == []
+
+
+@FIRMS_PAGES
+def test_too_large_a_photo_is_refused_with_a_sentence(there: WebStory, role: str, page: str) -> None:
+    browser = signed_in(there, role)
+    sent = send_at_the_console(browser, page, "karin", bytes(13 * 1024 * 1024))
+    assert sent.status_code == 413
+    assert "more than 12 MB" in sent.text
+
+
+def test_who_may_not_manage_firms_sends_no_photo_nor_does_one_firm_for_another(there: WebStory) -> None:
+    assert send_at_the_console(there.console("agent"), DESK, "karin", picture()).status_code == 403
+    other = there.console("provider", "Sepp Blick", "seeblick")
+    assert send_at_the_console(other, OWN, "karin", picture()).status_code == 409
+    assert send_at_the_console(other, DESK, "karin", picture()).status_code == 403
+    assert there.all(Portrait) == []
+
+
+def test_a_photo_of_a_form_that_is_not_ours_is_not_taken(there: WebStory) -> None:
+    browser = there.console("dispatcher")
+    browser.web.post(f"{DESK}/people/karin/photo", data={"csrf": "0" * 64}, files={"photo": picture()})
     assert there.all(Portrait) == []
 
 

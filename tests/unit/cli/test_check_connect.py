@@ -17,6 +17,7 @@ from tests.fixtures.openid_provider import openid_provider
 from tests.fixtures.sample_fleet import save_sample_fleet
 from tests.fixtures.servers import HOST, Mosquitto, free_port
 
+pytestmark = pytest.mark.slow
 SECRET = "whsec_c2VjcmV0IG9mIHRoZSB0b3duIG9mIFdpZXNlbnRhbA=="
 Run = Callable[..., Result]
 

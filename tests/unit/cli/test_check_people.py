@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from gateway.__main__ import app
 from tests.unit.cli.test_check_warnings import FLEET, SETTINGS
 
+pytestmark = pytest.mark.slow
 ANNA = "{id: anna, name: Anna, contacts: [{channel: email, address: anna@example.com}]}"
 ERNA = "{id: erna, name: Erna, role: owner, phone: +41446681800}"
 NEEDS = "needs: {kinds: [power_dependent], consent: 2026-03-01, review: 2999-03-01}"

@@ -11,6 +11,8 @@ from gateway.model import Cover, Credential, Device, DeviceState, Price, Unclaim
 from gateway.store import Store
 from tests.drivers.device_cli import Run, add, commands, device_row, file, speaks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run(tmp_path: Path, sqlite_url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> Run:

@@ -71,7 +71,7 @@ def test_french_has_spaces_that_do_not_break_before_its_marks() -> None:
     assert wrong == [], "narrow before ; ? !, wide before : and within « »"
 
 
-@pytest.mark.parametrize("locale", ["en", "de", "fr"])
+@pytest.mark.parametrize("locale", catalogues().locales)
 def test_no_sentence_has_a_slip_of_the_pen(locale: str) -> None:
     for what, pattern in SLIPS.items():
         if what != "not filled in":

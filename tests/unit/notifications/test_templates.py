@@ -58,6 +58,7 @@ FACTS = Facts(
 # GSM 03.38: the basic set; these cost two: ^{}\[~]|€
 GSM = set("@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
           "abcdefghijklmnopqrstuvwxyzäöñüà")
+BEYOND_GSM = {"hi"}  # written in other letters: a part of an SMS holds 70 of them
 EVERY = [(topic, locale) for topic in TopicName for locale in catalogues().locales]
 
 
@@ -87,7 +88,7 @@ def test_every_message_has_all_its_forms(topic: str, locale: str) -> None:
 def test_a_text_message_fits_one_sms_before_its_link(topic: str, locale: str) -> None:
     short = word(topic, locale, FACTS).short.removesuffix(LINK).strip()
     assert len(short) <= 160
-    assert set(short) <= GSM
+    assert locale in BEYOND_GSM or set(short) <= GSM
 
 
 @pytest.mark.parametrize(("topic", "locale"), EVERY)
@@ -101,7 +102,7 @@ def test_a_call_for_help_what_is_unsure_and_a_second_copy_can_all_be_said_at_onc
         assert FACTS.number in message.subject
         assert FACTS.number in short
         assert len(short) <= 200
-        assert set(short) <= GSM
+        assert locale in BEYOND_GSM or set(short) <= GSM
         assert "\n\n\n" not in message.long_text
         marks = ".," if locale == "fr" else ".,;:"  # French has a space before the others
         assert not re.search(rf"  |\{{\{{|\( *\)| [{marks}]", message.long_text + message.subject + short)
@@ -223,6 +224,8 @@ def test_tomorrow_is_a_calendar_day_also_when_the_clocks_change() -> None:
 def test_typography_becomes_plain_for_sms() -> None:
     assert to_gsm_characters("08:00–12:00 “ok” … 60 °C") == '08:00-12:00 "ok" ... 60 C'
     assert to_gsm_characters("«\u00a0ok\u00a0», c’est fait\u202f!") == '"ok", c\'est fait !'
+    assert to_gsm_characters("¿Está en camino? Mañana a más tardar; être là, Ça va, Größe") == (
+        "¿Esta en camino? Mañana a mas tardar; etre là, Ça va, Größe")
 
 
 def test_a_cut_is_made_at_a_word() -> None:

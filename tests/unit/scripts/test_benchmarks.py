@@ -22,6 +22,7 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
     "detect": ("--rounds 1 --devices 1000", ("step_us", "step_everything_us", "sweep_none_due_ms")),
     "dispatch": ("--providers 20 --tickets 100 --deadlines 200 --rankings 10 --accepts 5",
                  ("rank_ms_p50", "rank_ms_p99", "accept_race_winners", "sweep_ms")),
+    "fanout": ("--customers 300", ("per_s", "p50_ms", "p99_ms", "critical_ms", "rss_mb", "attempts")),
     "findings": ("--sites 5", ("first_press", "fault", "second_fault_clears")),
     "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
     "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),

@@ -41,6 +41,7 @@ def test_what_somebody_has_begun_to_type_begins_the_term(name: str) -> None:
     (["Pump 2 B"], {"pump", "2", "b", "2b"}),
     (["", " - ", "\x00%_'\"*"], set()),
     (["x" * 500], {"x" * 40}),
+    (["मीरा शर्मा"], {"मर", "शरम"}),  # vowel signs do not cut a word in two
 ])
 def test_names_and_ids_are_found_by_each_word_and_without_their_marks(texts: list[str], terms: set[str]) -> None:
     assert terms_of(*texts) == terms

@@ -29,6 +29,7 @@ from gateway.web import build_app
 from tests import ROOT
 from tests.drivers.web_driver import WebStory, console_story
 
+pytestmark = pytest.mark.slow
 # Without a right: they show no data, or a signed link opens them, which is a right of its own.
 OPEN = {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/console/sign-in", "/console/code",
         "/console/sign-in/oidc", "/console/sign-in/oidc/back", "/console/sign-out", "/static/brand.css",

@@ -58,6 +58,12 @@ def upgrade() -> None:
         sa.Column('site_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('channel_use',
+        sa.Column('channel', sa.String(), nullable=False),
+        sa.Column('spent_until', sa.BigInteger(), nullable=False),
+        sa.Column('queue_until', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('channel')
+    )
     op.create_table('command',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),

@@ -27,6 +27,7 @@ from gateway.model import (
     Customer,
     DeadLetter,
     Due,
+    GoodwillCase,
     Instant,
     JobTicket,
     Notification,
@@ -135,6 +136,8 @@ class NowFacts(NamedTuple):
     not_told: Some[NotTold]
     dead_letters: int
     unclaimed: int
+    to_approve: int
+    """Outages, visits and calls whose goodwill somebody has to approve."""
 
 
 _NOW: BindParameter[Any] = bindparam("now", type_=BigInteger)
@@ -154,7 +157,8 @@ _COUNTS = select(
     _count(Ticket, col(Ticket.closed_at).is_(None)), _count(Promise, _AT_RISK), _count(Promise, _BROKEN),
     _count(Visit, *_MISSED), _count(Notification, *_NOT_TOLD_LATELY),
     _count(DeadLetter, col(DeadLetter.received_at) >= _NOW - LATELY),
-    _count(select(col(Unclaimed.key)).limit(UNCLAIMED).subquery()))
+    _count(select(col(Unclaimed.key)).limit(UNCLAIMED).subquery()),
+    _count(GoodwillCase, col(GoodwillCase.next_at).is_not(None)))  # as its partial index says "waits"
 
 
 class _Counts(NamedTuple):
@@ -165,6 +169,7 @@ class _Counts(NamedTuple):
     not_told: int
     dead_letters: int
     unclaimed: int
+    to_approve: int
 
 
 def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
@@ -175,7 +180,7 @@ def now_facts(session: Session, now: Instant, most: int) -> NowFacts:
         helps, call_queue.newest_help(session) if helps.count else None, calls, counts.open_tickets,
         _untaken(session, most), _promises(session, counts, now, most), counts.broken,
         _no_shows(session, counts, now, most), _outages(session, most), _not_told(session, counts, now, most),
-        counts.dead_letters, counts.unclaimed)
+        counts.dead_letters, counts.unclaimed, counts.to_approve)
 
 
 def _calls(session: Session, now: Instant, most: int) -> tuple[Some[Call], Some[Call]]:

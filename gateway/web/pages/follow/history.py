@@ -58,9 +58,14 @@ def note_of(visit: Visit, provider: Provider, words: Catalogue) -> Note | None:
 def note_label(visit: Visit, provider: Provider, words: Catalogue) -> str:
     """`Note by Ben:` or `Note by Ben, in German:`"""
     who = visit.technician or provider.name
-    if provider.locale[:2] == words.locale[:2]:  # `de-CH` is no other language than `de`
+    if is_their_language(provider, words):
         return words("page.note_by", who=who)
     return words("page.note_by_in", who=who, language=language_name(provider.locale, words.locale))
+
+
+def is_their_language(provider: Provider, words: Catalogue) -> bool:
+    """Whether the reader reads what its people write; `de-CH` is no other language than `de`."""
+    return provider.locale[:2] == words.locale[:2]
 
 
 def _of_trip(trip: Trip, words: Catalogue) -> Iterator[PastEvent]:

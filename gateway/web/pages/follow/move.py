@@ -53,7 +53,8 @@ def do(gw: Gw, now: Now, render: Render, token: str, given: Annotated[MoveForm, 
         return _other_time(gw, render, token, shown, given, now)
     window = _window(given, _free(gw, shown, now), shown.facts.site.timezone)
     if window is None:
-        return _page(gw, render, token, shown, now, 422, shown.words("page.move.choose"), given)
+        wrong = FormError(422, shown.words("page.move.choose"), "wanted" if given.window == "other" else "window")
+        return _page(gw, render, token, shown, now, wrong, given)
     wanted = PendingAct(id="", kind=CustomerAct.MOVE, ticket_id=shown.facts.ticket.id, window_from=window[0],
                         window_until=window[1], asked_at=now, due_at=now)
     try:
@@ -63,7 +64,8 @@ def do(gw: Gw, now: Now, render: Render, token: str, given: Annotated[MoveForm, 
         instead = _nearest(refused) if isinstance(refused, Refused) else None
         if instead is not None:
             given.window = f"{instead[0]}-{instead[1]}"
-        return _page(gw, render, token, shown, now, 409, why_not(refused, shown, now), given)
+        wrong = FormError(409, why_not(refused, shown, now), "window" if instead is not None else "")
+        return _page(gw, render, token, shown, now, wrong, given)
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -76,8 +78,8 @@ def _other_time(gw: Gateway, render: Renderer, token: str, shown: Shown, given: 
     except (Refused, NoSuch, Conflict, PageChanged) as refused:
         missing = isinstance(refused, Refused) and refused.reason is RefusedReason.SUITS_NEEDED
         shown = load(gw, token, now)
-        return _page(gw, render, token, shown, now, 422 if missing else 409, why_not(refused, shown, now), given,
-                     focus="suits" if missing else "")
+        wrong = FormError(422 if missing else 409, why_not(refused, shown, now), "suits" if missing else "")
+        return _page(gw, render, token, shown, now, wrong, given)
     return RedirectResponse(f"{render.root}/f/{token}", 303)
 
 
@@ -109,22 +111,23 @@ def _free(gw: Gateway, shown: Shown, now: Instant) -> list[Window]:
     return free_windows(of, gw.settings.service, now)
 
 
-def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, status: int = 200, note: str = "",
-          given: MoveForm | None = None, focus: str = "") -> Response:
+def _page(gw: Gateway, render: Renderer, token: str, shown: Shown, now: Instant, error: FormError | None = None,
+          given: MoveForm | None = None) -> Response:
     facts, words = shown.facts, shown.words
-    if (not possible(facts, gw, now).move or facts.visit is None) and not note:
+    if (not possible(facts, gw, now).move or facts.visit is None) and error is None:
         return RedirectResponse(f"{render.root}/f/{token}", 303)
     given = given or MoveForm()
     zone, free = facts.site.timezone, _free(gw, shown, now)
     choices = [(f"{begins}-{ends}", (begins, ends)) for begins, ends in free]
+    may_call_off = facts.visit is not None and may_call_off_visit(facts.visit, facts.ticket, gw.settings.service, now)
+    if error is not None and not (may_call_off if error.field == "suits" else choices):
+        error = error._replace(field="")  # that form is not there any more
     some = choices[:CHOICES] + [one for one in choices[CHOICES:] if one[0] == given.window]
     say = TimeFormat(words, zone, now)
     return render.page(
-        "move.html", words, status, token=token, ticket=facts.ticket, note="" if focus else note, given=given,
+        "move.html", words, 200 if error is None else error.status, token=token, ticket=facts.ticket, given=given,
         version=shown.version, visit=facts.visit, windows=some, say=say, call=names_hours(gw.settings.service),
-        may_call_off=facts.visit is not None and may_call_off_visit(
-            facts.visit, facts.ticket, gw.settings.service, now), most=WORDS,
-        error=FormError(status, note, focus) if focus else None,
+        may_call_off=may_call_off, most=WORDS, error=error,
         earliest=written_local(now, zone), latest=written_local(now + 14 * DAY, zone),
         about=words("page.move.about", span=say.span(facts.visit.window_from, facts.visit.window_until))
         if facts.visit is not None else "")

@@ -11,15 +11,30 @@ from pydantic import BaseModel
 
 from gateway.flow.gateway import Gateway
 from gateway.flow.households.links import renew_household_link, send_household_link
-from gateway.model import Actor, ActorKind, Instant, Link, LinkPurpose, SubjectKind, Ticket, TicketState
+from gateway.model import (
+    Actor,
+    ActorKind,
+    Goodwill,
+    Instant,
+    Link,
+    LinkPurpose,
+    Price,
+    SubjectKind,
+    Ticket,
+    TicketState,
+)
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications import signed_links
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
-from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.format_times import TimeFormat, capital, duration
+from gateway.notifications.format_values import price
 from gateway.store import Conflict
+from gateway.store.after.goodwill_lists import customer_credits
 from gateway.store.views.customer.household import household_of_ticket, household_page
 from gateway.store.views.pages import causes_in_messages
+from gateway.store.visits.photos import Shown as Photo
+from gateway.store.visits.photos import sent_about
 from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import customer
@@ -29,6 +44,7 @@ from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, words_of
 
 router = APIRouter(include_in_schema=False)
+MOST_CREDITS = 10  # the newest
 _BY_THEMSELVES = Actor(ActorKind.CUSTOMER)
 
 
@@ -50,6 +66,7 @@ class OpenThing(NamedTuple):
     sorry: str
     where: str  # which of their homes; "" when they have one
     address: str  # of its own page; "" when there is none
+    photos: Sequence[Photo] = ()  # that the household has sent about it; shown by its own page
 
 
 class SettledThing(NamedTuple):
@@ -59,6 +76,14 @@ class SettledThing(NamedTuple):
     what: str
     how: str
     address: str
+
+
+class CreditedThing(NamedTuple):
+    """What they were credited."""
+
+    at: Instant
+    price: str
+    why: str
 
 
 @router.api_route("/h/{token}", methods=["GET", "HEAD"])
@@ -77,8 +102,7 @@ async def household_stream(gw: Gw, render: Render, token: str, request: Request,
     """The part of the page that changes, whenever it does; `version` is the one that the visitor has."""
     live: LivePages = request.app.state.live
     now: Callable[[], Instant] = request.app.state.now
-    events = await live.follow(f"h/{token}", lambda: _view(gw, render, token, now())[1], version)
-    return StreamingResponse(events, headers={"x-accel-buffering": "no"}, media_type="text/event-stream")
+    return await live.follow(request, f"h/{token}", lambda: _view(gw, render, token, now())[1], version)
 
 
 @router.post("/h/{token}")
@@ -141,6 +165,7 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
         say = TimeFormat(words, facts.customer.timezone, now)
         names = {site.id: site.name for site in facts.sites} if len(facts.sites) > 1 else {}
         about = {link.id, link.subject_id, *(site.id for site in facts.sites)}
+        photos = sent_about(session, [one.subject_id for one, _ in facts.open])
         things = []
         for one, works in facts.open:
             try:
@@ -148,12 +173,15 @@ def _view(gw: Gateway, render: Renderer, token: str, now: Instant) -> tuple[Cata
             except LinkInvalid:
                 continue
             about |= its
-            things.append(_open_thing(content, next((names[site] for site in sorted(its) if site in names), ""),
-                                      address(render, LinkPurpose.FOLLOW, one.id) if works else ""))
+            thing = _open_thing(content, next((names[site] for site in sorted(its) if site in names), ""),
+                                address(render, LinkPurpose.FOLLOW, one.id) if works else "")
+            things.append(thing._replace(photos=photos.get(one.subject_id, ())) if works else thing)
+        credits = customer_credits(session, link.subject_id, MOST_CREDITS)
         causes = causes_in_messages(session, [ticket.id for ticket, _ in facts.settled])
     settled = [_settled_thing(ticket, causes.get(ticket.id, {}), page, render, words)
                for ticket, page in facts.settled]
     html = render.text("household_live.html", words, things=things, settled=settled, say=say,
+                       credited=[_credited_thing(one, words) for one in credits],
                        headline=_headline(things, words))
     return words, View(hashlib.sha256(html.encode()).hexdigest()[:16], html, frozenset(about))
 
@@ -166,6 +194,12 @@ def _open_thing(content: FollowPage, where: str, page: str) -> OpenThing:
     what = content.facts[0][1] if content.steps and content.facts else ""
     return OpenThing(content.icon, content.tone, what, content.headline, content.time_name, content.time,
                      content.sorry, where, page)
+
+
+def _credited_thing(row: Goodwill, words: Catalogue) -> CreditedThing:
+    amount = price(Price(f"{row.cents // 100}.{row.cents % 100:02}", row.currency), words.locale)
+    why = words(f"message.goodwill.short_{row.kind}", lasts=duration(row.dark_ms or 0, words))
+    return CreditedThing(row.given_at or row.created_at, amount, why)
 
 
 def _settled_thing(ticket: Ticket, cause: dict[str, str], page: Link | None, render: Renderer, words: Catalogue

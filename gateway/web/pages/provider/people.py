@@ -31,9 +31,7 @@ def set_portrait(gw: Gw, now: Now, render: Render, request: Request, token: str,
     if not quota.take(link.id, now):
         return shown_page(gw, render, token, now, 429, note="page.photo.quota")
     try:
-        file = photo.file.read() if photo is not None else b""
-        made = decode(file, SIDE)
-        given = own_people.Picture(made.content, made.width, made.height, hashlib.sha256(file).hexdigest())
+        given = picture_of(photo)
         with gw.store.write() as session:
             firm = opened_firm(session, open_link(session, gw.settings, LinkPurpose.FIRM, token, now))
             own_people.keep_portrait(session, firm.id, technician_id, given, Actor(ActorKind.PROVIDER, firm.name), now)
@@ -42,6 +40,13 @@ def set_portrait(gw: Gw, now: Now, render: Render, request: Request, token: str,
     except (NoSuch, Conflict):
         return shown_page(gw, render, token, now, 409, note="page.not_possible")
     return RedirectResponse(f"{render.root}/p/{token}?said=portrait#said", 303)
+
+
+def picture_of(photo: UploadFile | None) -> own_people.Picture:
+    """Checked and drawn anew. Raises Unusable."""
+    file = photo.file.read() if photo is not None else b""
+    made = decode(file, SIDE)
+    return own_people.Picture(made.content, made.width, made.height, hashlib.sha256(file).hexdigest())
 
 
 @router.get("/p/{token}/people/{technician_id}/photo")

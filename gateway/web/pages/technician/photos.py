@@ -19,6 +19,7 @@ from gateway.web.pages.links import LinkInvalid, Render, open_link
 from gateway.web.pages.technician import sent_once, visit
 from gateway.web.pages.technician.decoding import Unusable, decode
 from gateway.web.pages.technician.form_errors import FormError
+from gateway.web.pages.technician.in_flight import StillRunning
 from gateway.web.pages.technician.quota import DailyQuota
 
 router = APIRouter(include_in_schema=False)
@@ -32,20 +33,31 @@ def add_photos(gw: Gw, now: Now, render: Render, request: Request, token: str,
     """Each as if it came alone: what could be used is kept, also when another could not."""
     view = visit.visit_view(gw, token, now)
     sending = sent_once.read_sending(request, gw.settings, token, key)
-    quota: DailyQuota = request.app.state.photo_quota
+    words, quota = catalogue_for(view.job.provider.locale), request.app.state.photo_quota
+    try:
+        with sent_once.alone(request, sending):
+            status, why = _add_all(gw, view, sending, photo, quota, now)
+    except StillRunning:
+        return sent_once.still_running(words)
+    if not status:
+        if sending.by_script:
+            return Response(json.dumps({"act": "photo", "status": "done"}), media_type="application/json")
+        return RedirectResponse(f"{render.root}/v/{token}#photos", 303)
+    error = FormError(status, words(why), "photo" if status in _WRONG_FILE else "")
+    if sending.by_script:
+        return sent_once.refused(error, view.visit)
+    return visit.visit_page(gw, render, visit.visit_view(gw, token, now), now, error)
+
+
+def _add_all(gw: Gateway, view: visit.VisitView, sending: sent_once.Sending, photo: Sequence[UploadFile],
+             quota: DailyQuota, now: Instant) -> tuple[int, str]:
+    """0 when all are kept; else about the last that is not, its status and what to do."""
     status, why = (0, "") if photo else (422, "page.photo.missing")
     for number, one in enumerate(photo):
         refused = (_add(gw, view, sending, number, one.file.read(), now)
                    if quota.take(sending.link_id, now) else (429, "page.photo.quota"))
         status, why = refused if refused[0] else (status, why)
-    if not status:
-        if sending.by_script:
-            return Response(json.dumps({"act": "photo", "status": "done"}), media_type="application/json")
-        return RedirectResponse(f"{render.root}/v/{token}#photos", 303)
-    error = FormError(status, catalogue_for(view.job.provider.locale)(why), "photo" if status in _WRONG_FILE else "")
-    if sending.by_script:
-        return sent_once.refused(error, view.visit)
-    return visit.visit_page(gw, render, visit.visit_view(gw, token, now), now, error)
+    return status, why
 
 
 def _add(gw: Gateway, view: visit.VisitView, sending: sent_once.Sending, number: int, file: bytes, now: Instant

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -14,13 +15,16 @@ from gateway.flow.act import FilledForm, SentOnce
 from gateway.flow.gateway import Gateway
 from gateway.model import Instant, LinkPurpose, SentAct, Visit
 from gateway.notifications import signed_links
+from gateway.notifications.catalogue import Catalogue
 from gateway.store.accounts import sent_acts
 from gateway.tickets.visits.visit_version import visit_version
 from gateway.web.pages.links import LinkInvalid
 from gateway.web.pages.technician.form_errors import FormError
+from gateway.web.pages.technician.in_flight import InFlight
 from gateway.web.problems import FieldProblem, problem
 
 HEADER = "idempotency-key"
+RETRY_S = 2  # an act takes less; a photo may take longer, and is asked for again
 _KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
 NOT_OF_THE_ACT = ("key", "version")  # fields that say how it was sent
 
@@ -55,6 +59,23 @@ def form_of(sending: Sending, fields: Mapping[str, str], visit: Visit, now: Inst
     wanted = SentAct(link_id=sending.link_id, key=sending.key, body=hashlib.sha256(body.encode()).hexdigest(),
                      status=200, reply=json.dumps({"act": fields.get("act", ""), "status": "done"}), at=now)
     return FilledForm("", by_link=SentOnce(wanted, visit.id, fields.get("version", "")))
+
+
+@contextmanager
+def alone(request: Request, sending: Sending) -> Iterator[None]:
+    """Keeps a script from sending the same act beside itself. Raises StillRunning. A plain form waits for the first
+    one instead: people see the page that it answers with."""
+    if not sending.by_script:
+        yield
+        return
+    in_flight: InFlight = request.app.state.in_flight
+    with in_flight.alone(sending.link_id, sending.key):
+        yield
+
+
+def still_running(words: Catalogue) -> Response:
+    """The phone keeps it, and asks again: then it hears how the first one ended."""
+    return problem(409, words("page.still_running"), headers={"Retry-After": str(RETRY_S)})
 
 
 def done(gw: Gateway, sending: Sending) -> Response:

@@ -77,6 +77,7 @@ from gateway.web.pages.maps import map_address
 from gateway.web.pages.technician import sent_once
 from gateway.web.pages.technician.form_errors import FAILURES, FormError, form_error
 from gateway.web.pages.technician.history import history_lines
+from gateway.web.pages.technician.in_flight import StillRunning
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines, words_of
 
@@ -153,7 +154,11 @@ def tap(gw: Gw, now: Now, render: Render, request: Request, token: str, given: A
     if given.act == "show_number":
         return _show_number(gw, render, view, now)
     sending = sent_once.read_sending(request, gw.settings, token, given.key)
-    error = _do(gw, view, given, sending, now)
+    try:
+        with sent_once.alone(request, sending):
+            error = _do(gw, view, given, sending, now)
+    except StillRunning:
+        return sent_once.still_running(catalogue_for(view.job.provider.locale))
     if error is None:
         return sent_once.done(gw, sending) if sending.by_script else RedirectResponse(f"{render.root}/v/{token}", 303)
     view = visit_view(gw, token, now)

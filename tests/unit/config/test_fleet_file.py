@@ -179,7 +179,7 @@ customers:
   - id: alice
     name: Alice
     timezone: Europe/Zuerich
-    locale: fr
+    locale: eo
     quiet_hours: ["25:00", "07:00"]
     contacts:
       - {channel: emial, address: x@y}

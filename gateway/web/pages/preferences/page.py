@@ -27,7 +27,8 @@ from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
-LANGUAGES = {"en": "English", "de": "Deutsch", "de-CH": "Deutsch (Schweiz)", "es": "Español", "hi": "हिन्दी"}
+LANGUAGES = {"en": "English", "de": "Deutsch", "de-CH": "Deutsch (Schweiz)", "es": "Español",
+             "fr": "Français", "hi": "हिन्दी"}
 _SAID = ("saved", "quiet_off", "order", "contact_stopped", "contact_back", "stopped", "resumed", "code_sent",
          "code_right")
 

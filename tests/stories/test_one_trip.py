@@ -124,6 +124,22 @@ def test_the_firm_that_comes_anyway_is_asked_first_to_add_it_to_its_visit(story:
     assert {ticket.state for ticket in story.tickets} == {"en_route"}
 
 
+def test_a_ticket_of_which_the_visit_settles_more_and_more_is_told_once_who_comes(story: Story) -> None:
+    fault(story)
+    story.receive("devices/alice-pump/status", {"state": "lost"})
+    story.wait(minutes=2)
+    heating, electrical = (story.one(Offer, Offer.provider_id == firm) for firm in ("kunz", "seeblick"))
+    story.accept_offer(heating)
+    visit = story.one(Visit)
+    with story.gw.store.write() as session:  # as if whoever comes could do both
+        session.get_one(Offer, electrical.id).adds_to_visit = visit.id
+    story.accept_offer(electrical)
+    story.wait(minutes=1)
+    assert story.one(Visit).id == visit.id
+    told = [row for row in to(story, RecipientKind.CUSTOMER) if row.topic == "technician_assigned"]
+    assert [row.facts["visit_id"] for row in told] == [visit.id]
+
+
 def test_a_second_fault_of_the_device_is_told_to_the_firm_that_comes_and_not_to_the_customer(story: Story) -> None:
     story.says("alice-pump", flow_temp=80.0)
     story.accept()

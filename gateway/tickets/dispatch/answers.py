@@ -109,22 +109,24 @@ def _add_to_visit(job: Job, other: Job, provider: Provider, work: SiteWork, poli
                   ) -> None:
     """The technician who comes there anyway sees to this too: its tickets go over to the other job."""
     moved = work.tickets_of(job)
+    settled_anyway = {ticket.id for ticket in work.tickets_of(other)}
     visit = work.visits[other.visit_id or ""]
     for ticket in moved:
         add_to(other, ticket, job.skills, work)
     advance(job, Action.CANCEL, work, now)
     for ticket in moved:
-        work.draft.add(
-            entry(ticket, now, EntryKind.ADDED_TO_VISIT, who=who, provider=provider.name,
-                  window_from=visit.window_from, window_until=visit.window_until),
-            _assigned(ticket, visit, provider, other, work, policy, now))
+        work.draft.add(entry(ticket, now, EntryKind.ADDED_TO_VISIT, who=who, provider=provider.name,
+                             window_from=visit.window_from, window_until=visit.window_until))
+        if ticket.id not in settled_anyway:  # else its household knows who comes, and when
+            work.draft.add(_assigned(ticket, visit, provider, other, work, policy, now, f"{visit.id}/{job.id}"))
 
 
-def _assigned(ticket: Ticket, visit: Visit, provider: Provider, job: Job, work: SiteWork, policy: Policy, now: Instant
-              ) -> Notification:
-    facts = job_facts(job, work, policy) | {"provider": provider.name}
-    return notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, visit.id, now,
-                  facts=facts, link_id=work.follow_id(ticket.id))
+def _assigned(ticket: Ticket, visit: Visit, provider: Provider, job: Job, work: SiteWork, policy: Policy, now: Instant,
+              occurrence: str = "") -> Notification:
+    """`occurrence`: where a ticket may have been told of that visit before, and then not have been its matter."""
+    facts = job_facts(job, work, policy) | {"provider": provider.name, "visit_id": visit.id}
+    return notify(policy, customer(ticket.customer_id), TopicName.TECHNICIAN_ASSIGNED, ticket, occurrence or visit.id,
+                  now, facts=facts, link_id=work.follow_id(ticket.id))
 
 
 def plan_decline(act: DeclineOffer, offer: Offer, provider: Provider, work: SiteWork, policy: Policy, who: Actor,

@@ -123,9 +123,9 @@ class Rate:
     within: Instant
 
     @staticmethod
-    def read(written: str) -> "Rate":
+    def read(written: object) -> "Rate":
         """`30/min`, `5/15min`. Raises ValueError."""
-        found = _RATE.fullmatch(written)
+        found = _RATE.fullmatch(str(written))
         if found is None:
             raise ValueError("expected messages and a time, e.g. 10/s, 60/min or 5/15min")
         return Rate(int(found[1]), int(found[2] or 1) * _UNITS[found[3]])
@@ -142,11 +142,6 @@ class Rate:
     def spent(self, spent_until: Instant, count: int, now: Instant) -> Instant:
         """Until when it is spent once so many more have gone; critical news may overdraw it, and others wait longer."""
         return max(spent_until, now) + round(count * self.each)
-
-
-def _rate(written: str) -> str:
-    Rate.read(written)
-    return written
 
 
 def _colour(colour: Any) -> str:
@@ -242,7 +237,7 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 MapTiles = Annotated[str, AfterValidator(_map_tiles)]
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Colour = Annotated[str, PlainValidator(_colour)]
-MessageRate = Annotated[str, AfterValidator(_rate)]
+MessageRate = Annotated[Rate, BeforeValidator(Rate.read)]
 Email = Annotated[str, AfterValidator(_email)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_webhook_secret)]
 AppriseTemplate = Annotated[SecretStr, AfterValidator(_apprise_template)]

@@ -25,7 +25,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, NoSuch, Plan, Refused
 from gateway.model.reasons import RefusedReason
-from gateway.notifications.lifecycle import Action, move
+from gateway.notifications.lifecycle import try_again
 from gateway.outages.maintenance import plan_maintenance
 from gateway.outages.saved_answers import plan_save, plan_withdraw
 from gateway.store import apply, external_ids
@@ -128,9 +128,7 @@ def send_again(gw: Gateway, notification_id: str, who: Actor, now: Instant) -> N
             if row is None:
                 raise NoSuch(f"there is no message {notification_id}")
             draft = Draft()
-            copy = draft.copy(row)
-            move(copy, Action.TRY_AGAIN, now, due_at=now)
-            copy.retried_at = now
+            try_again(draft.copy(row), now)
             plan = complete(draft, gw.policy, now)
             apply(session, plan)
             write_act(session, "send_again", ("notification", notification_id), plan, who, now)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import Session
 
-from gateway.config.field_types import Rate
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
 from gateway.model import (
@@ -240,7 +239,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = _contexts(gw, session, rows, now)
         outbox.close_undeliverable(session, contexts.values(), now)
-        rates = {name: Rate.read(written) for name, written in gw.settings.channels.limits.items()}
+        rates = gw.settings.channels.limits
         budgets = {one.channel: Budget(rates[one.channel], one, now)
                    for one in outbox.channel_use(session, rates)} if rows else {}
         decided = decide_all(rows, contexts, now, budgets)
@@ -286,8 +285,8 @@ def _contexts(gw: DeliveryContext, session: Session, rows: Sequence[Notification
     listed = [one for some in items.values() for one in some]
     about = outbox.load_contexts(session, listed, gw.channels, knows_repeats) if listed else {}
     contexts = choices.with_items(rows, contexts, items, about, now)
-    paused = outbox.paused_channels(
-        session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
+    used = {one.channel for context in contexts.values() for one in context.contacts}
+    paused = outbox.paused_channels(session, sorted(name for name in used if not gw.channels[name].server_each), now)
     return {key: replace(context, paused=paused) for key, context in contexts.items()} if paused else contexts
 
 

@@ -50,6 +50,12 @@ def price(amount: Price, locale: str, plain: bool = False) -> str:
     return str(format_currency(Decimal(amount.amount), amount.currency, format=pattern, locale=locale))
 
 
+def locale_name(locale: str, reader: str | None = None) -> str:
+    """`Deutsch (Schweiz)` of `de-CH` or `de_CH`, for a list: with its country, in its own language or the reader's."""
+    name = Locale.parse(locale.replace("_", "-"), sep="-").get_display_name(reader) or locale
+    return name[:1].upper() + name[1:]
+
+
 def price_error(amount: Price) -> str | None:
     """Why nobody can pay that, as `what — what was expected`; None: they can."""
     if amount.currency not in list_currencies("en"):

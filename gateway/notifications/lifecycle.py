@@ -54,6 +54,12 @@ DUTIES: dict[NotificationState, Duty] = {
 }
 
 
+def try_again(notification: Notification, now: Instant) -> None:
+    """At every contact anew; what failed before counts no more. Raises Refused."""
+    move(notification, Action.TRY_AGAIN, now, due_at=now)
+    notification.retried_at = now
+
+
 def move(notification: Notification, action: Action, now: Instant, due_at: Instant | None = None) -> None:
     """The one place that writes a notification's state, and the times that go with it; nobody has it afterwards.
     `due_at` is when it is looked at again while it is open. Raises Refused."""

@@ -102,8 +102,8 @@ _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
 _SINCE: BindParameter[Any] = bindparam("since")
-# as the index says it, else it is not used
-_NOT_TOLD: ColumnElement[bool] = literal_column(
+# as the partial index says it: with a parameter in place of the value SQLite would not use it
+NOT_TOLD: ColumnElement[bool] = literal_column(
     f"notification.state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
 _PROBED = select(Attempt.id).where(col(Attempt.channel) == _CHANNEL, col(Attempt.started_at) > _SINCE,
                                    col(Attempt.finished_at).is_(None))
@@ -172,7 +172,7 @@ def failed_with_the_channel(session: Session, channels: Iterable[str], since: In
 
 
 def _failed(since: Instant) -> tuple[Any, ...]:
-    return (_NOT_TOLD, col(Notification.state) == NotificationState.FAILED, col(Notification.done_at) >= since,
+    return (NOT_TOLD, col(Notification.state) == NotificationState.FAILED, col(Notification.done_at) >= since,
             col(Notification.retried_at).is_(None))
 
 

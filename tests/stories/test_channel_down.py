@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gateway.config.field_types import Rate
 from gateway.config.settings import Channels
 from gateway.flow.gateway import Gateway
 from gateway.flow.messages.resend import resend
@@ -178,7 +179,8 @@ def test_whoever_is_to_help_is_tried_whatever_happened_before(down: DeliveryDriv
 
 
 def limited(office: DeliveryDriver, **limits: str) -> None:
-    channels = office.settings.channels.model_copy(update={"limits": limits})
+    rates = {name: Rate.read(written) for name, written in limits.items()}
+    channels = office.settings.channels.model_copy(update={"limits": rates})
     office.settings = office.settings.model_copy(update={"channels": channels})
 
 

@@ -5,7 +5,7 @@ import logging
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import HOUR, Instant, Notification
 from gateway.model.plan import Draft
-from gateway.notifications.lifecycle import Action, move
+from gateway.notifications.lifecycle import try_again
 from gateway.store import apply, outbox
 from gateway.tickets.sla.follow import complete
 
@@ -25,9 +25,7 @@ def resend(gw: Gateway, now: Instant) -> int:
             ids = outbox.failed_with_the_channel(session, channels, now - LOOK_BACK, AT_ONCE)
             draft = Draft()
             for one in ids:
-                copy = draft.copy(session.get_one(Notification, one))
-                move(copy, Action.TRY_AGAIN, now, due_at=now)
-                copy.retried_at = now
+                try_again(draft.copy(session.get_one(Notification, one)), now)
             apply(session, complete(draft, gw.policy, now))
             return len(ids)
 

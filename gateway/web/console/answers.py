@@ -16,6 +16,7 @@ from gateway.model import Instant, SavedAnswer, Subject, SubjectKind
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogues import messages
 from gateway.notifications.entries import in_language
+from gateway.notifications.format_values import locale_name
 from gateway.notifications.reasons import refusal_sentence
 from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.web.console.pages import WORDS, go_on, is_ours, refused_page
@@ -24,8 +25,6 @@ from gateway.web.console.session import User, needs
 router = APIRouter()
 PATH = "/console/answers"
 WRITTEN = 1000  # characters
-LANGUAGES = {"en": "English", "de": "Deutsch", "de_CH": "Deutsch (Schweiz)", "hi": "हिन्दी", "es": "Español",
-             "fr": "Français"}
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]
 
 
@@ -51,7 +50,7 @@ def answer_lines(session: Session, about: Iterable[Subject], user: User) -> list
 
 def languages() -> list[tuple[str, str]]:
     """(locale, name) of those in which customers read."""
-    return [(locale, LANGUAGES.get(locale, locale)) for locale in sorted(messages().catalogues.locales, reverse=True)]
+    return [(locale, locale_name(locale)) for locale in sorted(messages().catalogues.locales, reverse=True)]
 
 
 @router.post(PATH)

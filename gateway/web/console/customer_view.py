@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gateway.config.field_types import LOCALES
 from gateway.config.phone_numbers import PHONE, PHONE_CHANNELS, for_people
 from gateway.devices.profiles import Profile
 from gateway.explain.notifications import OUTCOMES
@@ -36,6 +37,7 @@ from gateway.model import (
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.entries import actor_name, entry_sentence, in_language
 from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.format_values import locale_name
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import reason_sentence
 from gateway.store.views.console.customer_page import (
@@ -83,8 +85,7 @@ class ContactLine(NamedTuple):
     dial: str  # tel: or mailto:, where there is one
 
 
-LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish",
-             "fr": "French"}
+LANGUAGES = {locale: locale_name(locale, "en") for locale in LOCALES}
 
 
 class PersonLine(NamedTuple):
@@ -203,11 +204,8 @@ def customer_page(known: KnownCustomer, profiles: Mapping[str, Profile], shows_r
          for one in known.promises],
         [_visit(one, words) for one in known.visits], lines,
         [(one.at, entry_sentence(one, words, say.zone), actor_name(one.by, words)) for one in known.lines],
-        states.count(PromiseState.KEPT), states.count(PromiseState.BROKEN), language_name(known.customer.locale))
-
-
-def language_name(locale: str) -> str:
-    return LANGUAGES.get(locale, locale)
+        states.count(PromiseState.KEPT), states.count(PromiseState.BROKEN),
+        locale_name(known.customer.locale, "en"))
 
 
 def _contact(row: Contact, shows: bool) -> ContactLine:
@@ -235,7 +233,7 @@ def _person(one: KnownPerson, known: KnownCustomer, names: Mapping[str, str], to
     sites = "" if everywhere else ", ".join(names.get(site, site) for site in one.sites) or "at no site now"
     review = row.needs_review_on
     return PersonLine(row, capital(words(f"person_role.{row.role}")),
-                      language_name(row.locale or known.customer.locale), sites,
+                      locale_name(row.locale or known.customer.locale, "en"), sites,
                       [words(f"need.{need}") for need in row.needs], bool(row.needs and review and review <= today),
                       [_contact(contact, shows) for contact in one.contacts])
 

@@ -11,10 +11,10 @@ from gateway.model import Instant, NotificationState, Outage, OutageState
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
+from gateway.notifications.format_values import locale_name
 from gateway.notifications.messages import topic_name
 from gateway.store.views.customer.outage import FollowedOutage
 from gateway.store.views.desk.outage_calls import OutageCall, ToldCount
-from gateway.web.console.answers import LANGUAGES
 from gateway.web.console.pages import WORDS
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.ticket_view import FollowPage
@@ -32,7 +32,7 @@ class InWords(NamedTuple):
 def in_words(gw: Gateway, found: OutageCall, locales: Iterable[str], now: Instant) -> list[InWords]:
     """In each of these languages once, and in ours last."""
     catalogues = {one.locale: one for one in (*(catalogue_for(locale) for locale in locales), WORDS)}
-    return [InWords(LANGUAGES.get(locale, locale), locale, _message_in(gw, found, words, now)
+    return [InWords(locale_name(locale), locale, _message_in(gw, found, words, now)
                     or word_call(gw, found.facts, words, now).for_anybody.words, _page_in(gw, found, words, now))
             for locale, words in catalogues.items()]
 

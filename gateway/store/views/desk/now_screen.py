@@ -49,6 +49,7 @@ from gateway.model import (
     Visit,
     VisitState,
 )
+from gateway.store.outbox import NOT_TOLD
 from gateway.store.views.desk import call_queue
 from gateway.store.views.desk.call_queue import PLACE, Call, Place, Show
 from gateway.store.views.ticket_list import promise_at_risk
@@ -60,8 +61,6 @@ UNCLAIMED = 1000  # counted at most
 # as the partial indexes say it: with a parameter in place of the value SQLite would not use them
 UNTAKEN: ColumnElement[bool] = literal_column(f"ticket.state IN ('{TicketState.NEW}', '{TicketState.OFFERED}')")
 BROKEN: ColumnElement[bool] = literal_column(f"promise.state = '{PromiseState.BROKEN}'")
-NOT_TOLD: ColumnElement[bool] = literal_column(
-    f"notification.state IN ('{NotificationState.FAILED}', '{NotificationState.UNKNOWN}')")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
+from gateway.config.field_types import LOCALES
 from gateway.flow.customers import contact_codes
 from gateway.flow.customers import preferences as flow
 from gateway.flow.customers.preferences import Opened
@@ -17,6 +18,7 @@ from gateway.model import Contact, Instant, TopicGroup
 from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.format_values import locale_name
 from gateway.notifications.preferences.choose import BY_THEMSELVES, MUTABLE, Given, Unclear, masked, read_choice
 from gateway.notifications.preferences.codes import CodeResult, can_be_typed
 from gateway.notifications.preferences.links import EVERYTHING
@@ -27,8 +29,7 @@ from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 
 router = APIRouter(include_in_schema=False)
-LANGUAGES = {"en": "English", "de": "Deutsch", "de-CH": "Deutsch (Schweiz)", "es": "Español",
-             "fr": "Français", "hi": "हिन्दी"}
+LANGUAGES = {locale: locale_name(locale) for locale in LOCALES}
 _SAID = ("saved", "quiet_off", "order", "contact_stopped", "contact_back", "stopped", "resumed", "code_sent",
          "code_right")
 

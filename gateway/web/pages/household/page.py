@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from gateway.flow.gateway import Gateway
 from gateway.flow.households.links import renew_household_link, send_household_link
+from gateway.flow.messages.unopened import note_opening
 from gateway.model import (
     Actor,
     ActorKind,
@@ -39,7 +40,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import customer
 from gateway.web.pages.household.way_back import remember
-from gateway.web.pages.links import LinkInvalid, Render, address, open_link
+from gateway.web.pages.links import LinkInvalid, Render, address, open_link, somebody_reads
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, words_of
 
@@ -91,6 +92,10 @@ def household(gw: Gw, now: Now, render: Render, request: Request, token: str) ->
     if _is_ended(gw, token, now):
         return _ended(render, _words_of_browser(request), 404)
     words, view = _view(gw, render, token, now)
+    if somebody_reads(request):
+        with gw.store.read() as session:
+            link = open_link(session, gw.settings, LinkPurpose.HOUSEHOLD, token, now)
+        note_opening(gw, link, now)
     page = render.page("household.html", words, live=view.html, version=view.version, token=token)
     remember(page, render, token)
     return page

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explain.facts import NotificationCount, SubjectHistory
 from gateway.explain.format import Line, counted, joined_words
-from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
+from gateway.model import Attempt, AttemptOutcome, ConsentSource, Contact, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
@@ -64,10 +64,14 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
             first = next(iter(_went_out(attempts)), None)
             channel = first.channel if first is not None else "an unknown channel"
             at = first.finished_at or at if first is not None else at
+            contact = history.contacts.get(first.contact_id) if first is not None else None
             after = f", after {tried}" if tried else ""
-            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_opened(row, attempts, times)}"
+            return (f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_opened(row, attempts, times)}"
+                    f"{_consent(contact, times)}")
         case NotificationState.HELD:
-            until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
+            told_by = history.lists.get(row.list_id or "")  # the one message a day that they want
+            due_at = row.due_at if told_by is None else told_by.due_at or row.due_at
+            until = f" until {times.exact(due_at)}" if due_at is not None else ""
             return f"{whom} waits for {what}{until}: {why}"
         case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {why}"
@@ -99,6 +103,14 @@ def _opened(row: Notification, attempts: list[Attempt], times: TimeFormat) -> st
     elif row.reason is not None:
         too.append(f"nobody had opened it, and it went by no other channel: {_reason(row.reason, times)}")
     return "".join(f"; {one}" for one in too)
+
+
+def _consent(contact: Contact | None, times: TimeFormat) -> str:
+    """Since when we have the contact, and from whom, where that is not the fleet file."""
+    if contact is None or contact.consent_at is None or contact.consent_by is ConsentSource.IMPORTED:
+        return ""
+    who = "they themselves" if contact.consent_by is ConsentSource.THEMSELVES else contact.consent_who or "an agent"
+    return f"; {who} gave us that contact on {times.exact(contact.consent_at)}"
 
 
 def _listed(row: Notification, history: SubjectHistory, times: TimeFormat) -> str:

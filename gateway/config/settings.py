@@ -153,6 +153,8 @@ class Service(Section):
     work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
     move_hours: int = Field(4, ge=1, le=14 * 24)  # until so long before an arrival window customers move it themselves
     needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
+    # a critical message whose page nobody opens within so long goes out on another channel too; 0: never
+    unopened_minutes: int = Field(10, ge=0, le=24 * 60)
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour

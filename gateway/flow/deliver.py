@@ -44,6 +44,7 @@ from gateway.notifications.decide import (
     UNSURE,
     Drop,
     Hold,
+    Leave,
     Send,
     Undeliverable,
     decide_all,
@@ -66,6 +67,7 @@ from gateway.notifications.undelivered.plan import (
     too_many_messages,
     undeliverable,
 )
+from gateway.notifications.undelivered.unopened import channels_sent, last_sent_at, open_by
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
@@ -297,14 +299,16 @@ def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context:
     counts as told. What has not gone out after all is taken back when that is known."""
     if row.recipient_kind != RecipientKind.CUSTOMER:
         return [], []
+    if channels_sent(context):  # the same times on another channel
+        return [one for one in ledger if one.notification_id == row.id], []
     keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
     told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
             for time in promised_times(row, context, ledger, service, now)]
     return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]
 
 
-def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
-              day: str | None, now: Instant) -> list[Failure]:
+def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
+              decision: Hold | Drop | Leave | Undeliverable, day: str | None, now: Instant) -> list[Failure]:
     """Why nothing is sent now, written down; `day`: the message that is to tell it. Returns it when the dispatcher has
     to ring somebody because of it."""
     kind, copy, unsure, rings = None, draft.copy(row), False, False
@@ -316,8 +320,13 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Drop():
             move(copy, Action.DROP, now)
             kind = EntryKind.NOT_TOLD
+        case Leave():
+            move(copy, Action.SEND, last_sent_at(context))
+            copy.open_by = None
+            return []
         case Undeliverable(unsure=True):
             move(copy, Action.LOSE_TRACK, now)
+            copy.open_by = None
             kind, unsure = EntryKind.MAYBE_TOLD, True
             rings = row.recipient_kind not in (RecipientKind.DISPATCHER, RecipientKind.ON_CALL)  # others are asked next
         case Undeliverable():
@@ -467,7 +476,7 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
     for hand_over, done in results:
         row, attempt = hand_over.notification, hand_over.attempt
         if row.id in ours:
-            _end_attempt(draft, ours[row.id], hand_over, done)
+            _end_attempt(draft, ours[row.id], hand_over, done, gw.settings.service.unopened_minutes)
             if isinstance(done.outcome, Sent) and hand_over.context.items:
                 told |= _end_items(session, draft, hand_over, done)
             if isinstance(done.outcome, NotSent) and (hand_over.told or hand_over.settled) and not _may_have_arrived(
@@ -493,7 +502,8 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
     apply(session, outbox.without_duplicate_offers(session, draft.plan()))
 
 
-def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt) -> None:
+def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt,
+                 unopened_minutes: int) -> None:
     """What came of a try, and what becomes of `row`, its notification as it stands now."""
     context, outcome = hand_over.context, done.outcome
     copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
@@ -502,7 +512,10 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)
-        draft.add(_entry(row, context, EntryKind.TOLD, done.at, channel=hand_over.contact.channel))
+        told = EntryKind.TOLD_TOO if channels_sent(context) else EntryKind.TOLD
+        more = {"open_by": hand_over.notification.open_by} if told is EntryKind.TOLD_TOO else {}
+        draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
+        copy.open_by = open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
         if quoted:
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),
@@ -570,7 +583,7 @@ def _outcome_name(outcome: Outcome) -> AttemptOutcome:
 
 def _may_have_arrived(context: NotificationContext) -> bool:
     """By an earlier try."""
-    return any(attempt.outcome in UNSURE for attempt in context.attempts)
+    return any(attempt.outcome in UNSURE or attempt.outcome == AttemptOutcome.SENT for attempt in context.attempts)
 
 
 def _failures(context: NotificationContext) -> int:

@@ -162,6 +162,7 @@ class EntryKind(StrEnum):
     MAINTENANCE_ANNOUNCED = "maintenance_announced"
     MAINTENANCE_OVER = "maintenance_over"
     TOLD = "told"
+    TOLD_TOO = "told_too"
     NOT_TOLD = "not_told"
     MAYBE_TOLD = "maybe_told"
     COULD_NOT_TELL = "could_not_tell"
@@ -274,6 +275,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.ANSWER_WITHDRAWN: ("answer",),
     EntryKind.MAINTENANCE_ANNOUNCED: ("customers",),
     EntryKind.TOLD: ("whom", "channel", "topic"),
+    EntryKind.TOLD_TOO: ("whom", "channel", "topic", "open_by"),
     EntryKind.NOT_TOLD: ("whom", "topic", "reason"),
     EntryKind.MAYBE_TOLD: ("whom", "topic", "reason"),
     EntryKind.COULD_NOT_TELL: ("whom", "topic", "reason"),

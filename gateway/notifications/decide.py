@@ -35,6 +35,7 @@ from gateway.notifications.preferences.wanted import (
     why_unwanted,
 )
 from gateway.notifications.topics import TOPICS, Priority, of_different_visits
+from gateway.notifications.undelivered.unopened import channels_sent, other_channels, was_opened
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
@@ -86,15 +87,25 @@ class Undeliverable:
     unsure: bool = False
 
 
-Decision = Send | Hold | Drop | Undeliverable
+@dataclass(frozen=True)
+class Leave:
+    """It was sent and stays so, on no other channel: somebody has opened it (no reason), or it is no longer true."""
+
+    reason: Reason | None = None
+
+
+Decision = Send | Hold | Drop | Leave | Undeliverable
 
 
 def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
     """What to do with one due notification now."""
+    sent_before = bool(channels_sent(context))
+    if sent_before and was_opened(notification):
+        return Leave()
     pointless = (why_obsolete(notification, context, now) or why_superseded(notification, context, now)
                  or why_nobody_wants(notification, context))
     if pointless:
-        return Drop(pointless)
+        return Leave(pointless) if sent_before else Drop(pointless)
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)
@@ -106,7 +117,9 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     if contact.channel in context.paused and not _never_waits(notification):
         other = _around_the_pause(notification, context, contact, now)
-        if not isinstance(other, Contact):
+        if isinstance(other, Undeliverable):
+            return _unreachable(context) if sent_before else other
+        if isinstance(other, Hold):
             return other
         contact = other
         until = _quiet_until(notification, context, contact, now)  # somebody else's, perhaps
@@ -208,7 +221,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     told = contacts_notified_before(notification, context)
     topic = TOPICS.get(notification.topic)
     only = topic.channel if topic is not None else None
-    usable = [contact for contact in context.contacts if contact.id not in refused
+    usable = [contact for contact in other_channels(context) if contact.id not in refused
               and (told is None or contact.id in told) and only in (None, contact.channel)
               and is_for(notification, contact)
               and why_unwanted(notification, context.choices.get(contact.owner)) is None]
@@ -216,7 +229,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable
                   if contact.channel not in unsure and tries[contact.id] < limit), None)
-    if first is not None or not (notification.critical or patient):
+    if first is not None or not (notification.critical or patient) or channels_sent(context):
         return first
     return next((contact for contact in usable
                  if 0 < copies[contact.id] < COPIES and tries[contact.id] < allowed), None)
@@ -277,6 +290,8 @@ def _copies(context: NotificationContext) -> Counter[str]:
 
 
 def _unreachable(context: NotificationContext) -> Undeliverable:
+    if channels_sent(context):
+        return Undeliverable(Reason(ReasonKind.NOBODY_OPENED), unsure=True)
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)

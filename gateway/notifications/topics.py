@@ -229,6 +229,7 @@ class Topic:
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+    falls_over: bool = False  # critical, to a household: unopened in time, it goes out on another channel too
     channel: str | None = None  # the only one that can carry it
     promises: frozenset[PromiseKind] = frozenset()  # times that it tells a customer
 
@@ -613,7 +614,7 @@ _ALL = (
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
-        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.SearchFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
@@ -625,7 +626,7 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         group=TopicGroup.FAULTS,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
-        promises=_NEXT_WORD),
+        falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -636,7 +637,7 @@ _ALL = (
         group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_not_coming, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.NEXT_VISIT}),
-        link=LinkPurpose.FOLLOW, promises=_WINDOW),
+        link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -664,7 +665,7 @@ _ALL = (
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}),
         only_after=OnlyAfter(frozenset({TopicName.ON_THE_WAY}), _last_setting_out,
                              ReasonKind.NEVER_TOLD_SOMEBODY_COMES, maybe=True),
-        link=LinkPurpose.FOLLOW, promises=_WINDOW),
+        link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # whoever is on the way reads it before they ring the bell
         name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
@@ -821,7 +822,8 @@ _ALL = (
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
         group=TopicGroup.VISITS,
-        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        falls_over=True),
     Topic(
         name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,

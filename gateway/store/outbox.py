@@ -40,6 +40,7 @@ from gateway.model import (
     DueKind,
     Instant,
     Link,
+    LinkPurpose,
     MemberState,
     Notification,
     NotificationState,
@@ -236,6 +237,29 @@ def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> b
     return stopped
 
 
+def unopened(session: Session, now: Instant, limit: int) -> list[Notification]:
+    """What was sent and has not been opened in time, the oldest first, locked until the transaction ends."""
+    return list(session.exec(select(Notification).where(
+        col(Notification.open_by) <= now, Notification.state == NotificationState.SENT)
+        .order_by(col(Notification.open_by)).limit(limit).with_for_update(skip_locked=True)))
+
+
+def waits_for_opening(session: Session, page: Link) -> bool:
+    """Whether anything that was sent waits for somebody to open this page."""
+    return session.exec(select(Notification.id).where(*_opened_by(page)).limit(1)).first() is not None
+
+
+def record_opening(session: Session, page: Link, now: Instant) -> None:
+    """Somebody has opened this page."""
+    session.connection().execute(update(Notification).where(*_opened_by(page)).values(open_by=None, opened_at=now))
+
+
+def _opened_by(page: Link) -> tuple[Any, ...]:
+    whose = (col(Notification.recipient_id) == page.subject_id if page.purpose is LinkPurpose.HOUSEHOLD
+             else col(Notification.link_id) == page.id)
+    return (col(Notification.open_by).is_not(None), whose, Notification.recipient_kind == RecipientKind.CUSTOMER)
+
+
 def release_lease(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
     mine = session.exec(select(Notification).where(Notification.lease == lease).with_for_update()).all()
@@ -245,7 +269,8 @@ def release_lease(session: Session, lease: str, now: Instant) -> None:
         move(row, Action.RETRY, now, due_at=now)
     session.flush()
     tried = set(session.exec(select(Attempt.notification_id).where(
-        col(Attempt.notification_id).in_([row.id for row in mine]), Attempt.outcome == AttemptOutcome.UNKNOWN)))
+        col(Attempt.notification_id).in_([row.id for row in mine]),
+        col(Attempt.outcome).in_((AttemptOutcome.UNKNOWN, AttemptOutcome.SENT)))))
     draft = Draft()
     withdraw_promises_of(session, draft, [row.id for row in mine if row.id not in tried], now)
     apply(session, draft.plan())

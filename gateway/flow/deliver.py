@@ -54,6 +54,7 @@ from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
+from gateway.notifications.shadow import NEVER_LEFT, InShadow, stays_here
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.plan import (
@@ -67,6 +68,7 @@ from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
 from gateway.store.errors import is_bad_input
+from gateway.store.shadow.areas import areas_of_messages
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
 from gateway.tickets.promises.promised_times import promised_times
@@ -104,7 +106,7 @@ class StartedAttempt(NamedTuple):
 
 
 class FinishedAttempt(NamedTuple):
-    outcome: Outcome
+    outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
 
@@ -239,6 +241,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
             session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
         if paused:
             contexts = {key: replace(context, paused=paused) for key, context in contexts.items()}
+        contexts = _with_shadow(session, rows, contexts, gw.settings.service)
         outbox.close_undeliverable(session, contexts.values(), now)
         rates = {name: Rate.read(written) for name, written in gw.settings.channels.limits.items()}
         budgets = {one.channel: Budget(rates[one.channel], one, now)
@@ -251,7 +254,8 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
-                draft.add(attempt)
+                if not context.in_shadow:
+                    draft.add(attempt)
                 told, settled = _tell_times(draft, ledger, row, context, gw.settings.service, now)
                 begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second,
                                             told, settled))
@@ -261,10 +265,14 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
             lists, areas = outbox.dispatcher_lists(session, failures, now)
             plan_undelivered(failures, lists, areas, draft, new_id, now)
         draft.add(*_floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
-                                     if isinstance(decision, Hold) and decision.too_many], now))
+                                     if isinstance(decision, Hold) and decision.too_many
+                                     and not contexts[row.id].in_shadow], now))
         apply(session, outbox.without_duplicate_offers(session, draft.plan()))
         outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Undeliverable) and not decision.unsure], now)
+        outbox.leave_out_offers(session, [
+            row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
+            and contexts[row.id].in_shadow and isinstance(decision, Send | Undeliverable)], NEVER_LEFT)
         on_call.page_next_now(session, [row for row, decision in decided if isinstance(decision, Undeliverable)
                                        and not decision.unsure and row.facts.get("others")], now)
     for row, decision in decided:
@@ -275,14 +283,25 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     return len(rows), begun
 
 
+def _with_shadow(session: Session, rows: Sequence[Notification], contexts: dict[str, NotificationContext],
+                 service: Service) -> dict[str, NotificationContext]:
+    """The same, with what does not leave the house marked so."""
+    if service.mode == "on" or not rows:
+        return contexts
+    areas = areas_of_messages(session, rows, contexts) if service.live_areas else dict.fromkeys(contexts, frozenset())
+    return {row.id: replace(contexts[row.id], in_shadow=stays_here(row, contexts[row.id], areas[row.id], service))
+            for row in rows}
+
+
 def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context: NotificationContext,
                 service: Service, now: Instant) -> tuple[list[Promise], list[Promise]]:
     """(the times that it tells, the promises that it keeps or corrects), before it leaves the house: a crash in between
     counts as told. What has not gone out after all is taken back when that is known."""
     if row.recipient_kind != RecipientKind.CUSTOMER:
         return [], []
-    keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
-    told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
+    kept = [one for one in ledger if one.in_shadow] if context.in_shadow else ledger  # what they know stays as it is
+    keep_next_word(kept, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
+    told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id, in_shadow=context.in_shadow)
             for time in promised_times(row, context, ledger, service, now)]
     return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]
 
@@ -298,6 +317,8 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Drop():
             move(copy, Action.DROP, now)
             kind = EntryKind.NOT_TOLD
+        case Undeliverable() if context.in_shadow:  # nobody has to ring them
+            move(copy, Action.KEEP_HERE, now)
         case Undeliverable(unsure=True):
             move(copy, Action.LOSE_TRACK, now)
             kind, unsure = EntryKind.MAYBE_TOLD, True
@@ -326,7 +347,7 @@ def _floods(session: Session, leases_held: Sequence[tuple[Notification, Notifica
 def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, began: float) -> FinishedAttempt:
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
-    outcome: Outcome
+    outcome: Outcome | InShadow
     said = ""
     try:
         settings = gw.settings
@@ -346,6 +367,8 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
         said = _kept(message, gw.channels[contact.channel], facts.link)
+        if hand_over.context.in_shadow:
+            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -392,11 +415,13 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
             metrics.PUBLISH_TO_NOTIFY_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
-def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
+def _log_try(hand_over: StartedAttempt, outcome: Outcome | InShadow) -> None:
     """One line for each try. In the other side's words our address is blacked out, and all that looks like one."""
     row, contact = hand_over.notification, hand_over.contact
     about = _about(row) | {"channel": contact.channel, "contact": contact.id}
-    if isinstance(outcome, Sent):
+    if isinstance(outcome, InShadow):
+        _log.info("message kept in the shadow", extra=about)
+    elif isinstance(outcome, Sent):
         _log.info("message sent", extra=about)
     else:
         _log.warning(f"message {_outcome_name(outcome)}", extra=about | {
@@ -426,8 +451,11 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
     withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
+    on_call.wait_in_shadow(session, [hand_over.notification for hand_over, done in results
+                                     if isinstance(done.outcome, InShadow) and "turn" in hand_over.notification.facts],
+                           max((done.at for _, done in results), default=0))
     told = {hand_over.notification.subject_id: done.at for hand_over, done in results
-            if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
+            if isinstance(done.outcome, Sent | InShadow) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
     for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
         restart_update({clock.kind: clock}, ticket, gw.sla, max(told.values()))
@@ -437,7 +465,12 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
 def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt) -> None:
     """What came of a try, and what becomes of `row`, its notification as it stands now."""
     context, outcome = hand_over.context, done.outcome
-    copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
+    copy = draft.copy(row)
+    if context.in_shadow:  # nothing could leave, so nothing was written down before
+        attempt = hand_over.attempt
+        draft.add(attempt)
+    else:
+        attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
     attempt.said = done.said
     if isinstance(outcome, Sent):
@@ -449,6 +482,11 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),
                             whom=_whom(row, context)))
         return
+    if isinstance(outcome, InShadow):
+        copy.reason = None
+        move(copy, Action.KEEP_HERE, done.at)
+        draft.add(_entry(row, context, EntryKind.WOULD_HAVE_TOLD, done.at, channel=hand_over.contact.channel))
+        return
     attempt.why, copy.reason = outcome.why, Reason(ReasonKind.LAST_TRY, {"last": outcome.why})
     move(copy, Action.RETRY, done.at, due_at=_again_at(hand_over, done))
     patient = is_call_for_help(row) and row.recipient_kind == RecipientKind.EMERGENCY
@@ -457,9 +495,9 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         draft.add(undeliverable(new_id("N"), row, _name(row, context), copy.reason, done.at))
 
 
-def _kind(outcome: Outcome) -> str | None:
+def _kind(outcome: Outcome | InShadow) -> str | None:
     """Of the other side's failure; None when there was none, or it was ours."""
-    if isinstance(outcome, Sent) or (isinstance(outcome, NotSent) and outcome.ours):
+    if isinstance(outcome, Sent | InShadow) or (isinstance(outcome, NotSent) and outcome.ours):
         return None
     return outcome.kind
 
@@ -477,8 +515,10 @@ def _again_at(hand_over: StartedAttempt, done: FinishedAttempt) -> Instant:
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> AttemptOutcome:
+def _outcome_name(outcome: Outcome | InShadow) -> AttemptOutcome:
     match outcome:
+        case InShadow():
+            return AttemptOutcome.SHADOW
         case Sent():
             return AttemptOutcome.SENT
         case Unknown():

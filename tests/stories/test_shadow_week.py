@@ -1,10 +1,13 @@
 """The shadow week: everything is decided, worded and written down, and only what a person's press asks for leaves."""
 
 from dataclasses import replace
+from json import loads
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.cli.common import now as wall_clock
 from gateway.devices.profiles import compile_profile
 from gateway.model import (
     MINUTE,
@@ -24,6 +27,7 @@ from gateway.model import (
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
 from gateway.store.shadow.report import shadow_report
+from tests.drivers.command_line import gateway
 from tests.drivers.story import Story, begin
 from tests.fixtures.on_call_team import TEAM
 
@@ -194,3 +198,37 @@ def test_once_on_nobody_hears_that_a_fault_is_over_of_which_they_never_heard(sto
     assert story.heard(ALICE) == []
     [row] = story.notifications("resolved")
     assert (row.state, row.reason) == (NotificationState.DROPPED, Reason(ReasonKind.NEVER_TOLD_BROKEN))
+
+
+# the command line
+
+def test_the_report_on_the_command_line(store: Store, tmp_path: Path) -> None:
+    story = shadow_week(store)
+    story.now = wall_clock() - MINUTE  # the report ends now
+    story.listen()
+    overheats(story)
+    (tmp_path / "gateway.yaml").write_text("database_url: sqlite:///gateway.db\nservice: {mode: shadow}\n")
+    shown = gateway(tmp_path, "shadow", "report")
+    assert shown.exit_code == 0, shown.output
+    assert "Alice Keller" in shown.output
+    assert "The mode is shadow: nobody is told." in " ".join(shown.output.split())
+    found = loads(gateway(tmp_path, "shadow", "report", "--json").stdout)
+    assert found["by_topic"] == {"fault_found": 1, "offer": 1}
+    assert found["tickets"] == [story.ticket.id]
+    assert "The heat pump is overheating" in next(
+        one["text"] for one in found["messages"] if one["topic"] == "fault_found")
+    wrong = gateway(tmp_path, "shadow", "report", "--since", "yesterday")
+    assert wrong.exit_code == 1
+    assert "--since: 'yesterday' — expected a day such as" in " ".join(wrong.output.split())
+
+
+def test_a_try_that_ended_badly_while_it_was_worded_leaves_nothing_unsure(story: Story) -> None:
+    """The gateway stops in the middle: no try is on the disk, so nobody believes that it may have arrived."""
+    story.says("alice-pump", flow_temp=80.0)
+    story.gw.attempts_in_progress.stopping = True
+    story.wait(seconds=1)
+    assert story.all(Attempt) == []
+    story.gw.attempts_in_progress.stopping = False
+    story.wait(minutes=5)
+    assert {one.outcome for one in story.all(Attempt)} == {AttemptOutcome.SHADOW}
+    assert story.messages == []

@@ -6,7 +6,7 @@ import orjson
 import typer
 from rich.markup import escape
 
-from gateway.cli.backtest import instant
+from gateway.cli.backtest import BadTrial, instant
 from gateway.cli.common import Config, err, errors_as_messages, minute, now, open_store, print_whole, settings_from
 from gateway.cli.common import whole_table as table_of
 from gateway.config.settings import Service
@@ -32,7 +32,7 @@ def report(since: Annotated[str, typer.Option(help="From this day or time on, e.
            = False,
            config: Config = None) -> None:
     """Show who would have heard what, when and by which channel, and which tickets and offers there would have been."""
-    with errors_as_messages():
+    with errors_as_messages(BadTrial):
         settings, at = settings_from(config), now()
         begin = instant("--since", since)
         begin = at - WEEK if begin is None else begin

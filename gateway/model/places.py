@@ -39,7 +39,7 @@ class Customer(Row, table=True):
     __table_args__ = (Index("customer_by_name", "name", "id"),)
     id: str = Field(primary_key=True)
     name: str
-    locale: str = "en"  # en | de | de-CH | es
+    locale: str = "en"  # one of gateway.config.field_types.LOCALES
     timezone: str = "UTC"
     quiet_from: str | None = None  # "21:00" local; both or neither
     quiet_until: str | None = None  # "08:00" local

@@ -1,5 +1,6 @@
 """Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -182,13 +183,13 @@ class MessageRenderer:
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         letter = _rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
-        legal = legal_pages(facts.branding, catalogue)
+        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
-        subject = capitalized(" ".join(blocks["subject"].split()))
+        subject = capitalized(" ".join(_BREAKS.split(blocks["subject"])))
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *(f"{name}: {page}" for name, page in legal)]).rstrip("\n") + "\n",
+            long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
             topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
         )
@@ -227,7 +228,7 @@ def no_rescue_service(number: str, catalogue: Catalogue) -> str:
 def to_gsm_characters(text: str) -> str:
     """Typographic characters as their GSM 03.38 cousins, and `á` as `a`, as people write in an SMS: one "–" would make
     it twice as expensive."""
-    return text.translate(_GSM)
+    return text.replace("«\u00a0", '"').replace("\u00a0»", '"').translate(_GSM)
 
 
 def webhook_data(facts: Facts) -> dict[str, object]:
@@ -293,6 +294,7 @@ def _rendered(template: Template, values: dict[str, Any]) -> str:
     return "".join(template.root_render_func(template.new_context(values, shared=True)))
 
 
+_BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
 _LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
 _PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                 "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,

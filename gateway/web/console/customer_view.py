@@ -83,7 +83,8 @@ class ContactLine(NamedTuple):
     dial: str  # tel: or mailto:, where there is one
 
 
-LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish"}
+LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish",
+             "fr": "French"}
 
 
 class PersonLine(NamedTuple):

@@ -132,6 +132,11 @@ class Facts:
     ring: str = ""  # … and the number there
     to_ring: Sequence[Mapping[str, Any]] = ()  # homes that are to be rung: name, place, telephone, power
     also_late: Sequence[str] = ()  # numbers of other tickets whose time is over
+    code: str = ""  # to type on the page
+    channel: str = ""  # of a contact that does not work any more …
+    reached_at: str = ""  # … and its address, masked
+    items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link
+    preferences: str = ""  # the link to choose what they are sent
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
@@ -146,6 +151,7 @@ class Message:
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
+    unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
 
 
@@ -195,11 +201,14 @@ class MessageRenderer:
         )
 
     def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
-        paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
+        links = [link for link in (facts.link, facts.preferences) if link]
+        paragraphs = [part for part in letter.strip().split("\n\n") if not any(link in part for link in links)]
+        choose = [(catalogue("message.preferences"), facts.preferences)] if facts.preferences else []
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
         return _rendered(self._html.get_template(_LAYOUT), {
             "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
-            "link": facts.link, "button": button, "legal": legal_pages(facts.branding, catalogue),
+            "link": facts.link, "button": button,
+            "legal": choose + legal_pages(facts.branding, catalogue),
             "logo": LOGO_ID if facts.branding.logo else "",
             "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})
 

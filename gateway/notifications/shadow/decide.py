@@ -10,7 +10,7 @@ from gateway.notifications.topics import TopicName
 
 _OUR_PEOPLE = (RecipientKind.DISPATCHER, RecipientKind.EMERGENCY, RecipientKind.ON_CALL)
 # somebody has this moment asked for exactly this message, and waits for it
-_ASKED_FOR = (TopicName.TEST, TopicName.PAGE_LINK, TopicName.HOUSEHOLD_LINK)
+_ASKED_FOR = (TopicName.TEST, TopicName.PAGE_LINK, TopicName.HOUSEHOLD_LINK, TopicName.CONTACT_CODE)
 
 NEVER_LEFT = "shadow mode: it never left the house"  # why an offer does not count in a firm's track record
 

@@ -56,7 +56,7 @@ def test_what_customers_are_told_of_their_call_stays_here() -> None:
     assert stays_here(note("callback_scheduled", HER, SubjectKind.CALLBACK), about_a_call(), HOME, SHADOW)
 
 
-@pytest.mark.parametrize("topic", ["test", "page_link", "household_link"])
+@pytest.mark.parametrize("topic", ["test", "page_link", "household_link", "contact_code"])
 def test_a_message_that_somebody_has_asked_for_by_name_leaves(topic: str) -> None:
     assert not stays_here(note(topic, HER), NotificationContext(), HOME, SHADOW)
 

@@ -40,6 +40,7 @@ from gateway.cli.common import (
 from gateway.cli.explain import explain
 from gateway.cli.goodwill import goodwill
 from gateway.cli.send_test import send_test
+from gateway.cli.shadow import app as shadow
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
@@ -61,6 +62,7 @@ app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
 app.add_typer(households.app, name="household")
 app.add_typer(providers.app, name="provider")
+app.add_typer(shadow, name="shadow")
 app.add_typer(users.app, name="user")
 app.command()(backtest)
 app.command()(explain)

@@ -12,6 +12,7 @@ from gateway.app.check_branding import branding_errors, branding_warnings
 from gateway.app.check_goodwill import goodwill_errors
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
+from gateway.app.check_shadow import shadow_errors, shadow_warnings
 from gateway.app.check_sign_in import sign_in_errors, sign_in_warnings
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
@@ -88,6 +89,7 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
             found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
             found.warnings += people_warnings(fleet, found.fleet, to_iso(now())[:10])
             if found.settings:
+                found.errors += shadow_errors(found.settings.service, [area.id for area in found.fleet.areas], fleet)
                 found.warnings += sla_warnings(str(found.settings.sla), sla, found.fleet, profiles)
             if found.settings and profiles:
                 found.warnings += fleet_warnings(fleet, found.fleet, profiles, found.settings)
@@ -230,6 +232,7 @@ def settings_warnings(settings: Settings) -> Iterator[str]:
     if settings.mqtt.username is not None and settings.mqtt.password is None and settings.mqtt.cert_file is None:
         yield ("mqtt.password: not set, though mqtt.username is — expected it in GATEWAY_MQTT__PASSWORD, which may be "
                "empty, or password_file: FILE")
+    yield from shadow_warnings(settings.service)
     yield from _folders(settings)
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
+from gateway.app.check_shadow import shadow_warnings
 from gateway.app.clock import CorrectedTime, monotonic_ms, now
 from gateway.app.scheduler import every
 from gateway.calendars.desk_hours import names_hours
@@ -144,6 +145,8 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
                  mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service))
     _check_profiles_in_use(gw)
     warn_of_buttons(gw)
+    for said in shadow_warnings(settings.service):
+        log.warning(said)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)

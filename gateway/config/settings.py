@@ -144,6 +144,9 @@ class Offers(Section):
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
+    # "shadow": all is decided, worded and written down, and only what a person's press asks for leaves the house
+    mode: Literal["on", "shadow"] = "on"
+    live_areas: list[str] = Field(default_factory=list)  # area ids; in the shadow mode, what lies in them is on
     price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one

@@ -15,6 +15,7 @@ OUTCOMES = {
     AttemptOutcome.UNKNOWN: "outcome never learnt",
     AttemptOutcome.STARTED: "under way",
     AttemptOutcome.POSTPONED: "put off, because our own machine had no room for it",
+    AttemptOutcome.SHADOW: "worded and kept here, in the shadow mode",
 }
 
 
@@ -40,6 +41,7 @@ def notification_count_lines(alike: Iterable[NotificationCount], times: TimeForm
             NotificationState.HELD: f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
             NotificationState.FAILED: f"could not be told {what}{why}",
             NotificationState.UNKNOWN: f"may or may not have been told {what}{why}",
+            NotificationState.SHADOW: f"would have been told {what}{at}, and nobody was: the mode is shadow",
         }
         soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
@@ -83,6 +85,12 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
                                  for one in _went_out(attempts)])
             went = f" (it went out {went})" if went else ""
             return f"Whether {whom} was told {what} is not known: {why}{went}{_listed(row, history, times)}"
+        case NotificationState.SHADOW if not attempts:
+            return (f"{whom} would not have been reached with {what}: {why}; the mode is shadow, so nobody was "
+                    "asked to ring them")
+        case NotificationState.SHADOW:
+            return (f"{whom} would have been told {what} by {attempts[-1].channel} on {times.exact(at)}; the mode is "
+                    "shadow, so it was not sent")
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"

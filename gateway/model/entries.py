@@ -166,6 +166,7 @@ class EntryKind(StrEnum):
     NOT_TOLD = "not_told"
     MAYBE_TOLD = "maybe_told"
     COULD_NOT_TELL = "could_not_tell"
+    WOULD_HAVE_TOLD = "would_have_told"
 
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
@@ -279,6 +280,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.NOT_TOLD: ("whom", "topic", "reason"),
     EntryKind.MAYBE_TOLD: ("whom", "topic", "reason"),
     EntryKind.COULD_NOT_TELL: ("whom", "topic", "reason"),
+    EntryKind.WOULD_HAVE_TOLD: ("whom", "channel", "topic"),
 }
 """Plain values: ids, names, counts, instants, what a person wrote; `cause` and `fix` by language; a `reason` as
 `Reason.stored()` gives it, or in a person's words."""

@@ -178,6 +178,8 @@ class Promise(Row, table=True):
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
     settled_by: str | None = Field(default=None, index=True)  # the message that kept or corrected it
     corrects_id: str | None = None  # the time that was told before
+    # only a message of the shadow mode told it, so nobody knows of it: it ends cancelled, never kept or broken
+    in_shadow: bool = False
 
     @property
     def recipient(self) -> "Recipient":

@@ -89,7 +89,8 @@ class Undeliverable:
 
 @dataclass(frozen=True)
 class Leave:
-    """It was sent and stays so, on no other channel: somebody has opened it (no reason), or it is no longer true."""
+    """It was sent and stays so, on no other channel: somebody has opened it (no reason), it is no longer true, or the
+    mode is shadow by now."""
 
     reason: Reason | None = None
 
@@ -106,6 +107,8 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
                  or why_nobody_wants(notification, context))
     if pointless:
         return Leave(pointless) if sent_before else Drop(pointless)
+    if sent_before and context.in_shadow:  # it did leave, before the mode was shadow
+        return Leave(Reason(ReasonKind.SHADOW_MODE))
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)
@@ -143,10 +146,11 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         if probed:
             context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
-        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) else None
+        leaves = isinstance(decision, Send) and not context.in_shadow  # else it uses nothing of its channel
+        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) and leaves else None
         if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
             decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": budget.use.channel}))
-        if isinstance(decision, Send) and decision.contact.channel in context.paused:
+        if isinstance(decision, Send) and leaves and decision.contact.channel in context.paused:
             probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
         decided.append((row, decision))
@@ -169,8 +173,8 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
     if topic.only_after.same_contact:
         told_before = contacts_notified_before(notification, context) != frozenset()
     else:
-        told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
-                          for row in context.siblings)
+        said = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
+        told_before = any(row.topic in topic.only_after.topics and row.state in said for row in context.siblings)
     return None if told_before else Reason(topic.only_after.otherwise)
 
 
@@ -185,10 +189,11 @@ def _moved_out(notification: Notification, context: NotificationContext) -> bool
 
 def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
+    alive = (*ALIVE, NotificationState.SHADOW) if context.in_shadow else ALIVE
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
         later = sibling.created_at >= notification.created_at
-        if (later and notification.topic in supersedes and sibling.state in ALIVE
+        if (later and notification.topic in supersedes and sibling.state in alive
                 and not of_different_visits(sibling, notification) and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
@@ -203,6 +208,8 @@ def contacts_notified_before(notification: Notification, context: NotificationCo
         return None
     earlier = {row.id for row in context.siblings if row.topic in rule.topics and counts(row)}
     sent = context.sent | context.maybe_sent if rule.maybe else context.sent
+    if context.in_shadow:
+        sent = sent | context.shadowed
     return frozenset(contact for sent_id, contact in sent if sent_id in earlier)
 
 
@@ -329,8 +336,9 @@ def _over_quota(notification: Notification, context: NotificationContext, now: I
     if not has_quota(notification):
         return None
     life = TOPICS[notification.topic].life
+    recent = sorted(context.recent + context.shadow_recent) if context.in_shadow else context.recent
     for most, span, name in ((MESSAGES_A_DAY, DAY, "day"), (MESSAGES_AN_HOUR, HOUR, "hour")):
-        told = [at for at in context.recent if at > now - span]
+        told = [at for at in recent if at > now - span]
         if len(told) >= most:
             had = {"most": most, "span": name}
             if life is not None and now - notification.created_at >= life:

@@ -557,8 +557,9 @@ def _of_this_round(notification: Notification, context: NotificationContext) -> 
 
 
 def _since_it_was_over(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
+    said = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
     over = max((row.created_at for row in context.siblings
-                if row.topic == TopicName.OUTAGE_OVER and row.state == NotificationState.SENT), default=0)
+                if row.topic == TopicName.OUTAGE_OVER and row.state in said), default=0)
     return lambda earlier: earlier.created_at >= over
 
 

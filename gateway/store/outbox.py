@@ -109,10 +109,11 @@ _NOT_TOLD: ColumnElement[bool] = literal_column(
 _PROBED = select(Attempt.id).where(col(Attempt.channel) == _CHANNEL, col(Attempt.started_at) > _SINCE,
                                    col(Attempt.finished_at).is_(None))
 _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(Notification.done_at),
-                      col(Notification.due_at))
+                      col(Notification.due_at), col(Notification.state))
            .where(col(Notification.recipient_id).in_(_TO),
                   col(Notification.recipient_kind) == RecipientKind.CUSTOMER, or_(
-                      and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
+                      and_(col(Notification.state).in_(
+                          (NotificationState.SENT, NotificationState.UNKNOWN, NotificationState.SHADOW)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
@@ -209,6 +210,12 @@ def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> N
         connection.execute(update(Due).where(
             col(Due.subject_id).in_(offer_ids), col(Due.kind) == DueKind.OFFER_EXPIRES, col(Due.at).is_not(None))
             .values(at=now))
+
+
+def leave_out_offers(session: Session, offer_ids: Sequence[str], why: str) -> None:
+    """That nobody answers these says nothing of the firms."""
+    if offer_ids:
+        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids)).values(left_out=why))
 
 
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
@@ -369,7 +376,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",
                                                *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
-            recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
+            shadowed=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
+                               if attempt.outcome == AttemptOutcome.SHADOW),
+            shadow_recent=tuple(recent[to.id, True]) if to.kind == RecipientKind.CUSTOMER else (),
+            recent=tuple(recent[to.id, False]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
 
@@ -378,17 +388,19 @@ def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[st
     return {row.subject_id for row in notifications if row.subject_kind == kind}
 
 
-def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
-    """Customer → when they were told anything else within the last day, or are being told it now; oldest first."""
-    found: defaultdict[str, list[Instant]] = defaultdict(list)
+def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[tuple[str, bool], list[Instant]]:
+    """(customer, False) → when they were told anything else within the last day, or are being told it now; oldest
+    first. With True: when they would have been, in the shadow mode."""
+    found: defaultdict[tuple[str, bool], list[Instant]] = defaultdict(list)
     customers = {row.recipient_id for row in notifications if has_quota(row)}
     if customers:
         claimed_at = max(row.due_at or 0 for row in notifications) - LEASE
         these = {row.id for row in notifications}
-        for one, customer_id, done_at, due_at in session.connection().execute(
+        for one, customer_id, done_at, due_at, state in session.connection().execute(
                 _RECENT, {"to": list(customers), "since": claimed_at - DAY}):
             if one not in these:
-                found[customer_id].append(done_at or (due_at or claimed_at + LEASE) - LEASE)
+                found[customer_id, state == NotificationState.SHADOW].append(
+                    done_at or (due_at or claimed_at + LEASE) - LEASE)
     for times in found.values():
         times.sort()
     return found

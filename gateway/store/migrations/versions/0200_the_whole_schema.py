@@ -301,6 +301,7 @@ def upgrade() -> None:
         sa.Column('settled_at', sa.BigInteger(), nullable=True),
         sa.Column('settled_by', sa.String(), nullable=True),
         sa.Column('corrects_id', sa.String(), nullable=True),
+        sa.Column('in_shadow', sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_promise_due_at'), 'promise', ['due_at'], unique=False)

@@ -63,6 +63,8 @@ from gateway.notifications.undelivered.plan import (
     too_many_messages,
     undeliverable,
 )
+from gateway.notifications.wording.broken import broken_wordings
+from gateway.notifications.wording.overrides import BrokenWording
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
@@ -107,6 +109,7 @@ class FinishedAttempt(NamedTuple):
     outcome: Outcome
     at: Instant
     said: str = ""  # to a household, in what words
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
 
 
 @dataclass
@@ -328,6 +331,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome
     said = ""
+    broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
         service = settings.service
@@ -339,6 +343,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word)
         locale = reader_of(row, context, signed.zone)[1]
         message = gw.messages.word(row.topic, locale, facts)
+        broken = message.broken
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
@@ -354,7 +359,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said)
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
 
 
 def _kept(message: Message, channel: Channel, link: str) -> str:
@@ -425,7 +430,11 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
-    withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
+    latest = max((done.at for _, done in results), default=0)
+    broken = broken_wordings(((hand_over.notification.topic, one) for hand_over, done in results
+                              for one in done.broken), new_id, latest)
+    draft.add(*outbox.without_told_today(session, broken, latest))
+    withdraw_promises_of(session, draft, untold, latest)
     told = {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}

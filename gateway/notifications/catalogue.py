@@ -100,6 +100,11 @@ class Catalogues:
         """Those that somebody has written: English, then the others by name."""
         return tuple(sorted(self._by_locale, key=lambda locale: (locale != FALLBACK, locale)))
 
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Those that are made of another by rule."""
+        return tuple(self._derived)
+
     def best_for(self, locale: str) -> Catalogue:
         """The catalogue for a locale such as `de-CH`; English when there is none."""
         whole = locale.replace("-", "_")

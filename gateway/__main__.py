@@ -97,6 +97,8 @@ def check(config: Config = None,
         table.add_row("colour", colour)
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
+    if found.wording:
+        table.add_row("wording", ", ".join(found.wording))
     if found.fleet is not None:
         for name in ("areas", "customers", "people", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))

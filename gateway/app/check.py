@@ -13,6 +13,7 @@ from gateway.app.check_goodwill import goodwill_errors
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
 from gateway.app.check_sign_in import sign_in_errors, sign_in_warnings
+from gateway.app.check_wording import check_wording
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.days_off import check_days_off
@@ -47,6 +48,7 @@ class CheckResult:
     settings: Settings | None = None
     profiles: dict[str, object] | None = None
     mappings: list[str] | None = None  # their names
+    wording: list[str] = field(default_factory=list)  # the operator's own templates
     fleet: Fleet | None = None
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)  # probably mistakes, which do not stop the gateway
@@ -76,6 +78,11 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
             found.warnings += mapping_warnings(mappings)
     except BadMapping as bad:
         found.errors += bad.errors
+    if found.settings:
+        errors, warnings, overrides = check_wording(found.settings)
+        found.errors += errors
+        found.warnings += warnings
+        found.wording = [one.name for one in overrides or ()]
     sla = SlaPolicies()
     try:
         if found.settings:

@@ -134,6 +134,7 @@ class Facts:
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
+    is_test: bool = False  # somebody wants to see how it reads: nothing has happened
 
 
 FACTS_BY_NAME = frozenset(one.name for one in fields(Facts)) - {"now", "zone", "branding", "for_customer"}
@@ -194,8 +195,9 @@ class MessageRenderer:
         letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
         legal = legal_pages(facts.branding, catalogue)
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
-        short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
-        subject = capitalized(" ".join(blocks["subject"].split()))
+        test = catalogue("message.only_a_test") if facts.is_test else ""
+        short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
+        subject = f"{test} {capitalized(' '.join(blocks['subject'].split()))}".lstrip()
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
             long_text="\n".join([letter, *(f"{name}: {page}" for name, page in legal)]).rstrip("\n") + "\n",

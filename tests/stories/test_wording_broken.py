@@ -1,4 +1,4 @@
-"""The operator words a message themselves; when their template breaks, ours goes out, and the dispatcher hears of it."""
+"""The operator words a message; when their template breaks, ours goes out, and the dispatcher hears of it."""
 
 from pathlib import Path
 
@@ -49,7 +49,8 @@ def test_the_operators_words_go_out_in_the_place_of_ours(
 def test_a_template_that_breaks_lets_our_words_go_out_and_the_dispatcher_hears_of_it_once_a_day(
         office: DeliveryDriver, smtp_server: servers.SmtpServer, webhook_server: servers.WebhookServer,
         tmp_path: Path) -> None:
-    worded(office, tmp_path / "wording", en__page_link__long=BREAKS_WITHOUT_TIME, en__page_link__subject="{{ device }} (yours)")
+    worded(office, tmp_path / "wording", en__page_link__long=BREAKS_WITHOUT_TIME,
+           en__page_link__subject="{{ device }} (yours)")
     for turn in range(3):
         office.tell("page_link", str(turn))
         office.deliver(NOON + turn * HOUR)

@@ -1,26 +1,29 @@
 """Facts of an example message, with everything known: what a template is tried on, and what a preview shows."""
 
 from gateway.config.settings import Branding
-from gateway.model import DAY, HOUR, MINUTE, Instant
+from gateway.model import DAY, HOUR, MINUTE, Instant, Severity
 from gateway.notifications.messages import Facts
+from gateway.notifications.topics import TopicName
 
 NUMBER = "T-7F4QK2M9"
+_BEFORE_A_VISIT = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED)
 
 
 def sample_facts(now: Instant, *, zone: str = "UTC", service: str = "Your service team", phone: str = "",
-                 link: str = "https://service.example/f/…", branding: Branding | None = None) -> Facts:
-    """`link`: where the button of a preview leads."""
+                 link: str = "https://service.example/f/…", branding: Branding | None = None,
+                 is_test: bool = False, topic: str = "") -> Facts:
+    """`link`: where the button of a preview leads; `topic`: without what would make it another story."""
     return Facts(
-        now=now, zone=zone, reader="Alice Keller", customer="Alice Keller", site="Alice's house", link=link,
-        service=service, phone=phone, branding=branding or Branding(), number=NUMBER,
+        now=now, zone=zone, is_test=is_test, reader="Alice Keller", customer="Alice Keller", site="Alice's house",
+        link=link, service=service, phone=phone, branding=branding or Branding(), number=NUMBER,
         address="Lindenweg 1, 8001 Wiesental", town="8001 Wiesental", device="Heat pump", cause="too hot",
-        severity="major", window_from=now + 2 * HOUR, window_until=now + 6 * HOUR, eta=now + 40 * MINUTE,
+        severity=Severity.MAJOR, window_from=now + 2 * HOUR, window_until=now + 6 * HOUR, eta=now + 40 * MINUTE,
         technician="Karin Kunz", provider="Kunz Heating", provider_phone="+41 44 668 18 00",
         hear_by=now + 30 * MINUTE, next_word=now + 2 * HOUR, word_by=now - 5 * MINUTE, before="Bruno Berger",
-        because="cancelled", note="Valve replaced", incomplete="part_missing", parts="three-way valve",
-        expected_at=now + 2 * DAY, since=now - HOUR, visit_state="planned", photos=2, callback_by=now + HOUR,
-        ring_from=now + 30 * MINUTE, tries=1, missed_by=now - 5 * MINUTE, asked=3, open_offers=1,
-        held_until=now + DAY, opens_at=now + 8 * HOUR, emergency_number="112", pressed_at=now - MINUTE,
+        because="cancelled", note="" if topic in _BEFORE_A_VISIT else "Valve replaced", incomplete="part_missing",
+        parts="three-way valve", expected_at=now + 2 * DAY, since=now - HOUR, visit_state="planned", photos=2,
+        callback_by=now + HOUR, ring_from=now + 30 * MINUTE, tries=1, missed_by=now - 5 * MINUTE, asked=3,
+        open_offers=1, held_until=now + DAY, opens_at=now + 8 * HOUR, emergency_number="112", pressed_at=now - MINUTE,
         suspicion="sticks", test_asked_at=now - DAY, gesture="Press the button for one second", has_gesture=True,
         battery=80, next_at=now + 30 * DAY, expires_at=now + 10 * MINUTE, sla="first_response",
         due_at=now + 2 * HOUR, policy="standard", resolution="Valve replaced",

@@ -116,10 +116,10 @@ def main() -> None:
     asked = parser.parse_args()
     settings = {"GATEWAY_CHANNELS__WEBHOOK__SECRET": SECRET, "GATEWAY_CHANNELS__WEBHOOK__ALLOW_PRIVATE": "true"}
     with sink() as there, scene(10, asked.db) as here:
-        move_in(here, there.url, ["urgent"], [])
+        move_in(here.store, there.url, ["urgent"], [])
         with here.gateway(settings=settings) as gateway:
             cpu = gateway.cpu_s
-            fill_outbox(here, there.url, asked.customers)
+            fill_outbox(here.store, there.url, asked.customers)
             began = time.time()
             _await(asked.customers // 2, there.count)
             urgent_at = _tell_of_fault(here)

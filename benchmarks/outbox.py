@@ -6,15 +6,15 @@ from typing import Any
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from benchmarks.real_time_setup import Scene
 from gateway.model import Area, Contact, Customer, Notification, Outage, OutageMember, Site
 from gateway.notifications.topics import Priority
+from gateway.store import Store
 
 SECRET = "whsec_" + "YmVuY2htYXJrLXNlY3JldC1mb3ItdGhpcy1iZW5jaA=="
 LEFT = "SELECT count(*) FROM notification WHERE due_at IS NOT NULL AND topic = 'outage'"
 
 
-def fill_outbox(here: Scene, sink: str, count: int) -> None:
+def fill_outbox(store: Store, sink: str, count: int) -> None:
     """A power cut of which `count` homes are to be told, all of them now, by web hooks at `sink`."""
     now = round(time.time() * 1000)
     names = [f"dark-{number:05d}" for number in range(count)]
@@ -22,7 +22,7 @@ def fill_outbox(here: Scene, sink: str, count: int) -> None:
              "recipient_kind": "customer", "critical": False, "priority": Priority.ORDINARY, "state": "queued",
              "due_at": now, "facts": {"area": "Big feeder", "homes": count}}
     member = {"outage_id": "O-1", "state": "affected", "round": 1, "died_at": now, "joined_at": now}
-    move_in(here, sink, names, [
+    move_in(store, sink, names, [
         (Area, [{"id": "big", "name": "Big feeder", "kind": "feeder"}]),
         (Outage, [{"id": "O-1", "key": "big", "area_id": "big", "name": "Big feeder", "kind": "feeder",
                    "state": "confirmed", "round": 1, "homes": count, "dark": count, "size": count, "began_at": now,
@@ -31,7 +31,7 @@ def fill_outbox(here: Scene, sink: str, count: int) -> None:
         (Notification, [about | {"id": f"N-{name}", "recipient_id": name} for name in names])])
 
 
-def move_in(here: Scene, sink: str, names: list[str],
+def move_in(store: Store, sink: str, names: list[str],
             more: list[tuple[type[SQLModel], list[dict[str, Any]]]]) -> None:
     """A customer with a web hook and a site for each name, and `more` rows, in one transaction."""
     rows: list[tuple[type[SQLModel], list[dict[str, Any]]]] = [
@@ -40,7 +40,7 @@ def move_in(here: Scene, sink: str, names: list[str],
                     "address": f"{sink}/{name}"} for name in names]),
         (Site, [{"id": name, "customer_id": name, "name": name, "street": "Main Street 1", "postcode": "8001",
                  "town": "Town", "timezone": "UTC", "access": ""} for name in names])]
-    with here.store.write() as session:
+    with store.write() as session:
         for table, values in rows + more:
             if values:
                 session.connection().execute(insert(table), values)

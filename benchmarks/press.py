@@ -43,7 +43,7 @@ def main() -> None:
             cpu = gateway.cpu_s
             with _background(here, asked.rate, asked.devices, asked.presses * asked.every + WARM_S + 2) as background:
                 time.sleep(WARM_S)
-                fill_outbox(here, sink.url, asked.waiting)
+                fill_outbox(here.store, sink.url, asked.waiting)
                 stored, waiting, first = _readings(here), here.count(LEFT), time.monotonic()
                 heard_at: list[float] = []
                 buttons.when_heard = lambda: heard_at.append(time.time())
@@ -83,7 +83,7 @@ def _buttons(here: Scene, sink: WebhookServer, count: int) -> list[str]:
     for name, emergency in (("call", "false"), ("sos", "true")):
         (here.folder / "profiles" / f"{name}.yaml").write_text(BUTTON.format(name=name, emergency=emergency))
     names = [f"{'call' if number % EMERGENCY else 'sos'}-{number:05d}" for number in range(count)]
-    move_in(here, sink.url, names, [
+    move_in(here.store, sink.url, names, [
         (Device, [{"id": name, "key": f"native:{name}", "profile": name.partition("-")[0], "site_id": name,
                    "name": "Button"} for name in names]),
         (DeviceState, [{"device_id": name, "link": "unheard", "signals": "{}", "memory": "{}"} for name in names])])

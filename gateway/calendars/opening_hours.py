@@ -59,6 +59,20 @@ def quiet_until(quiet_from: str | None, quiet_to: str | None, zone: str, now: In
     return first[1] if first and first[0] == now else None
 
 
+def next_time_of_day(time: str, zone: str, now: Instant) -> Instant:
+    """When the wall clock next shows `time`, after `now`; where it skips it, the moment at which it jumps."""
+    today = day_of(zone, now)
+    return next(at for at in (wall_time(zone, today + ahead, _of_day(time), False) for ahead in range(3)) if at > now)
+
+
+def zone_exists(name: str) -> bool:
+    """Whether a person may have meant a time zone by it; no name of one is longer than 64 characters."""
+    try:
+        return len(name) <= 64 and name != "" and ZoneInfo(name).key == name
+    except (ValueError, OSError, LookupError):
+        return False
+
+
 def open_spans(calendar: Calendar, since: Instant, horizon: int = HORIZON) -> Iterator[Span]:
     """The open spans within `horizon` ms from `since`, in order, cut at both ends; spans that touch are one."""
     if not calendar.hours:

@@ -18,7 +18,7 @@ from gateway.model import HOUR, MINUTE, SECOND, Instant, Price
 
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR}
 _RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,2})?(s|min|h)")
-LOCALES = ("en", "de", "de-CH", "es", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
+LOCALES = ("en", "de", "de-CH", "es", "fr", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
 
 
 @lru_cache(maxsize=1000)

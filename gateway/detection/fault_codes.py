@@ -8,12 +8,14 @@ from gateway.model import HOUR, Instant, Severity
 from gateway.model.signals import FaultCode, FaultList
 
 _MANY = {"en": "The device reports many faults at once", "de": "Das Gerät meldet viele Störungen auf einmal",
-         "hi": "डिवाइस एक साथ कई खराबियाँ बता रहा है", "es": "El equipo avisa de muchas averías a la vez"}
+         "hi": "डिवाइस एक साथ कई खराबियाँ बता रहा है", "es": "El equipo avisa de muchas averías a la vez",
+         "fr": "L’appareil signale beaucoup de pannes à la fois"}
 
 BATTERY_LOW = Fault(Severity.MINOR, {"en": "The device's battery is nearly empty",
                                      "de": "Die Batterie des Geräts ist fast leer",
                                      "hi": "डिवाइस की बैटरी लगभग खत्म है",
-                                     "es": "La batería del equipo está casi agotada"}, "", "ticket")
+                                     "es": "La batería del equipo está casi agotada",
+                                     "fr": "La pile de l’appareil est presque vide"}, "", "ticket")
 
 
 def judge_fault(profile: Profile, state: ClaimedDevice, signal: FaultCode, now: Instant,
@@ -145,7 +147,8 @@ def _fault(profile: Profile, code: str) -> Fault:
     if code.endswith("battery_low"):
         return BATTERY_LOW
     cause = {"en": f"The device reports fault {code}", "de": f"Das Gerät meldet Störung {code}",
-             "hi": f"डिवाइस खराबी {code} बता रहा है", "es": f"El equipo avisa de la avería {code}"}
+             "hi": f"डिवाइस खराबी {code} बता रहा है", "es": f"El equipo avisa de la avería {code}",
+             "fr": f"L’appareil signale la panne {code}"}
     return Fault(Severity.MAJOR, cause, "", "ticket")
 
 

@@ -15,7 +15,8 @@ CALM = HOUR  # a button that is not pressed for so long sticks no more
 COMES_BACK = 10 * SECOND  # within this time of its return a button may report a press that was none
 NEARLY_EMPTY = 10  # per cent of a battery
 
-_CAUSE = {"en": "The button sticks", "de": "Die Taste klemmt", "hi": "बटन अटकता है", "es": "El botón se atasca"}
+_CAUSE = {"en": "The button sticks", "de": "Die Taste klemmt", "hi": "बटन अटकता है", "es": "El botón se atasca",
+          "fr": "Le bouton est coincé"}
 
 ONE_WAKING = 30 * SECOND  # what a button says within this time after it was woken belongs to that finger
 

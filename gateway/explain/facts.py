@@ -10,6 +10,7 @@ from gateway.model import (
     ButtonTest,
     Callback,
     Command,
+    Contact,
     Device,
     Entry,
     Goodwill,
@@ -44,6 +45,7 @@ class SubjectHistory:
     names: dict[str | Recipient, str] = field(default_factory=dict)
     # id → the dispatcher's list of people who could not be told, of those on which a recipient of these stands
     lists: dict[str, Notification] = field(default_factory=dict)
+    contacts: dict[str, Contact] = field(default_factory=dict)  # id → on which it was tried, of people and households
 
 
 @dataclass

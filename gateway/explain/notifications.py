@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gateway.explain.facts import NotificationCount, SubjectHistory
 from gateway.explain.format import Line, counted, joined_words
-from gateway.model import Attempt, AttemptOutcome, Notification, NotificationState, Reason
+from gateway.model import Attempt, AttemptOutcome, ConsentSource, Contact, Notification, NotificationState, Reason
 from gateway.notifications.entries import actor_name, entry_sentence
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.messages import topic_name
@@ -61,12 +61,15 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
     why = _reason(row.reason, times)
     match row.state:
         case NotificationState.SENT:
-            sent = (one.channel for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT)
-            channel = next(sent, "an unknown channel")
+            sent = next((one for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT), None)
+            channel = "an unknown channel" if sent is None else sent.channel
+            contact = history.contacts.get(sent.contact_id) if sent is not None else None
             after = f", after {tried}" if tried else ""
-            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}"
+            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_consent(contact, times)}"
         case NotificationState.HELD:
-            until = f" until {times.exact(row.due_at)}" if row.due_at is not None else ""
+            told_by = history.lists.get(row.list_id or "")  # the one message a day that they want
+            due_at = row.due_at if told_by is None else told_by.due_at or row.due_at
+            until = f" until {times.exact(due_at)}" if due_at is not None else ""
             return f"{whom} waits for {what}{until}: {why}"
         case NotificationState.DROPPED:
             return f"{whom} was not told {what}: {why}"
@@ -78,6 +81,14 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _consent(contact: Contact | None, times: TimeFormat) -> str:
+    """Since when we have the contact, and from whom, where that is not the fleet file."""
+    if contact is None or contact.consent_at is None or contact.consent_by is ConsentSource.IMPORTED:
+        return ""
+    who = "they themselves" if contact.consent_by is ConsentSource.THEMSELVES else contact.consent_who or "an agent"
+    return f"; {who} gave us that contact on {times.exact(contact.consent_at)}"
 
 
 def _listed(row: Notification, history: SubjectHistory, times: TimeFormat) -> str:

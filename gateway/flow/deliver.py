@@ -54,8 +54,11 @@ from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
+from gateway.notifications.preferences.codes import code_of
+from gateway.notifications.preferences.links import one_click_url, preferences_url
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
+from gateway.notifications.undelivered.contacts import tell_its_owner
 from gateway.notifications.undelivered.plan import (
     Failure,
     is_call_for_help,
@@ -68,6 +71,8 @@ from gateway.notifications.wording.overrides import BrokenWording
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
+from gateway.store.customers import contacts_gone
+from gateway.store.customers import preferences as choices
 from gateway.store.errors import is_bad_input
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
@@ -233,20 +238,17 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     begun: list[StartedAttempt] = []
     draft = Draft()
     failures: list[Failure] = []
-    knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease, kept_free)
         on_call.link_to_dispatch_page(session, rows, now)
-        contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
-        paused = outbox.paused_channels(
-            session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
-        if paused:
-            contexts = {key: replace(context, paused=paused) for key, context in contexts.items()}
+        contexts = _contexts(gw, session, rows, now)
         outbox.close_undeliverable(session, contexts.values(), now)
         rates = {name: Rate.read(written) for name, written in gw.settings.channels.limits.items()}
         budgets = {one.channel: Budget(rates[one.channel], one, now)
                    for one in outbox.channel_use(session, rates)} if rows else {}
         decided = decide_all(rows, contexts, now, budgets)
+        days = choices.begin_days(session, [(row, decision.of_the_day) for row, decision in decided
+                                            if isinstance(decision, Hold) and decision.of_the_day], draft, now)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
                                               for one in context.promises}.values()]
         for row, decision in decided:
@@ -259,7 +261,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
                 begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second,
                                             told, settled))
             else:
-                failures += _not_sent(draft, row, context, decision, now)
+                failures += _not_sent(draft, row, context, decision, days.get(row.id), now)
         if failures:
             lists, areas = outbox.dispatcher_lists(session, failures, now)
             plan_undelivered(failures, lists, areas, draft, new_id, now)
@@ -278,6 +280,20 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     return len(rows), begun
 
 
+def _contexts(gw: DeliveryContext, session: Session, rows: Sequence[Notification], now: Instant
+              ) -> dict[str, NotificationContext]:
+    """With the channels that are paused, and what each message of a day lists."""
+    knows_repeats = frozenset(name for name, channel in gw.channels.items() if channel.knows_repeats)
+    contexts = outbox.load_contexts(session, rows, gw.channels, knows_repeats)
+    items = choices.items_of(session, rows)
+    listed = [one for some in items.values() for one in some]
+    about = outbox.load_contexts(session, listed, gw.channels, knows_repeats) if listed else {}
+    contexts = choices.with_items(rows, contexts, items, about, now)
+    paused = outbox.paused_channels(
+        session, (name for name, channel in gw.channels.items() if not channel.server_each), now)
+    return {key: replace(context, paused=paused) for key, context in contexts.items()} if paused else contexts
+
+
 def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context: NotificationContext,
                 service: Service, now: Instant) -> tuple[list[Promise], list[Promise]]:
     """(the times that it tells, the promises that it keeps or corrects), before it leaves the house: a crash in between
@@ -291,10 +307,12 @@ def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context:
 
 
 def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
-              now: Instant) -> list[Failure]:
-    """Why nothing is sent now, written down. Returns it when the dispatcher has to ring somebody because of it."""
+              day: str | None, now: Instant) -> list[Failure]:
+    """Why nothing is sent now, written down; `day`: the message that is to tell it. Returns it when the dispatcher has
+    to ring somebody because of it."""
     kind, copy, unsure, rings = None, draft.copy(row), False, False
     copy.reason = decision.reason
+    copy.list_id = day if day is not None or not isinstance(decision, Hold) else copy.list_id
     match decision:
         case Hold(until, _):
             move(copy, Action.HOLD, now, due_at=until)
@@ -308,7 +326,8 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            rings = row.recipient_kind == RecipientKind.CUSTOMER or is_call_for_help(row)
+            mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
+            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))
@@ -340,17 +359,24 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         context = replace(hand_over.context, reader=hand_over.context.residents.get(contact.owner_id)
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
-        facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word)
         locale = reader_of(row, context, signed.zone)[1]
+        facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
+                        preferences=_preferences(settings, hand_over), code=_code(settings, row),
+                        items=[_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
+                               for one, about in context.items])
+        if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
+            facts = replace(facts, reader="", customer="", number="", preferences="")
         message = gw.messages.word(row.topic, locale, facts)
         broken = message.broken
+        message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
         outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
     else:
-        said = _kept(message, gw.channels[contact.channel], facts.link)
+        said = _kept(message, gw.channels[contact.channel],
+                     [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -362,10 +388,34 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
 
 
-def _kept(message: Message, channel: Channel, link: str) -> str:
-    """What whoever asks is told that they read. The link in it is theirs alone: it is kept nowhere."""
+def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
+          now: Instant) -> dict[str, str]:
+    """A line of a message of the day: what it would have said by itself, and where more stands."""
+    link = _link(gw.settings, context, now)
+    facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
+    return {"what": gw.messages.word(row.topic, locale, facts).subject, "link": link}
+
+
+def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
+    """Where whoever reads it chooses what they are sent; "" for others than a household."""
+    contact = hand_over.contact
+    if hand_over.notification.recipient_kind is not RecipientKind.CUSTOMER:
+        return ""
+    return preferences_url(settings.web.public_url, settings.secret.get_secret_value(), contact,
+                           hand_over.context.choices.get(contact.owner))
+
+
+def _code(settings: Settings, row: Notification) -> str:
+    check_id = str(row.facts.get("check_id") or "") if row.topic == TopicName.CONTACT_CODE else ""
+    return code_of(settings.secret.get_secret_value(), check_id) if check_id else ""
+
+
+def _kept(message: Message, channel: Channel, links: Sequence[str]) -> str:
+    """What whoever asks is told that they read. Links and codes in it are theirs alone: they are kept nowhere."""
     text = message.short if channel.form == "short" else f"{message.subject}\n\n{message.long_text}"
-    return text.replace(link, "…") if link else text
+    for link in filter(None, links):
+        text = text.replace(link, "…")
+    return text
 
 
 def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAttempt]]) -> None:
@@ -417,25 +467,34 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
     ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
     draft = Draft()
     untold: list[str] = []
+    gone: list[tuple[StartedAttempt, Instant]] = []
+    told: dict[str, Instant] = {}
     for hand_over, done in results:
         row, attempt = hand_over.notification, hand_over.attempt
         if row.id in ours:
             _end_attempt(draft, ours[row.id], hand_over, done)
+            if isinstance(done.outcome, Sent) and hand_over.context.items:
+                told |= _end_items(session, draft, hand_over, done)
             if isinstance(done.outcome, NotSent) and (hand_over.told or hand_over.settled) and not _may_have_arrived(
                     hand_over.context):
                 untold.append(row.id)
-            if isinstance(done.outcome, NotSent) and done.outcome.gone:
-                outbox.stop_contact(session, hand_over.contact.id, done.at, done.outcome.why)
+            if isinstance(done.outcome, NotSent) and done.outcome.gone and outbox.stop_contact(
+                    session, hand_over.contact.id, done.at, done.outcome.why):
+                gone.append((hand_over, done.at))
             continue
         _log.warning("notification %s was taken over while it was being handed over", row.id)
         if isinstance(done.outcome, Sent):
             outbox.record_late_outcome(session, row.id, attempt.id, done.outcome.ref, done.at)
+    for hand_over, at in gone:
+        draft.add(*tell_its_owner(hand_over.contact, hand_over.notification, hand_over.context, new_id, at))
+    if gone:
+        draft.add(*contacts_gone.list_to_begin(session, max(at for _, at in gone)))
     latest = max((done.at for _, done in results), default=0)
     broken = broken_wordings(((hand_over.notification.topic, one) for hand_over, done in results
                               for one in done.broken), new_id, latest)
     draft.add(*outbox.without_told_today(session, broken, latest))
     withdraw_promises_of(session, draft, untold, latest)
-    told = {hand_over.notification.subject_id: done.at for hand_over, done in results
+    told |= {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
     for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
@@ -464,6 +523,24 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     if patient and isinstance(outcome, NotSent) and _failures(context) == TRIES_CRITICAL - 1:
         # it is tried for hours yet; somebody must know now
         draft.add(undeliverable(new_id("N"), row, _name(row, context), copy.reason, done.at))
+
+
+def _end_items(session: Session, draft: Draft, hand_over: StartedAttempt, done: FinishedAttempt
+               ) -> dict[str, Instant]:
+    """What a message of the day has told. Returns the tickets among that: subject id → when."""
+    about = {row.id: context for row, context in hand_over.context.items}
+    contact, told = hand_over.contact, {}
+    for row in choices.still_waiting(session, about):
+        copy = draft.copy(row)
+        move(copy, Action.CLAIM, done.at)
+        move(copy, Action.SEND, done.at)
+        draft.add(Attempt(id=new_id("S"), notification_id=row.id, contact_id=contact.id, channel=contact.channel,
+                          started_at=hand_over.attempt.started_at, finished_at=done.at, outcome=AttemptOutcome.SENT,
+                          ref=hand_over.notification.id),
+                  _entry(row, about[row.id], EntryKind.TOLD, done.at, channel=contact.channel))
+        if row.subject_kind is SubjectKind.TICKET:
+            told[row.subject_id] = done.at
+    return told
 
 
 def _kind(outcome: Outcome) -> str | None:

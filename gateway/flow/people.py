@@ -31,6 +31,7 @@ from gateway.model.plan import Draft, NoSuch, Plan, R, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.topics import TopicName
 from gateway.store import apply, households
+from gateway.store.customers.preferences import forget_choices
 from gateway.store.fleet import contact_id
 from gateway.store.views.console import customer_page
 from gateway.store.views.console.customer_page import OwnPage
@@ -231,6 +232,7 @@ def _leave_nowhere(session: Session, draft: Draft, person_id: str, now: Instant)
     row = draft.copy(_find(session, Person, person_id))
     if row.left_at is None:
         row.left_at, row.listed = now, False
+        forget_choices(session, [person_id])
         for contact in _contacts(session, draft, person_id):
             contact.stopped_at = contact.stopped_at or now
 

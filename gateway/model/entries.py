@@ -87,6 +87,7 @@ class EntryKind(StrEnum):
     PERSON_LEFT = "person_left"
     CONTACT_ADDED = "contact_added"
     CONTACT_REMOVED = "contact_removed"
+    PREFERENCES_CHANGED = "preferences_changed"
     HOUSEHOLD_LEFT = "household_left"
     HOUSEHOLD_MOVED_IN = "household_moved_in"
     MERGED_INTO = "merged_into"
@@ -219,6 +220,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.PERSON_LEFT: ("site",),
     EntryKind.CONTACT_ADDED: ("channel",),
     EntryKind.CONTACT_REMOVED: ("channel",),
+    EntryKind.PREFERENCES_CHANGED: (),
     EntryKind.REMOTE_FIX_BEGUN: ("fix",),
     EntryKind.REMOTE_FIX_TRIED: ("fix", "tried_at", "outcome"),
     EntryKind.REMOTE_FIX_NOT_TRIED: ("fix", "tried_at", "outcome"),

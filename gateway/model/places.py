@@ -10,7 +10,17 @@ from sqlmodel import Field
 from gateway.model.instant import Instant
 from gateway.model.notifications import Recipient
 from gateway.model.row import Row, numbered
-from gateway.model.states import AreaKind, Need, PersonRole, RecipientKind, SearchField, stored
+from gateway.model.states import (
+    Amount,
+    AreaKind,
+    ConsentSource,
+    Need,
+    PersonRole,
+    RecipientKind,
+    SearchField,
+    TopicGroup,
+    stored,
+)
 
 
 def revision() -> Any:
@@ -39,7 +49,7 @@ class Customer(Row, table=True):
     __table_args__ = (Index("customer_by_name", "name", "id"),)
     id: str = Field(primary_key=True)
     name: str
-    locale: str = "en"  # en | de | de-CH | es
+    locale: str = "en"  # one of gateway.config.field_types.LOCALES
     timezone: str = "UTC"
     quiet_from: str | None = None  # "21:00" local; both or neither
     quiet_until: str | None = None  # "08:00" local
@@ -83,10 +93,52 @@ class Contact(Row, table=True):
     position: int = 0  # the owner's order: lowest is tried first
     stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # opted out, or permanently refused
     stopped_why: str | None = None  # for operators, in English or as the other side said it
+    consent_by: ConsentSource = Field(default=ConsentSource.IMPORTED, sa_type=stored(ConsentSource),
+                                      sa_column_kwargs={"server_default": ConsentSource.IMPORTED.value})
+    consent_at: Instant | None = Field(default=None, sa_type=BigInteger)  # since when we have it from them
+    consent_who: str = Field(default="", sa_column_kwargs={"server_default": ""})  # the agent, by name
 
     @property
     def owner(self) -> Recipient:
         return Recipient(self.owner_kind, self.owner_id)
+
+
+class Preference(Row, table=True):
+    """What one person, or a household as such, has chosen to be told, when, and in which language; without a row they
+    are told everything, by their household's quiet hours."""
+
+    id: str = Field(primary_key=True)  # <owner kind>/<owner id>
+    owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    owner_id: str = Field(index=True)
+    amount: Amount = Field(default=Amount.EVERYTHING, sa_type=stored(Amount))
+    muted: list[TopicGroup] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # the enum's values
+    stopped_at: Instant | None = Field(default=None, sa_type=BigInteger)  # nothing but what nobody can mute
+    locale: str | None = None  # None: as the household or the person is known to read
+    own_quiet: bool = False  # the two that follow count, also when they are none; else the household's
+    quiet_from: str | None = None  # "21:00" local; both or neither
+    quiet_until: str | None = None
+    timezone: str | None = None  # None: the household's
+    digest_at: str = "18:00"  # local
+    contact_order: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # ids of theirs
+    link_number: int = 0  # of the links to their page; those with an older number are over
+    changed_at: Instant = Field(sa_type=BigInteger)
+
+
+class ContactCheck(Row, table=True):
+    """A code that was sent to a contact which a person typed themselves; what it is can be told from its id and our
+    secret alone, see gateway/notifications/preferences/codes.py."""
+
+    __tablename__ = "contact_check"
+    __table_args__ = (Index("contact_check_of", "owner_id", "asked_at"),
+                      Index("contact_check_to", "address", "asked_at"))
+    id: str = Field(primary_key=True)
+    contact_id: str
+    owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
+    owner_id: str
+    address: str
+    asked_at: Instant = Field(sa_type=BigInteger)  # it is waited for ten minutes
+    tries: int = 0  # in vain
+    done_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it was typed
 
 
 class Site(Row, table=True):

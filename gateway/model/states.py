@@ -709,6 +709,9 @@ class LinkPurpose(StrEnum):
     """A ticket, callback or outage, for the customer to follow."""
     HOUSEHOLD = "household"
     """Everything that is open at a household's homes, for whoever belongs to it."""
+    PREFERENCES = "preferences"
+    """What one person is sent, when and where, for them to choose; it needs no Link row, see
+    gateway/notifications/preferences/links.py."""
     SURVEY = "survey"
     """Three questions after a ticket is closed, for the customer."""
     FIRM = "firm"
@@ -770,6 +773,43 @@ class RecipientKind(StrEnum):
     """One of the people in `on_call.people`."""
     PERSON = "person"
     """One of a household's people: an owner of contacts."""
+
+
+class TopicGroup(StrEnum):
+    """What a person mutes together; gateway/notifications/topics.py says which kind of message belongs to which."""
+
+    FAULTS = "faults"
+    """Faults at their home and power cuts."""
+    VISITS = "visits"
+    """Who comes, and when."""
+    CALLBACKS = "callbacks"
+    """Calls that they asked for."""
+    SURVEYS = "surveys"
+    """How it went, and what we credit them."""
+    MAINTENANCE = "maintenance"
+    """Planned work, and the test of their emergency button."""
+
+
+class Amount(StrEnum):
+    """How much a person wants to be told."""
+
+    EVERYTHING = "everything"
+    """Each message when it is written."""
+    NOW = "now"
+    """Only what concerns them now."""
+    DIGEST = "digest"
+    """Once a day, all of it in one message."""
+
+
+class ConsentSource(StrEnum):
+    """From whom we have a contact."""
+
+    IMPORTED = "imported"
+    """From the fleet file, whose author has asked them."""
+    AGENT = "agent"
+    """An agent wrote it down as they said it."""
+    THEMSELVES = "themselves"
+    """They typed it, and the code that we sent there."""
 
 
 class PersonRole(StrEnum):

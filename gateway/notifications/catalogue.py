@@ -49,6 +49,11 @@ class Catalogue:
         """The language as HTML names it: `de-CH`."""
         return self.locale.replace("_", "-")
 
+    @property
+    def colon(self) -> str:
+        """What stands between a name and what is said of it: `: `, in some languages with a space before it."""
+        return self("payer.of_device", device="", payer="")
+
     def choose(self, words: Mapping[str, str]) -> str:
         """Of what is said in several languages (locale → text) that of this one, as it is spelled here; else English,
         else any; "" of none."""

@@ -20,9 +20,11 @@ from gateway.model import (
     Outage,
     OutageMember,
     Person,
+    Preference,
     Promise,
     Provider,
     Reason,
+    Recipient,
     Site,
     SlaClock,
     Ticket,
@@ -62,6 +64,8 @@ class NotificationContext:
     pages: tuple[OnCallPage, ...] = ()  # open ones about the same ticket or callback
     contacts: tuple[Contact, ...] = ()  # of the recipient, in their order, on channels that are configured
     residents: Mapping[str, Person] = field(default_factory=dict)  # by id: a household's, who may have contacts
+    choices: Mapping[Recipient, Preference] = field(default_factory=dict)  # by whose contacts they are about
+    items: tuple[tuple[Notification, "NotificationContext"], ...] = ()  # that a daily message lists, those still true
     can_be_rung: bool = False  # a household of which a telephone number is known
     reader: Person | None = None  # whose contact it goes to, where it is one of the residents'
     telephones: tuple[Telephone, ...] = ()  # of whoever could not be told, for the dispatcher to ring

@@ -14,11 +14,9 @@ from gateway.model import (
     SECOND,
     AttemptOutcome,
     Contact,
-    Customer,
     Instant,
     Notification,
     NotificationState,
-    Provider,
     Reason,
     ReasonKind,
     Recipient,
@@ -28,6 +26,14 @@ from gateway.model import (
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.pacing.breaker import PROBE_EVERY
 from gateway.notifications.pacing.budget import Budget
+from gateway.notifications.preferences.wanted import (
+    OfTheDay,
+    is_for,
+    of_the_day,
+    silent_until,
+    why_nobody_wants,
+    why_unwanted,
+)
 from gateway.notifications.topics import TOPICS, Priority, of_different_visits
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -35,6 +41,7 @@ TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four h
 FIRST_WAIT = 14 * SECOND  # 14 s doubled seven times adds up to 30 min
 FIRST_WAIT_CRITICAL = 5 * SECOND
 PATIENT_WAIT = 5 * MINUTE
+DAILY_MARGIN = HOUR  # after the day's message should have told it, it goes out by itself
 WAITS_CRITICAL, WAITS = 2 * MINUTE, 4 * HOUR  # for a channel that is paused; then somebody has to ring
 WAITS_FOR_THE_FIRST = 30 * MINUTE  # before another channel is taken because the one they prefer is paused
 COPIES = 2  # of what may have arrived, where the receiver cannot tell a second copy
@@ -56,10 +63,11 @@ class Send:
 
 @dataclass(frozen=True)
 class Hold:
-    """It waits: quiet hours, or too many messages lately."""
+    """It waits: quiet hours, too many messages lately, or for the one message a day that they want."""
 
     until: Instant
     reason: Reason
+    of_the_day: OfTheDay | None = None  # which is due before it is looked at again
     too_many: bool = False  # for the sake of the customer's quota, of which the dispatcher hears
 
 
@@ -83,13 +91,17 @@ Decision = Send | Hold | Drop | Undeliverable
 
 def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
     """What to do with one due notification now."""
-    pointless = why_obsolete(notification, context, now) or why_superseded(notification, context, now)
+    pointless = (why_obsolete(notification, context, now) or why_superseded(notification, context, now)
+                 or why_nobody_wants(notification, context))
     if pointless:
         return Drop(pointless)
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)
-    until = _quiet_until(notification, context, now)
+    daily = of_the_day(notification, context, contact, now)
+    if daily is not None:
+        return Hold(daily.due_at + DAILY_MARGIN, Reason(ReasonKind.ONCE_A_DAY), daily)
+    until = _quiet_until(notification, context, contact, now)
     if until is not None:
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     if contact.channel in context.paused and not _never_waits(notification):
@@ -97,6 +109,9 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         if not isinstance(other, Contact):
             return other
         contact = other
+        until = _quiet_until(notification, context, contact, now)  # somebody else's, perhaps
+        if until is not None:
+            return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     return _over_quota(notification, context, now) or Send(
         contact, len(context.attempts) + 1, contact.id in _copies(context))
 
@@ -193,8 +208,10 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     told = contacts_notified_before(notification, context)
     topic = TOPICS.get(notification.topic)
     only = topic.channel if topic is not None else None
-    usable = [contact for contact in context.contacts if contact.stopped_at is None and contact.id not in refused
-              and (told is None or contact.id in told) and only in (None, contact.channel)]
+    usable = [contact for contact in context.contacts if contact.id not in refused
+              and (told is None or contact.id in told) and only in (None, contact.channel)
+              and is_for(notification, contact)
+              and why_unwanted(notification, context.choices.get(contact.owner)) is None]
     patient = notification.recipient_kind in PATIENT
     limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable
@@ -271,17 +288,15 @@ def _unreachable(context: NotificationContext) -> Undeliverable:
                                 {"last": context.attempts[-1].why or context.attempts[-1].outcome}))
 
 
-def _quiet_until(notification: Notification, context: NotificationContext, now: Instant) -> Instant | None:
-    topic = TOPICS.get(notification.topic)
-    passes = notification.critical or (topic is not None and topic.passes_quiet_hours)
-    whose: Customer | Provider | None = None
-    if notification.recipient_kind == RecipientKind.CUSTOMER:
-        whose = context.customer
-    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context):
-        whose = context.provider
-    if passes or whose is None:
+def _quiet_until(notification: Notification, context: NotificationContext, contact: Contact, now: Instant
+                 ) -> Instant | None:
+    topic, firm, until = TOPICS.get(notification.topic), context.provider, None
+    if notification.critical or (topic is not None and topic.passes_quiet_hours):
         return None
-    until = quiet_until(whose.quiet_from, whose.quiet_until, whose.timezone, now)
+    if notification.recipient_kind == RecipientKind.CUSTOMER:
+        until = silent_until(context, contact, now)
+    elif notification.recipient_kind == RecipientKind.PROVIDER and not _is_urgent(notification, context) and firm:
+        until = quiet_until(firm.quiet_from, firm.quiet_until, firm.timezone, now)
     cannot_wait = topic.cannot_wait if topic is not None else None
     if until is not None and cannot_wait is not None and cannot_wait(notification, context, until):
         return None

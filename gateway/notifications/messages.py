@@ -1,5 +1,6 @@
 """Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -131,6 +132,11 @@ class Facts:
     ring: str = ""  # … and the number there
     to_ring: Sequence[Mapping[str, Any]] = ()  # homes that are to be rung: name, place, telephone, power
     also_late: Sequence[str] = ()  # numbers of other tickets whose time is over
+    code: str = ""  # to type on the page
+    channel: str = ""  # of a contact that does not work any more …
+    reached_at: str = ""  # … and its address, masked
+    items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link
+    preferences: str = ""  # the link to choose what they are sent
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
@@ -150,6 +156,7 @@ class Message:
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
+    unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
     broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
 
@@ -193,14 +200,14 @@ class MessageRenderer:
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         broken = self._override(blocks, topic, catalogue.locale, values)
         letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
-        legal = legal_pages(facts.branding, catalogue)
+        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
         short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
-        subject = f"{test} {capitalized(' '.join(blocks['subject'].split()))}".lstrip()
+        subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *(f"{name}: {page}" for name, page in legal)]).rstrip("\n") + "\n",
+            long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
             topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken,
         )
@@ -219,11 +226,14 @@ class MessageRenderer:
         return broken
 
     def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
-        paragraphs = [part for part in letter.strip().split("\n\n") if not facts.link or facts.link not in part]
+        links = [link for link in (facts.link, facts.preferences) if link]
+        paragraphs = [part for part in letter.strip().split("\n\n") if not any(link in part for link in links)]
+        choose = [(catalogue("message.preferences"), facts.preferences)] if facts.preferences else []
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
         return rendered(self._html.get_template(_LAYOUT), {
             "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
-            "link": facts.link, "button": button, "legal": legal_pages(facts.branding, catalogue),
+            "link": facts.link, "button": button,
+            "legal": choose + legal_pages(facts.branding, catalogue),
             "logo": LOGO_ID if facts.branding.logo else "",
             "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})
 
@@ -252,7 +262,7 @@ def no_rescue_service(number: str, catalogue: Catalogue) -> str:
 def to_gsm_characters(text: str) -> str:
     """Typographic characters as their GSM 03.38 cousins, and `á` as `a`, as people write in an SMS: one "–" would make
     it twice as expensive."""
-    return text.translate(_GSM)
+    return text.replace("«\u00a0", '"').replace("\u00a0»", '"').translate(_GSM)
 
 
 def webhook_data(facts: Facts) -> dict[str, object]:
@@ -276,6 +286,7 @@ def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
     return catalogue(f"{group}.{kind}") if catalogue.has(f"{group}.{kind}") else kind
 
 
+_BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
 _LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
 _PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                 "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,

@@ -54,6 +54,8 @@ def resolution_sentence(ticket: Ticket, catalogue: Catalogue) -> str:
 def _place(kind: ReasonKind, name: str, value: object, catalogue: Catalogue) -> object:
     if name == "price":
         return price(Price.read(str(value)), catalogue.locale)
+    if name == "group":
+        return catalogue(f"topic_group.{value}")
     group = _STATES.get(kind) if name == "state" else name if name in ("topic", "span") else None
     return catalogue(f"{group}.{value}") if group is not None else value
 

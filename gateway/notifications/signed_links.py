@@ -6,7 +6,7 @@ from gateway.model import LinkPurpose
 
 _PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f", LinkPurpose.DISPATCH: "d",
           LinkPurpose.SURVEY: "s", LinkPurpose.FIRM: "p", LinkPurpose.CALENDAR: "p", LinkPurpose.HOUSEHOLD: "h",
-          LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
+          LinkPurpose.PREFERENCES: "m", LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
 
 
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:

@@ -244,8 +244,26 @@ class GoodwillWaitsFacts(GoodwillFacts, total=False):
     reader_zone: str  # … and time zone
 
 
+class DailyFacts(TypedDict, total=False):
+    """All that there was to say on a day: what it lists names it in `list_id`."""
+
+    owner: str  # whose contacts it goes to, as in Preference.id
+
+
+class ContactFacts(DailyFacts, total=False):
+    """A contact that does not work any more, or (for the dispatcher) all those of an hour."""
+
+    contact_id: str
+    check_id: str  # of the code that is sent there
+    channel: str
+    reached_at: str  # its address, masked
+    since: Instant  # of the hour …
+    until: Instant  # … and its end
+
+
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
-                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, total=False):
+                       OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, ContactFacts,
+                       total=False):
     """Another message that somebody did not get, with all that it would have said."""
 
     whom: str

@@ -18,6 +18,8 @@ from gateway.model import (
     RecipientKind,
     ResolvedBy,
     Site,
+    customer,
+    person,
 )
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.context import NotificationContext, Undelivered
@@ -30,7 +32,7 @@ from gateway.notifications.topics import TOPICS
 NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "before", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state",
                "asked", "photos", "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion",
-               "test_asked_at", "again", "has_gesture", "battery", "next_at")
+               "channel", "reached_at", "test_asked_at", "again", "has_gesture", "battery", "next_at")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
                 "filters", "sla", "due_at", "policy", "credited_for", "dark_for")
@@ -53,9 +55,10 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
     """(name, locale, zone) of the person who will read it."""
     if notification.recipient_kind == RecipientKind.CUSTOMER and context.customer:
         household, resident = context.customer, context.reader
-        if resident is not None:
-            return resident.name, resident.locale or household.locale, household.timezone
-        return household.name, household.locale, household.timezone
+        choice = context.choices.get(customer(household.id) if resident is None else person(resident.id))
+        zone = (choice.timezone if choice is not None else None) or household.timezone
+        locale = (choice.locale if choice is not None else None) or (resident.locale if resident is not None else None)
+        return (household if resident is None else resident).name, locale or household.locale, zone
     if notification.recipient_kind == RecipientKind.PROVIDER and context.provider:
         return context.provider.name, context.provider.locale, context.provider.timezone
     if notification.recipient_kind in (RecipientKind.ON_CALL, RecipientKind.PERSON):

@@ -9,6 +9,7 @@ from typing import Any
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
+    MINUTE,
     AttemptOutcome,
     Instant,
     LinkPurpose,
@@ -26,6 +27,7 @@ from gateway.model import (
     SubjectKind,
     Ticket,
     TicketState,
+    TopicGroup,
     Visit,
     VisitState,
 )
@@ -150,6 +152,14 @@ class TopicName(StrEnum):
     """What we credit them for an outage or a broken promise, without their asking; or a gesture of an agent."""
     GOODWILL_WAITS = "goodwill_waits"
     """What one outage or visit comes to is more than the cap: somebody has to approve it."""
+    DAILY = "daily"
+    """Once a day, for who wants it so: all that there was to say."""
+    CONTACT_GONE = "contact_gone"
+    """One of their contacts does not work any more; it is said on another of theirs."""
+    CONTACT_CODE = "contact_code"
+    """The code with which they show that a contact is theirs, sent to that contact."""
+    CONTACTS_GONE = "contacts_gone"
+    """Contacts that did not work any more within an hour, for the dispatcher."""
     TEST = "test"
     """Sent by hand, to see whether a contact can be reached."""
 
@@ -214,6 +224,8 @@ class Topic:
     required: bool  # nobody may switch it off
     obsolete_when: ObsoleteWhen
     cannot_wait: CannotWait | None = None  # … and otherwise when what it tells of happens before those are over
+    group: TopicGroup | None = None  # what a person mutes it with; None: nobody can, they have just asked for it
+    of_now: bool = True  # it concerns who reads it on the day on which it is written
     has_quota: bool = False  # unless critical it waits when the customer has had too many messages lately
     life: Instant | None = None  # ms; held back that long for the quota's sake, it is no longer worth sending
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
@@ -498,6 +510,22 @@ def _warning_over(notification: Notification, context: NotificationContext, now:
     return _target_met(notification, context, now)
 
 
+def _works_again(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    gone = next((one for one in context.contacts if one.id == notification.facts.get("contact_id")), None)
+    return None if gone is not None and gone.stopped_at is not None else Reason(ReasonKind.ALL_TOLD)
+
+
+CODE_LIVES = 10 * MINUTE  # then nobody waits for it
+
+
+def _code_over(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return Reason(ReasonKind.CODE_OVER) if now - notification.created_at >= CODE_LIVES else None
+
+
+def _nothing_of_the_day(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.items else Reason(ReasonKind.NOTHING_LEFT_TODAY)
+
+
 def _nobody_to_ring(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     return None if context.undelivered else Reason(ReasonKind.ALL_TOLD)
 
@@ -585,16 +613,19 @@ _ETA = frozenset({PromiseKind.ETA})
 _ALL = (
     Topic(
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.SearchFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET,
         facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.FAULTS,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
@@ -603,13 +634,15 @@ _ALL = (
         obsolete_when=_no_longer_worse),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_not_coming, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.NEXT_VISIT}),
         link=LinkPurpose.FOLLOW, promises=_WINDOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_not_on_the_way,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED,
                               TopicName.VISIT_LATE, TopicName.VISIT_CHANGED}),
@@ -617,15 +650,18 @@ _ALL = (
     Topic(  # they stand at the window: no quiet hours
         name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_visit_news_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
     Topic(
         name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_visit_news_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}),
         only_after=OnlyAfter(frozenset({TopicName.ON_THE_WAY}), _last_setting_out,
@@ -639,6 +675,7 @@ _ALL = (
         name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
         facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_comes_after_all,
         supersedes=frozenset({TopicName.VISIT_LATE, TopicName.VISIT_CHANGED, TopicName.WORKS_AGAIN}),
         only_after=OnlyAfter(
@@ -648,18 +685,22 @@ _ALL = (
     Topic(  # the technician has just left: whoever let them in is awake
         name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORKS_AGAIN, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, has_quota=True, life=DAY,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.FAULTS,
         obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.TECHNICIAN_ASKED, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.QuestionFacts,
@@ -671,7 +712,8 @@ _ALL = (
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
             _TOLD_OF_A_FAULT, _of_this_round, ReasonKind.NEVER_TOLD_BROKEN),
@@ -679,19 +721,22 @@ _ALL = (
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.SURVEY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=2 * DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.SURVEYS, of_now=False, has_quota=True, life=2 * DAY,
         obsolete_when=_not_closed,
         only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN),
         link=LinkPurpose.SURVEY),
     Topic(
         name=TopicName.APOLOGY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=2 * DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.SURVEYS, of_now=False, has_quota=True, life=2 * DAY,
         obsolete_when=_not_closed,
         only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(  # what is credited stays credited, so it is worth saying whenever it can be said
         name=TopicName.GOODWILL, audience=_CUSTOMER,
         subjects=_TICKET | _CALLBACK | _OUTAGE | frozenset({SubjectKind.CUSTOMER}), facts=stored_facts.GoodwillFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.SURVEYS, of_now=False,
         obsolete_when=never, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.GOODWILL_WAITS, audience=frozenset({RecipientKind.ON_CALL, RecipientKind.DISPATCHER}),
@@ -701,19 +746,23 @@ _ALL = (
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # the telephone has just rung in vain
         name=TopicName.CALLBACK_TRIED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_CANCELLED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, obsolete_when=_call_promised_anew,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.CALLBACKS, obsolete_when=_call_promised_anew,
         only_after=OnlyAfter(
             frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE, TopicName.CALLBACK_TRIED}),
             _any, ReasonKind.NEVER_PROMISED),
@@ -721,23 +770,28 @@ _ALL = (
     Topic(
         name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        group=TopicGroup.CALLBACKS,
         obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.BUTTON_TEST_ASKED, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.MAINTENANCE, of_now=False, has_quota=True, life=DAY,
         obsolete_when=_test_over),
     Topic(  # they stand at the button
         name=TopicName.BUTTON_TEST_HEARD, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
+        group=TopicGroup.MAINTENANCE, has_quota=True, life=DAY,
         obsolete_when=never, supersedes=frozenset({TopicName.BUTTON_TEST_ASKED})),
     Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.OutageAnswerFacts,
-        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_power_back,
         only_after=OnlyAfter(
             frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_LONGER,
@@ -745,7 +799,8 @@ _ALL = (
         link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
@@ -761,20 +816,24 @@ _ALL = (
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
         facts=stored_facts.MaintenanceFacts,
-        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, has_quota=True, life=DAY,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False,
+        group=TopicGroup.MAINTENANCE, of_now=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
     Topic(  # nobody sets out before they have answered: it waits for no quota
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=_somebody_comes, supersedes=frozenset({TopicName.PRICE_QUESTION}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.PRICE_DECLINED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.VISITS,
         obsolete_when=never, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
         link=LinkPurpose.FOLLOW),
     Topic(
@@ -853,6 +912,22 @@ _ALL = (
         name=TopicName.HOUSEHOLD_LINK, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
         obsolete_when=_link_ended, link=LinkPurpose.HOUSEHOLD),
+    Topic(  # what it lists was muted, or not, one by one
+        name=TopicName.DAILY, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.DailyFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        obsolete_when=_nothing_of_the_day),
+    Topic(  # whoever does not know it waits for messages in vain
+        name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        obsolete_when=_works_again),
+    Topic(  # they have the page open and wait
+        name=TopicName.CONTACT_CODE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=_code_over),
+    Topic(
+        name=TopicName.CONTACTS_GONE, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=_nobody_to_ring),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,

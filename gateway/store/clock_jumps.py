@@ -22,6 +22,7 @@ from gateway.model import (
     Command,
     CommandState,
     Contact,
+    ContactCheck,
     Credential,
     DeadLetter,
     Device,
@@ -51,6 +52,7 @@ from gateway.model import (
     Photo,
     PinTries,
     Portrait,
+    Preference,
     PressRecord,
     Promise,
     Provider,
@@ -128,7 +130,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Photo, "created_at"), (Portrait, "created_at"), (Signature, "created_at"),
     (Goodwill, "created_at"), (Goodwill, "given_at"),
     (GoodwillCase, "looked_at"), (GoodwillCase, "waits_since"), (GoodwillCase, "decided_at"),
-    (PendingAct, "asked_at"), (PendingAct, "closed_at"),
+    (PendingAct, "asked_at"), (PendingAct, "closed_at"), (ContactCheck, "asked_at"), (ContactCheck, "done_at"),
 )
 NOT_MOVED: tuple[_Column, ...] = (
     (SignInFlow, "ends_at"),
@@ -147,7 +149,8 @@ NOT_MOVED: tuple[_Column, ...] = (
     (WebSession, "revoked_at"),  # at worst somebody signs in once more
     (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
-    (Contact, "stopped_at"), (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
+    (Contact, "stopped_at"), (Contact, "consent_at"), (Preference, "stopped_at"), (Preference, "changed_at"),
+    (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
     (Credential, "made_at"),
     # only whether they are set matters, or days
     (Reading, "at"), (Reading, "received_at"),  # their devices' own

@@ -34,6 +34,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft
 from gateway.store.customers import pending_acts
+from gateway.store.customers.preferences import choices_of
 from gateway.tickets.context import HomeContext
 
 Whose = tuple[Recipient, str | None]
@@ -225,6 +226,8 @@ def home_context(session: Session, draft: Draft, site_id: str, newcomer: Custome
         col(Site.household_left_at).is_(None)).order_by(col(OutageMember.site_id).desc()))
     return HomeContext(
         people=people, stays=stays, elsewhere=frozenset(elsewhere),
+        choices={owner.id: draft.copy(row)
+                 for owner, row in choices_of(session, {person(one) for one in people}).items()},
         contacts={one: [draft.copy(row) for row in contacts[person(one)]] for one in people},
         links=links, pending=[draft.copy(row) for row in pending_acts.of_home(session, site_id)], dark=members,
         also_in=dict(also_in.all()),

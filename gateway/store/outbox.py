@@ -62,6 +62,7 @@ from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
 from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY, paused_until
+from gateway.notifications.preferences.wanted import in_order
 from gateway.notifications.topics import SLA_TOPICS, Priority, TopicName
 from gateway.notifications.undelivered.plan import ALL_OTHERS, Failure, Lists, daily_occurrence
 from gateway.store import apply, changes, households
@@ -69,6 +70,8 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.customers.contacts_gone import gone_within
+from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
 from gateway.store.search.index import follow_contact
@@ -224,11 +227,13 @@ def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notifi
     return {row.id: row for row in session.exec(_HELD, params={"ids": list(leases)}) if row.lease == leases[row.id]}
 
 
-def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> None:
-    """The address is gone: nothing is sent there again until somebody corrects it."""
+def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> bool:
+    """The address is gone: nothing is sent there again until somebody corrects it. False: it was known before."""
     statement = update(Contact).where(col(Contact.id) == contact_id, col(Contact.stopped_at).is_(None))
-    if session.connection().execute(statement.values(stopped_at=now, stopped_why=why)).rowcount:
+    stopped = session.connection().execute(statement.values(stopped_at=now, stopped_why=why)).rowcount > 0
+    if stopped:
         follow_contact(session, contact_id)
+    return stopped
 
 
 def release_lease(session: Session, lease: str, now: Instant) -> None:
@@ -291,10 +296,12 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
     homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
                                             if to.kind is RecipientKind.CUSTOMER))
+    choices = choices_of(session, {one.owner for home in homes.values() for one in home.for_messages})
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
     undelivered = _undelivered(session, [row.id for row in notifications if row.topic == TopicName.UNDELIVERED_LIST])
+    undelivered |= gone_within(session, notifications)
     together = same_trip(session, tickets)
     promised = open_promises(session, subjects.union(
         (visit.job_id for visit in visits.values()), *together.values()))
@@ -320,7 +327,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
-            contacts=tuple(one for one in (home.for_messages if home else contacts[to]) if one.channel in usable),
+            contacts=tuple(one for one in (in_order(home.for_messages, choices) if home else contacts[to])
+                           if one.channel in usable),
+            choices={one: choices[one] for one in {it.owner for it in home.for_messages} & choices.keys()}
+            if home and choices else {},
             residents={one.id: one for one in home.residents} if home else {},
             can_be_rung=bool(home and home.telephones),
             attempts=tuple(one for one in attempts[row.id] if not _is_over(one, row)),

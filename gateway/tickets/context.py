@@ -34,6 +34,7 @@ from gateway.model import (
     PendingAct,
     Person,
     PersonSite,
+    Preference,
     PressRecord,
     Promise,
     Provider,
@@ -306,6 +307,7 @@ class HomeContext:
     stays: dict[str, PersonSite] = field(default_factory=dict)  # person id → that they do
     elsewhere: frozenset[str] = frozenset()  # ids of those who live or help at another site too
     contacts: dict[str, list[Contact]] = field(default_factory=dict)  # person id → contacts
+    choices: dict[str, Preference] = field(default_factory=dict)  # person id → what they have chosen to be sent
     links: list[Link] = field(default_factory=list)  # the customers' that open anything of this home
     pending: list[PendingAct] = field(default_factory=list)  # what waits for its minute, and what they wrote before
     dark: list[OutageMember] = field(default_factory=list)  # of open outages

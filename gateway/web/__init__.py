@@ -21,6 +21,7 @@ from gateway.web.middleware import SecurityMiddleware
 from gateway.web.pages import customer, dispatch, links, offer, survey
 from gateway.web.pages.follow import acts, move, portrait, tell
 from gateway.web.pages.household import page as household
+from gateway.web.pages.preferences import page as preferences
 from gateway.web.pages.provider import calendar, job_sheet, people
 from gateway.web.pages.provider import page as firm
 from gateway.web.pages.technician import photos, position, visit
@@ -38,8 +39,8 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
                   generate_unique_id_function=lambda route: route.name)
     attach(app, gw, now, health)
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
-    for part in (api, public, branding, customer, acts, move, portrait, household, dispatch, offer, visit, photos,
-                 position, survey, tell, firm, calendar, job_sheet, people, console):
+    for part in (api, public, branding, customer, acts, move, portrait, household, preferences, dispatch, offer, visit,
+                 photos, position, survey, tell, firm, calendar, job_sheet, people, console):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)

@@ -70,7 +70,7 @@ def test_a_dead_link_is_left_out(office: DeliveryDriver, smtp_server: servers.Sm
                       revoked_at=NOON))
     office.tell("fault_found", "1", link_id="L-1")
     office.deliver()
-    assert "http" not in smtp_server.mails[0].text
+    assert "/f/" not in smtp_server.mails[0].text
 
 
 def test_what_stopped_being_true_is_dropped_and_the_timeline_says_why(office: DeliveryDriver,

@@ -245,7 +245,8 @@ class SilenceSection(Section):
     skill: str = ""
     depends_on: list[Literal["via"]] = []
     cause: Words = {"en": "The device is no longer heard from", "de": "Vom Gerät ist nichts mehr zu hören",
-                    "hi": "डिवाइस से अब कोई सिग्नल नहीं मिल रहा", "es": "El equipo ya no da señal"}
+                    "hi": "डिवाइस से अब कोई सिग्नल नहीं मिल रहा", "es": "El equipo ya no da señal",
+                    "fr": "L’appareil ne donne plus signe"}
 
 
 class ButtonTestSection(Section):

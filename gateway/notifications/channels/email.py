@@ -17,6 +17,8 @@ from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
 from gateway.notifications.messages import LOGO_ID, Message
 
 TIMEOUT_S = 15
+# up to Python 3.13.0 a link of more than 78 characters is encoded like a word with accents, and no program finds it
+_LONG_HEADERS = SMTP.clone(max_line_length=998)
 
 
 def sender(smtp: Smtp, logo: Logo | None = None) -> Send:
@@ -85,6 +87,9 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | N
     mail["Date"] = formatdate(localtime=False)
     mail["Message-ID"] = f"<{ref}@{_domain(smtp)}>"  # the same for every try, so a repeat is seen as one
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    if message.unsubscribe:  # RFC 8058
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.long_text)
     mail.add_alternative(message.long_html or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
     if logo is not None and f"cid:{LOGO_ID}" in message.long_html:
@@ -130,7 +135,7 @@ def _hand_over(connection: smtplib.SMTP, sender: str, address: str, mail: EmailM
         return NotSent(code >= 500, f"the mail server refused the recipient ({code})", gone=_no_such_box(code, reply),
                        kind="recipient refused", said=one_line(code, reply))
     try:
-        code, reply = connection.data(mail.as_bytes())
+        code, reply = connection.data(mail.as_bytes(policy=_LONG_HEADERS))
     except smtplib.SMTPDataError as error:
         code, reply = error.smtp_code, error.smtp_error  # refused at the word DATA: nothing has been handed over yet
     except (OSError, smtplib.SMTPException) as error:

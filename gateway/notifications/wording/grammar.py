@@ -8,7 +8,7 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from gateway.config.error_messages import did_you_mean
 from gateway.notifications.catalogue import Catalogue
 
-LISTS = frozenset({"also", "also_late", "undelivered", "to_ring"})  # facts that have several parts
+LISTS = frozenset({"also", "also_late", "items", "undelivered", "to_ring"})  # facts that have several parts
 FUNCTIONS = frozenset({"say", "when", "span", "lasts", "count", "sentences"})
 FILTERS = frozenset({"clip", "in_brackets", "upper", "lower", "capitalize", "trim", "default", "join", "first", "last",
                      "length"})

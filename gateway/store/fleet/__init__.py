@@ -16,6 +16,7 @@ from gateway.model import (
     DISPATCHER,
     Area,
     Attempt,
+    ConsentSource,
     Contact,
     Customer,
     Device,
@@ -251,13 +252,16 @@ def _contacts(session: Session, owners: dict[Recipient, list[file.Contact]], now
         "id": contact_id(owner, one.channel, one.address), "owner_kind": owner.kind, "owner_id": owner.id,
         "channel": one.channel, "address": one.address, "position": position}
         for owner, listed in owners.items() for position, one in enumerate(listed)}
-    columns = ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why")
+    columns = ("id", "owner_kind", "owner_id", "stopped_at", "stopped_why", "consent_by")
     stored = [row for row in stored_rows(session, Contact, columns)
               if Recipient(row["owner_kind"], row["owner_id"]) in owners]
     count = upsert(session, Contact, list(wanted.values()))
+    session.connection().execute(update(Contact).where(
+        col(Contact.consent_by) == ConsentSource.IMPORTED, col(Contact.consent_at).is_(None)).values(consent_at=now))
     back = [row["id"] for row in stored if row["id"] in wanted and row["stopped_why"] == REMOVED]
     _stop(session, back, None, None)
-    gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None]
+    gone = [row["id"] for row in stored if row["id"] not in wanted and row["stopped_at"] is None
+            and row["consent_by"] is not ConsentSource.THEMSELVES]  # what they typed themselves is in no file
     used = _used(session, gone)
     _stop(session, [one for one in gone if one in used], now, REMOVED)
     for some in chunks([one for one in gone if one not in used]):

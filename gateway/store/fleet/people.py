@@ -10,6 +10,7 @@ from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.model import Instant, Person, PersonSite, Site, to_iso
 from gateway.store.changes import record_rows
 from gateway.store.chunks import chunks
+from gateway.store.customers.preferences import forget_choices
 from gateway.store.fleet.tables import Count, Values, upsert
 
 
@@ -33,6 +34,7 @@ def save_people(session: Session, fleet: Fleet, now: Instant) -> Count:
     for some in chunks(left):
         session.connection().execute(update(Person).where(
             col(Person.id).in_(some), col(Person.left_at).is_(None)).values(left_at=now))
+        forget_choices(session, some)
     record_rows(session, Person, ({"id": one, "customer_id": household} for one, household in left.items()))
     return count._replace(gone=len(left))
 

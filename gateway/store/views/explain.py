@@ -27,6 +27,7 @@ from gateway.model import (
     ButtonTest,
     Callback,
     Command,
+    Contact,
     Customer,
     Device,
     DeviceState,
@@ -225,7 +226,12 @@ def _notifications_about(session: Session, subjects: list[str], to: ColumnElemen
         tries.setdefault(attempt.notification_id, []).append(attempt)
     lists = session.exec(select(Notification).where(col(Notification.id).in_({row.list_id for row in notes} - {None})))
     return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes),
-                          lists={row.id: row for row in lists})
+                          lists={row.id: row for row in lists}, contacts=_contacts(session, tries.values()))
+
+
+def _contacts(session: Session, tries: Iterable[list[Attempt]]) -> dict[str, Contact]:
+    ids = {one.contact_id for some in tries for one in some}
+    return {row.id: row for row in session.exec(select(Contact).where(col(Contact.id).in_(ids)))}
 
 
 def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:

@@ -28,6 +28,7 @@ from gateway.model import (
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.preferences.choose import forget_choice
 from gateway.notifications.topics import TopicName
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.tickets.actions import LeaveSite, MoveIn
@@ -96,6 +97,8 @@ def _leaves(person: Person, home: HomeContext, work: SiteWork, who: Actor, now: 
         return
     person.left_at, person.listed = now, False
     person.needs, person.needs_consent_on, person.needs_review_on = [], None, None
+    if person.id in home.choices:
+        forget_choice(home.choices[person.id])
     for contact in home.contacts.get(person.id, ()):
         if contact.stopped_at is None:
             contact.stopped_at, contact.stopped_why = now, MOVED_OUT

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.model import (
     Actor,
+    ConsentSource,
     Contact,
     Customer,
     EntryKind,
@@ -76,10 +77,12 @@ def plan_add_contact(row: Person, contacts: Sequence[Contact], contact_id: str, 
     added = []
     if known is not None:
         known.stopped_at, known.stopped_why = None, None
+        known.consent_by, known.consent_at, known.consent_who = ConsentSource.AGENT, now, who.name
     else:
         owner = person(row.id)
         added = [Contact(id=contact_id, owner_kind=owner.kind, owner_id=owner.id, channel=channel, address=address,
-                         position=max((one.position for one in contacts), default=-1) + 1)]
+                         position=max((one.position for one in contacts), default=-1) + 1,
+                         consent_by=ConsentSource.AGENT, consent_at=now, consent_who=who.name)]
     draft.add(*added, entry(subject_of_person(row.id), now, EntryKind.CONTACT_ADDED, who=who, channel=channel))
     return [*contacts, *added]
 

@@ -66,7 +66,37 @@ tapiz taza teatro tejado telescopio templo terraza tesoro tetera tigre timón to
 tractor trébol trigo trineo trompeta tulipán túnel turquesa unicornio vainilla vajilla valle velero ventana verano
 viento viñedo violeta violín volcán yate yegua yogur zafiro zanahoria zapato
 """
-WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split(), "es": _SPANISH.split()}  # plain, told apart by ear, no insult
+_FRENCH = """
+abeille abricot accordéon acrobate aigle album alouette alpage amande amarante ambre ananas ancre anémone anguille
+anneau antenne aquarelle araignée arbuste arc-en-ciel ardoise armoire arrosoir artichaut asperge astronaute atelier
+aubergine autobus automne autruche baignoire balai balançoire baleine ballon bambou banane banquise barrière basilic
+bateau belette berceau berger bicyclette biscotte biscuit blaireau bobine boisson boulanger bouleau boussole bouton
+brebis brioche brocoli brouette cabane cacao cactus cadran calèche camembert caméra campanule canapé canari canoë
+caramel carotte carrelage cartable castor cathédrale caverne céleri cerise cerf-volant chaise chalet chameau chandelle
+charrue châtaigne chaudron cheminée chèvre chocolat chouette cigale cigogne cinéma citron citrouille clairière
+clarinette clavier cloche coccinelle coffre colibri colline comète commode compas concombre coquelicot corail corbeau
+corbeille cornichon coton couscous coussin crayon crevette cristal crocodile cuisine cyclamen cygne dauphin désert
+diamant dinosaure domino dragon drapeau dromadaire écharpe échelle écureuil édredon église éléphant émeraude encrier
+épinard éponge érable escalier escargot étagère étincelle étoile éventail fabrique falaise farine faucon fauteuil
+fenêtre fenouil feuillage ficelle figuier flamant flûte fontaine forêt fougère fourchette fourmi fraise framboise
+fromage funambule fusée galaxie galet garage gazelle genévrier girafe glacier glycine gondole goéland gorille grenier
+grenouille grillon groseille guirlande guitare hamac hanneton haricot harpe hélice hérisson herbier hermine hibou
+hippocampe hirondelle homard horizon horloge iceberg igloo iris ivoire jaguar jardin jasmin jongleur jonquille journal
+jumelles kangourou kayak kiosque kiwi koala labyrinthe lagune lampion lanterne lavande lentille léopard libellule
+licorne lièvre limace limonade lionceau locomotive losange lucarne luciole lunettes luzerne magnolia maïs mammouth
+mandarine manège manteau marguerite marmite marmotte mélèze melon menthe mésange meringue miel mimosa miroir mirabelle
+montagne montgolfière moulin moustache muguet museau myrtille nacelle nénuphar nectarine neige noisette nuage oasis
+océan olive opéra orange orchidée oreiller orgue ourson palais palmier panda panier pantoufle papillon papyrus parachute
+parapluie pastèque péniche perle perroquet persil phare piano pigeon pinceau pingouin pirate pistache pivoine planète
+plateau plume poème poireau poivron polka pommier potager poterie poulain prairie printemps puzzle pyramide quenelle
+radeau radis raquette renard renoncule rhubarbe rivière romarin rossignol ruban ruche safran salade sandale sapin
+sardine satellite saumon savane saxophone sésame sifflet sirène soleil sorbet soupière sphinx stade statue sureau
+tabouret tambour tamis télescope terrasse théâtre tigre tilleul toboggan tomate topaze torrent tortue toucan tournesol
+tracteur traîneau trampoline trapèze trèfle trompette tulipe tunnel turquoise univers vague valise vallée vanille
+véranda vignoble violette violon voilier volcan wagon yaourt zèbre zeppelin
+"""
+# plain, told apart by ear, no insult to anybody
+WORDS = {"en": _ENGLISH.split(), "de": _GERMAN.split(), "es": _SPANISH.split(), "fr": _FRENCH.split()}
 
 
 def doorstep_words(random_id: str, locale: str) -> str:

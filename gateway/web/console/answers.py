@@ -24,7 +24,8 @@ from gateway.web.console.session import User, needs
 router = APIRouter()
 PATH = "/console/answers"
 WRITTEN = 1000  # characters
-LANGUAGES = {"en": "English", "de": "Deutsch", "de_CH": "Deutsch (Schweiz)", "hi": "हिन्दी", "es": "Español"}
+LANGUAGES = {"en": "English", "de": "Deutsch", "de_CH": "Deutsch (Schweiz)", "hi": "हिन्दी", "es": "Español",
+             "fr": "Français"}
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]
 
 

@@ -14,6 +14,7 @@ from gateway.model import (
     Alarm,
     Attempt,
     AttemptOutcome,
+    ConsentSource,
     Contact,
     Device,
     DeviceState,
@@ -76,12 +77,14 @@ ChipWords = tuple[str, ...]
 
 class ContactLine(NamedTuple):
     row: Contact
+    consent: str  # from whom we have it
     name: str  # of the channel
     shown: str  # the address
     dial: str  # tel: or mailto:, where there is one
 
 
-LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish"}
+LANGUAGES = {"en": "English", "de": "German", "de-CH": "German (Switzerland)", "hi": "Hindi", "es": "Spanish",
+             "fr": "French"}
 
 
 class PersonLine(NamedTuple):
@@ -211,8 +214,18 @@ def _contact(row: Contact, shows: bool) -> ContactLine:
     is_number = row.channel in PHONE_CHANNELS
     shown = HIDDEN if not shows else for_people(row.address) if is_number else row.address
     scheme = "tel:" if is_number else "mailto:" if row.channel == "email" else ""
-    return ContactLine(row, CHANNELS.get(row.channel, row.channel.capitalize()), shown,
+    return ContactLine(row, _consent(row), CHANNELS.get(row.channel, row.channel.capitalize()), shown,
                        f"{scheme}{row.address}" if shows and scheme and row.stopped_at is None else "")
+
+
+def _consent(row: Contact) -> str:
+    match row.consent_by:
+        case ConsentSource.AGENT:
+            return f"entered by {row.consent_who or 'an agent'}"
+        case ConsentSource.THEMSELVES:
+            return "typed by them, with the code that we sent there"
+        case ConsentSource.IMPORTED:
+            return "from the fleet file"
 
 
 def _person(one: KnownPerson, known: KnownCustomer, names: Mapping[str, str], today: str, shows: bool, words: Catalogue

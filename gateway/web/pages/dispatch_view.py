@@ -238,7 +238,7 @@ def _how(offer: Offer, words: Catalogue, say: TimeFormat) -> str:
     answered = say.when(offer.closed_at) if offer.closed_at is not None else ""
     said = words(f"page.dispatch.offer.{offer.state}", at=say.when(offer.offered_at), until=say.when(offer.expires_at),
                  answered=answered)
-    return f"{said}: {offer.answer}" if offer.answer else said
+    return f"{said}{words.colon}{offer.answer}" if offer.answer else said
 
 
 def _passed_over(facts: DispatchTicket) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from gateway.web import problems
 from gateway.web.live import Gone
 from gateway.web.pages.templates import Renderer
 
-_PAGES = ("/f/", "/o/", "/v/", "/d/", "/s/", "/h/", "/p/", "/welcome/", "/e/")
+_PAGES = ("/f/", "/o/", "/v/", "/d/", "/s/", "/h/", "/m/", "/p/", "/welcome/", "/e/")
 
 
 class LinkInvalid(Gone):

@@ -83,7 +83,7 @@ def test_what_cannot_be_saved(there: WebStory, agent: httpx.Client) -> None:
     ticket = there.break_down()
     path = f"tickets/{ticket.id}/answers"
     bodies: list[dict[str, Any]] = [
-        {}, {"words": {}}, {"words": {"en": " "}}, {"words": {"fr": "Quelqu'un vient"}}, {"words": {"en": "x" * 1001}},
+        {}, {"words": {}}, {"words": {"en": " "}}, {"words": {"eo": "Iu venas"}}, {"words": {"en": "x" * 1001}},
         {"words": {"en": "Yes"}, "for_page": True}]
     for wrong in bodies:
         is_problem(agent.post(path, json=wrong), 422)

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.slow
 OPEN = {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/console/sign-in", "/console/code",
         "/console/sign-in/oidc", "/console/sign-in/oidc/back", "/console/sign-out", "/static/brand.css",
         "/static/logo"}
-BY_LINK = ("/f/{token}", "/o/{token}", "/v/{token}", "/d/{token}", "/s/{token}", "/h/{token}", "/p/{token}",
-           "/welcome/{token}", "/e/{token}")
+BY_LINK = ("/f/{token}", "/o/{token}", "/v/{token}", "/d/{token}", "/s/{token}", "/h/{token}", "/m/{token}",
+           "/p/{token}", "/welcome/{token}", "/e/{token}")
 DOCS = ROOT / "docs" / "rights.md"
 Route = tuple[str, str, frozenset[Right]]
 

@@ -89,9 +89,25 @@ def upgrade() -> None:
         sa.Column('position', sa.Integer(), nullable=False),
         sa.Column('stopped_at', sa.BigInteger(), nullable=True),
         sa.Column('stopped_why', sa.String(), nullable=True),
+        sa.Column('consent_by', sa.String(), server_default='imported', nullable=False),
+        sa.Column('consent_at', sa.BigInteger(), nullable=True),
+        sa.Column('consent_who', sa.String(), server_default='', nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('contact_once', 'contact', ['owner_id', 'owner_kind', 'channel', 'address'], unique=True)
+    op.create_table('contact_check',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('contact_id', sa.String(), nullable=False),
+        sa.Column('owner_kind', sa.String(), nullable=False),
+        sa.Column('owner_id', sa.String(), nullable=False),
+        sa.Column('address', sa.String(), nullable=False),
+        sa.Column('asked_at', sa.BigInteger(), nullable=False),
+        sa.Column('tries', sa.Integer(), nullable=False),
+        sa.Column('done_at', sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index('contact_check_of', 'contact_check', ['owner_id', 'asked_at'], unique=False)
+    op.create_index('contact_check_to', 'contact_check', ['address', 'asked_at'], unique=False)
     op.create_table('customer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),
@@ -232,6 +248,25 @@ def upgrade() -> None:
         sa.Column('locked_until', sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
+    op.create_table('preference',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('owner_kind', sa.String(), nullable=False),
+        sa.Column('owner_id', sa.String(), nullable=False),
+        sa.Column('amount', sa.String(), nullable=False),
+        sa.Column('muted', sa.JSON(), nullable=False),
+        sa.Column('stopped_at', sa.BigInteger(), nullable=True),
+        sa.Column('locale', sa.String(), nullable=True),
+        sa.Column('own_quiet', sa.Boolean(), nullable=False),
+        sa.Column('quiet_from', sa.String(), nullable=True),
+        sa.Column('quiet_until', sa.String(), nullable=True),
+        sa.Column('timezone', sa.String(), nullable=True),
+        sa.Column('digest_at', sa.String(), nullable=False),
+        sa.Column('contact_order', sa.JSON(), nullable=False),
+        sa.Column('link_number', sa.Integer(), nullable=False),
+        sa.Column('changed_at', sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_preference_owner_id'), 'preference', ['owner_id'], unique=False)
     op.create_table('press',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
+from gateway.flow.customers.preferences import token_for_household
 from gateway.flow.gateway import Gateway
 from gateway.flow.households.links import renew_household_link, send_household_link
 from gateway.model import (
@@ -91,7 +92,11 @@ def household(gw: Gw, now: Now, render: Render, request: Request, token: str) ->
     if _is_ended(gw, token, now):
         return _ended(render, _words_of_browser(request), 404)
     words, view = _view(gw, render, token, now)
-    page = render.page("household.html", words, live=view.html, version=view.version, token=token)
+    with gw.store.read() as session:
+        link = open_link(session, gw.settings, LinkPurpose.HOUSEHOLD, token, now)
+        choose, anybody = token_for_household(session, gw, link.subject_id)
+    page = render.page("household.html", words, live=view.html, version=view.version, token=token, choose=choose,
+                       each_their_own=anybody and not choose)
     remember(page, render, token)
     return page
 

@@ -52,5 +52,6 @@ def calendar_visit(one: OwnVisit, words: Catalogue, now: Instant) -> CalendarVis
         return of_visit(one.visit, one.ticket.id, details="\n".join(details))
     # what a customer wrote is not for a calendar, which keeps copies on servers of its own
     cause = "" if is_reported(one.ticket) else cause_in(one, words)
-    about = ": ".join(part for part in (one.device.name if one.device else "", cause) if part) or words("page.visit")
+    named = (one.device.name if one.device else "", cause)
+    about = words.colon.join(part for part in named if part) or words("page.visit")
     return of_visit(one.visit, about, one.site.address, "\n".join(details))

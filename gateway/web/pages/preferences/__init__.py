@@ -1,0 +1,1 @@
+"""The page on which a person chooses what they are sent, when and where."""

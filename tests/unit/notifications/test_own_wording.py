@@ -195,3 +195,14 @@ msgstr ""
 """
     with pytest.raises(BrokenCatalogue, match=f"announce . forms, and its rule gives {found} — expected all from 0"):
         read_catalogue(text, "de")
+
+
+def test_a_mail_is_small_and_needs_nothing_from_elsewhere_even_with_the_longest_own_wording(tmp_path: Path) -> None:
+    longest = written(tmp_path, {"en/fault_found.long": "A sentence.\n\n" * 1_200}).word("fault_found", "en", FACTS)
+    assert not longest.broken
+    for html in (longest.long_html, *(messages().word(topic, locale, FACTS).long_html
+                                      for topic in TopicName for locale in catalogues().locales)):
+        assert len(html.encode()) < 100_000  # Gmail cuts off the rest
+        assert 'content="light dark"' in html
+        assert "<style" not in html
+        assert "src=\"http" not in html

@@ -360,14 +360,15 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         locale = reader_of(row, context, signed.zone)[1]
+        items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
+                 for one, about in context.items]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
-                        items=[_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
-                               for one, about in context.items])
+                        items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
         message = gw.messages.word(row.topic, locale, facts)
-        broken = message.broken
+        broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
@@ -389,11 +390,12 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
-          now: Instant) -> dict[str, str]:
+          now: Instant) -> tuple[dict[str, str], Sequence[BrokenWording]]:
     """A line of a message of the day: what it would have said by itself, and where more stands."""
     link = _link(gw.settings, context, now)
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
-    return {"what": gw.messages.word(row.topic, locale, facts).subject, "link": link}
+    message = gw.messages.word(row.topic, locale, facts)
+    return {"what": message.subject, "link": link}, message.broken
 
 
 def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:

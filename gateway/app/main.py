@@ -135,14 +135,16 @@ class Running:
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
-    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla or ValueError when it cannot."""
+    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla, BadWording or
+    ValueError when it cannot."""
     settings = ensure_secret(settings)
     raise_limit()
     catalogues.load()
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
-                 mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service))
+                 mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service),
+                 messages=catalogues.messages().with_overrides(catalogues.load_overrides(settings.wording)))
     _check_profiles_in_use(gw)
     warn_of_buttons(gw)
     for said in shadow_warnings(settings.service):

@@ -354,6 +354,7 @@ class Settings(Section):
     profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
     sla: Path | None = None  # when nothing is set: sla.yaml beside gateway.yaml, and with none there the shipped one
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
+    wording: Path | None = None  # folder of the operator's own message templates, docs/messages.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
     broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell

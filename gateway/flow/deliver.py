@@ -69,6 +69,8 @@ from gateway.notifications.undelivered.plan import (
     undeliverable,
 )
 from gateway.notifications.undelivered.unopened import channels_sent, last_sent_at, open_by
+from gateway.notifications.wording.broken import broken_wordings
+from gateway.notifications.wording.overrides import BrokenWording
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
@@ -116,6 +118,7 @@ class FinishedAttempt(NamedTuple):
     outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
 
 
 @dataclass
@@ -376,6 +379,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome | InShadow
     said = ""
+    broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
         service = settings.service
@@ -385,13 +389,15 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         locale = reader_of(row, context, signed.zone)[1]
+        items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
+                 for one, about in context.items]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
-                        items=[_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
-                               for one, about in context.items])
+                        items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
         message = gw.messages.word(row.topic, locale, facts)
+        broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
@@ -402,7 +408,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         said = _kept(message, gw.channels[contact.channel],
                      [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
         if hand_over.context.in_shadow:
-            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said)
+            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -411,15 +417,16 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said)
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
-          now: Instant) -> dict[str, str]:
+          now: Instant) -> tuple[dict[str, str], Sequence[BrokenWording]]:
     """A line of a message of the day: what it would have said by itself, and where more stands."""
     link = _link(gw.settings, context, now)
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
-    return {"what": gw.messages.word(row.topic, locale, facts).subject, "link": link}
+    message = gw.messages.word(row.topic, locale, facts)
+    return {"what": message.subject, "link": link}, message.broken
 
 
 def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
@@ -517,10 +524,14 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
         draft.add(*tell_its_owner(hand_over.contact, hand_over.notification, hand_over.context, new_id, at))
     if gone:
         draft.add(*contacts_gone.list_to_begin(session, max(at for _, at in gone)))
-    withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
+    latest = max((done.at for _, done in results), default=0)
+    broken = broken_wordings(((hand_over.notification.topic, one) for hand_over, done in results
+                              for one in done.broken), new_id, latest)
+    draft.add(*outbox.without_told_today(session, broken, latest))
+    withdraw_promises_of(session, draft, untold, latest)
     on_call.wait_in_shadow(session, [hand_over.notification for hand_over, done in results
                                      if isinstance(done.outcome, InShadow) and "turn" in hand_over.notification.facts],
-                           max((done.at for _, done in results), default=0))
+                           latest)
     told |= {hand_over.notification.subject_id: done.at for hand_over, done in results
             if isinstance(done.outcome, Sent | InShadow) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}

@@ -138,6 +138,8 @@ class TopicName(StrEnum):
     """That is over."""
     RULE_BROKEN = "rule_broken"
     """A rule of a profile could not be evaluated."""
+    WORDING_BROKEN = "wording_broken"
+    """A template of the operator's broke when a message was due: ours went out."""
     PAGE_LINK = "page_link"
     """On the telephone with us: the link to their page."""
     HOUSEHOLD_LINK = "household_link"
@@ -898,6 +900,11 @@ _ALL = (
     Topic(
         name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenRuleFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.WORDING_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.BrokenWordingFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(  # they wait for it on the telephone: no quiet hours

@@ -415,6 +415,15 @@ def is_over_quota(session: Session, customer_id: str, now: Instant) -> bool:
         col(Notification.created_at) > now - DAY)).first() is not None
 
 
+def without_told_today(session: Session, rows: Sequence[Notification], now: Instant) -> list[Notification]:
+    """Those on whose subject nothing was written to the dispatcher within a day."""
+    told = set(session.exec(select(Notification.subject_id, Notification.topic).where(
+        col(Notification.subject_id).in_({row.subject_id for row in rows}),
+        Notification.recipient_kind == RecipientKind.DISPATCHER, col(Notification.created_at) > now - DAY,
+    ))) if rows else set()
+    return [row for row in rows if (row.subject_id, row.topic) not in told]
+
+
 def dispatcher_lists(session: Session, failures: Sequence[Failure], now: Instant) -> tuple[Lists, dict[str, str]]:
     """The lists that these failures may come on, and outage id → the name of its area.
 

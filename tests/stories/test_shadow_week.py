@@ -24,6 +24,7 @@ from gateway.model import (
     ReasonKind,
     customer,
 )
+from gateway.notifications.catalogues import load_overrides, messages
 from gateway.notifications.channels import NotSent, Sent
 from gateway.store import Store
 from gateway.store.shadow.report import shadow_report
@@ -139,6 +140,18 @@ def test_the_all_clear_is_recorded_after_the_fault_that_was(story: Story) -> Non
     story.wait(minutes=1)
     assert story.messages == []
     assert ("resolved", "Alice Keller") in kept(story)
+
+
+def test_a_template_that_breaks_stands_in_the_report(both_stores: Store, tmp_path: Path) -> None:
+    story = shadow_week(both_stores)
+    folder = tmp_path / "wording"
+    (folder / "en").mkdir(parents=True)
+    (folder / "en" / "fault_found.long.j2").write_text("Somebody is there at {{ when(eta) }}.")  # nobody goes yet
+    story.gw.messages = messages().with_overrides(load_overrides(folder))
+    overheats(story)
+    story.wait(seconds=1)
+    assert story.messages == []
+    assert [topic for topic, _ in kept(story)].count("wording_broken") == 1
 
 
 # a call for help

@@ -1,5 +1,6 @@
 """The operator's own wording: what its templates may use, which goes before which, and what `gateway check` says."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ FACTS = sample_facts(NOW)
 GOOD = "{{ device }}: {{ cause }}{% if next_word %}, news by {{ when(next_word) }}{% endif %} ({{ number }})"
 
 
-def written(folder: Path, files: dict[str, str | bytes]) -> MessageRenderer:
+def written(folder: Path, files: Mapping[str, str | bytes]) -> MessageRenderer:
     """`{"de/fault_found.short": "…"}` as files, and what the gateway words with them. Raises BadWording."""
     for name, text in files.items():
         path = folder / f"{name}.j2"

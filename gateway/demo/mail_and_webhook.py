@@ -23,6 +23,7 @@ class ReceivedMessage:
     to: str
     subject: str
     text: str
+    is_for_calendar: bool = False  # it brings an invite
 
 
 @dataclass
@@ -40,8 +41,9 @@ class Mailbox:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # the name is aiosmtpd's
         message = message_from_bytes(envelope.content, policy=policy.default)
         body = message.get_body(("plain",))
-        self.messages.append(ReceivedMessage(time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(),
-                                             str(body.get_content()) if body else ""))
+        self.messages.append(ReceivedMessage(
+            time.time(), envelope.rcpt_tos[0], str(message["subject"]).strip(), str(body.get_content()) if body else "",
+            any(part.get_content_type() == "text/calendar" for part in message.walk())))
         return "250 kept"
 
 

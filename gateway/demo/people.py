@@ -69,7 +69,7 @@ class People:
 
     def _look_at_letters(self) -> None:
         for letter in self._mailbox.new():
-            if found := LINK.search(letter.text):
+            if (found := LINK.search(letter.text)) and not letter.is_for_calendar:
                 opening = {"o": self._answer_offer, "f": self._follow, "v": self._remind}[found[1]]
                 self._scheduler.after(1.5, partial(opening, letter, found[0]))
         self._scheduler.after(0.2, self._look_at_letters)

@@ -57,11 +57,19 @@ class Tab:
     def wait(self, script: str, seconds: float = PATIENCE_S) -> float:
         """Waits until the expression is true; how many seconds that took. Raises TimeoutError."""
         began = time.monotonic()
-        while not self.run(script):
+        while not self._is_true(script):
             if time.monotonic() - began > seconds:
                 raise TimeoutError(f"{script} is not true within {seconds} s; the page: {self.text()}")
             time.sleep(0.02)
         return time.monotonic() - began
+
+    def _is_true(self, script: str) -> bool:
+        try:
+            return bool(self.run(script))
+        except ValueError as refused:  # another page came while this one was asked
+            if "Inspected target navigated" in str(refused):
+                return False
+            raise
 
     def text(self) -> str:
         """The words on it, one space between them."""

@@ -140,7 +140,8 @@ def test_a_refused_recipient_is_logged_and_is_no_failing_channel(
     office.tell("fault_found", "1")
     office.deliver()
     assert lines(said) == [("message refused", "WARNING", "fault_found", "email"),
-                           ("message sent", "INFO", "fault_found", "sms")]
+                           ("message sent", "INFO", "fault_found", "sms"),
+                           ("message sent", "INFO", "contact_gone", "sms")]  # she hears that her mail does not work
     assert vars(said[0])["said"] == "550 5.1.1 <[address]>: no mailbox [address] here, see https://x.example/[path]"
     assert degraded(office) == []
 

@@ -19,7 +19,7 @@ from gateway import __version__
 from gateway.app.check import check_all, load_fleet
 from gateway.app.check_branding import branding_row
 from gateway.app.check_people import people_warnings
-from gateway.cli import devices, households, providers, users
+from gateway.cli import devices, households, providers, send_test, users
 from gateway.cli.backtest import backtest
 from gateway.cli.check_connections import check_connections
 from gateway.cli.common import (
@@ -39,7 +39,7 @@ from gateway.cli.common import (
 )
 from gateway.cli.explain import explain
 from gateway.cli.goodwill import goodwill
-from gateway.cli.send_test import send_test
+from gateway.cli.shadow import app as shadow
 from gateway.config import example_files
 from gateway.config.fleet_file import BadFleet, Fleet
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
@@ -61,11 +61,13 @@ app.add_typer(keys, name="key")
 app.add_typer(devices.app, name="device")
 app.add_typer(households.app, name="household")
 app.add_typer(providers.app, name="provider")
+app.add_typer(shadow, name="shadow")
 app.add_typer(users.app, name="user")
 app.command()(backtest)
 app.command()(explain)
 app.command()(goodwill)
-app.command("send-test")(send_test)
+app.command("send-test")(send_test.send_test)
+app.add_typer(send_test.app, name="wording")
 PATIENCE = 2.0  # seconds before a progress bar appears
 
 
@@ -97,6 +99,8 @@ def check(config: Config = None,
         table.add_row("colour", colour)
     if found.mappings:
         table.add_row("mappings", ", ".join(sorted(found.mappings)))
+    if found.wording:
+        table.add_row("wording", ", ".join(found.wording))
     if found.fleet is not None:
         for name in ("areas", "customers", "people", "sites", "devices", "providers"):
             table.add_row(name, str(len(getattr(found.fleet, name))))

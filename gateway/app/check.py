@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 from gateway.app.check_advice import advice_warnings
 from gateway.app.check_branding import branding_errors, branding_warnings
 from gateway.app.check_goodwill import goodwill_errors
+from gateway.app.check_mappings import mapping_warnings
 from gateway.app.check_on_call import on_call_errors, on_call_warnings
 from gateway.app.check_people import people_warnings, some
+from gateway.app.check_shadow import shadow_errors, shadow_warnings
 from gateway.app.check_sign_in import sign_in_errors, sign_in_warnings
+from gateway.app.check_wording import check_wording
 from gateway.app.clock import now
 from gateway.backtest.profile_tests import run_profile_tests
 from gateway.calendars.days_off import check_days_off
@@ -30,10 +33,8 @@ from gateway.config.yaml_lines import dotted_path
 from gateway.devices.broker_access import address_error
 from gateway.devices.dialects import DIALECTS, chosen
 from gateway.devices.mappings import BadMapping
-from gateway.devices.mappings import Mapping as Mapped
 from gateway.devices.profiles import BadProfile, Profile
 from gateway.model import DAY, OnCallRole, to_iso
-from gateway.model.signals import FaultCode, Telemetry
 from gateway.notifications.channels import build_channels, check_address
 from gateway.store import sqlite_path
 from gateway.tickets.dispatch.territory import Place, TerritoryIndex
@@ -47,6 +48,7 @@ class CheckResult:
     settings: Settings | None = None
     profiles: dict[str, object] | None = None
     mappings: list[str] | None = None  # their names
+    wording: list[str] = field(default_factory=list)  # the operator's own templates
     fleet: Fleet | None = None
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)  # probably mistakes, which do not stop the gateway
@@ -76,6 +78,11 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
             found.warnings += mapping_warnings(mappings)
     except BadMapping as bad:
         found.errors += bad.errors
+    if found.settings:
+        errors, warnings, overrides = check_wording(found.settings)
+        found.errors += errors
+        found.warnings += warnings
+        found.wording = [one.name for one in overrides or ()]
     sla = SlaPolicies()
     try:
         if found.settings:
@@ -88,6 +95,7 @@ def check_all(config: Path | None, fleet: Path | None) -> CheckResult:
             found.fleet = load_fleet(fleet, found.settings, found.profiles, found.mappings)
             found.warnings += people_warnings(fleet, found.fleet, to_iso(now())[:10])
             if found.settings:
+                found.errors += shadow_errors(found.settings.service, [area.id for area in found.fleet.areas], fleet)
                 found.warnings += sla_warnings(str(found.settings.sla), sla, found.fleet, profiles)
             if found.settings and profiles:
                 found.warnings += fleet_warnings(fleet, found.fleet, profiles, found.settings)
@@ -230,6 +238,7 @@ def settings_warnings(settings: Settings) -> Iterator[str]:
     if settings.mqtt.username is not None and settings.mqtt.password is None and settings.mqtt.cert_file is None:
         yield ("mqtt.password: not set, though mqtt.username is — expected it in GATEWAY_MQTT__PASSWORD, which may be "
                "empty, or password_file: FILE")
+    yield from shadow_warnings(settings.service)
     yield from _folders(settings)
 
 
@@ -274,25 +283,6 @@ def sla_warnings(file: str, policies: SlaPolicies, fleet: Fleet, profiles: Mappi
             for name in sorted(getattr(policy.applies_to, field_name) - set(there)) if there else ():
                 yield (f"{file}: policies.{policy.name}.applies_to.{field_name}: {name!r} is not in the fleet — "
                        f"{did_you_mean(name, there) if len(there) <= MANY else 'expected one that is'}")
-
-
-def mapping_warnings(mappings: Iterable[Mapped]) -> Iterator[str]:
-    """A path that no example ever reaches may be misspelt: it would simply give nothing."""
-    for mapping in mappings:
-        for number, message in enumerate(mapping.messages):
-            given: set[str] = set()
-            for topic, _, _, outcome in mapping.EXAMPLES:
-                if message.topic.read(topic) is not None and isinstance(outcome, Sequence):
-                    for signal in outcome:
-                        if isinstance(signal, Telemetry):
-                            given |= {f"telemetry.{name}" for name in signal.values}
-                        elif isinstance(signal, FaultCode):
-                            given.add(f"faults.{signal.code}")
-            for name in [*(f"telemetry.{name}" for name in message.telemetry),
-                         *(f"faults.{code}" for code in message.faults)]:
-                if name not in given:
-                    yield (f"mapping {mapping.NAME}: messages[{number}].{name}: in no example there is a value at its "
-                           "path, which may be misspelt — expected an example that gives it")
 
 
 def fleet_warnings(file: Path, fleet: Fleet, profiles: Mapping[str, Profile], settings: Settings) -> Iterator[str]:

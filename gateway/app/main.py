@@ -13,6 +13,7 @@ from typing import Literal
 import structlog
 from sqlmodel import Session
 
+from gateway.app.check_shadow import shadow_warnings
 from gateway.app.clock import CorrectedTime, monotonic_ms, now
 from gateway.app.scheduler import every
 from gateway.calendars.desk_hours import names_hours
@@ -134,16 +135,20 @@ class Running:
 
 
 def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
-    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla or ValueError when it cannot."""
+    """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla, BadWording or
+    ValueError when it cannot."""
     settings = ensure_secret(settings)
     raise_limit()
     catalogues.load()
     store = Store(settings.database_url)
     upgrade(store)
     gw = Gateway(settings, store, load_profiles(settings.profiles), build_channels(settings),
-                 mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service))
+                 mapped=load_mappings(settings.mappings), sla=load_sla(settings.sla, settings.service),
+                 messages=catalogues.messages().with_overrides(catalogues.load_overrides(settings.wording)))
     _check_profiles_in_use(gw)
     warn_of_buttons(gw)
+    for said in shadow_warnings(settings.service):
+        log.warning(said)
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)

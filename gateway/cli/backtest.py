@@ -87,7 +87,7 @@ def backtest(
     """Try rules on real readings: alarms, tickets, messages, truck rolls, and what differs from the rules in force."""
     with errors_as_messages(BadTrial, BadHistory, BadTruth):
         settings = settings_from(config)
-        span = _instant("--since", since), _instant("--until", until)
+        span = instant("--since", since), instant("--until", until)
         said = read_truth(truth.read_bytes().splitlines(), str(truth)) if truth is not None else None
         new = _read_profile_texts(profile)
         trial = Trial(new, *_in_force(settings, new), settings.service, _url(history, settings), *span)
@@ -230,7 +230,7 @@ def _in_force(settings: Settings, new: ProfileTexts) -> tuple[ProfileTexts, froz
     return tuple(old), frozenset(same)
 
 
-def _instant(option: str, text: str) -> Instant | None:
+def instant(option: str, text: str) -> Instant | None:
     if not text:
         return None
     try:

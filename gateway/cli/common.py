@@ -23,6 +23,7 @@ from gateway.devices.profiles import BadProfile
 from gateway.devices.registration import BadDevice
 from gateway.model import Instant, new_id, within_calendar
 from gateway.notifications.catalogues import catalogues
+from gateway.notifications.wording.overrides import BadWording
 from gateway.store import Conflict, DatabaseUnavailable, Store
 from gateway.store.migrations import WrongVersion, upgrade
 from gateway.tickets.context import Policy
@@ -55,7 +56,7 @@ def errors_as_messages(*also: type[Exception]) -> Iterator[None]:
     """Prints an expected error, or one of `also`, as a message and exits with code 1."""
     try:
         yield
-    except (BadSettings, BadProfile, BadMapping, BadSla, BadFleet, BadDevice) as bad:
+    except (BadSettings, BadProfile, BadMapping, BadSla, BadFleet, BadDevice, BadWording) as bad:
         fail(bad.errors)
     except (DatabaseUnavailable, Conflict, WrongVersion) as error:
         fail([str(error)])

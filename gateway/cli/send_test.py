@@ -1,4 +1,5 @@
-"""`gateway send-test`: sends a test message to one contact and prints the outcome."""
+"""`gateway send-test` sends a test message to one contact and prints the outcome; `gateway wording preview` shows how a
+message reads."""
 
 from typing import Annotated
 
@@ -6,35 +7,63 @@ import typer
 from rich.markup import escape
 
 from gateway.cli.common import Config, err, errors_as_messages, now, open_store, out, settings_from
-from gateway.config.error_messages import did_you_mean
 from gateway.config.settings import Settings
+from gateway.flow.messages.test_send import BadContact, NoWording, channel_for, example
 from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
 from gateway.monitoring.logs import redact_quote
-from gateway.notifications.catalogues import messages
-from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, check_address
-from gateway.notifications.messages import Facts
+from gateway.notifications.catalogues import catalogues, load_overrides, messages
+from gateway.notifications.channels import Channel, NotSent, Sent, build_channels
+from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.topics import TopicName
+from gateway.notifications.wording.overrides import Form
+from gateway.notifications.wording.sms import sms_size
 
 _LOCALE_FROM: dict[RecipientKind, type[Customer | Provider]] = {
     RecipientKind.CUSTOMER: Customer, RecipientKind.PROVIDER: Provider}
+app = typer.Typer(help="How messages read, in the built-in words and in your own.", no_args_is_help=True)
+Language = Annotated[str, typer.Option("--language", help="e.g. de or de-CH.")]
+Own = Annotated[bool, typer.Option("--override/--built-in",
+                                   help="With your own wording, where there is some; or as it is without.")]
 
 
-class BadContact(Exception):
-    """There is no such contact, or nothing can be sent to it."""
+@app.command()
+def preview(topic: Annotated[str, typer.Argument(help="e.g. fault_found; all of them: docs/messages.md.")],
+            language: Language = "en",
+            form: Annotated[Form | None, typer.Option("--form", help="One of them; all without it.")] = None,
+            override: Own = True, config: Config = None) -> None:
+    """Show how a message reads, on an example in which everything is known; exit 1 when your own wording breaks."""
+    with errors_as_messages(NoWording):
+        settings = settings_from(config)
+        message = example(settings, _renderer(settings), topic, language, now(), ours=not override)
+    size = sms_size(message.short)
+    said = {Form.SUBJECT: message.subject, Form.SHORT: message.short, Form.LONG: message.long_text.rstrip()}
+    for name, text in said.items():
+        if form in (None, name):
+            if form is None:
+                cost = f" ({size.parts} SMS, {size.units} {size.alphabet} characters)" if name is Form.SHORT else ""
+                out.print(f"[bold]{name}[/]{cost}", highlight=False)
+            out.print(text, markup=False, highlight=False, soft_wrap=True)
+            if form is None and name is not Form.LONG:
+                out.print()
+    for broken in message.broken:
+        err.print(f"[red]✗[/] {escape(broken.name)}: {escape(broken.why)} — the built-in wording goes out")
+    if message.broken:
+        raise typer.Exit(1)
 
 
 def send_test(contact: Annotated[str, typer.Argument(
                   help="A contact's id, as the log names it, or CHANNEL:ADDRESS, e.g. email:me@example.com.")],
-              config: Config = None) -> None:
+              topic: Annotated[str, typer.Option("--topic", help="Send an example of this message, marked as a test.")
+                               ] = TopicName.TEST.value,
+              language: Annotated[str, typer.Option("--language", help="Else that of whose contact it is.")] = "",
+              override: Own = True, config: Config = None) -> None:
     """Send a test message to one contact, and say what became of it; exit 1 when it was not sent."""
-    with errors_as_messages(BadContact):
+    with errors_as_messages(BadContact, NoWording):
         settings = settings_from(config)
         channels = build_channels(settings)
         channel, address, locale = _resolve_contact(settings, channels, contact)
-        number = new_id("N")
-        facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone,
-                      branding=settings.branding)
-        outcome = channel.send(address, messages().word(TopicName.TEST, locale, facts), number)
+        number, written = new_id("N"), catalogues().best_for(locale).tag
+        outcome = channel.send(address, _test_message(settings, topic, language or written, override, number), number)
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)
@@ -44,6 +73,19 @@ def send_test(contact: Annotated[str, typer.Argument(
     err.print(f"[red]✗[/] {failed} by {escape(channel.name)}: {outcome.kind} — {escape(outcome.why)}"
               f"{escape(': ' + said) if said else ''}")
     raise typer.Exit(1)
+
+
+def _test_message(settings: Settings, topic: str, language: str, override: bool, number: str) -> Message:
+    if topic != TopicName.TEST:
+        return example(settings, _renderer(settings), topic, language, now(), ours=not override, is_test=True)
+    facts = Facts(now=now(), number=number, service=settings.service.name, phone=settings.service.phone,
+                  branding=settings.branding)
+    return (_renderer(settings) if override else messages()).word(topic, language, facts)
+
+
+def _renderer(settings: Settings) -> MessageRenderer:
+    """With the operator's own wording. Raises BadWording."""
+    return messages().with_overrides(load_overrides(settings.wording))
 
 
 def _resolve_contact(settings: Settings, channels: dict[str, Channel], wanted: str) -> tuple[Channel, str, str]:
@@ -61,10 +103,4 @@ def _resolve_contact(settings: Settings, channels: dict[str, Channel], wanted: s
             why = row.stopped_why or "by its owner"
             raise BadContact(f"{wanted!r} is stopped since {to_iso(row.stopped_at)} ({why}) — expected one in use")
         name, address, locale = row.channel, row.address, getattr(known, "locale", "en")
-    if name not in channels:
-        raise BadContact(f"channel {name!r} — {did_you_mean(name, channels) if channels else 'none is configured'}")
-    hook = settings.channels.webhook
-    wrong = check_address(name, address, hook is not None and hook.allow_private)
-    if wrong:
-        raise BadContact(wrong)
-    return channels[name], address, locale
+    return channel_for(settings, channels, name, address), address, locale

@@ -144,6 +144,9 @@ class Offers(Section):
 class Service(Section):
     """Times and hours promised to customers, and the people behind them."""
 
+    # "shadow": all is decided, worded and written down, and only what a person's press asks for leaves the house
+    mode: Literal["on", "shadow"] = "on"
+    live_areas: list[str] = Field(default_factory=list)  # area ids; in the shadow mode, what lies in them is on
     price_answer_minutes: int = Field(240, ge=1)  # how long a customer is waited for who has to agree to a price
     offers: Offers = Offers()
     arrival_hours: int = Field(4, ge=1)  # the arrival window promised when a provider accepts without naming one
@@ -153,6 +156,8 @@ class Service(Section):
     work_minutes: int = Field(60, ge=1, le=24 * 60)  # how long a technician is expected to work at a site
     move_hours: int = Field(4, ge=1, le=14 * 24)  # until so long before an arrival window customers move it themselves
     needed_minutes: int = Field(30, ge=1)  # a customer has to say whether somebody shall come though it works again
+    # a critical message whose page nobody opens within so long goes out on another channel too; 0: never
+    unopened_minutes: int = Field(10, ge=0, le=24 * 60)
     callback_minutes: int = Field(60, ge=1)
     callback_minutes_urgent: int = Field(15, ge=1)
     callback_hours: dict[str, list[tuple[str, str]]] | None = None  # None: at any hour
@@ -349,6 +354,7 @@ class Settings(Section):
     profiles: Path = Path("profiles")  # when nothing is set: beside gateway.yaml, and with none there the shipped ones
     sla: Path | None = None  # when nothing is set: sla.yaml beside gateway.yaml, and with none there the shipped one
     mappings: Path | None = None  # folder of dialects made of configuration, docs/mappings.md
+    wording: Path | None = None  # folder of the operator's own message templates, docs/messages.md
     fleet: Path | None = None
     broker_files: Path | None = None  # folder for Mosquitto's password and access file; None: written on demand only
     broker_reload: tuple[str, ...] = ()  # command that makes the broker read them again, word by word, run by no shell

@@ -191,8 +191,8 @@ def _beside(way: Way, value: Any, directory: Path) -> Any:
     """File names in gateway.yaml are relative to it, wherever the gateway is started."""
     if not isinstance(value, str):
         return value
-    if way in (("profiles",), ("sla",), ("mappings",), ("fleet",), ("broker_files",), ("branding", "logo")) or (
-            way[0] == "mqtt" and str(way[-1]).endswith("_file")):
+    if way in (("profiles",), ("sla",), ("mappings",), ("wording",), ("fleet",), ("broker_files",),
+               ("branding", "logo")) or (way[0] == "mqtt" and str(way[-1]).endswith("_file")):
         return str(directory / value)
     if way == ("database_url",) and value.startswith("sqlite:///"):
         return f"sqlite:///{directory / value.removeprefix('sqlite:///')}"

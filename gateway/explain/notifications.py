@@ -15,6 +15,7 @@ OUTCOMES = {
     AttemptOutcome.UNKNOWN: "outcome never learnt",
     AttemptOutcome.STARTED: "under way",
     AttemptOutcome.POSTPONED: "put off, because our own machine had no room for it",
+    AttemptOutcome.SHADOW: "worded and kept here, in the shadow mode",
 }
 
 
@@ -40,6 +41,7 @@ def notification_count_lines(alike: Iterable[NotificationCount], times: TimeForm
             NotificationState.HELD: f"{'waits' if one.customers == 1 else 'wait'} for {what}{why}",
             NotificationState.FAILED: f"could not be told {what}{why}",
             NotificationState.UNKNOWN: f"may or may not have been told {what}{why}",
+            NotificationState.SHADOW: f"would have been told {what}{at}, and nobody was: the mode is shadow",
         }
         soon = f"{'is' if one.customers == 1 else 'are'} about to be told {what}"
         yield Line("told", f"{whom} {said.get(one.state, soon)}", one.last)
@@ -61,11 +63,13 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
     why = _reason(row.reason, times)
     match row.state:
         case NotificationState.SENT:
-            sent = next((one for one in reversed(attempts) if one.outcome == AttemptOutcome.SENT), None)
-            channel = "an unknown channel" if sent is None else sent.channel
-            contact = history.contacts.get(sent.contact_id) if sent is not None else None
+            first = next(iter(_went_out(attempts)), None)
+            channel = first.channel if first is not None else "an unknown channel"
+            at = first.finished_at or at if first is not None else at
+            contact = history.contacts.get(first.contact_id) if first is not None else None
             after = f", after {tried}" if tried else ""
-            return f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_consent(contact, times)}"
+            return (f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_opened(row, attempts, times)}"
+                    f"{_consent(contact, times)}")
         case NotificationState.HELD:
             told_by = history.lists.get(row.list_id or "")  # the one message a day that they want
             due_at = row.due_at if told_by is None else told_by.due_at or row.due_at
@@ -77,10 +81,36 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
             trouble = f" ({tried})" if tried else ""
             return f"{whom} could not be told {what}: {why}{trouble}{_listed(row, history, times)}"
         case NotificationState.UNKNOWN:
-            return f"Whether {whom} was told {what} is not known: {why}{_listed(row, history, times)}"
+            went = joined_words([f"by {one.channel} on {times.exact(one.finished_at or one.started_at)}"
+                                 for one in _went_out(attempts)])
+            went = f" (it went out {went})" if went else ""
+            return f"Whether {whom} was told {what} is not known: {why}{went}{_listed(row, history, times)}"
+        case NotificationState.SHADOW if not attempts:
+            return (f"{whom} would not have been reached with {what}: {why}; the mode is shadow, so nobody was "
+                    "asked to ring them")
+        case NotificationState.SHADOW:
+            return (f"{whom} would have been told {what} by {attempts[-1].channel} on {times.exact(at)}; the mode is "
+                    "shadow, so it was not sent")
         case _:
             trouble = f"; so far {tried}" if tried else ""
             return f"{whom} is about to be told {what}, written on {times.exact(row.created_at)}{trouble}"
+
+
+def _went_out(attempts: list[Attempt]) -> list[Attempt]:
+    return [one for one in attempts if one.outcome == AttemptOutcome.SENT]
+
+
+def _opened(row: Notification, attempts: list[Attempt], times: TimeFormat) -> str:
+    """Whether somebody opened it, and by which channels it went out because nobody did."""
+    too = [f"nobody opened it by {times.exact(one.started_at)}, so it went by {one.channel} too"
+           for one in _went_out(attempts)[1:]]
+    if row.opened_at is not None:
+        too.append(f"opened on {times.exact(row.opened_at)}")
+    elif row.open_by is not None:
+        too.append(f"if nobody opens it by {times.exact(row.open_by)}, another channel is taken")
+    elif row.reason is not None:
+        too.append(f"nobody had opened it, and it went by no other channel: {_reason(row.reason, times)}")
+    return "".join(f"; {one}" for one in too)
 
 
 def _consent(contact: Contact | None, times: TimeFormat) -> str:

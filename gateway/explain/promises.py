@@ -36,5 +36,9 @@ def promise_lines(promises: list[Promise], history: SubjectHistory, times: TimeF
         instead = f", instead of {times.exact(before.due_at)}" if before is not None else ""
         settled = f" on {times.exact(promise.settled_at)}" if promise.settled_at is not None else ""
         link = " " if promise.kind is PromiseKind.ETA else " by "
+        if promise.in_shadow:
+            yield Line("became", f"In the shadow mode would have promised {KINDS[promise.kind]}{link}"
+                                 f"{times.exact(promise.due_at)}{instead}; nobody was told", promise.made_at)
+            continue
         yield Line("became", f"Promised {KINDS[promise.kind]}{link}{times.exact(promise.due_at)}{how}{instead}: "
                              f"{_KEPT[promise.state]}{settled}", promise.made_at)

@@ -43,6 +43,7 @@ from gateway.notifications.decide import (
     UNSURE,
     Drop,
     Hold,
+    Leave,
     Send,
     Undeliverable,
     decide_all,
@@ -55,6 +56,7 @@ from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.preferences.codes import code_of
 from gateway.notifications.preferences.links import one_click_url, preferences_url
+from gateway.notifications.shadow import NEVER_LEFT, InShadow, stays_here
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
 from gateway.notifications.undelivered.contacts import tell_its_owner
@@ -65,12 +67,16 @@ from gateway.notifications.undelivered.plan import (
     too_many_messages,
     undeliverable,
 )
+from gateway.notifications.undelivered.unopened import channels_sent, last_sent_at, open_by
+from gateway.notifications.wording.broken import broken_wordings
+from gateway.notifications.wording.overrides import BrokenWording
 from gateway.store import Conflict, DatabaseUnavailable, Store, apply, outbox
 from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
 from gateway.store.customers import contacts_gone
 from gateway.store.customers import preferences as choices
 from gateway.store.errors import is_bad_input
+from gateway.store.shadow.areas import areas_of_messages
 from gateway.tickets.new_rows import entry
 from gateway.tickets.promises.ledger import keep_next_word, make_promise
 from gateway.tickets.promises.promised_times import promised_times
@@ -108,9 +114,10 @@ class StartedAttempt(NamedTuple):
 
 
 class FinishedAttempt(NamedTuple):
-    outcome: Outcome
+    outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
 
 
 @dataclass
@@ -237,7 +244,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease, kept_free)
         on_call.link_to_dispatch_page(session, rows, now)
-        contexts = _contexts(gw, session, rows, now)
+        contexts = _with_shadow(session, rows, _contexts(gw, session, rows, now), gw.settings.service)
         outbox.close_undeliverable(session, contexts.values(), now)
         rates = gw.settings.channels.limits
         budgets = {one.channel: Budget(rates[one.channel], one, now)
@@ -252,7 +259,8 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
             if isinstance(decision, Send):
                 attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
                                   channel=decision.contact.channel, started_at=now)
-                draft.add(attempt)
+                if not context.in_shadow:
+                    draft.add(attempt)
                 told, settled = _tell_times(draft, ledger, row, context, gw.settings.service, now)
                 begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second,
                                             told, settled))
@@ -262,10 +270,14 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
             lists, areas = outbox.dispatcher_lists(session, failures, now)
             plan_undelivered(failures, lists, areas, draft, new_id, now)
         draft.add(*_floods(session, [(row, contexts[row.id], decision.reason) for row, decision in decided
-                                     if isinstance(decision, Hold) and decision.too_many], now))
+                                     if isinstance(decision, Hold) and decision.too_many
+                                     and not contexts[row.id].in_shadow], now))
         apply(session, outbox.without_duplicate_offers(session, draft.plan()))
         outbox.expire_offers(session, [row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
                                and isinstance(decision, Undeliverable) and not decision.unsure], now)
+        outbox.leave_out_offers(session, [
+            row.occurrence for row, decision in decided if row.topic == TopicName.OFFER
+            and contexts[row.id].in_shadow and isinstance(decision, Send | Undeliverable)], NEVER_LEFT)
         on_call.page_next_now(session, [row for row, decision in decided if isinstance(decision, Undeliverable)
                                        and not decision.unsure and row.facts.get("others")], now)
     for row, decision in decided:
@@ -274,6 +286,16 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         elif isinstance(decision, Undeliverable):
             _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
     return len(rows), begun
+
+
+def _with_shadow(session: Session, rows: Sequence[Notification], contexts: dict[str, NotificationContext],
+                 service: Service) -> dict[str, NotificationContext]:
+    """The same, with what does not leave the house marked so."""
+    if service.mode == "on" or not rows:
+        return contexts
+    areas = areas_of_messages(session, rows, contexts) if service.live_areas else dict.fromkeys(contexts, frozenset())
+    return {row.id: replace(contexts[row.id], in_shadow=stays_here(row, contexts[row.id], areas[row.id], service))
+            for row in rows}
 
 
 def _contexts(gw: DeliveryContext, session: Session, rows: Sequence[Notification], now: Instant
@@ -296,14 +318,17 @@ def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context:
     counts as told. What has not gone out after all is taken back when that is known."""
     if row.recipient_kind != RecipientKind.CUSTOMER:
         return [], []
-    keep_next_word(ledger, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
-    told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id)
+    if channels_sent(context):  # the same times on another channel
+        return [one for one in ledger if one.notification_id == row.id], []
+    kept = [one for one in ledger if one.in_shadow] if context.in_shadow else ledger  # what they know stays as it is
+    keep_next_word(kept, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
+    told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id, in_shadow=context.in_shadow)
             for time in promised_times(row, context, ledger, service, now)]
     return told, [one for one in ledger if one.settled_by == row.id and one.settled_at == now]
 
 
-def _not_sent(draft: Draft, row: Notification, context: NotificationContext, decision: Hold | Drop | Undeliverable,
-              day: str | None, now: Instant) -> list[Failure]:
+def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
+              decision: Hold | Drop | Leave | Undeliverable, day: str | None, now: Instant) -> list[Failure]:
     """Why nothing is sent now, written down; `day`: the message that is to tell it. Returns it when the dispatcher has
     to ring somebody because of it."""
     kind, copy, unsure, rings = None, draft.copy(row), False, False
@@ -315,8 +340,15 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext, dec
         case Drop():
             move(copy, Action.DROP, now)
             kind = EntryKind.NOT_TOLD
+        case Leave():
+            move(copy, Action.SEND, last_sent_at(context))
+            copy.open_by = None
+            return []
+        case Undeliverable() if context.in_shadow:  # nobody has to ring them
+            move(copy, Action.KEEP_HERE, now)
         case Undeliverable(unsure=True):
             move(copy, Action.LOSE_TRACK, now)
+            copy.open_by = None
             kind, unsure = EntryKind.MAYBE_TOLD, True
             rings = row.recipient_kind not in (RecipientKind.DISPATCHER, RecipientKind.ON_CALL)  # others are asked next
         case Undeliverable():
@@ -344,8 +376,9 @@ def _floods(session: Session, leases_held: Sequence[tuple[Notification, Notifica
 def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, began: float) -> FinishedAttempt:
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
-    outcome: Outcome
+    outcome: Outcome | InShadow
     said = ""
+    broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
         service = settings.service
@@ -355,13 +388,15 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                           if contact.owner_kind is RecipientKind.PERSON else None)
         facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
         locale = reader_of(row, context, signed.zone)[1]
+        items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
+                 for one, about in context.items]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
-                        items=[_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
-                               for one, about in context.items])
+                        items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
         message = gw.messages.word(row.topic, locale, facts)
+        broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
     except Exception as error:
@@ -371,6 +406,8 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     else:
         said = _kept(message, gw.channels[contact.channel],
                      [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
+        if hand_over.context.in_shadow:
+            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -379,15 +416,16 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said)
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
-          now: Instant) -> dict[str, str]:
+          now: Instant) -> tuple[dict[str, str], Sequence[BrokenWording]]:
     """A line of a message of the day: what it would have said by itself, and where more stands."""
     link = _link(gw.settings, context, now)
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
-    return {"what": gw.messages.word(row.topic, locale, facts).subject, "link": link}
+    message = gw.messages.word(row.topic, locale, facts)
+    return {"what": message.subject, "link": link}, message.broken
 
 
 def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
@@ -441,11 +479,13 @@ def _record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAtt
             metrics.PUBLISH_TO_NOTIFY_SECONDS.observe((done.at - hand_over.notification.heard_at) / SECOND)
 
 
-def _log_try(hand_over: StartedAttempt, outcome: Outcome) -> None:
+def _log_try(hand_over: StartedAttempt, outcome: Outcome | InShadow) -> None:
     """One line for each try. In the other side's words our address is blacked out, and all that looks like one."""
     row, contact = hand_over.notification, hand_over.contact
     about = _about(row) | {"channel": contact.channel, "contact": contact.id}
-    if isinstance(outcome, Sent):
+    if isinstance(outcome, InShadow):
+        _log.info("message kept in the shadow", extra=about)
+    elif isinstance(outcome, Sent):
         _log.info("message sent", extra=about)
     else:
         _log.warning(f"message {_outcome_name(outcome)}", extra=about | {
@@ -466,8 +506,8 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
     for hand_over, done in results:
         row, attempt = hand_over.notification, hand_over.attempt
         if row.id in ours:
-            _end_attempt(draft, ours[row.id], hand_over, done)
-            if isinstance(done.outcome, Sent) and hand_over.context.items:
+            _end_attempt(draft, ours[row.id], hand_over, done, gw.settings.service.unopened_minutes)
+            if isinstance(done.outcome, Sent | InShadow) and hand_over.context.items:
                 told |= _end_items(session, draft, hand_over, done)
             if isinstance(done.outcome, NotSent) and (hand_over.told or hand_over.settled) and not _may_have_arrived(
                     hand_over.context):
@@ -483,29 +523,50 @@ def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[S
         draft.add(*tell_its_owner(hand_over.contact, hand_over.notification, hand_over.context, new_id, at))
     if gone:
         draft.add(*contacts_gone.list_to_begin(session, max(at for _, at in gone)))
-    withdraw_promises_of(session, draft, untold, max((done.at for _, done in results), default=0))
+    latest = max((done.at for _, done in results), default=0)
+    broken = broken_wordings(((hand_over.notification.topic, one) for hand_over, done in results
+                              for one in done.broken), new_id, latest)
+    draft.add(*outbox.without_told_today(session, broken, latest))
+    withdraw_promises_of(session, draft, untold, latest)
+    on_call.wait_in_shadow(session, [hand_over.notification for hand_over, done in results
+                                     if isinstance(done.outcome, InShadow) and "turn" in hand_over.notification.facts],
+                           latest)
     told |= {hand_over.notification.subject_id: done.at for hand_over, done in results
-            if isinstance(done.outcome, Sent) and hand_over.notification.subject_kind == SubjectKind.TICKET
+            if isinstance(done.outcome, Sent | InShadow) and hand_over.notification.subject_kind == SubjectKind.TICKET
             and hand_over.notification.recipient_kind == RecipientKind.CUSTOMER}
     for ticket, clock in sla.update_clocks(session, draft, told) if gw.sla else ():
         restart_update({clock.kind: clock}, ticket, gw.sla, max(told.values()))
     apply(session, outbox.without_duplicate_offers(session, draft.plan()))
 
 
-def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt) -> None:
+def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, done: FinishedAttempt,
+                 unopened_minutes: int) -> None:
     """What came of a try, and what becomes of `row`, its notification as it stands now."""
     context, outcome = hand_over.context, done.outcome
-    copy, attempt = draft.copy(row), draft.copy(hand_over.attempt)
+    copy = draft.copy(row)
+    if context.in_shadow:  # nothing could leave, so nothing was written down before
+        attempt = hand_over.attempt
+        draft.add(attempt)
+    else:
+        attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
     attempt.said = done.said
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)
-        draft.add(_entry(row, context, EntryKind.TOLD, done.at, channel=hand_over.contact.channel))
+        told = EntryKind.TOLD_TOO if channels_sent(context) else EntryKind.TOLD
+        more = {"open_by": hand_over.notification.open_by} if told is EntryKind.TOLD_TOO else {}
+        draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
+        copy.open_by = open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
         if quoted:
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),
                             whom=_whom(row, context)))
+        return
+    if isinstance(outcome, InShadow):
+        copy.reason = None
+        move(copy, Action.KEEP_HERE, done.at)
+        draft.add(_entry(row, context, EntryKind.WOULD_HAVE_TOLD, done.at, channel=hand_over.contact.channel))
         return
     attempt.why, copy.reason = outcome.why, Reason(ReasonKind.LAST_TRY, {"last": outcome.why})
     move(copy, Action.RETRY, done.at, due_at=_again_at(hand_over, done))
@@ -520,22 +581,24 @@ def _end_items(session: Session, draft: Draft, hand_over: StartedAttempt, done: 
     """What a message of the day has told. Returns the tickets among that: subject id → when."""
     about = {row.id: context for row, context in hand_over.context.items}
     contact, told = hand_over.contact, {}
+    in_shadow = isinstance(done.outcome, InShadow)
+    kind = EntryKind.WOULD_HAVE_TOLD if in_shadow else EntryKind.TOLD
     for row in choices.still_waiting(session, about):
         copy = draft.copy(row)
         move(copy, Action.CLAIM, done.at)
-        move(copy, Action.SEND, done.at)
+        move(copy, Action.KEEP_HERE if in_shadow else Action.SEND, done.at)
         draft.add(Attempt(id=new_id("S"), notification_id=row.id, contact_id=contact.id, channel=contact.channel,
-                          started_at=hand_over.attempt.started_at, finished_at=done.at, outcome=AttemptOutcome.SENT,
-                          ref=hand_over.notification.id),
-                  _entry(row, about[row.id], EntryKind.TOLD, done.at, channel=contact.channel))
+                          started_at=hand_over.attempt.started_at, finished_at=done.at,
+                          outcome=_outcome_name(done.outcome), ref=hand_over.notification.id),
+                  _entry(row, about[row.id], kind, done.at, channel=contact.channel))
         if row.subject_kind is SubjectKind.TICKET:
             told[row.subject_id] = done.at
     return told
 
 
-def _kind(outcome: Outcome) -> str | None:
+def _kind(outcome: Outcome | InShadow) -> str | None:
     """Of the other side's failure; None when there was none, or it was ours."""
-    if isinstance(outcome, Sent) or (isinstance(outcome, NotSent) and outcome.ours):
+    if isinstance(outcome, Sent | InShadow) or (isinstance(outcome, NotSent) and outcome.ours):
         return None
     return outcome.kind
 
@@ -553,8 +616,10 @@ def _again_at(hand_over: StartedAttempt, done: FinishedAttempt) -> Instant:
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 
 
-def _outcome_name(outcome: Outcome) -> AttemptOutcome:
+def _outcome_name(outcome: Outcome | InShadow) -> AttemptOutcome:
     match outcome:
+        case InShadow():
+            return AttemptOutcome.SHADOW
         case Sent():
             return AttemptOutcome.SENT
         case Unknown():
@@ -569,7 +634,7 @@ def _outcome_name(outcome: Outcome) -> AttemptOutcome:
 
 def _may_have_arrived(context: NotificationContext) -> bool:
     """By an earlier try."""
-    return any(attempt.outcome in UNSURE for attempt in context.attempts)
+    return any(attempt.outcome in UNSURE or attempt.outcome == AttemptOutcome.SENT for attempt in context.attempts)
 
 
 def _failures(context: NotificationContext) -> int:

@@ -1,10 +1,11 @@
 """sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on
-call, and what customers have done on their pages."""
+call, what customers have done on their pages, and what nobody has opened."""
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
 from gateway.flow.customers.pending_acts import do_due
 from gateway.flow.gateway import Gateway, retry_on_conflict
+from gateway.flow.messages.unopened import fall_over
 from gateway.flow.receive import apply_findings
 from gateway.model import Instant
 from gateway.model.plan import Draft
@@ -31,6 +32,7 @@ def sweep(gw: Gateway, now: Instant) -> int:
     looked += (retry_on_conflict(lambda: _sweep_work(gw, now)) if due.work else 0)
     looked += (retry_on_conflict(lambda: _sweep_pages(gw, now)) if due.pages else 0)
     looked += do_due(gw, now) if due.customers else 0
+    looked += (retry_on_conflict(lambda: fall_over(gw, now)) if due.unopened else 0)
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()

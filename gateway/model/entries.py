@@ -162,9 +162,11 @@ class EntryKind(StrEnum):
     MAINTENANCE_ANNOUNCED = "maintenance_announced"
     MAINTENANCE_OVER = "maintenance_over"
     TOLD = "told"
+    TOLD_TOO = "told_too"
     NOT_TOLD = "not_told"
     MAYBE_TOLD = "maybe_told"
     COULD_NOT_TELL = "could_not_tell"
+    WOULD_HAVE_TOLD = "would_have_told"
 
 
 REPORTS = (EntryKind.OPENED_BY_PERSON, EntryKind.PERSON_REPORTED, EntryKind.REOPENED_BY_PERSON)  # of what is wrong
@@ -274,9 +276,11 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.ANSWER_WITHDRAWN: ("answer",),
     EntryKind.MAINTENANCE_ANNOUNCED: ("customers",),
     EntryKind.TOLD: ("whom", "channel", "topic"),
+    EntryKind.TOLD_TOO: ("whom", "channel", "topic", "open_by"),
     EntryKind.NOT_TOLD: ("whom", "topic", "reason"),
     EntryKind.MAYBE_TOLD: ("whom", "topic", "reason"),
     EntryKind.COULD_NOT_TELL: ("whom", "topic", "reason"),
+    EntryKind.WOULD_HAVE_TOLD: ("whom", "channel", "topic"),
 }
 """Plain values: ids, names, counts, instants, what a person wrote; `cause` and `fix` by language; a `reason` as
 `Reason.stored()` gives it, or in a person's words."""

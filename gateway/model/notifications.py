@@ -76,6 +76,8 @@ class Notification(Row, table=True):
         Index("notification_due", "priority", "due_at", sqlite_where=text("due_at IS NOT NULL"),
               postgresql_where=text("due_at IS NOT NULL")),
         Index("notification_not_told", "done_at", sqlite_where=_NOT_TOLD, postgresql_where=_NOT_TOLD),
+        Index("notification_open_by", "open_by", sqlite_where=text("open_by IS NOT NULL"),
+              postgresql_where=text("open_by IS NOT NULL")),
         Index("notification_listed", "list_id", sqlite_where=text("list_id IS NOT NULL"),
               postgresql_where=text("list_id IS NOT NULL")),
     )
@@ -99,6 +101,10 @@ class Notification(Row, table=True):
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)
     reason: Reason | None = Field(default=None, sa_type=ReasonColumn)  # why held, dropped or failed
     retried_at: Instant | None = Field(default=None, sa_type=BigInteger)  # tries from before are over
+    # by when somebody has to have opened the page behind its link, else it goes out on another channel too; None: it
+    # need not be opened, or not any more
+    open_by: Instant | None = Field(default=None, sa_type=BigInteger)
+    opened_at: Instant | None = Field(default=None, sa_type=BigInteger)  # somebody did, while it was waited for
     list_id: str | None = None  # the dispatcher's message that names its recipient among those who were not told
 
     @property
@@ -172,6 +178,8 @@ class Promise(Row, table=True):
     settled_at: Instant | None = Field(default=None, sa_type=BigInteger)
     settled_by: str | None = Field(default=None, index=True)  # the message that kept or corrected it
     corrects_id: str | None = None  # the time that was told before
+    # only a message of the shadow mode told it, so nobody knows of it: it ends cancelled, never kept or broken
+    in_shadow: bool = False
 
     @property
     def recipient(self) -> "Recipient":

@@ -560,6 +560,8 @@ class NotificationState(StrEnum):
     """No longer true or useful when it was about to go."""
     UNKNOWN = "unknown"
     """Handed over, and whether it arrived was never learnt; not repeated on that channel."""
+    SHADOW = "shadow"
+    """In the shadow mode it would have gone now; nobody was told, and it is not sent later."""
 
 
 class AttemptOutcome(StrEnum):
@@ -577,6 +579,8 @@ class AttemptOutcome(StrEnum):
     """Put off for want of something of our own."""
     UNKNOWN = "unknown"
     """It may have arrived."""
+    SHADOW = "shadow"
+    """It was worded, and stayed here: the gateway runs in the shadow mode."""
 
 
 class CommandState(StrEnum):
@@ -884,9 +888,12 @@ class RemoteFixOutcome(StrEnum):
     """Not tried: the device was not connected."""
     NO_COMMANDS = "no_commands"
     """Not tried: the device takes no commands."""
+    SHADOW = "shadow"
+    """Not tried: the gateway runs in the shadow mode."""
 
 
-NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS})
+NOT_TRIED = frozenset({RemoteFixOutcome.AGAIN, RemoteFixOutcome.UNREACHABLE, RemoteFixOutcome.NO_COMMANDS,
+                       RemoteFixOutcome.SHADOW})
 
 
 class FixedBy(StrEnum):

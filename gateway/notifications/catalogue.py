@@ -105,6 +105,11 @@ class Catalogues:
         """Those that somebody has written: English, then the others by name."""
         return tuple(sorted(self._by_locale, key=lambda locale: (locale != FALLBACK, locale)))
 
+    @property
+    def derived(self) -> tuple[str, ...]:
+        """Those that are made of another by rule."""
+        return tuple(self._derived)
+
     def best_for(self, locale: str) -> Catalogue:
         """The catalogue for a locale such as `de-CH`; English when there is none."""
         whole = locale.replace("-", "_")
@@ -171,11 +176,19 @@ def _lines_of_ids(text: str, file: str) -> dict[str, int]:
 
 
 def _check_header(catalog: Catalog, text: str, file: str, locale: str) -> None:
+    """Babel takes a rule as it stands: a number without a form would break a sentence one day, a form that no number
+    has is never read."""
     if str(catalog.locale) != locale:
         raise BrokenCatalogue(f'{file}:1: its header must say "Language: {locale}\\n"')
     if not _PLURAL_FORMS.search(text):
         raise BrokenCatalogue(f'{file}:1: its header must say "Plural-Forms: nplurals=…; plural=…;\\n": for some '
                               f"languages the usual guess is wrong")
+    rule = c2py(catalog.plural_expr)
+    forms = {rule(n) for n in (*range(1_002), 1_000_000, 1_000_001)}
+    if forms != set(range(catalog.num_plurals)):
+        given = ", ".join(map(str, sorted(forms)[:5])) + (" …" if len(forms) > 5 else "")
+        raise BrokenCatalogue(f"{file}:1: its Plural-Forms announce {catalog.num_plurals} forms, and its rule gives "
+                              f"{given} — expected all from 0 to {catalog.num_plurals - 1}")
 
 
 def _forms(entry: Sentence, plurals: int, where: str) -> tuple[str, ...]:

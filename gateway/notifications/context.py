@@ -78,4 +78,7 @@ class NotificationContext:
     same_trip: frozenset[str] = frozenset()  # other tickets that a job of the ticket is to settle too
     promises: tuple[Promise, ...] = ()  # that are open about the same subject, to the recipient or to everybody
     undelivered: tuple[Undelivered, ...] = ()  # whom the dispatcher's list names
+    in_shadow: bool = False  # it does not leave the house, so it counts what has not left before as said
+    shadowed: frozenset[tuple[str, str]] = frozenset()  # as `sent`, of what did not leave in the shadow mode
+    shadow_recent: tuple[Instant, ...] = ()  # as `recent`, likewise
     recent: tuple[Instant, ...] = ()  # when the recipient, a customer, was told anything in the last day; oldest first

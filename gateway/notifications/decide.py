@@ -35,6 +35,7 @@ from gateway.notifications.preferences.wanted import (
     why_unwanted,
 )
 from gateway.notifications.topics import TOPICS, Priority, of_different_visits
+from gateway.notifications.undelivered.unopened import channels_sent, other_channels, was_opened
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
 TRIES_PATIENT = 48  # the dispatcher is the last to know, so is tried for four hours (GOV.UK Notify: 48 x 300 s)
@@ -86,15 +87,28 @@ class Undeliverable:
     unsure: bool = False
 
 
-Decision = Send | Hold | Drop | Undeliverable
+@dataclass(frozen=True)
+class Leave:
+    """It was sent and stays so, on no other channel: somebody has opened it (no reason), it is no longer true, or the
+    mode is shadow by now."""
+
+    reason: Reason | None = None
+
+
+Decision = Send | Hold | Drop | Leave | Undeliverable
 
 
 def decide(notification: Notification, context: NotificationContext, now: Instant) -> Decision:
     """What to do with one due notification now."""
+    sent_before = bool(channels_sent(context))
+    if sent_before and was_opened(notification):
+        return Leave()
     pointless = (why_obsolete(notification, context, now) or why_superseded(notification, context, now)
                  or why_nobody_wants(notification, context))
     if pointless:
-        return Drop(pointless)
+        return Leave(pointless) if sent_before else Drop(pointless)
+    if sent_before and context.in_shadow:  # it did leave, before the mode was shadow
+        return Leave(Reason(ReasonKind.SHADOW_MODE))
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)
@@ -106,7 +120,9 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
         return Hold(until, Reason(ReasonKind.QUIET_HOURS))
     if contact.channel in context.paused and not _never_waits(notification):
         other = _around_the_pause(notification, context, contact, now)
-        if not isinstance(other, Contact):
+        if isinstance(other, Undeliverable):
+            return _unreachable(context) if sent_before else other
+        if isinstance(other, Hold):
             return other
         contact = other
         until = _quiet_until(notification, context, contact, now)  # somebody else's, perhaps
@@ -130,10 +146,11 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         if probed:
             context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
-        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) else None
+        leaves = isinstance(decision, Send) and not context.in_shadow  # else it uses nothing of its channel
+        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) and leaves else None
         if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
             decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": budget.use.channel}))
-        if isinstance(decision, Send) and decision.contact.channel in context.paused:
+        if isinstance(decision, Send) and leaves and decision.contact.channel in context.paused:
             probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
         decided.append((row, decision))
@@ -156,8 +173,8 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
     if topic.only_after.same_contact:
         told_before = contacts_notified_before(notification, context) != frozenset()
     else:
-        told_before = any(row.topic in topic.only_after.topics and row.state == NotificationState.SENT
-                          for row in context.siblings)
+        said = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
+        told_before = any(row.topic in topic.only_after.topics and row.state in said for row in context.siblings)
     return None if told_before else Reason(topic.only_after.otherwise)
 
 
@@ -172,10 +189,11 @@ def _moved_out(notification: Notification, context: NotificationContext) -> bool
 
 def why_superseded(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     """A later message that is on its way, or said, and true makes an older unsent one pointless."""
+    alive = (*ALIVE, NotificationState.SHADOW) if context.in_shadow else ALIVE
     for sibling in context.siblings:
         supersedes = TOPICS[sibling.topic].supersedes if sibling.topic in TOPICS else ()
         later = sibling.created_at >= notification.created_at
-        if (later and notification.topic in supersedes and sibling.state in ALIVE
+        if (later and notification.topic in supersedes and sibling.state in alive
                 and not of_different_visits(sibling, notification) and why_obsolete(sibling, context, now) is None):
             return Reason(ReasonKind.SUPERSEDED, {"topic": sibling.topic})
     return None
@@ -190,6 +208,8 @@ def contacts_notified_before(notification: Notification, context: NotificationCo
         return None
     earlier = {row.id for row in context.siblings if row.topic in rule.topics and counts(row)}
     sent = context.sent | context.maybe_sent if rule.maybe else context.sent
+    if context.in_shadow:
+        sent = sent | context.shadowed
     return frozenset(contact for sent_id, contact in sent if sent_id in earlier)
 
 
@@ -208,7 +228,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     told = contacts_notified_before(notification, context)
     topic = TOPICS.get(notification.topic)
     only = topic.channel if topic is not None else None
-    usable = [contact for contact in context.contacts if contact.id not in refused
+    usable = [contact for contact in other_channels(context) if contact.id not in refused
               and (told is None or contact.id in told) and only in (None, contact.channel)
               and is_for(notification, contact)
               and why_unwanted(notification, context.choices.get(contact.owner)) is None]
@@ -216,7 +236,7 @@ def next_contact(notification: Notification, context: NotificationContext) -> Co
     limits = (allowed, TRIES_PATIENT) if patient else (allowed,)
     first = next((contact for limit in limits for contact in usable
                   if contact.channel not in unsure and tries[contact.id] < limit), None)
-    if first is not None or not (notification.critical or patient):
+    if first is not None or not (notification.critical or patient) or channels_sent(context):
         return first
     return next((contact for contact in usable
                  if 0 < copies[contact.id] < COPIES and tries[contact.id] < allowed), None)
@@ -277,6 +297,8 @@ def _copies(context: NotificationContext) -> Counter[str]:
 
 
 def _unreachable(context: NotificationContext) -> Undeliverable:
+    if channels_sent(context):
+        return Undeliverable(Reason(ReasonKind.NOBODY_OPENED), unsure=True)
     unsure = [attempt for attempt in context.attempts if attempt.outcome in UNSURE]
     if unsure:
         return Undeliverable(Reason(ReasonKind.MAYBE_ARRIVED, {"channel": unsure[-1].channel}), unsure=True)
@@ -314,8 +336,9 @@ def _over_quota(notification: Notification, context: NotificationContext, now: I
     if not has_quota(notification):
         return None
     life = TOPICS[notification.topic].life
+    recent = sorted(context.recent + context.shadow_recent) if context.in_shadow else context.recent
     for most, span, name in ((MESSAGES_A_DAY, DAY, "day"), (MESSAGES_AN_HOUR, HOUR, "hour")):
-        told = [at for at in context.recent if at > now - span]
+        told = [at for at in recent if at > now - span]
         if len(told) >= most:
             had = {"most": most, "span": name}
             if life is not None and now - notification.created_at >= life:

@@ -69,7 +69,7 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
-_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by", "ring_from", "again_at")
+_MOMENTS = ("window_from", "window_until", "until", "due", "answer_by", "ring_from", "again_at", "open_by")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
     "whom": _recipient, "severity": _named("severity"), "press": _named("press"), "became": _named("became"),

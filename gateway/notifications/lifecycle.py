@@ -24,8 +24,12 @@ class Action(StrEnum):
     """Nobody could be reached."""
     TRY_AGAIN = "try_again"
     """Nobody could be reached, and a person wants it tried once more."""
+    FALL_OVER = "fall_over"
+    """It was handed over, and nobody has opened its page in time: another channel is looked for."""
     LOSE_TRACK = "lose_track"
     """It was handed over, and whether it arrived will never be known."""
+    KEEP_HERE = "keep_here"
+    """It would have gone, and the gateway runs in the shadow mode."""
 
 
 _QUEUED, _HELD, _SENDING = NotificationState.QUEUED, NotificationState.HELD, NotificationState.SENDING
@@ -42,7 +46,9 @@ TRANSITIONS: dict[tuple[NotificationState, Action], NotificationState] = {
     (_SENDING, Action.DROP): NotificationState.DROPPED,
     (_SENDING, Action.GIVE_UP): NotificationState.FAILED,
     (NotificationState.FAILED, Action.TRY_AGAIN): _QUEUED,
+    (_SENT, Action.FALL_OVER): _QUEUED,
     (_SENDING, Action.LOSE_TRACK): _UNKNOWN,
+    (_SENDING, Action.KEEP_HERE): NotificationState.SHADOW,
     **{(state, Action.SEND): _SENT for state in MAY_STILL_ARRIVE},
 }
 

@@ -2,14 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 from unicodedata import normalize
 
-from jinja2 import BytecodeCache, DictLoader, Environment, StrictUndefined, Template, TemplateNotFound
-from jinja2.runtime import Context
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import BytecodeCache, TemplateNotFound
 
 from gateway.config.branding.colours import shades
 from gateway.config.settings import Branding
@@ -18,6 +16,8 @@ from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.invites.visit_calendar import Invite
+from gateway.notifications.wording.overrides import BLOCKS, NO_OVERRIDES, BrokenWording, Overrides
+from gateway.notifications.wording.sandbox import environment, rendered, sentences
 
 LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
 _PLAIN = Branding()
@@ -140,6 +140,11 @@ class Facts:
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
+    is_test: bool = False  # somebody wants to see how it reads: nothing has happened
+
+
+FACTS_BY_NAME = frozenset(one.name for one in fields(Facts)) - {"now", "zone", "branding", "for_customer"}
+WORDED = frozenset({"priority", "why_asked", "todo", "no_rescue_service", "in_danger"})  # made of facts, for a reader
 
 
 @dataclass(frozen=True)
@@ -153,20 +158,25 @@ class Message:
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
     unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
 
 
 class MessageRenderer:
     """Puts facts into words. `templates`: file name → text, `<topic>.j2` for each topic, and what is around a body;
-    `compiled`: where they are kept as code."""
+    `compiled`: where they are kept as code; `overrides`: the operator's own, which go before ours."""
 
     def __init__(self, templates: Mapping[str, str], catalogues: Catalogues,
-                 compiled: BytecodeCache | None = None) -> None:
-        self.catalogues = catalogues
-        self._text = _environment({name: text for name, text in templates.items() if name != _LAYOUT}, compiled)
-        self._html = _environment({_LAYOUT: templates[_LAYOUT]}, compiled, autoescape=True)
-        for environment in (self._text, self._html):
-            for name in environment.list_templates():
-                environment.get_template(name)  # now, and not when the first message is due
+                 compiled: BytecodeCache | None = None, overrides: Overrides = NO_OVERRIDES) -> None:
+        self.catalogues, self.overrides, self.templates, self._compiled = catalogues, overrides, templates, compiled
+        self._text = environment({name: text for name, text in templates.items() if name != _LAYOUT}, compiled)
+        self._html = environment({_LAYOUT: templates[_LAYOUT]}, compiled, autoescape=True)
+        for one in (self._text, self._html):
+            for name in one.list_templates():
+                one.get_template(name)  # now, and not when the first message is due
+
+    def with_overrides(self, overrides: Overrides) -> "MessageRenderer":
+        """The same, with these templates of the operator's."""
+        return MessageRenderer(self.templates, self.catalogues, self._compiled, overrides)
 
     def word(self, topic: str, locale: str, facts: Facts) -> Message:
         """The message in `locale`, or in English when nobody has written that language; KeyError for an unknown topic.
@@ -188,24 +198,39 @@ class MessageRenderer:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
-        letter = _rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
+        broken = self._override(blocks, topic, catalogue.locale, values)
+        letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
         below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
-        short = " ".join(to_gsm_characters(f"{second} {capitalized(blocks['short'])}").split())
-        subject = capitalized(" ".join(_BREAKS.split(blocks["subject"])))
+        test = catalogue("message.only_a_test") if facts.is_test else ""
+        short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
+        subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
         return Message(
             subject=subject, short=f"{short} {facts.link}".strip(),
             long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
-            topic=topic, at=to_iso(facts.now), data=webhook_data(facts),
+            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken,
         )
+
+    def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
+                  ) -> list[BrokenWording]:
+        """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
+        broken = []
+        for form, block in BLOCKS.items():
+            override = self.overrides.of(topic, locale, form)
+            if override is not None:
+                try:
+                    blocks[block] = override.words(values, locale)
+                except Exception as error:  # whatever it is, somebody has to be told what the message tells
+                    broken.append(override.broken(error))
+        return broken
 
     def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
         links = [link for link in (facts.link, facts.preferences) if link]
         paragraphs = [part for part in letter.strip().split("\n\n") if not any(link in part for link in links)]
         choose = [(catalogue("message.preferences"), facts.preferences)] if facts.preferences else []
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
-        return _rendered(self._html.get_template(_LAYOUT), {
+        return rendered(self._html.get_template(_LAYOUT), {
             "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
             "link": facts.link, "button": button,
             "legal": choose + legal_pages(facts.branding, catalogue),
@@ -250,57 +275,15 @@ def webhook_data(facts: Facts) -> dict[str, object]:
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 
-def clip(text: str, length: int) -> str:
-    """At most `length` characters, cut at a word, with three dots where something is missing."""
-    if len(text) <= length:
-        return text
-    return text[:length - 3].rsplit(" ", 1)[0].rstrip(" ,;:") + "..."
-
-
 def capitalized(text: str) -> str:
     """`heating: …` begins a sentence as `Heating: …`; a name that is written otherwise on purpose (`iPump`) stays."""
     first = text.partition(" ")[0]
     return text[:1].upper() + text[1:] if first.islower() else text
 
 
-def sentences(*parts: str) -> str:
-    """Those that are not empty, one after the other."""
-    return " ".join(part for part in parts if part)
-
-
-def in_brackets(text: str) -> str:
-    """` (text)`, to stand behind a word; nothing when there is nothing to say."""
-    return f" ({text})" if text else ""
-
-
 def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
     """One word or sentence of a group of them; a kind that the catalogue lacks stays as it is."""
     return catalogue(f"{group}.{kind}") if catalogue.has(f"{group}.{kind}") else kind
-
-
-class _Sandbox(SandboxedEnvironment):
-    """Runs the operator's templates. What it calls of ours needs no search for what could be unsafe: that took a fifth
-    of a message's time."""
-
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
-        if type(__obj) is Catalogue or __obj is sentences:
-            for name in ("_block_vars", "_loop_vars"):  # Jinja's own, for functions that ask for its context
-                kwargs.pop(name, None)
-            return __obj(*args, **kwargs)
-        return super().call(__context, __obj, *args, **kwargs)
-
-
-def _environment(templates: Mapping[str, str], compiled: BytecodeCache | None, autoescape: bool = False) -> Environment:
-    environment = _Sandbox(
-        loader=DictLoader(templates), undefined=StrictUndefined, autoescape=autoescape, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False, bytecode_cache=compiled)
-    environment.filters |= {"clip": clip, "in_brackets": in_brackets}
-    return environment
-
-
-def _rendered(template: Template, values: dict[str, Any]) -> str:
-    """With these values and nothing else: Jinja's own `render` copies them, and its globals, each time."""
-    return "".join(template.root_render_func(template.new_context(values, shared=True)))
 
 
 _BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language

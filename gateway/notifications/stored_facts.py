@@ -216,6 +216,13 @@ class BrokenRuleFacts(TypedDict, total=False):
     why: str
 
 
+class BrokenWordingFacts(TypedDict, total=False):
+    """A template of the operator's that could not be used: for which topic, and the error."""
+
+    told_topic: str
+    why: str
+
+
 class GoodwillFacts(AreaFacts, total=False):
     """What a household is credited."""
 

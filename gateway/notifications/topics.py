@@ -138,6 +138,8 @@ class TopicName(StrEnum):
     """That is over."""
     RULE_BROKEN = "rule_broken"
     """A rule of a profile could not be evaluated."""
+    WORDING_BROKEN = "wording_broken"
+    """A template of the operator's broke when a message was due: ours went out."""
     PAGE_LINK = "page_link"
     """On the telephone with us: the link to their page."""
     HOUSEHOLD_LINK = "household_link"
@@ -229,6 +231,7 @@ class Topic:
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
+    falls_over: bool = False  # critical, to a household: unopened in time, it goes out on another channel too
     channel: str | None = None  # the only one that can carry it
     promises: frozenset[PromiseKind] = frozenset()  # times that it tells a customer
 
@@ -556,8 +559,9 @@ def _of_this_round(notification: Notification, context: NotificationContext) -> 
 
 
 def _since_it_was_over(notification: Notification, context: NotificationContext) -> Callable[[Notification], bool]:
+    said = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
     over = max((row.created_at for row in context.siblings
-                if row.topic == TopicName.OUTAGE_OVER and row.state == NotificationState.SENT), default=0)
+                if row.topic == TopicName.OUTAGE_OVER and row.state in said), default=0)
     return lambda earlier: earlier.created_at >= over
 
 
@@ -613,7 +617,7 @@ _ALL = (
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
-        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.SearchFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
@@ -625,7 +629,7 @@ _ALL = (
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
         group=TopicGroup.FAULTS,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
-        promises=_NEXT_WORD),
+        falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -636,7 +640,7 @@ _ALL = (
         group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_not_coming, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.NEXT_VISIT}),
-        link=LinkPurpose.FOLLOW, promises=_WINDOW),
+        link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
@@ -664,7 +668,7 @@ _ALL = (
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}),
         only_after=OnlyAfter(frozenset({TopicName.ON_THE_WAY}), _last_setting_out,
                              ReasonKind.NEVER_TOLD_SOMEBODY_COMES, maybe=True),
-        link=LinkPurpose.FOLLOW, promises=_WINDOW),
+        link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # whoever is on the way reads it before they ring the bell
         name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
@@ -821,7 +825,8 @@ _ALL = (
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
         group=TopicGroup.VISITS,
-        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW),
+        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        falls_over=True),
     Topic(
         name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
@@ -895,6 +900,11 @@ _ALL = (
     Topic(
         name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenRuleFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        obsolete_when=never),
+    Topic(
+        name=TopicName.WORDING_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
+        facts=stored_facts.BrokenWordingFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
         obsolete_when=never),
     Topic(  # they wait for it on the telephone: no quiet hours

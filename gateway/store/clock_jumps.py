@@ -87,7 +87,7 @@ _Column = tuple[type[SQLModel], str]
 DEADLINES: tuple[_Column, ...] = (
     (DeviceState, "due_at"), (Offer, "expires_at"), (Due, "at"), (Alarm, "try_until"),
     (Alarm, "suppressed_until"), (SlaClock, "running_since"), (SlaClock, "due_at"), (SlaClock, "warn_at"),
-    (Notification, "due_at"), (Outage, "next_at"), (Command, "expires_at"),
+    (Notification, "due_at"), (Notification, "open_by"), (Outage, "next_at"), (Command, "expires_at"),
     (OnCallPage, "next_at"), (Callback, "claimed_until"), (PinTries, "locked_until"),
     (User, "blocked_until"), (ChannelUse, "spent_until"), (ChannelUse, "queue_until"), (GoodwillCase, "next_at"),
     (PendingAct, "due_at"),
@@ -119,6 +119,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (Outage, "restoring_at"), (Outage, "restored_at"), (Outage, "closed_at"),
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"), (Notification, "retried_at"),
+    (Notification, "opened_at"),
     (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
     (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
     (DeadLetter, "received_at"),

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, exists, or_, true, union
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -11,6 +12,8 @@ from gateway.model import (
     Due,
     Instant,
     LinkState,
+    Notification,
+    NotificationState,
     OnCallPage,
     PendingAct,
     Promise,
@@ -25,7 +28,7 @@ from gateway.tickets.plan_due import DueWork
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
 _FREE: BindParameter[Any] = bindparam("free", expanding=True)  # sites
-_WHAT_IS_DUE = select(  # one question, built once: it is asked every second
+_WHAT_IS_DUE = select_columns(  # one question, built once: it is asked every second
     exists(select(DeviceState.device_id).where(col(DeviceState.due_at) <= _NOW)),
     or_(*(exists(rows) for rows in (
         select(Due.id).where(col(Due.at) <= _NOW),
@@ -37,6 +40,8 @@ _WHAT_IS_DUE = select(  # one question, built once: it is asked every second
     ))),
     exists(select(OnCallPage.id).where(col(OnCallPage.next_at) <= _NOW)),
     exists(select(PendingAct.id).where(col(PendingAct.closed_at).is_(None), col(PendingAct.due_at) <= _NOW)),
+    exists(select(Notification.id).where(
+        col(Notification.open_by) <= _NOW, col(Notification.state) == NotificationState.SENT)),
 )
 _CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(SlaClock.warn_at), true()))
 
@@ -77,6 +82,7 @@ class WhatIsDue(NamedTuple):
     work: bool
     pages: bool
     customers: bool  # what they have done on their pages
+    unopened: bool  # messages that nobody has opened in time
 
 
 def what_is_due(session: Session, now: Instant) -> WhatIsDue:

@@ -40,6 +40,7 @@ from gateway.model import (
     DueKind,
     Instant,
     Link,
+    LinkPurpose,
     MemberState,
     Notification,
     NotificationState,
@@ -108,10 +109,11 @@ NOT_TOLD: ColumnElement[bool] = literal_column(
 _PROBED = select(Attempt.id).where(col(Attempt.channel) == _CHANNEL, col(Attempt.started_at) > _SINCE,
                                    col(Attempt.finished_at).is_(None))
 _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(Notification.done_at),
-                      col(Notification.due_at))
+                      col(Notification.due_at), col(Notification.state))
            .where(col(Notification.recipient_id).in_(_TO),
                   col(Notification.recipient_kind) == RecipientKind.CUSTOMER, or_(
-                      and_(col(Notification.state).in_((NotificationState.SENT, NotificationState.UNKNOWN)),
+                      and_(col(Notification.state).in_(
+                          (NotificationState.SENT, NotificationState.UNKNOWN, NotificationState.SHADOW)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
 _HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
@@ -210,6 +212,12 @@ def expire_offers(session: Session, offer_ids: Sequence[str], now: Instant) -> N
             .values(at=now))
 
 
+def leave_out_offers(session: Session, offer_ids: Sequence[str], why: str) -> None:
+    """That nobody answers these says nothing of the firms."""
+    if offer_ids:
+        session.connection().execute(update(Offer).where(col(Offer.id).in_(offer_ids)).values(left_out=why))
+
+
 def close_undeliverable(session: Session, contexts: Iterable[NotificationContext], now: Instant) -> None:
     """Tries that a dead worker left open: whether they arrived will never be known."""
     for context in contexts:
@@ -236,6 +244,29 @@ def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> b
     return stopped
 
 
+def unopened(session: Session, now: Instant, limit: int) -> list[Notification]:
+    """What was sent and has not been opened in time, the oldest first, locked until the transaction ends."""
+    return list(session.exec(select(Notification).where(
+        col(Notification.open_by) <= now, Notification.state == NotificationState.SENT)
+        .order_by(col(Notification.open_by)).limit(limit).with_for_update(skip_locked=True)))
+
+
+def waits_for_opening(session: Session, page: Link) -> bool:
+    """Whether anything that was sent waits for somebody to open this page."""
+    return session.exec(select(Notification.id).where(*_opened_by(page)).limit(1)).first() is not None
+
+
+def record_opening(session: Session, page: Link, now: Instant) -> None:
+    """Somebody has opened this page."""
+    session.connection().execute(update(Notification).where(*_opened_by(page)).values(open_by=None, opened_at=now))
+
+
+def _opened_by(page: Link) -> tuple[Any, ...]:
+    whose = (col(Notification.recipient_id) == page.subject_id if page.purpose is LinkPurpose.HOUSEHOLD
+             else col(Notification.link_id) == page.id)
+    return (col(Notification.open_by).is_not(None), whose, Notification.recipient_kind == RecipientKind.CUSTOMER)
+
+
 def release_lease(session: Session, lease: str, now: Instant) -> None:
     """What was claimed in a transaction whose end we never learnt, and was not handed over: as if it had not been."""
     mine = session.exec(select(Notification).where(Notification.lease == lease).with_for_update()).all()
@@ -245,7 +276,8 @@ def release_lease(session: Session, lease: str, now: Instant) -> None:
         move(row, Action.RETRY, now, due_at=now)
     session.flush()
     tried = set(session.exec(select(Attempt.notification_id).where(
-        col(Attempt.notification_id).in_([row.id for row in mine]), Attempt.outcome == AttemptOutcome.UNKNOWN)))
+        col(Attempt.notification_id).in_([row.id for row in mine]),
+        col(Attempt.outcome).in_((AttemptOutcome.UNKNOWN, AttemptOutcome.SENT)))))
     draft = Draft()
     withdraw_promises_of(session, draft, [row.id for row in mine if row.id not in tried], now)
     apply(session, draft.plan())
@@ -344,7 +376,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             promises=tuple(one for subject in {row.subject_id, visit.job_id if visit else "",
                                                *together.get(row.subject_id, ())}
                            for one in promised[subject] if one.recipient_id in ("", to.id)),
-            recent=tuple(recent[to.id]) if to.kind == RecipientKind.CUSTOMER else (),
+            shadowed=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]
+                               if attempt.outcome == AttemptOutcome.SHADOW),
+            shadow_recent=tuple(recent[to.id, True]) if to.kind == RecipientKind.CUSTOMER else (),
+            recent=tuple(recent[to.id, False]) if to.kind == RecipientKind.CUSTOMER else (),
         )
     return contexts
 
@@ -353,17 +388,19 @@ def _about_a(kind: SubjectKind, notifications: Iterable[Notification]) -> set[st
     return {row.subject_id for row in notifications if row.subject_kind == kind}
 
 
-def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[str, list[Instant]]:
-    """Customer → when they were told anything else within the last day, or are being told it now; oldest first."""
-    found: defaultdict[str, list[Instant]] = defaultdict(list)
+def _recent(session: Session, notifications: Sequence[Notification]) -> defaultdict[tuple[str, bool], list[Instant]]:
+    """(customer, False) → when they were told anything else within the last day, or are being told it now; oldest
+    first. With True: when they would have been, in the shadow mode."""
+    found: defaultdict[tuple[str, bool], list[Instant]] = defaultdict(list)
     customers = {row.recipient_id for row in notifications if has_quota(row)}
     if customers:
         claimed_at = max(row.due_at or 0 for row in notifications) - LEASE
         these = {row.id for row in notifications}
-        for one, customer_id, done_at, due_at in session.connection().execute(
+        for one, customer_id, done_at, due_at, state in session.connection().execute(
                 _RECENT, {"to": list(customers), "since": claimed_at - DAY}):
             if one not in these:
-                found[customer_id].append(done_at or (due_at or claimed_at + LEASE) - LEASE)
+                found[customer_id, state == NotificationState.SHADOW].append(
+                    done_at or (due_at or claimed_at + LEASE) - LEASE)
     for times in found.values():
         times.sort()
     return found
@@ -376,6 +413,15 @@ def is_over_quota(session: Session, customer_id: str, now: Instant) -> bool:
         Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
         Notification.topic == TopicName.TOO_MANY_MESSAGES, col(Notification.occurrence).in_(days),
         col(Notification.created_at) > now - DAY)).first() is not None
+
+
+def without_told_today(session: Session, rows: Sequence[Notification], now: Instant) -> list[Notification]:
+    """Those on whose subject nothing was written to the dispatcher within a day."""
+    told = set(session.exec(select(Notification.subject_id, Notification.topic).where(
+        col(Notification.subject_id).in_({row.subject_id for row in rows}),
+        Notification.recipient_kind == RecipientKind.DISPATCHER, col(Notification.created_at) > now - DAY,
+    ))) if rows else set()
+    return [row for row in rows if (row.subject_id, row.topic) not in told]
 
 
 def dispatcher_lists(session: Session, failures: Sequence[Failure], now: Instant) -> tuple[Lists, dict[str, str]]:

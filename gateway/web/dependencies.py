@@ -128,6 +128,7 @@ ProviderJudge = Annotated[Caller, _by(Right.JUDGE_PROVIDERS)]
 GestureGiver = Annotated[Caller, _by(Right.GIVE_GESTURE)]
 GoodwillApprover = Annotated[Caller, _by(Right.APPROVE_GOODWILL)]
 FileExporter = Annotated[Caller, _by(Right.EXPORT_FILES)]
+Publisher = Annotated[Caller, _by(Right.PUBLISH)]
 Bridge = Annotated[Caller, _by(Right.ASK_BRIDGE)]
 
 

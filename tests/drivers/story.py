@@ -94,6 +94,7 @@ Row = TypeVar("Row", bound=SQLModel)
 _DEADLINES: tuple[Any, ...] = (
     DeviceState.due_at, Due.at, SlaClock.due_at, SlaClock.warn_at, Promise.watch_at, Alarm.try_until,
     Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at,
+    Notification.open_by,
     PendingAct.due_at)
 _NEXT_DUE = union_all(*(select_columns(func.min(one)).where(one > bindparam("after")) for one in _DEADLINES))
 
@@ -273,8 +274,9 @@ HOURLY = OnCall(minutes=60)
 
 def begin(store: Store, on_call: OnCall | None = None, **service: Any) -> Story:
     """Everybody has moved in, the gateway listens, it is Monday noon. Mail and SMS land in `Story.messages`. The firms
-    are asked ONE_AT_A_TIME unless `offers` says otherwise."""
-    service = {"offers": ONE_AT_A_TIME} | service
+    are asked ONE_AT_A_TIME unless `offers` says otherwise. Nobody in these stories opens a page, so what nobody opens
+    goes out once only, unless `unopened_minutes` says otherwise."""
+    service = {"offers": ONE_AT_A_TIME, "unopened_minutes": 0} | service
     settings = Settings(secret="a test secret of thirty-two chars or more", on_call=on_call or OnCall(),
                         service=Service(dispatcher=[{"channel": "email", "address": "desk@example.com"}],
                                         **{"settle_seconds": 0, **service}))

@@ -352,3 +352,14 @@ def test_the_times_of_a_try_are_the_customers(story: Story) -> None:
     ack(story, overheat(story), ok=False)
     story.wait(seconds=1)
     assert evidence(story).startswith("Tried from afar at 18:07 (restart)")
+
+
+@pytest.mark.parametrize(("live_areas", "commands"), [([], 0), (["wiesental"], 1)])
+def test_in_the_shadow_mode_no_command_leaves_the_house_but_where_it_is_live(
+        both_stores: Store, live_areas: list[str], commands: int) -> None:
+    told = begin(both_stores, mode="shadow", live_areas=live_areas)
+    told.gw.profiles["heat-pump"] = compile_profile(CAREFUL, "careful.yaml")
+    told.says("alice-pump", flow_temp=80.0)
+    assert len(send(told)) == commands
+    if not commands:
+        assert "shadow mode: no command is sent" in evidence(told)

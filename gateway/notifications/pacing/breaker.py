@@ -14,7 +14,7 @@ PROBE_EVERY = 30 * SECOND  # while it is paused one message goes, to see
 def paused_until(tries: Sequence[Attempt]) -> Instant | None:
     """When one may go to see whether it works again; None: it is not paused. `tries`: the newest PAUSED_AFTER
     that have ended, the newest first. One that its receiver refused shows that the channel works."""
-    tries = [one for one in tries if one.outcome != AttemptOutcome.POSTPONED]
+    tries = [one for one in tries if one.outcome not in (AttemptOutcome.POSTPONED, AttemptOutcome.SHADOW)]
     failed = list(takewhile(failed_on_the_way, tries))
     if len(failed) < PAUSED_AFTER:
         return None

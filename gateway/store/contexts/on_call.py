@@ -23,6 +23,7 @@ from gateway.model.plan import Draft
 from gateway.notifications.topics import TOPICS
 from gateway.store.contexts.sla import add_clocks
 from gateway.tickets.new_rows import FOLLOW_FOR
+from gateway.tickets.on_call.ladder import ACKNOWLEDGED_FOR
 from gateway.tickets.on_call.pages import Paged
 
 _OPEN = select(OnCallPage).where(  # built once: it is asked for each batch of findings
@@ -71,6 +72,16 @@ def page_next_now(session: Session, missed: Sequence[Notification], now: Instant
             col(OnCallPage.subject_id) == row.subject_id, col(OnCallPage.role) == row.facts.get("role"),
             col(OnCallPage.turn) == row.facts.get("turn"), col(OnCallPage.state) == PageState.PAGING,
         ).values(next_at=now))
+
+
+def wait_in_shadow(session: Session, kept: Sequence[Notification], now: Instant) -> None:
+    """Pages that did not leave the house, which nobody can acknowledge: they are looked at again after as long as an
+    acknowledgement holds, instead of every few minutes."""
+    for row in kept:
+        session.connection().execute(update(OnCallPage).where(
+            col(OnCallPage.subject_id) == row.subject_id, col(OnCallPage.role) == row.facts.get("role"),
+            col(OnCallPage.turn) == row.facts.get("turn"), col(OnCallPage.state) == PageState.PAGING,
+        ).values(next_at=now + ACKNOWLEDGED_FOR))
 
 
 def link_to_dispatch_page(session: Session, rows: Sequence[Notification], now: Instant) -> None:

@@ -153,6 +153,6 @@ def _promises(session: Session, callback: Callback, tickets: Sequence[OpenTicket
     jobs = select(JobTicket.job_id).where(col(JobTicket.ticket_id).in_(ids))
     return list(session.exec(
         select(Promise).where(col(Promise.subject_id).in_(ids) | col(Promise.subject_id).in_(jobs),
-                              Promise.state == PromiseState.OPEN,
+                              Promise.state == PromiseState.OPEN, col(Promise.in_shadow).is_(False),
                               col(Promise.recipient_id).in_(("", callback.customer_id)))
         .order_by(col(Promise.due_at), col(Promise.id))))

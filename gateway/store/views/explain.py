@@ -62,7 +62,8 @@ RECENT = 10  # alarms of a device
 MOST_NOTIFICATIONS = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
 _TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
-_MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
+_MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD,
+                    EntryKind.COULD_NOT_TELL, EntryKind.WOULD_HAVE_TOLD)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:

@@ -161,7 +161,7 @@ def followed_ticket(session: Session, ticket_id: str) -> FollowedTicket | None:
     mine = select(col(JobTicket.job_id)).where(col(JobTicket.ticket_id) == ticket_id)
     promises = session.scalars(select(Promise).where(
         or_(col(Promise.subject_id) == ticket_id, col(Promise.subject_id).in_(mine)),
-        col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
+        col(Promise.in_shadow).is_(False), col(Promise.made_at) >= moved_in).order_by(col(Promise.made_at))).all()
     return FollowedTicket._make([*facts, causes_in_messages(session, [ticket_id]).get(ticket_id, {}), visits_before,
                                  answer_needed_by, last, promises, answer_by, TicketHistory()])
 

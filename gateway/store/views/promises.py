@@ -38,7 +38,7 @@ def promise_summary(session: Session, since: Instant | None, until: Instant | No
     """Of the promises due at or after `since` and before `until`."""
     overdue = case((col(Promise.due_at) < now, 1), else_=0)
     fared = col(Promise.kind), col(Promise.provider_id), col(Promise.state), overdue
-    query = select(*fared, func.count()).group_by(*fared)
+    query = select(*fared, func.count()).where(col(Promise.in_shadow).is_(False)).group_by(*fared)  # nobody was told
     query = query.where(col(Promise.due_at) >= since) if since is not None else query
     query = query.where(col(Promise.due_at) < until) if until is not None else query
     summary = PromiseSummary(PromiseCounts(), {}, {}, {})

@@ -260,7 +260,7 @@ def _sites_below(area: str) -> Query:
 
 def promise_at_risk(now: Instant | BindParameter[Any]) -> ColumnElement[bool]:
     """As `is_at_risk`, for an open one."""
-    return and_(OPEN_PROMISE, col(Promise.due_at) < now + AT_RISK,
+    return and_(OPEN_PROMISE, col(Promise.in_shadow).is_(False), col(Promise.due_at) < now + AT_RISK,
                 or_(col(Promise.due_at) < now, col(Promise.kind) != PromiseKind.NEXT_WORD))
 
 

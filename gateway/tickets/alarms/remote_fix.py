@@ -18,6 +18,7 @@ from gateway.model import (
 )
 from gateway.model.lifecycle import CommandAction, move_command
 from gateway.model.states import NOT_TRIED, FixedBy
+from gateway.notifications.shadow import is_live
 from gateway.tickets.context import PlanningContext, Policy
 from gateway.tickets.lifecycle import end_alarm
 from gateway.tickets.new_rows import entry
@@ -44,6 +45,8 @@ def begin(alarm: Alarm, first: RemoteFixSpec, context: PlanningContext, online: 
     before = _sent_before(alarm.rule, context)
     if before is not None and now - before < first.again_after_ms:
         tried |= {"outcome": RemoteFixOutcome.AGAIN, "at": before}
+    elif not is_live(context.work.area_ids, policy.service):  # nobody has pressed anything
+        tried["outcome"] = RemoteFixOutcome.SHADOW
     elif message is None or not online:
         tried["outcome"] = RemoteFixOutcome.NO_COMMANDS if message is None else RemoteFixOutcome.UNREACHABLE
     if message is None or "outcome" in tried:

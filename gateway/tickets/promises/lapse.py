@@ -29,7 +29,8 @@ def _next_word(promise: Promise, ticket: Ticket, work: SiteWork, policy: Policy,
     promise.watch_at = lapses
     if now >= lapses:
         break_promises([promise], now)
-        work.draft.add(entry(ticket, now, EntryKind.PROMISE_BROKEN, promised=promise.kind, due=promise.due_at))
+        if promise.state is PromiseState.BROKEN:  # not when nobody was told
+            work.draft.add(entry(ticket, now, EntryKind.PROMISE_BROKEN, promised=promise.kind, due=promise.due_at))
     if written:
         return
     if ticket.state not in UNASSIGNED or _goes_on_before(lapses, ticket, work):

@@ -50,7 +50,8 @@ PROMISE_DUTIES: dict[PromiseState, Duty] = {
 
 def move_promise(promise: Promise, action: PromiseAction, now: Instant, by: str | None = None) -> None:
     """The one place that writes a promise's state, and the times that go with it. `by`: the message that kept or
-    corrected it. Raises Refused."""
+    corrected it. What nobody was told, in the shadow mode, is neither kept nor broken. Raises Refused."""
+    action = PromiseAction.CANCEL if promise.in_shadow else action
     promise.state = after(PROMISE_TRANSITIONS, promise.state, action, "promise", promise.id)
     reinstated = promise.state is PromiseState.OPEN
     promise.settled_at, promise.settled_by = (None, None) if reinstated else (now, by)
@@ -74,13 +75,18 @@ def lapses_at(kind: PromiseKind, due_at: Instant) -> Instant:
 
 
 def make_promise(time: PromisedTime, ledger: list[Promise], draft: Draft, new_id: Callable[[str], str], now: Instant, *,
-                 told_by: str | None = None, shown: bool = False, corrects: Promise | None = None) -> Promise:
+                 told_by: str | None = None, shown: bool = False, corrects: Promise | None = None,
+                 in_shadow: bool = False) -> Promise:
     """The row for a time that is told now: by the message `told_by`, on a page (`shown`), or both. The same time told
     twice is one row. `ledger`: the promises about the same subject, to which a new one is added; what it replaces is
-    corrected, or broken when its time has passed already. `corrects`: an earlier one that has ended before."""
+    corrected, or broken when its time has passed already. `corrects`: an earlier one that has ended before.
+    `in_shadow`: the message does not leave, so that what was really told stays as it is."""
     row = next((one for one in ledger if _is_same(one, time)), None)
     if row is None:
         replaced = [one for one in ledger if _replaces(time, one)]
+        told = next((one for one in replaced if in_shadow and not one.in_shadow), None)
+        if told is not None:
+            return told
         for one in replaced:
             move_promise(one, PromiseAction.CORRECT if _in_time(one, now) else PromiseAction.BREAK, now, told_by)
         before = replaced[0] if replaced else corrects
@@ -90,10 +96,12 @@ def make_promise(time: PromisedTime, ledger: list[Promise], draft: Draft, new_id
             site_id=time.site_id, recipient_kind=time.to.kind, recipient_id=time.to.id, provider_id=time.provider_id,
             made_at=now, from_at=time.from_at, due_at=time.due_at,
             watch_at=time.due_at - WORD_LEAD if time.kind is PromiseKind.NEXT_WORD else lapses,
-            corrects_id=before.id if before is not None else None)
+            corrects_id=before.id if before is not None else None, in_shadow=in_shadow)
         ledger.append(row)
         draft.add(row)
-    if told_by is not None and row.notification_id is None:
+    if row.in_shadow and not in_shadow:  # now somebody really hears it
+        row.in_shadow, row.notification_id = False, told_by
+    if told_by is not None and row.notification_id is None and row.in_shadow is in_shadow:
         row.notification_id = told_by
     if shown and row.shown_at is None:
         row.shown_at = now
@@ -121,7 +129,7 @@ def reinstate_arrival(promises: Iterable[Promise], arrived_at: Instant, ledger: 
     as before. `ledger`: the open promises about the same job, to which it is added."""
     for promise in promises:
         settled = promise.kind in ARRIVALS and promise.settled_at == arrived_at and promise.settled_by is None
-        if settled and not any(_holds_place_of(other, promise) for other in ledger):
+        if settled and not promise.in_shadow and not any(_holds_place_of(other, promise) for other in ledger):
             move_promise(promise, PromiseAction.REINSTATE, now)
             ledger.append(promise)
 

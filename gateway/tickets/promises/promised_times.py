@@ -117,7 +117,8 @@ def _next_word(row: Notification, context: NotificationContext, ledger: Iterable
     if ticket.price_answer is PriceAnswer.ASKED:  # we wait for them, and have said until when
         return None
     same = [one for one in of_kind(ledger, PromiseKind.NEXT_WORD) if one.notification_id == row.id]
-    said = sum(other.topic == TopicName.STILL_LOOKING and other.state == NotificationState.SENT
+    states = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
+    said = sum(other.topic == TopicName.STILL_LOOKING and other.state in states
                for other in context.siblings) + (row.topic == TopicName.STILL_LOOKING)
     at = same[0].due_at if same else next_word_at(ticket.severity, said, context.customer, service, now)
     return PromisedTime(PromiseKind.NEXT_WORD, row.subject, row.recipient, at, site_id=ticket.site_id)

@@ -66,11 +66,13 @@ _STATE_CHIP = {
     NotificationState.QUEUED: ("Queued", "moving", "clock"), NotificationState.SENDING: ("Sending", "moving", "mail"),
     NotificationState.SENT: ("Sent", "good", "check"), NotificationState.HELD: ("Held", "quiet", "pause"),
     NotificationState.FAILED: ("Failed", "bad", "warn"), NotificationState.DROPPED: ("Not sent", "quiet", "cross"),
-    NotificationState.UNKNOWN: ("Perhaps sent", "alert", "warn")}
+    NotificationState.UNKNOWN: ("Perhaps sent", "alert", "warn"),
+    NotificationState.SHADOW: ("Shadow: not sent", "quiet", "pause")}
 _SUPPRESSED = ("Suppressed", "quiet", "pause")
 _TRY_CHIP = {AttemptOutcome.SENT: ("Handed over", "good"), AttemptOutcome.STARTED: ("Under way", "moving"),
              AttemptOutcome.REFUSED: ("Refused", "bad"), AttemptOutcome.FAILED: ("Failed", "bad"),
-             AttemptOutcome.POSTPONED: ("Put off", "quiet"), AttemptOutcome.UNKNOWN: ("Not known", "alert")}
+             AttemptOutcome.POSTPONED: ("Put off", "quiet"), AttemptOutcome.UNKNOWN: ("Not known", "alert"),
+             AttemptOutcome.SHADOW: ("Not sent", "quiet")}
 _BATTERY = "battery"  # per cent
 _LOW = 20
 

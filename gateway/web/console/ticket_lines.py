@@ -34,7 +34,8 @@ from gateway.web.console.ticket_forms import (
 )
 
 FIRMS_NAMED = 5  # firms in one line
-_MESSAGES = (EntryKind.TOLD, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL)
+_MESSAGES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL,
+             EntryKind.WOULD_HAVE_TOLD)
 
 
 class ActForm(NamedTuple):

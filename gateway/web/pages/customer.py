@@ -12,6 +12,7 @@ from sqlmodel import Session
 from gateway.flow.act import act
 from gateway.flow.customers.pending_acts import take_back
 from gateway.flow.gateway import Gateway
+from gateway.flow.messages.unopened import note_opening
 from gateway.model import Actor, ActorKind, Entry, Instant, Link, LinkPurpose, Notification, PendingOutcome, SubjectKind
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.catalogue import Catalogue
@@ -45,7 +46,7 @@ from gateway.web.pages.follow.pending import too_late
 from gateway.web.pages.follow.portrait import with_portrait
 from gateway.web.pages.follow.position import with_position
 from gateway.web.pages.household.way_back import way_back
-from gateway.web.pages.links import LinkInvalid, Render, address, open_link
+from gateway.web.pages.links import LinkInvalid, Render, address, open_link, somebody_reads
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
 
@@ -108,6 +109,10 @@ def _page(gw: Gateway, render: Renderer, request: Request, token: str, now: Inst
           said: str = "") -> HTMLResponse:
     """`note`: a sentence, or its id."""
     words, title, view = _view(gw, render, token, now)
+    if somebody_reads(request):
+        with gw.store.read() as session:
+            link = open_link(session, gw.settings, LinkPurpose.FOLLOW, token, now)
+        note_opening(gw, link, now)
     page = render.page("follow.html", words, status, live=view.html, title=title, version=view.version, token=token,
                        note=words(note) if words.has(note) else note,
                        said=words("page.said.household") if said == "household" else "",

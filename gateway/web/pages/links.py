@@ -20,6 +20,8 @@ from gateway.web.live import Gone
 from gateway.web.pages.templates import Renderer
 
 _PAGES = ("/f/", "/o/", "/v/", "/d/", "/s/", "/h/", "/m/", "/p/", "/welcome/", "/e/")
+# as link previews and scanners name themselves; one that hides counts as a person
+_NOT_PEOPLE = ("bot", "preview", "crawler", "spider", "scanner", "facebookexternalhit", "whatsapp/", "safelinks")
 
 
 class LinkInvalid(Gone):
@@ -49,6 +51,13 @@ def open_link(session: Session, settings: Settings, purpose: LinkPurpose, token:
     if link is None:
         raise LinkInvalid
     return link
+
+
+def somebody_reads(request: Request) -> bool:
+    """Whether a page is opened by a person, as far as that can be told: not by what looks ahead for them."""
+    says, agent = request.headers.get, request.headers.get("user-agent", "").lower()
+    ahead = "prefetch" in f"{says('sec-purpose', '')} {says('purpose', '')} {says('x-purpose', '')}".lower()
+    return request.method != "HEAD" and not ahead and not any(word in agent for word in _NOT_PEOPLE)
 
 
 def address(renderer: Renderer, purpose: LinkPurpose, link_id: str) -> str:

@@ -1,6 +1,7 @@
 """Now: what is wrong, who waits and what is about to be late, in one window whatever the load."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,8 +21,9 @@ from gateway.model import (
     Visit,
 )
 from gateway.monitoring.health import Health
+from gateway.store import Store
 from gateway.tickets.actions import ClaimCallback, OpenCallback
-from tests.drivers.web_driver import WebStory, accept, read
+from tests.drivers.web_driver import WebStory, accept, read, web_story
 
 NOW = "/console"
 
@@ -142,3 +144,25 @@ def test_everybody_who_may_look_sees_it_and_a_firm_does_not(there: WebStory, rol
     assert there.console(role).get(NOW).status_code == 200
     firm = there.console("provider", "Karin Kunz", "kunz")
     assert firm.get(NOW).status_code == 403
+
+
+@pytest.fixture
+def in_shadow(both_stores: Store) -> Iterator[WebStory]:
+    """In the shadow week, with browsers."""
+    there = web_story(both_stores, mode="shadow", live_areas=["nowhere"])
+    yield there
+    for browser in there.browsers:
+        browser.web.close()
+
+
+def test_every_screen_says_that_the_mode_is_shadow_and_a_ticket_what_would_have_gone(in_shadow: WebStory) -> None:
+    ticket = in_shadow.break_down()
+    in_shadow.wait(seconds=1)
+    browser = in_shadow.console()
+    for path in (NOW, "/console/tickets", f"/console/tickets/{ticket.id}"):
+        assert "Shadow mode, except in nowhere: customers and firms hear nothing." in read(browser.get(path)), path
+    page = read(browser.get(f"/console/tickets/{ticket.id}"))
+    assert "Shadow: not sent" in page
+    assert "Shadow mode: would have told Alice Keller by email" in page
+    assert "Shadow: not sent" in read(browser.get("/console/customers/alice"))
+    assert in_shadow.messages == []

@@ -208,6 +208,14 @@ def test_a_contact_is_told_in_its_owners_language(run: Run, smtp_server: servers
     assert len(smtp_server.mails) == 1
 
 
+def test_any_message_can_be_sent_as_a_test_that_says_so(run: Run, smtp_server: servers.SmtpServer) -> None:
+    run("send-test", "email:me@example.com", "--topic", "fault_found", "--language", "de")
+    [mail] = smtp_server.mails
+    assert mail.message["Subject"].startswith("Nur ein Test, es ist nichts passiert: Heat pump")
+    assert mail.text.splitlines()[:3] == ["Nur ein Test, es ist nichts passiert:", "", "Guten Tag Alice Keller,"]
+    assert "topic 'fault_fond'" in run("send-test", "email:me@example.com", "--topic", "fault_fond", code=1).output
+
+
 def test_a_web_hook_is_sent_a_signed_test(
         run: Run, webhook_server: servers.WebhookServer, hook: dict[str, str]) -> None:
     run("send-test", f"webhook:{webhook_server.url}/desk", **hook)

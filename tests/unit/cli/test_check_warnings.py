@@ -202,3 +202,13 @@ def test_an_sla_policy_that_cannot_be_used_is_an_error_with_its_line(tmp_path: P
     warned(code=1)
     told = CliRunner().invoke(app, ["check"]).output.replace("\n", " ")
     assert "sla.yaml:3: policies.standard.targets.major.solution: '0h' — expected one minute or more" in told
+
+
+def test_the_shadow_mode_is_said_and_an_area_that_nobody_knows_is_an_error(warned: Warned) -> None:
+    [said] = warned(("service:\n", "service:\n  mode: shadow\n"))
+    assert said.startswith("service.mode: shadow, so no customer and no firm hears anything")
+    [said] = warned(("service:\n", "service:\n  mode: shadow\n  live_areas: [valley]\n"))
+    assert said.startswith("service.mode: shadow, except in valley and what lies there")
+    [said] = warned(("service:\n", "service:\n  live_areas: [valley]\n"))
+    assert "not used, because service.mode is on" in said
+    warned(("service:\n", "service:\n  mode: shadow\n  live_areas: [vally]\n"), code=1)

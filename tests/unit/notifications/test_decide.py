@@ -46,6 +46,7 @@ from gateway.notifications.decide import (
     TRIES_PATIENT,
     Drop,
     Hold,
+    Leave,
     Send,
     Undeliverable,
     decide,
@@ -409,3 +410,52 @@ def test_a_withdrawal_goes_to_the_contact_that_got_the_offer() -> None:
     asked = news("offer", "O-1", id="N-offer", to=provider("kunz"), state="sent")
     case = replace(HOME, offer=offer("withdrawn"), siblings=(asked,), sent=frozenset({("N-offer", "c-sms")}))
     assert sent_to(decide(news("offer_withdrawn", "O-1", to=provider("kunz")), case, NOON)) == "c-sms"
+
+
+def went_out(contact: Contact, at: Instant = NOON) -> Attempt:
+    return Attempt(id=f"S-{contact.id}", notification_id="N-1", contact_id=contact.id, channel=contact.channel,
+                   started_at=at, finished_at=at, outcome=AttemptOutcome.SENT)
+
+
+UNOPENED = news("fault_found", "1", critical=True, open_by=NOON)
+EMILS = Contact(id="c-emil", owner_kind=RecipientKind.PERSON, owner_id="emil", channel="webhook", address="emil")
+
+
+@pytest.mark.parametrize(("contacts", "had", "next_one"), [
+    ((EMAIL, SMS, OFFICE), (EMAIL,), SMS),
+    ((EMAIL, OFFICE), (EMAIL,), None),
+    ((EMAIL, SMS.model_copy(update={"stopped_at": NOON})), (EMAIL,), None),
+    ((EMAIL, SMS), (EMAIL, SMS), None),
+    ((EMAIL, EMILS, SMS), (EMAIL,), SMS),
+    ((EMAIL, EMILS), (EMAIL,), EMILS),
+], ids=["another channel", "the same channel", "a stopped contact", "each once", "the same person first",
+        "then others"])
+def test_what_nobody_opened_goes_by_another_channel_and_then_somebody_rings(
+        contacts: tuple[Contact, ...], had: tuple[Contact, ...], next_one: Contact | None) -> None:
+    case = replace(HOME, ticket=ticket(severity="critical"), contacts=contacts,
+                   attempts=tuple(went_out(one) for one in had))
+    decision = decide(UNOPENED, case, NOON)
+    if next_one is None:
+        assert decision == Undeliverable(Reason(ReasonKind.NOBODY_OPENED), unsure=True)
+    else:
+        assert isinstance(decision, Send)
+        assert decision.contact == next_one
+
+
+def test_what_was_opened_or_is_over_stays_as_it_was_sent() -> None:
+    case = replace(HOME, ticket=ticket(severity="critical"), attempts=(went_out(EMAIL),))
+    assert decide(news("fault_found", "1", critical=True, opened_at=NOON), case, NOON) == Leave()
+    over = replace(case, ticket=ticket("resolved"))
+    assert decide(UNOPENED, over, NOON) == Leave(Reason(ReasonKind.FIXED_FIRST))
+
+
+@pytest.mark.parametrize("contacts", [(EMAIL, SMS), (EMAIL,)], ids=["another channel", "none is left"])
+def test_what_went_out_before_the_shadow_mode_goes_by_no_other_channel(contacts: tuple[Contact, ...]) -> None:
+    case = replace(HOME, ticket=ticket(severity="critical"), contacts=contacts, attempts=(went_out(EMAIL),),
+                   in_shadow=True)
+    assert decide(UNOPENED, case, NOON) == Leave(Reason(ReasonKind.SHADOW_MODE))
+
+
+def test_while_every_other_channel_is_down_somebody_rings() -> None:
+    case = replace(HOME, ticket=ticket(severity="critical"), attempts=(went_out(EMAIL),), paused={"sms": NOON + HOUR})
+    assert decide(UNOPENED, case, NOON + HOUR - 1) == Undeliverable(Reason(ReasonKind.NOBODY_OPENED), unsure=True)

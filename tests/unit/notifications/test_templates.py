@@ -31,9 +31,10 @@ from gateway.model import (
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.messages import Facts, Message, clip, to_gsm_characters, topic_name
+from gateway.notifications.messages import Facts, Message, to_gsm_characters, topic_name
 from gateway.notifications.template_values import Signature, facts_of, localized_cause
 from gateway.notifications.topics import TOPICS, TopicName
+from gateway.notifications.wording.sandbox import clip
 from tests.fixtures import outbox_rows
 from tests.fixtures.any_facts import every_fact
 

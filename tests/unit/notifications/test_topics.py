@@ -9,6 +9,7 @@ import pytest
 
 from gateway.model import (
     DISPATCHER,
+    LinkPurpose,
     Notification,
     Reason,
     ReasonKind,
@@ -95,6 +96,10 @@ def test_the_rules_of_a_topic_fit_each_other(topic: Topic) -> None:
         assert topic.required, "only customers choose what they are told"
         assert not topic.has_quota
     assert topic.has_quota == (topic.life is not None), "what may be held back is one day no longer worth sending"
+    if topic.falls_over:
+        assert topic.urgency is not Urgency.ORDINARY
+        assert topic.link is LinkPurpose.FOLLOW, "else nobody can be seen to open it"
+        assert RecipientKind.CUSTOMER in topic.audience
     told_before = topic.only_after.topics if topic.only_after is not None else frozenset()
     for other in topic.supersedes | told_before:
         assert other is not topic.name

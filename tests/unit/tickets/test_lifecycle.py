@@ -117,7 +117,7 @@ CYCLES = {
     "notification": LifeCycle(a_notification, NotificationState, notifications.Action, notifications.TRANSITIONS,
                               notifications.move, notifications.OPEN, notifications.DUTIES,
                               (NotificationState.QUEUED,), "done_at",
-                              late=(NotificationState.UNKNOWN, NotificationState.FAILED)),
+                              late=(NotificationState.UNKNOWN, NotificationState.FAILED, NotificationState.SENT)),
     "page": LifeCycle(a_page, PageState, pages.Action, pages.TRANSITIONS, pages.move, pages.OPEN, pages.DUTIES,
                       (PageState.PAGING,)),
     "promise": LifeCycle(a_promise, PromiseState, promises.PromiseAction, promises.PROMISE_TRANSITIONS,

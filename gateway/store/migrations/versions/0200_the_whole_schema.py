@@ -223,6 +223,8 @@ def upgrade() -> None:
         sa.Column('done_at', sa.BigInteger(), nullable=True),
         sa.Column('reason', sa.String(), nullable=True),
         sa.Column('retried_at', sa.BigInteger(), nullable=True),
+        sa.Column('open_by', sa.BigInteger(), nullable=True),
+        sa.Column('opened_at', sa.BigInteger(), nullable=True),
         sa.Column('list_id', sa.String(), nullable=True),
         sa.PrimaryKeyConstraint('id')
     )
@@ -231,6 +233,7 @@ def upgrade() -> None:
     op.create_index('notification_listed', 'notification', ['list_id'], unique=False, sqlite_where=sa.text('list_id IS NOT NULL'), postgresql_where=sa.text('list_id IS NOT NULL'))
     op.create_index('notification_not_told', 'notification', ['done_at'], unique=False, sqlite_where=sa.text("state IN ('failed', 'unknown')"), postgresql_where=sa.text("state IN ('failed', 'unknown')"))
     op.create_index('notification_once', 'notification', ['subject_id', 'topic', 'occurrence', 'recipient_kind', 'recipient_id'], unique=True)
+    op.create_index('notification_open_by', 'notification', ['open_by'], unique=False, sqlite_where=sa.text('open_by IS NOT NULL'), postgresql_where=sa.text('open_by IS NOT NULL'))
     op.create_index('notification_to', 'notification', ['recipient_id', 'subject_id'], unique=False)
     op.create_table('open_page',
         sa.Column('subject_id', sa.String(), nullable=False),
@@ -298,6 +301,7 @@ def upgrade() -> None:
         sa.Column('settled_at', sa.BigInteger(), nullable=True),
         sa.Column('settled_by', sa.String(), nullable=True),
         sa.Column('corrects_id', sa.String(), nullable=True),
+        sa.Column('in_shadow', sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_promise_due_at'), 'promise', ['due_at'], unique=False)

@@ -233,7 +233,7 @@ def told_by_outage(session: Session, ids: Sequence[str]) -> dict[str, Told]:
             told += count
         elif state in (NotificationState.FAILED, NotificationState.UNKNOWN):
             missed += count
-        elif state != NotificationState.DROPPED:
+        elif state not in (NotificationState.DROPPED, NotificationState.SHADOW):
             waiting += count
         found[outage_id] = Told(told, waiting, missed)
     return found

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from gateway.flow.customers.preferences import token_for_household
 from gateway.flow.gateway import Gateway
 from gateway.flow.households.links import renew_household_link, send_household_link
+from gateway.flow.messages.unopened import note_opening
 from gateway.model import (
     Actor,
     ActorKind,
@@ -40,7 +41,7 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.live import LivePages, View
 from gateway.web.pages import customer
 from gateway.web.pages.household.way_back import remember
-from gateway.web.pages.links import LinkInvalid, Render, address, open_link
+from gateway.web.pages.links import LinkInvalid, Render, address, open_link, somebody_reads
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, words_of
 
@@ -95,6 +96,8 @@ def household(gw: Gw, now: Now, render: Render, request: Request, token: str) ->
     with gw.store.read() as session:
         link = open_link(session, gw.settings, LinkPurpose.HOUSEHOLD, token, now)
         choose, anybody = token_for_household(session, gw, link.subject_id)
+    if somebody_reads(request):
+        note_opening(gw, link, now)
     page = render.page("household.html", words, live=view.html, version=view.version, token=token, choose=choose,
                        each_their_own=anybody and not choose)
     remember(page, render, token)

@@ -1,0 +1,113 @@
+"""API routes for how messages read: a preview of each, and a test message to an address."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.exceptions import RequestValidationError
+from pydantic import Field
+
+from gateway.flow.accounts.audit import write_act
+from gateway.flow.gateway import Gateway
+from gateway.flow.messages.test_send import BadContact, NoWording, channel_for, example
+from gateway.model import AttemptOutcome, Instant, new_id
+from gateway.model.plan import Plan
+from gateway.monitoring.logs import redact_quote
+from gateway.notifications.channels import Sent, Unknown
+from gateway.notifications.messages import Message
+from gateway.notifications.topics import TopicName
+from gateway.notifications.wording.overrides import Form
+from gateway.notifications.wording.sms import sms_size
+from gateway.web.api.models import ApiModel, Body, Line
+from gateway.web.dependencies import Publisher, Reader
+
+router = APIRouter(prefix="/wording", tags=["notifications"])
+Language = Annotated[str, Field(min_length=2, max_length=20, description="One that is written.", examples=["de"])]
+
+
+class SmsSize(ApiModel):
+    """What the short text costs, its link included."""
+
+    alphabet: Literal["GSM-7", "UCS-2"] = Field(examples=["GSM-7"])
+    units: int = Field(description="Characters of that alphabet.", examples=[142])
+    parts: int = Field(examples=[1])
+
+
+class BrokenWording(ApiModel):
+    """A template of your own that could not be used: the built-in wording stands in for it."""
+
+    name: str = Field(examples=["de/fault_found.short"])
+    why: str = Field(examples=["line 2: TypeError"])
+
+
+class Wording(ApiModel):
+    """How a message reads, on an example in which everything is known."""
+
+    topic: str = Field(examples=[TopicName.FAULT_FOUND])
+    language: str = Field(examples=["de"])
+    subject: str = Field(examples=["Wärmepumpe: Störung gemeldet (T-7F4QK2M9)"])
+    short: str = Field(description="SMS and chat.", examples=["Wärmepumpe: zu heiß. T-7F4QK2M9 …/f/…"])
+    long_text: str = Field(examples=["Guten Tag Alice Keller, …"])
+    long_html: str = Field(examples=["<!doctype html>…"])
+    sms: SmsSize
+    own: list[Form] = Field(description="What stands in your own words.", examples=[["short"]])
+    broken: list[BrokenWording] = Field(examples=[[]])
+
+
+class TestBody(Body):
+    """To whom an example goes, marked as a test."""
+
+    language: Language = "en"
+    channel: Line = Field(examples=["email"])
+    address: Line = Field(examples=["me@example.com"])
+    built_in: bool = Field(False, description="Not in your own words.")
+
+
+class TestOutcome(ApiModel):
+    """What became of a test message."""
+
+    outcome: AttemptOutcome = Field(description="unknown: it may have arrived.", examples=[AttemptOutcome.SENT])
+    why: str = Field(description="Empty when it was sent.", examples=[""])
+
+
+@router.get("/{topic}", summary="How a message reads")
+def preview_wording(by: Reader, topic: str, language: Annotated[str, Query(max_length=20)] = "en",
+                    built_in: Annotated[bool, Query(description="Not in your own words.")] = False) -> Wording:
+    """On an example in which everything is known; nothing is sent."""
+    message = _example(by.gw, topic, language, by.now, built_in, "query")
+    broken = {one.name for one in message.broken}
+    theirs = {form: None if built_in else by.gw.messages.overrides.of(topic, language.replace("-", "_"), form)
+              for form in Form}
+    return Wording(
+        topic=topic, language=language, subject=message.subject, short=message.short, long_text=message.long_text,
+        long_html=message.long_html, sms=SmsSize(**sms_size(message.short)._asdict()),
+        own=[form for form, override in theirs.items() if override is not None and override.name not in broken],
+        broken=[BrokenWording(name=one.name, why=one.why) for one in message.broken])
+
+
+@router.post("/{topic}/test-send", summary="Send an example of a message, marked as a test")
+def send_test_message(by: Publisher, topic: str, body: TestBody) -> TestOutcome:
+    """To one address that you name. It is not stored; who sent it is in the audit log, and to whom is not."""
+    message = _example(by.gw, topic, body.language, by.now, body.built_in, "body", is_test=True)
+    try:
+        channel = channel_for(by.gw.settings, by.gw.channels, body.channel, body.address)
+    except BadContact as bad:
+        field = "address" if body.channel in by.gw.channels else "channel"
+        raise RequestValidationError([{"loc": ("body", field), "msg": str(bad)}]) from None
+    with by.gw.store.write() as session:
+        write_act(session, "send_test_message", ("wording", topic), Plan(), by.who, by.now)
+    outcome = channel.send(body.address, message, new_id("N"))
+    if isinstance(outcome, Sent):
+        return TestOutcome(outcome=AttemptOutcome.SENT, why="")
+    why = f"{outcome.why}{': ' + outcome.said if outcome.said else ''}"
+    return TestOutcome(outcome=AttemptOutcome.UNKNOWN if isinstance(outcome, Unknown) else AttemptOutcome.FAILED,
+                       why=redact_quote(why, body.address))
+
+
+def _example(gw: Gateway, topic: str, language: str, now: Instant, built_in: bool, where: str, *, is_test: bool = False
+             ) -> Message:
+    """422 for what is not worded; the path names the topic."""
+    try:
+        return example(gw.settings, gw.messages, topic, language, now, ours=built_in, is_test=is_test)
+    except NoWording as bad:
+        loc = ("path", "topic") if bad.field == "topic" else (where, bad.field)
+        raise RequestValidationError([{"loc": loc, "msg": str(bad)}]) from None

@@ -46,6 +46,8 @@ class SubjectHistory:
     # id → the dispatcher's list of people who could not be told, of those on which a recipient of these stands
     lists: dict[str, Notification] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)  # id → on which it was tried, of people and households
+    # what went out as one message: an attempt's bundle_id → the ids of its notifications, with their topics
+    together: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass

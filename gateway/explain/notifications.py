@@ -68,8 +68,9 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
             at = first.finished_at or at if first is not None else at
             contact = history.contacts.get(first.contact_id) if first is not None else None
             after = f", after {tried}" if tried else ""
-            return (f"{whom} was told {what} by {channel} on {times.exact(at)}{after}{_opened(row, attempts, times)}"
-                    f"{_consent(contact, times)}")
+            with_others = _with_others(row, first, history, times)
+            return (f"{whom} was told {what} by {channel} on {times.exact(at)}{with_others}{after}"
+                    f"{_opened(row, attempts, times)}{_consent(contact, times)}")
         case NotificationState.HELD:
             told_by = history.lists.get(row.list_id or "")  # the one message a day that they want
             due_at = row.due_at if told_by is None else told_by.due_at or row.due_at
@@ -98,6 +99,13 @@ def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, ti
 
 def _went_out(attempts: list[Attempt]) -> list[Attempt]:
     return [one for one in attempts if one.outcome == AttemptOutcome.SENT]
+
+
+def _with_others(row: Notification, sent: Attempt | None, history: SubjectHistory, times: TimeFormat) -> str:
+    """What left in the same message."""
+    pieces = history.together.get((sent.bundle_id if sent is not None else None) or "", {})
+    others = [f"“{_name(topic, times)}”" for one, topic in pieces.items() if one != row.id]
+    return f", sent together with {joined_words(others)}" if others else ""
 
 
 def _opened(row: Notification, attempts: list[Attempt], times: TimeFormat) -> str:

@@ -37,10 +37,12 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
+from gateway.notifications.bundling.bundle import bundle, bundle_key
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     UNSURE,
+    Decision,
     Drop,
     Hold,
     Leave,
@@ -52,10 +54,10 @@ from gateway.notifications.decide import (
 )
 from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.lifecycle import Action, move
-from gateway.notifications.messages import Message, MessageRenderer
+from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.preferences.codes import code_of
-from gateway.notifications.preferences.links import one_click_url, preferences_url
+from gateway.notifications.preferences.links import one_click_of_several, one_click_url, preferences_url
 from gateway.notifications.shadow import NEVER_LEFT, InShadow, stays_here
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
@@ -75,6 +77,7 @@ from gateway.store.contexts import on_call, sla
 from gateway.store.contexts.promises import withdraw_promises_of
 from gateway.store.customers import contacts_gone
 from gateway.store.customers import preferences as choices
+from gateway.store.customers.companions import claim_companions, give_back
 from gateway.store.errors import is_bad_input
 from gateway.store.shadow.areas import areas_of_messages
 from gateway.tickets.new_rows import entry
@@ -106,6 +109,7 @@ class StartedAttempt(NamedTuple):
     may_be_second: bool = False
     told: Sequence[Promise] = ()
     settled: Sequence[Promise] = ()  # that it keeps, or corrects
+    pieces: Sequence["StartedAttempt"] = ()  # all that leave as one message, itself among them; (): it leaves alone
 
     @property
     def next_word(self) -> Instant | None:
@@ -113,11 +117,19 @@ class StartedAttempt(NamedTuple):
         return next((promise.due_at for promise in self.told if promise.kind is PromiseKind.NEXT_WORD), None)
 
 
+class WordedMessage(NamedTuple):
+    message: Message
+    facts: Facts
+    broken: Sequence[BrokenWording]
+
+
 class FinishedAttempt(NamedTuple):
     outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
     broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
+    others: Sequence[str] = ()  # topics of what left in the same message
+    each: Sequence["FinishedAttempt"] = ()  # of several that were to leave as one message, in their order
 
 
 @dataclass
@@ -202,9 +214,17 @@ def finish(gw: DeliveryContext, seconds: float) -> int:
 def _record_finished(gw: DeliveryContext, under_way: dict[Future[FinishedAttempt], StartedAttempt]) -> None:
     finished = [future for future in under_way if future.done()]
     if finished:
-        _record(gw, [(under_way[future], future.result()) for future in finished])
+        _record(gw, [one for future in finished for one in _one_by_one(under_way[future], future.result())])
         for future in finished:
             del under_way[future]
+
+
+def _one_by_one(hand_over: StartedAttempt, done: FinishedAttempt) -> list[tuple[StartedAttempt, FinishedAttempt]]:
+    """What became of each message, also of those that left as one: each has its own row and its own life."""
+    if not hand_over.pieces:
+        return [(hand_over, done)]
+    return [(piece, done._replace(each=())) if not done.each else (piece, done.each[number])
+            for number, piece in enumerate(hand_over.pieces)]
 
 
 def _give_back(gw: DeliveryContext, now: Instant) -> None:
@@ -243,17 +263,24 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     failures: list[Failure] = []
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease, kept_free)
+        short = frozenset(name for name, channel in gw.channels.items() if channel.form == "short")
+        full = len(rows) >= limit - kept_free.get(Priority.ORDINARY, 0)  # else it holds all that is due
+        companions = claim_companions(session, rows, now + outbox.LEASE, lease, now) if full else {}
+        rows += [row for row, _ in companions.values()]
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = _with_shadow(session, rows, _contexts(gw, session, rows, now), gw.settings.service)
         outbox.close_undeliverable(session, contexts.values(), now)
         rates = gw.settings.channels.limits
         budgets = {one.channel: Budget(rates[one.channel], one, now)
                    for one in outbox.channel_use(session, rates)} if rows else {}
-        decided = decide_all(rows, contexts, now, budgets)
+        decided = decide_all(rows, contexts, now, budgets, short)
+        if companions:
+            decided = _without_lonely(decided, contexts, companions, short, now)
         days = choices.begin_days(session, [(row, decision.of_the_day) for row, decision in decided
                                             if isinstance(decision, Hold) and decision.of_the_day], draft, now)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
                                               for one in context.promises}.values()]
+        told_before = tuple(ledger)  # what is said in the same breath is no next word
         for row, decision in decided:
             context = contexts[row.id]
             if isinstance(decision, Send):
@@ -261,11 +288,12 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
                                   channel=decision.contact.channel, started_at=now)
                 if not context.in_shadow:
                     draft.add(attempt)
-                told, settled = _tell_times(draft, ledger, row, context, gw.settings.service, now)
+                told, settled = _tell_times(draft, ledger, told_before, row, context, gw.settings.service, now)
                 begun.append(StartedAttempt(row, context, decision.contact, attempt, lease, decision.may_be_second,
                                             told, settled))
             else:
                 failures += _not_sent(draft, row, context, decision, days.get(row.id), now)
+        begun = _merged(begun, short)
         if failures:
             lists, areas = outbox.dispatcher_lists(session, failures, now)
             plan_undelivered(failures, lists, areas, draft, new_id, now)
@@ -286,6 +314,31 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         elif isinstance(decision, Undeliverable):
             _log.warning("message given up", extra=_about(row) | {"why": decision.reason.kind})
     return len(rows), begun
+
+
+def _without_lonely(decided: list[tuple[Notification, Decision]], contexts: Mapping[str, NotificationContext],
+                    companions: dict[str, tuple[Notification, Instant]], short: frozenset[str], now: Instant
+                    ) -> list[tuple[Notification, Decision]]:
+    """Without the companions that leave in no message of several: the batch was full without them."""
+    sends = [(row, decision) for row, decision in decided if isinstance(decision, Send)]
+    alone = [pieces[0][0].id for pieces in bundle(sends, lambda one: bundle_key(
+        one[0], contexts[one[0].id], one[1].contact, one[1].contact.channel in short)) if len(pieces) == 1]
+    lonely = [one for one in alone if one in companions]
+    give_back(companions, lonely, now)
+    return [one for one in decided if one[0].id not in lonely]
+
+
+def _merged(begun: Sequence[StartedAttempt], short: frozenset[str]) -> list[StartedAttempt]:
+    """What is handed over: each by itself, or several as one, with the first of them."""
+    leaving = []
+    for pieces in bundle(begun, lambda one: bundle_key(one.notification, one.context, one.contact,
+                                                       one.contact.channel in short)):
+        if len(pieces) > 1:
+            pieces.sort(key=lambda one: (one.notification.created_at, one.notification.id))
+            for one in pieces:
+                one.attempt.bundle_id = pieces[0].notification.id
+        leaving.append(pieces[0]._replace(pieces=pieces) if len(pieces) > 1 else pieces[0])
+    return leaving
 
 
 def _with_shadow(session: Session, rows: Sequence[Notification], contexts: dict[str, NotificationContext],
@@ -312,15 +365,15 @@ def _contexts(gw: DeliveryContext, session: Session, rows: Sequence[Notification
     return {key: replace(context, paused=paused) for key, context in contexts.items()} if paused else contexts
 
 
-def _tell_times(draft: Draft, ledger: list[Promise], row: Notification, context: NotificationContext,
-                service: Service, now: Instant) -> tuple[list[Promise], list[Promise]]:
+def _tell_times(draft: Draft, ledger: list[Promise], told_before: Sequence[Promise], row: Notification,
+                context: NotificationContext, service: Service, now: Instant) -> tuple[list[Promise], list[Promise]]:
     """(the times that it tells, the promises that it keeps or corrects), before it leaves the house: a crash in between
     counts as told. What has not gone out after all is taken back when that is known."""
     if row.recipient_kind != RecipientKind.CUSTOMER:
         return [], []
     if channels_sent(context):  # the same times on another channel
         return [one for one in ledger if one.notification_id == row.id], []
-    kept = [one for one in ledger if one.in_shadow] if context.in_shadow else ledger  # what they know stays as it is
+    kept = [one for one in told_before if one.in_shadow or not context.in_shadow]  # what they know stays as it is
     keep_next_word(kept, {row.subject_id, *context.same_trip}, row.recipient, row.id, now)
     told = [make_promise(time, ledger, draft, new_id, now, told_by=row.id, in_shadow=context.in_shadow)
             for time in promised_times(row, context, ledger, service, now)]
@@ -374,11 +427,34 @@ def _floods(session: Session, leases_held: Sequence[tuple[Notification, Notifica
 
 
 def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, began: float) -> FinishedAttempt:
-    """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
+    """Hands over one message, or several as one. Never raises: what went wrong is an outcome."""
+    worded = [(piece, _worded(gw, piece, now)) for piece in hand_over.pieces or (hand_over,)]
+    going = [(piece, words) for piece, words in worded if isinstance(words, WordedMessage)]
+    message = _together(gw, [words for _, words in going])
+    leaving = [going] if message is not None else [[one] for one in going]
+    became = {one.notification.id: done for some in leaving for (one, _), done in zip(
+        some, _send(gw, some, message or some[0][1].message, now, began), strict=True)}
+    each = [became[piece.notification.id] if isinstance(words, WordedMessage) else
+            FinishedAttempt(words, now + int((monotonic() - began) * SECOND)) for piece, words in worded]
+    return each[0]._replace(each=each) if hand_over.pieces else each[0]
+
+
+def _together(gw: DeliveryContext, words: Sequence[WordedMessage]) -> Message | None:
+    """The one message that they are; None: each leaves by itself."""
+    if len(words) < 2:
+        return None
+    try:
+        message = gw.messages.together([(one.message, one.facts) for one in words])
+        return replace(message, unsubscribe=one_click_of_several(
+            words[0].facts.preferences, (one.message.unsubscribe for one in words)))
+    except Exception:
+        _log.exception("%d messages could not be worded as one", len(words))
+        return None
+
+
+def _worded(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant) -> WordedMessage | NotSent:
+    """Its words as of now; NotSent when there are none: what leaves in the same message need not wait for it."""
     row, contact = hand_over.notification, hand_over.contact
-    outcome: Outcome | InShadow
-    said = ""
-    broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
         service = settings.service
@@ -399,24 +475,35 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
+        return WordedMessage(message, facts, broken)
     except Exception as error:
         _log.exception("notification %s (%s) could not be worded", row.id, row.topic)
         ours = isinstance(error, OSError | MemoryError)  # a time zone that cannot be read just now
-        outcome = NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
+        return NotSent(False, f"could not be worded ({type(error).__name__})", kind="unusable", ours=ours)
+
+
+def _send(gw: DeliveryContext, pieces: Sequence[tuple[StartedAttempt, WordedMessage]], message: Message, now: Instant,
+          began: float) -> list[FinishedAttempt]:
+    """The one place where something leaves the house: what became of each of these, which `message` tells."""
+    started = pieces[0][0]
+    first, contact = started.notification, started.contact
+    said = _kept(message, gw.channels[contact.channel], [link for _, words in pieces for link in (
+        words.facts.link, words.facts.preferences, words.facts.code, *(one["link"] for one in words.facts.items))])
+    outcome: Outcome | InShadow
+    if started.context.in_shadow:
+        outcome = InShadow()
     else:
-        said = _kept(message, gw.channels[contact.channel],
-                     [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
-        if hand_over.context.in_shadow:
-            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken)
         try:
-            outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
+            outcome = gw.channels[contact.channel].send(contact.address, message, f"{first.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
-            _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, row.id)
+            _log.error("channel %s raised %s for notification %s", contact.channel, type(error).__name__, first.id)
             why = f"the channel broke ({type(error).__name__})"
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
+    at = now + int((monotonic() - began) * SECOND)
+    return [FinishedAttempt(outcome, at, said, words.broken, [
+        other.notification.topic for other, _ in pieces if other is not piece]) for piece, words in pieces]
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
@@ -551,11 +638,17 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
     attempt.said = done.said
+    if not done.others:
+        attempt.bundle_id = None  # what it was to leave with could not be worded
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)
-        told = EntryKind.TOLD_TOO if channels_sent(context) else EntryKind.TOLD
-        more = {"open_by": hand_over.notification.open_by} if told is EntryKind.TOLD_TOO else {}
+        told: EntryKind = EntryKind.TOLD
+        more: dict[str, Any] = {}
+        if channels_sent(context):
+            told, more = EntryKind.TOLD_TOO, {"open_by": hand_over.notification.open_by}
+        elif done.others:
+            told, more = EntryKind.TOLD_TOGETHER, {"others": list(done.others)}
         draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
         copy.open_by = open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
@@ -611,7 +704,9 @@ def _again_at(hand_over: StartedAttempt, done: FinishedAttempt) -> Instant:
     outcome = _outcome_name(done.outcome)
     if outcome == AttemptOutcome.UNKNOWN and contact.channel in context.knows_repeats:
         outcome = AttemptOutcome.FAILED  # it is said there again, and no sooner than after any other failure
-    at = retry_at(outcome, tries_made(context)[contact.id] + 1, row.critical, random.random(), done.at)
+    together = hand_over.attempt.bundle_id  # what left as one is due at one time again
+    jitter = random.random() if together is None else random.Random(together).random()
+    at = retry_at(outcome, tries_made(context)[contact.id] + 1, row.critical, jitter, done.at)
     asked = done.outcome.retry_after_s if isinstance(done.outcome, NotSent) else None
     return max(at, done.at + min((asked or 0) * SECOND, HOUR))
 

@@ -163,6 +163,7 @@ class EntryKind(StrEnum):
     MAINTENANCE_OVER = "maintenance_over"
     TOLD = "told"
     TOLD_TOO = "told_too"
+    TOLD_TOGETHER = "told_together"
     NOT_TOLD = "not_told"
     MAYBE_TOLD = "maybe_told"
     COULD_NOT_TELL = "could_not_tell"
@@ -277,6 +278,7 @@ PARAMETERS: dict[EntryKind, tuple[str, ...]] = {  # of each kind that has any
     EntryKind.MAINTENANCE_ANNOUNCED: ("customers",),
     EntryKind.TOLD: ("whom", "channel", "topic"),
     EntryKind.TOLD_TOO: ("whom", "channel", "topic", "open_by"),
+    EntryKind.TOLD_TOGETHER: ("whom", "channel", "topic", "others"),  # topics of what left in the same message
     EntryKind.NOT_TOLD: ("whom", "topic", "reason"),
     EntryKind.MAYBE_TOLD: ("whom", "topic", "reason"),
     EntryKind.COULD_NOT_TELL: ("whom", "topic", "reason"),

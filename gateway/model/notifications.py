@@ -119,11 +119,16 @@ class Notification(Row, table=True):
 class Attempt(Row, table=True):
     """One try on one contact."""
 
-    __table_args__ = (Index("attempt_newest", "channel", "started_at"),)
+    __table_args__ = (
+        Index("attempt_newest", "channel", "started_at"),
+        Index("attempt_together", "bundle_id", sqlite_where=text("bundle_id IS NOT NULL"),
+              postgresql_where=text("bundle_id IS NOT NULL")),
+    )
     id: str = Field(primary_key=True)
     notification_id: str = Field(foreign_key="notification.id", index=True)
     contact_id: str
     channel: str
+    bundle_id: str | None = None  # several left as one message: the first of their notifications
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))

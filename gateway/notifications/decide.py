@@ -1,7 +1,7 @@
 """Decides whether a notification is still worth sending, when, and on which contact. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -23,6 +23,7 @@ from gateway.model import (
     RecipientKind,
     Severity,
 )
+from gateway.notifications.bundling.bundle import BundleKey, Company, bundle_key
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.pacing.breaker import PROBE_EVERY
 from gateway.notifications.pacing.budget import Budget
@@ -133,19 +134,27 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
 
 
 def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, NotificationContext], now: Instant,
-               budgets: Mapping[str, Budget] = MappingProxyType({})) -> list[tuple[Notification, Decision]]:
-    """`decide` for each, in order; what is about to be sent counts for those that follow. `budgets`: of the channels
-    that take only so much at once."""
+               budgets: Mapping[str, Budget] = MappingProxyType({}), short_channels: Collection[str] = ()
+               ) -> list[tuple[Notification, Decision]]:
+    """`decide` for each, in order; what is about to be sent counts for those that follow, but for what leaves in the
+    same message. `budgets`: of the channels that take only so much at once."""
     decided: list[tuple[Notification, Decision]] = []
     begun: Counter[Recipient] = Counter()
     probed: dict[str, Instant] = {}
+    company: Company[Hold | None] = Company()  # None: it leaves now
     for row in notifications:
         context = contexts[row.id]
+        if row.recipient in company.readers:
+            joined = _join(row, context, company, short_channels, now)
+            if joined is not None:
+                decided.append((row, joined))
+                continue
         if begun[row.recipient]:
             context = replace(context, recent=context.recent + (now,) * begun[row.recipient])
         if probed:
             context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
+        key = _bundle_key(row, context, decision, short_channels)
         leaves = isinstance(decision, Send) and not context.in_shadow  # else it uses nothing of its channel
         budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) and leaves else None
         if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
@@ -153,8 +162,28 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         if isinstance(decision, Send) and leaves and decision.contact.channel in context.paused:
             probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)
+        if key is not None:
+            company.begin(key, decision if isinstance(decision, Hold) else None)
         decided.append((row, decision))
     return decided
+
+
+def _join(row: Notification, context: NotificationContext, company: "Company[Hold | None]",
+          short_channels: Collection[str], now: Instant) -> Send | Hold | None:
+    """It leaves, or waits its turn, in one message with what was decided before; None: by itself. It is no further
+    message, neither for its reader nor for the channel."""
+    decision = decide(row, context, now)
+    key = _bundle_key(row, context, decision, short_channels)
+    if key is None or not isinstance(decision, Send) or not company.has_room(key):
+        return None
+    return company.join(key) or decision
+
+
+def _bundle_key(row: Notification, context: NotificationContext, decision: Decision, short_channels: Collection[str]
+                ) -> BundleKey | None:
+    if not isinstance(decision, Send):
+        return None
+    return bundle_key(row, context, decision.contact, decision.contact.channel in short_channels)
 
 
 def why_obsolete(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:

@@ -69,6 +69,10 @@ def _named(group: str) -> Callable[[Any, Catalogue], str]:
     return lambda value, catalogue: catalogue(f"{group}.{value}") if catalogue.has(f"{group}.{value}") else str(value)
 
 
+def _topics(names: list[str], catalogue: Catalogue) -> str:
+    return ", ".join(_named("topic")(name, catalogue) for name in names)
+
+
 _MOMENTS = ("window_from", "window_until", "until", "due", "answer_by", "ring_from", "again_at", "open_by")
 _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "cause": in_language, "fix": in_language, "reason": reason_sentence, "resolution": reason_sentence,
@@ -76,5 +80,5 @@ _WORDED: dict[str, Callable[[Any, Catalogue], str]] = {
     "topic": _named("topic"), "incomplete": _named("incomplete"), "hold": _named("hold"), "clock": _named("sla"),
     "price": lambda value, catalogue: price(Price.read(value), catalogue.locale),
     "waits_for": _named("page.dispatch.hold"), "origin": _named("origin"), "call_outcome": _named("call_outcome"),
-    "promised": _named("promise"),
+    "promised": _named("promise"), "others": _topics,
 }

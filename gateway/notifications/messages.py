@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 from unicodedata import normalize
@@ -17,8 +17,9 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.invites.visit_calendar import Invite
 from gateway.notifications.wording.overrides import BLOCKS, NO_OVERRIDES, BrokenWording, Overrides
-from gateway.notifications.wording.sandbox import environment, rendered, sentences
+from gateway.notifications.wording.sandbox import clip, environment, rendered, sentences
 
+SHORT_NAMES = 150  # characters of the title of several messages and their subjects, and room for a "€"
 LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
 _PLAIN = Branding()
 OURS = shades("#0b5cad")  # of the button, where no colour is set
@@ -159,6 +160,9 @@ class Message:
     unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
     broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
+    body: str = ""  # the long text without greeting, link and signature …
+    button: str = ""  # … and what its link is called
+    locale: str = ""  # of the catalogue it was worded with
 
 
 class MessageRenderer:
@@ -199,7 +203,7 @@ class MessageRenderer:
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
         broken = self._override(blocks, topic, catalogue.locale, values)
-        letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
+        letter = rendered(self._text.get_template(_LETTER), values | blocks).strip() + "\n"
         below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
@@ -209,8 +213,30 @@ class MessageRenderer:
             subject=subject, short=f"{short} {facts.link}".strip(),
             long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
-            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken,
+            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken, body=blocks["body"],
+            button=blocks["button"], locale=catalogue.locale,
         )
+
+    def together(self, pieces: Sequence[tuple[Message, Facts]]) -> Message:
+        """Several messages to one reader as one, under each other, each with its own link. The short form names as many
+        as there is room for, and leads to where the first one does."""
+        first, facts = pieces[0]
+        catalogue, link = self.catalogues.best_for(first.locale), facts.link
+        title = title_of_several([one for _, one in pieces], catalogue)
+        facts = replace(facts, link="", may_be_second=False, is_test=False)
+        parts = [{"subject": one.subject, "body": capitalized(one.body), "button": one.button, "link": about.link}
+                 for one, about in pieces]
+        values: dict[str, Any] = vars(facts) | {"say": catalogue, "button": ""}
+        body = rendered(self._text.get_template(_TOGETHER), values | {"pieces": parts}).strip()
+        frame = self._text.get_template(_LETTER)
+        letter, around = (rendered(frame, values | {"body": one}).strip() + "\n" for one in (body, ""))
+        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
+        named = "; ".join(one.subject for one, _ in pieces)
+        short = " ".join(to_gsm_characters(f"{title} - {clip(named, SHORT_NAMES - len(title))}").split())
+        return Message(
+            subject=title, short=f"{short} {link}".strip(), long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
+            long_html=self._letter_as_html(catalogue, title, around, "", facts, parts), at=first.at,
+            locale=first.locale)
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
                   ) -> list[BrokenWording]:
@@ -225,14 +251,18 @@ class MessageRenderer:
                     broken.append(override.broken(error))
         return broken
 
-    def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
+    def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts,
+                        pieces: Sequence[Mapping[str, str]] = ()) -> str:
         links = [link for link in (facts.link, facts.preferences) if link]
         paragraphs = [part for part in letter.strip().split("\n\n") if not any(link in part for link in links)]
         choose = [(catalogue("message.preferences"), facts.preferences)] if facts.preferences else []
         above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
+        if pieces:  # what is said of each stands between the greeting and the signature
+            paragraphs = [one for one in paragraphs if one.strip()]
+            above = len(paragraphs) - 1
         return rendered(self._html.get_template(_LAYOUT), {
             "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
-            "link": facts.link, "button": button,
+            "link": facts.link, "button": button, "pieces": pieces,
             "legal": choose + legal_pages(facts.branding, catalogue),
             "logo": LOGO_ID if facts.branding.logo else "",
             "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})
@@ -247,6 +277,16 @@ def legal_pages(branding: Branding, catalogue: Catalogue) -> list[tuple[str, str
 def topic_name(topic: str, catalogue: Catalogue) -> str:
     """How people call it, e.g. "fault found"; KeyError for an unknown topic."""
     return catalogue(f"topic.{topic}")
+
+
+def title_of_several(about: Sequence[Facts], catalogue: Catalogue) -> str:
+    """E.g. "3 things about your heat pump"."""
+    count, sites, devices = len(about), {one.site for one in about} - {""}, {one.device for one in about}
+    if len(sites) > 1:
+        return catalogue.plural("message.together.homes", count, count=number(count, locale=catalogue.locale))
+    said = "device" if len(devices) == 1 and "" not in devices else "home"
+    return capitalized(catalogue.plural(f"message.together.{said}", count, device=about[0].device,
+                                        count=number(count, locale=catalogue.locale)))
 
 
 def in_danger(number: str, catalogue: Catalogue) -> str:
@@ -287,6 +327,7 @@ def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
 
 
 _BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
+_TOGETHER, _LETTER = "together.j2", "letter.j2"
 _LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
 _PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                 "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,

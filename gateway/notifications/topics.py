@@ -222,6 +222,9 @@ class Topic:
     urgency: Urgency
     passes_quiet_hours: bool  # even when it is not critical
     required: bool  # nobody may switch it off
+    # when it is due together with others for the same reader, they may leave as one message: nobody waits for it, and
+    # it does not have to be seen before anything else
+    may_be_merged: bool
     obsolete_when: ObsoleteWhen
     cannot_wait: CannotWait | None = None  # … and otherwise when what it tells of happens before those are over
     group: TopicGroup | None = None  # what a person mutes it with; None: nobody can, they have just asked for it
@@ -615,35 +618,35 @@ _ETA = frozenset({PromiseKind.ETA})
 _ALL = (
     Topic(
         name=TopicName.FAULT_FOUND, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_fault_over, link=LinkPurpose.FOLLOW, falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.STILL_LOOKING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.SearchFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_somebody_comes, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORSE, audience=_CUSTOMER | _PROVIDER, subjects=_TICKET,
         facts=stored_facts.PriceQuestionFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.FAULTS,
         obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_no_longer_worse),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_not_coming, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.NEXT_VISIT}),
         link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # somebody is about to ring the bell: no quiet hours
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
         obsolete_when=_not_on_the_way,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED,
@@ -651,18 +654,18 @@ _ALL = (
         link=LinkPurpose.FOLLOW, promises=_WINDOW | _ETA),
     Topic(  # they stand at the window: no quiet hours
         name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
         obsolete_when=_visit_news_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
     Topic(
         name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
         obsolete_when=_visit_news_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before,
         supersedes=frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.VISIT_LATE}),
@@ -671,12 +674,12 @@ _ALL = (
         link=LinkPurpose.FOLLOW, falls_over=True, promises=_WINDOW),
     Topic(  # whoever is on the way reads it before they ring the bell
         name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True, may_be_merged=False,
         obsolete_when=_nobody_goes, cannot_wait=_comes_before, link=LinkPurpose.VISIT),
     Topic(  # only whoever was told that somebody comes
         name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
         facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
         obsolete_when=_comes_after_all,
         supersedes=frozenset({TopicName.VISIT_LATE, TopicName.VISIT_CHANGED, TopicName.WORKS_AGAIN}),
@@ -686,35 +689,35 @@ _ALL = (
         link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(  # the technician has just left: whoever let them in is awake
         name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
         obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.VISITS, has_quota=True, life=DAY,
         obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.WORKS_AGAIN, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_visit_news_over, cannot_wait=_comes_before, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.FAULTS,
         obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.TECHNICIAN_ASKED, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.QuestionFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_question_answered, link=LinkPurpose.VISIT),
     Topic(
         name=TopicName.VISIT_PROBLEM, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_not_fixed,
         only_after=OnlyAfter(
@@ -723,47 +726,47 @@ _ALL = (
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.SURVEY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.SURVEYS, of_now=False, has_quota=True, life=2 * DAY,
         obsolete_when=_not_closed,
         only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN),
         link=LinkPurpose.SURVEY),
     Topic(
         name=TopicName.APOLOGY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.SURVEYS, of_now=False, has_quota=True, life=2 * DAY,
         obsolete_when=_not_closed,
         only_after=OnlyAfter(_TOLD_OF_A_FAULT, _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(  # what is credited stays credited, so it is worth saying whenever it can be said
         name=TopicName.GOODWILL, audience=_CUSTOMER,
         subjects=_TICKET | _CALLBACK | _OUTAGE | frozenset({SubjectKind.CUSTOMER}), facts=stored_facts.GoodwillFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.SURVEYS, of_now=False,
         obsolete_when=never, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.GOODWILL_WAITS, audience=frozenset({RecipientKind.ON_CALL, RecipientKind.DISPATCHER}),
         subjects=_TICKET | _CALLBACK | _OUTAGE, facts=stored_facts.GoodwillWaitsFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # the telephone has just rung in vain
         name=TopicName.CALLBACK_TRIED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
         obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_CANCELLED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS, obsolete_when=_call_promised_anew,
         only_after=OnlyAfter(
             frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE, TopicName.CALLBACK_TRIED}),
@@ -771,28 +774,28 @@ _ALL = (
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
         obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.BUTTON_TEST_ASKED, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.MAINTENANCE, of_now=False, has_quota=True, life=DAY,
         obsolete_when=_test_over),
     Topic(  # they stand at the button
         name=TopicName.BUTTON_TEST_HEARD, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False, may_be_merged=False,
         group=TopicGroup.MAINTENANCE, has_quota=True, life=DAY,
         obsolete_when=never, supersedes=frozenset({TopicName.BUTTON_TEST_ASKED})),
     Topic(
         name=TopicName.OUTAGE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.OutageAnswerFacts,
-        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_power_back, link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_LONGER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_power_back,
         only_after=OnlyAfter(
@@ -801,139 +804,139 @@ _ALL = (
         link=LinkPurpose.FOLLOW, promises=_END),
     Topic(
         name=TopicName.OUTAGE_OVER, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody there relies on it now
         name=TopicName.BUTTON_DEAD, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_call_over),
     Topic(
         name=TopicName.BUTTON_WORKS, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.BUTTON_DEAD}), _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
         facts=stored_facts.MaintenanceFacts,
-        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False,
+        urgency=Urgency.AS_ANSWER, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.MAINTENANCE, of_now=False, has_quota=True, life=DAY,
         obsolete_when=_work_over),
     Topic(  # nobody sets out before they have answered: it waits for no quota
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
         obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         falls_over=True),
     Topic(
         name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
         obsolete_when=_somebody_comes, supersedes=frozenset({TopicName.PRICE_QUESTION}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.PRICE_DECLINED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
         obsolete_when=never, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.OfferFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_offer_over, link=LinkPurpose.OFFER),
     Topic(
         name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(
         name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,  # they need not do anything
-        obsolete_when=never,
+        may_be_merged=False, obsolete_when=never,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_call_for_help_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.JOB_TAKEN, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_not_coming, link=LinkPurpose.VISIT),
     Topic(  # it makes no noise
         name=TopicName.VISIT_INVITE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,  # a firm switches it off for all
-        obsolete_when=_no_invites, link=LinkPurpose.VISIT, channel=MAIL),
+        may_be_merged=False, obsolete_when=_no_invites, link=LinkPurpose.VISIT, channel=MAIL),
     Topic(
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
         name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
-        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_warning_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.SLA_MISSED, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        obsolete_when=_nobody_to_ring),
+        may_be_merged=False, obsolete_when=_nobody_to_ring),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
     Topic(
         name=TopicName.GATEWAY_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
-        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
+        urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
     Topic(
         name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenRuleFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
     Topic(
         name=TopicName.WORDING_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenWordingFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
     Topic(  # they wait for it on the telephone: no quiet hours
         name=TopicName.PAGE_LINK, audience=_CUSTOMER, subjects=_TICKET | _CALLBACK | _OUTAGE,
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
-        obsolete_when=never, link=LinkPurpose.FOLLOW),
+        may_be_merged=False, obsolete_when=never, link=LinkPurpose.FOLLOW),
     Topic(  # whoever has asked for it has the page open and waits
         name=TopicName.HOUSEHOLD_LINK, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
-        obsolete_when=_link_ended, link=LinkPurpose.HOUSEHOLD),
+        may_be_merged=False, obsolete_when=_link_ended, link=LinkPurpose.HOUSEHOLD),
     Topic(  # what it lists was muted, or not, one by one
         name=TopicName.DAILY, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.DailyFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
-        obsolete_when=_nothing_of_the_day),
+        may_be_merged=False, obsolete_when=_nothing_of_the_day),
     Topic(  # whoever does not know it waits for messages in vain
         name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
-        obsolete_when=_works_again),
+        may_be_merged=False, obsolete_when=_works_again),
     Topic(  # they have the page open and wait
         name=TopicName.CONTACT_CODE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        obsolete_when=_code_over),
+        may_be_merged=False, obsolete_when=_code_over),
     Topic(
         name=TopicName.CONTACTS_GONE, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        obsolete_when=_nobody_to_ring),
+        may_be_merged=False, obsolete_when=_nobody_to_ring),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
-        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
         obsolete_when=never),
 )
 

@@ -25,7 +25,7 @@ from sqlmodel import Session, SQLModel, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.callbacks.numbers.telephones import Telephone
-from gateway.config.quotas import UNDELIVERED_WITHIN
+from gateway.config.quotas import MESSAGES_AN_HOUR, UNDELIVERED_WITHIN
 from gateway.model import (
     DAY,
     MINUTE,
@@ -71,6 +71,7 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.customers.companions import pieces_beside_others
 from gateway.store.customers.contacts_gone import gone_within
 from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
@@ -100,7 +101,9 @@ _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
           .order_by(col(Attempt.started_at)))
 _CHANNEL: BindParameter[Any] = bindparam("channel")
-_NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None))
+_NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None),
+                                 or_(col(Attempt.bundle_id).is_(None),  # of several that left as one, one counts
+                                     col(Attempt.bundle_id) == col(Attempt.notification_id)))
            .order_by(col(Attempt.started_at).desc()).limit(_LIMIT))
 _SINCE: BindParameter[Any] = bindparam("since")
 # as the partial index says it: with a parameter in place of the value SQLite would not use it
@@ -396,9 +399,11 @@ def _recent(session: Session, notifications: Sequence[Notification]) -> defaultd
     if customers:
         claimed_at = max(row.due_at or 0 for row in notifications) - LEASE
         these = {row.id for row in notifications}
-        for one, customer_id, done_at, due_at, state in session.connection().execute(
-                _RECENT, {"to": list(customers), "since": claimed_at - DAY}):
-            if one not in these:
+        rows = [row for row in session.connection().execute(
+            _RECENT, {"to": list(customers), "since": claimed_at - DAY}) if row.id not in these]
+        beside = pieces_beside_others(session, [(row.recipient_id, row.id) for row in rows], MESSAGES_AN_HOUR)
+        for one, customer_id, done_at, due_at, state in rows:
+            if one not in beside:
                 found[customer_id, state == NotificationState.SHADOW].append(
                     done_at or (due_at or claimed_at + LEASE) - LEASE)
     for times in found.values():

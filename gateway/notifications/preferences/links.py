@@ -1,6 +1,8 @@
 """Signs and reads the links with which a person chooses what they are sent: of one contact of theirs, and of nobody
 else's; a row is written only when they choose something."""
 
+from collections.abc import Iterable
+
 from gateway.model import Contact, LinkPurpose, Notification, Preference
 from gateway.notifications import signed_links
 from gateway.notifications.preferences.wanted import cannot_be_muted
@@ -21,6 +23,12 @@ def one_click_url(preferences: str, notification: Notification) -> str:
     if not preferences or topic is None or (topic.name is not TopicName.DAILY and cannot_be_muted(notification)):
         return ""
     return f"{preferences}/stop/{topic.group or EVERYTHING}"
+
+
+def one_click_of_several(preferences: str, each: Iterable[str]) -> str:
+    """The same for one message that tells several things: what all of them have in common, else everything."""
+    different = {one for one in each if one}
+    return next(iter(different)) if len(different) == 1 else f"{preferences}/stop/{EVERYTHING}" if different else ""
 
 
 def preferences_token(secret: str, contact: Contact, choice: Preference | None) -> str:

@@ -24,6 +24,7 @@ from gateway.model import (
     DISPATCHER,
     Alarm,
     Attempt,
+    AttemptOutcome,
     ButtonTest,
     Callback,
     Command,
@@ -62,8 +63,8 @@ RECENT = 10  # alarms of a device
 MOST_NOTIFICATIONS = 200
 READINGS = 200  # of a device, among which each signal's newest value is sought
 _TO_CUSTOMERS = col(Notification.recipient_kind) == RecipientKind.CUSTOMER  # an outage tells thousands the same
-_MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD,
-                    EntryKind.COULD_NOT_TELL, EntryKind.WOULD_HAVE_TOLD)
+_MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.TOLD_TOGETHER, EntryKind.NOT_TOLD,
+                    EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL, EntryKind.WOULD_HAVE_TOLD)
 
 
 def facts_of(session: Session, subject_id: str) -> Facts | None:
@@ -227,7 +228,22 @@ def _notifications_about(session: Session, subjects: list[str], to: ColumnElemen
         tries.setdefault(attempt.notification_id, []).append(attempt)
     lists = session.exec(select(Notification).where(col(Notification.id).in_({row.list_id for row in notes} - {None})))
     return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes),
-                          lists={row.id: row for row in lists}, contacts=_contacts(session, tries.values()))
+                          lists={row.id: row for row in lists}, contacts=_contacts(session, tries.values()),
+                          together=_together(session, tries.values()))
+
+
+def _together(session: Session, tries: Iterable[list[Attempt]]) -> dict[str, dict[str, str]]:
+    """What went out as one message: the first of its notifications → each of them and its topic, in their order."""
+    ids = {one.bundle_id for some in tries for one in some} - {None}
+    together: dict[str, dict[str, str]] = {}
+    if ids:
+        for bundle_id, notification_id, topic in session.exec(
+                select(Attempt.bundle_id, Attempt.notification_id, Notification.topic)
+                .join(Notification, col(Notification.id) == Attempt.notification_id)
+                .where(col(Attempt.bundle_id).in_(ids), Attempt.outcome == AttemptOutcome.SENT)
+                .order_by(col(Notification.created_at), col(Notification.id))):
+            together.setdefault(bundle_id or "", {})[notification_id] = topic
+    return together
 
 
 def _contacts(session: Session, tries: Iterable[list[Attempt]]) -> dict[str, Contact]:

@@ -34,8 +34,8 @@ from gateway.web.console.ticket_forms import (
 )
 
 FIRMS_NAMED = 5  # firms in one line
-_MESSAGES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD, EntryKind.COULD_NOT_TELL,
-             EntryKind.WOULD_HAVE_TOLD)
+_MESSAGES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.TOLD_TOGETHER, EntryKind.NOT_TOLD, EntryKind.MAYBE_TOLD,
+             EntryKind.COULD_NOT_TELL, EntryKind.WOULD_HAVE_TOLD)
 
 
 class ActForm(NamedTuple):

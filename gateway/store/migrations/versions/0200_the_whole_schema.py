@@ -449,6 +449,7 @@ def upgrade() -> None:
         sa.Column('notification_id', sa.String(), nullable=False),
         sa.Column('contact_id', sa.String(), nullable=False),
         sa.Column('channel', sa.String(), nullable=False),
+        sa.Column('bundle_id', sa.String(), nullable=True),
         sa.Column('started_at', sa.BigInteger(), nullable=False),
         sa.Column('finished_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=False),
@@ -460,6 +461,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index('attempt_newest', 'attempt', ['channel', 'started_at'], unique=False)
+    op.create_index('attempt_together', 'attempt', ['bundle_id'], unique=False, sqlite_where=sa.text('bundle_id IS NOT NULL'), postgresql_where=sa.text('bundle_id IS NOT NULL'))
     op.create_index(op.f('ix_attempt_notification_id'), 'attempt', ['notification_id'], unique=False)
     op.create_table('maintenance_window',
         sa.Column('id', sa.String(), nullable=False),

@@ -1,0 +1,1 @@
+"""Several messages that are due for one reader leave as one."""

@@ -432,19 +432,23 @@ def without_told_today(session: Session, rows: Sequence[Notification], now: Inst
 def dispatcher_lists(session: Session, failures: Sequence[Failure], now: Instant) -> tuple[Lists, dict[str, str]]:
     """The lists that these failures may come on, and outage id → the name of its area.
 
-    One worker at a time until its transaction ends: two would begin a list each, and put people on one that leaves.
+    One worker at a time until its transaction ends: two would begin a list each. A list is open while nobody has
+    claimed it, and who puts people on it holds its row, so that it cannot leave without them. It is not waited for:
+    whoever has claimed it may be waiting for us, to put others on the next.
     """
     if session.connection().dialect.name == "postgresql":
         session.connection().execute(text("SELECT pg_advisory_xact_lock(7294412)"))
     outages = {one.notification.subject_id for one in failures if one.notification.subject_kind == SubjectKind.OUTAGE}
     lists = Lists()
-    for row in session.exec(select(Notification).where(
-            Notification.topic == TopicName.UNDELIVERED_LIST,
-            col(Notification.subject_id).in_({*outages, ALL_OTHERS.id}))
-            .order_by(col(Notification.created_at), col(Notification.id)).with_for_update()):
-        lists.newest[row.subject] = row
-        if row.state == NotificationState.QUEUED and row.reason is None:
-            lists.open.add(row.id)
+    for about in sorted({*outages, ALL_OTHERS.id}):
+        of_it = (Notification.topic == TopicName.UNDELIVERED_LIST, Notification.subject_id == about)
+        newest = session.exec(select(Notification).where(*of_it).order_by(
+            col(Notification.created_at).desc(), col(Notification.id).desc()).limit(1)).first()
+        if newest is not None:
+            lists.newest[newest.subject] = newest
+            lists.open.update(session.exec(select(Notification.id).where(
+                Notification.id == newest.id, Notification.state == NotificationState.QUEUED,
+                col(Notification.reason).is_(None)).with_for_update(skip_locked=True)))
     lists.lately = session.exec(select(func.count()).select_from(Notification).where(
         Notification.recipient_kind == RecipientKind.DISPATCHER, Notification.recipient_id == "",
         or_(col(Notification.topic) == TopicName.UNDELIVERABLE, col(Notification.subject_id) == ALL_OTHERS.id),

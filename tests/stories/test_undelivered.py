@@ -7,9 +7,19 @@ import pytest
 from sqlmodel import col, select
 
 from gateway.flow.deliver import deliver
-from gateway.model import MINUTE, Contact, Notification, NotificationState, RecipientKind, Ticket
+from gateway.model import (
+    MINUTE,
+    Contact,
+    Notification,
+    NotificationState,
+    Reason,
+    ReasonKind,
+    RecipientKind,
+    Ticket,
+)
 from gateway.notifications.topics import TopicName
-from gateway.store import Store
+from gateway.notifications.undelivered.plan import Failure
+from gateway.store import Store, outbox
 from tests.drivers.story import Message, Story
 from tests.fixtures.outage_fleet import FAR, LEFT, RIGHT, OutageStory, begin_outage_story
 
@@ -144,4 +154,57 @@ def test_two_workers_put_everybody_on_one_list(postgres_url: str) -> None:
     alone, listed = [topic for topic, _ in asked(quarter)].count(ALONE), [len(named(one)) for one in lists(quarter)]
     assert alone + sum(listed) == len(FAR)
     assert len(listed) == 1
+    quarter.gw.store.close()
+
+
+def failed(story: Story, home: str) -> Failure:
+    """A message of that home that could not be told, as `deliver` finds it."""
+    row = story.all(Notification, Notification.recipient_id == home)[0]
+    return Failure(row, home, Reason(ReasonKind.NO_CONTACT))
+
+
+@pytest.mark.slow
+def test_a_worker_that_sends_the_list_and_one_that_fills_it_do_not_wait_for_each_other(postgres_url: str) -> None:
+    """One has claimed the list, and next has to put somebody on a list itself; the other is about to do so."""
+    quarter = begin_outage_story(Store(postgres_url))
+    lose_contacts(quarter, *FAR[:6])
+    break_down(quarter, *FAR[:6])
+    [row] = quarter.all(Notification, Notification.topic == LIST)
+    at, failure = (row.due_at or 0), failed(quarter, FAR[5])
+    claimed, done, open_lists = threading.Event(), threading.Event(), []
+
+    def send() -> None:
+        with quarter.gw.store.write() as session:
+            assert [one.id for one in outbox.claim(session, at, 1, "the sender's lease")] == [row.id]
+            claimed.set()
+            done.wait(5)
+            open_lists.append(outbox.dispatcher_lists(session, [failure], at)[0].open)
+
+    def fill() -> None:
+        claimed.wait(5)
+        with quarter.gw.store.write() as session:
+            open_lists.append(outbox.dispatcher_lists(session, [failure], at)[0].open)
+            done.set()
+
+    workers = [threading.Thread(target=one) for one in (send, fill)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(20)
+    assert open_lists == [set(), set()], "it has closed: who comes now comes on the next"
+    quarter.gw.store.close()
+
+
+def test_a_list_of_which_somebody_is_put_on_it_cannot_leave_meanwhile(postgres_url: str) -> None:
+    quarter = begin_outage_story(Store(postgres_url))
+    lose_contacts(quarter, *FAR[:6])
+    break_down(quarter, *FAR[:6])
+    [row] = quarter.all(Notification, Notification.topic == LIST)
+    at, failure = (row.due_at or 0), failed(quarter, FAR[5])
+    with quarter.gw.store.write() as filling:
+        assert outbox.dispatcher_lists(filling, [failure], at)[0].open == {row.id}
+        with quarter.gw.store.write() as sending:
+            assert outbox.claim(sending, at, 1, "a lease") == []
+    with quarter.gw.store.write() as sending:
+        assert [one.id for one in outbox.claim(sending, at, 1, "a lease")] == [row.id]
     quarter.gw.store.close()

@@ -37,7 +37,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
-from gateway.notifications.bundling.bundle import bundle, bundle_key
+from gateway.notifications.bundling.bundle import bundle, bundle_key, readers_of_several
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
@@ -330,6 +330,8 @@ def _without_lonely(decided: list[tuple[Notification, Decision]], contexts: Mapp
 
 def _merged(begun: Sequence[StartedAttempt], short: frozenset[str]) -> list[StartedAttempt]:
     """What is handed over: each by itself, or several as one, with the first of them."""
+    if not readers_of_several(one.notification for one in begun):
+        return list(begun)
     leaving = []
     for pieces in bundle(begun, lambda one: bundle_key(one.notification, one.context, one.contact,
                                                        one.contact.channel in short)):

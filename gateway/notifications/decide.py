@@ -23,7 +23,7 @@ from gateway.model import (
     RecipientKind,
     Severity,
 )
-from gateway.notifications.bundling.bundle import BundleKey, Company, bundle_key
+from gateway.notifications.bundling.bundle import BundleKey, Company, bundle_key, readers_of_several
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.pacing.breaker import PROBE_EVERY
 from gateway.notifications.pacing.budget import Budget
@@ -142,9 +142,10 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
     begun: Counter[Recipient] = Counter()
     probed: dict[str, Instant] = {}
     company: Company[Hold | None] = Company()  # None: it leaves now
+    several = readers_of_several(notifications)
     for row in notifications:
         context = contexts[row.id]
-        if row.recipient in company.readers:
+        if row.recipient_id in several and row.recipient in company.readers:
             joined = _join(row, context, company, short_channels, now)
             if joined is not None:
                 decided.append((row, joined))
@@ -154,7 +155,7 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         if probed:
             context = replace(context, paused={**context.paused, **probed})
         decision = decide(row, context, now)
-        key = _bundle_key(row, context, decision, short_channels)
+        key = _bundle_key(row, context, decision, short_channels) if row.recipient_id in several else None
         leaves = isinstance(decision, Send) and not context.in_shadow  # else it uses nothing of its channel
         budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) and leaves else None
         if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):

@@ -62,6 +62,15 @@ class Company(Generic[One]):
         return self._decided[key]
 
 
+def readers_of_several(notifications: Iterable[Notification]) -> frozenset[str]:
+    """Ids of the recipients of more than one of these: of all others nothing needs to be asked, which is almost
+    everybody in a storm."""
+    ids = [row.recipient_id for row in notifications]
+    if len(set(ids)) == len(ids):
+        return frozenset()
+    return frozenset(one for one, count in Counter(ids).items() if count > 1)
+
+
 def bundle(messages: Iterable[One], key_of: Callable[[One], BundleKey | None]) -> list[list[One]]:
     """The messages that are about to go, as they leave: alone, or with all others of the same key, in their order."""
     bundles: list[list[One]] = []

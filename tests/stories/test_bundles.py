@@ -3,12 +3,13 @@ never what somebody waits for."""
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from gateway.explain.facts import TicketFacts
 from gateway.explain.notifications import notification_lines
@@ -25,6 +26,7 @@ from gateway.model import (
     Job,
     Link,
     LinkPurpose,
+    Notification,
     Person,
     PersonRole,
     PersonSite,
@@ -51,8 +53,10 @@ from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY
 from gateway.notifications.topics import Priority
 from gateway.notifications.wording.sms import sms_size
 from gateway.store import Store, outbox
+from gateway.store.customers.companions import claim_companions, pieces_beside_others
 from gateway.store.views.explain import facts_of
 from tests.drivers.delivery_driver import MORNING, NIGHT, NOON, DeliveryDriver, delivery_driver, ticket
+from tests.drivers.query_plans import scans
 from tests.drivers.timelines import sentence
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import note
@@ -429,3 +433,15 @@ def test_a_storm_of_one_thing_each_asks_once_for_each_batch(office: DeliveryDriv
         event.remove(Engine, "before_cursor_execute", see)
     assert len(post.given) == people
     assert len(asked) <= people // A_BATCH + 1
+
+
+def test_looking_for_companions_reads_no_table_from_end_to_end(office: DeliveryDriver) -> None:
+    crowd(office, 200, 2)
+    with office.store.read() as session:
+        rows = list(session.exec(select(Notification).where(col(Notification.id).startswith("N-0-p1"))))
+    questions: list[Callable[[Session], object]] = [
+        lambda session: claim_companions(session, rows, NOON, "a lease", NOON - HOUR),  # none is due
+        lambda session: pieces_beside_others(session, [("p1", row.id) for row in rows], 1),
+        lambda session: facts_of(session, "T-1")]
+    assert [scans(office.store, one, ("notification", "attempt"), ("attempt_together",)) for one in questions
+            ] == [[]] * len(questions)

@@ -19,7 +19,7 @@ _MERGED = sorted(name for name, topic in TOPICS.items() if topic.may_be_merged)
 # by recipient: through the index of what is due, a database would read all that waits for somebody else
 _COMPANIONS = (select(Notification).where(
     col(Notification.recipient_id).in_(_TO), col(Notification.recipient_kind) == RecipientKind.CUSTOMER,
-    col(Notification.priority) + 0 == int(Priority.ORDINARY), col(Notification.due_at) <= _NOW,
+    col(Notification.priority) + 0 == int(Priority.ORDINARY), col(Notification.due_at) + 0 <= _NOW,
     col(Notification.topic).in_(_MERGED)).with_for_update(skip_locked=True))
 
 

@@ -86,8 +86,8 @@ from gateway.tickets.promises.promised_times import promised_times
 from gateway.tickets.sla.follow import restart_update
 from gateway.tickets.sla.policy import SlaPolicies
 
-AT_ONCE = 64  # hand-overs under way together: mostly waiting for other people's servers
-A_BATCH = 16  # ordinary ones are begun so many at a time: what is asked for one of them is asked for all at once
+AT_ONCE = 96  # hand-overs under way together: mostly waiting for other people's servers
+A_BATCH = 48  # ordinary ones are begun so many at a time: what is asked for one of them is asked for all at once
 KEPT_FREE = {Priority.WAITED_FOR: 4, Priority.CRITICAL: 8, Priority.ORDINARY: 8}  # of these, for more urgent ones only
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
@@ -275,7 +275,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
                    for one in outbox.channel_use(session, rates)} if rows else {}
         decided = decide_all(rows, contexts, now, budgets, short)
         if companions:
-            decided = _without_lonely(decided, contexts, companions, short, now)
+            decided = _without_lonely(session, decided, contexts, companions, short, now)
         days = choices.begin_days(session, [(row, decision.of_the_day) for row, decision in decided
                                             if isinstance(decision, Hold) and decision.of_the_day], draft, now)
         ledger = [draft.copy(one) for one in {one.id: one for context in contexts.values()
@@ -316,7 +316,8 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     return len(rows), begun
 
 
-def _without_lonely(decided: list[tuple[Notification, Decision]], contexts: Mapping[str, NotificationContext],
+def _without_lonely(session: Session, decided: list[tuple[Notification, Decision]],
+                    contexts: Mapping[str, NotificationContext],
                     companions: dict[str, tuple[Notification, Instant]], short: frozenset[str], now: Instant
                     ) -> list[tuple[Notification, Decision]]:
     """Without the companions that leave in no message of several: the batch was full without them."""
@@ -324,7 +325,7 @@ def _without_lonely(decided: list[tuple[Notification, Decision]], contexts: Mapp
     alone = [pieces[0][0].id for pieces in bundle(sends, lambda one: bundle_key(
         one[0], contexts[one[0].id], one[1].contact, one[1].contact.channel in short)) if len(pieces) == 1]
     lonely = [one for one in alone if one in companions]
-    give_back(companions, lonely, now)
+    give_back(session, companions, lonely, now)
     return [one for one in decided if one[0].id not in lonely]
 
 
@@ -473,7 +474,7 @@ def _worded(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant) -> Wor
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
-        message = gw.messages.word(row.topic, locale, facts)
+        message = gw.messages.word(row.topic, locale, facts, gw.channels[contact.channel].form)
         broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
@@ -513,7 +514,7 @@ def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, 
     """A line of a message of the day: what it would have said by itself, and where more stands."""
     link = _link(gw.settings, context, now)
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
-    message = gw.messages.word(row.topic, locale, facts)
+    message = gw.messages.word(row.topic, locale, facts, "short")
     return {"what": message.subject, "link": link}, message.broken
 
 

@@ -10,8 +10,10 @@ from sqlmodel import Session, col, select
 from gateway.model import Attempt, Instant, Notification, RecipientKind
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.topics import TOPICS, Priority
+from gateway.store.plain_rows import plain_rows, write_alike
 
-MOST = 128  # in one claim
+MOST = 512  # in one claim; all of a reader's before those of the next
+_CLAIMED = ("state", "due_at", "lease", "done_at")  # what a claim writes
 
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 _NOW: BindParameter[Any] = bindparam("now")
@@ -31,21 +33,23 @@ def claim_companions(session: Session, rows: Sequence[Notification], claimed_unt
                and row.recipient_kind is RecipientKind.CUSTOMER}
     if not readers:
         return {}
-    found = sorted(session.exec(_COMPANIONS, params={"to": sorted(readers), "now": now}),
-                   key=lambda row: (row.due_at or now, row.id))[:MOST]
+    found = sorted(plain_rows(session, Notification, _COMPANIONS, {"to": sorted(readers), "now": now}),
+                   key=lambda row: (row.recipient_id, row.due_at or now, row.id))[:MOST]
     taken = {row.id: (row, row.due_at or now) for row in found}
     for row in found:
         move(row, Action.CLAIM, now, due_at=claimed_until)
         row.lease = lease
-    session.flush()
+    write_alike(session, found, _CLAIMED)
     return taken
 
 
-def give_back(taken: dict[str, tuple[Notification, Instant]], ids: Sequence[str], now: Instant) -> None:
+def give_back(session: Session, taken: dict[str, tuple[Notification, Instant]], ids: Sequence[str], now: Instant
+              ) -> None:
     """Those of them that leave with nobody: they have their own turn."""
     for one in ids:
         row, due_at = taken[one]
         move(row, Action.RETRY, now, due_at=due_at)
+        write_alike(session, [row], _CLAIMED)
 
 
 def pieces_beside_others(session: Session, told: Sequence[tuple[str, str]], from_count: int) -> set[str]:

@@ -83,6 +83,12 @@ def _time_of_day(clock: str) -> str:
     return clock
 
 
+def _with_length(hours: tuple[str, str]) -> tuple[str, str]:
+    if hours[0] == hours[1]:
+        raise ValueError("they end when they begin, so they are none — expected two different times, or none at all")
+    return hours
+
+
 def parse_day(day: str) -> str:
     """`2027-03-31`. ValueError says what was expected."""
     try:
@@ -232,6 +238,7 @@ Country = Annotated[str, AfterValidator(_country)]
 Day = Annotated[str, AfterValidator(parse_day)]
 GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+QuietHours = Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_with_length)]
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 MapTiles = Annotated[str, AfterValidator(_map_tiles)]

@@ -1,8 +1,10 @@
 """The code with which a person shows that a contact is theirs: made from our secret, so that it is kept nowhere."""
 
 import hashlib
+import hmac
 from collections.abc import Sequence
 from enum import StrEnum
+from ipaddress import ip_address, ip_network
 
 from gateway.config.phone_numbers import PHONE, PHONE_CHANNELS
 from gateway.model import DAY, HOUR, SECOND, ContactCheck, Instant
@@ -11,6 +13,7 @@ from gateway.notifications.topics import CODE_LIVES
 TRIES = 5
 ONCE_IN = 60 * SECOND  # for one person
 A_DAY_PERSON, A_DAY_ADDRESS = 5, 3
+AN_HOUR_NETWORK = 20  # that are asked for from one network address: a whole house or office may share it
 AN_HOUR_PREFIX, PREFIX = 20, 6  # of telephone numbers that begin alike: somebody may earn by the messages to them
 
 
@@ -23,6 +26,8 @@ class CodeResult(StrEnum):
     """One was asked for less than a minute ago."""
     ENOUGH = "enough"
     """The person has asked for as many as they may in a day."""
+    BUSY = "busy"
+    """Many were asked for from that network address within the last hour."""
     RIGHT = "right"
     """The contact is used from now on."""
     WRONG = "wrong"
@@ -33,13 +38,26 @@ class CodeResult(StrEnum):
 
 def code_of(secret: str, check_id: str) -> str:
     """Six digits. With our newest secret: a change of it makes the codes of the last minutes void."""
-    key = hashlib.sha256((secret.strip().splitlines() or [""])[0].encode()).digest()
-    digest = hashlib.blake2b(check_id.encode(), key=key, person=b"contact code").digest()
+    digest = hashlib.blake2b(check_id.encode(), key=_key(secret), person=b"contact code").digest()
     return f"{int.from_bytes(digest[:8], 'big') % 1_000_000:06}"
 
 
-def why_not_ask(own: Sequence[ContactCheck], now: Instant) -> CodeResult | None:
-    """`own`: what the same person has asked for lately; None: they may."""
+def network_hash(secret: str, address: str) -> str:
+    """What is kept of where somebody asks from; of IPv6 its first 64 bits, all of which one home has. "": unknown."""
+    try:
+        given = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    given = getattr(given, "ipv4_mapped", None) or given
+    network = str(ip_network((given, 64), strict=False)) if given.version == 6 else str(given)
+    return hashlib.blake2b(network.encode(), key=_key(secret), person=b"network", digest_size=16).hexdigest()
+
+
+def why_not_ask(own: Sequence[ContactCheck], from_there: int, now: Instant) -> CodeResult | None:
+    """`own`: what the same person has asked for lately; `from_there`: how many anybody has within the last hour, from
+    the same network address; None: they may."""
+    if from_there >= AN_HOUR_NETWORK:
+        return CodeResult.BUSY
     if any(one.asked_at > now - ONCE_IN for one in own):
         return CodeResult.JUST_SENT
     return CodeResult.ENOUGH if sum(one.asked_at > now - DAY for one in own) >= A_DAY_PERSON else None
@@ -58,7 +76,11 @@ def is_open(check: ContactCheck, now: Instant) -> bool:
 
 def is_right(check: ContactCheck, given: str, secret: str) -> bool:
     typed = "".join(one for one in given if not one.isspace())[:20]
-    return typed == code_of(secret, check.id)
+    return hmac.compare_digest(typed.encode(), code_of(secret, check.id).encode())
+
+
+def _key(secret: str) -> bytes:
+    return hashlib.sha256((secret.strip().splitlines() or [""])[0].encode()).digest()
 
 
 def can_be_typed(channel: str) -> bool:

@@ -18,6 +18,7 @@ from gateway.model import HOUR, MINUTE, SECOND, Instant, Price
 
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR}
 _RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,2})?(s|min|h)")
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 LOCALES = ("en", "de", "de-CH", "es", "fr", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
 
 
@@ -28,6 +29,14 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, KeyError):
         raise ValueError("expected an IANA time zone, e.g. Europe/Zurich or UTC") from None
     return name
+
+
+def one_line(text: str) -> str:
+    """As people read it: nothing that ends a line, is no character, or turns the writing around it."""
+    wrong = _UNREADABLE.search(text)
+    if wrong:
+        raise ValueError(f"has U+{ord(wrong[0]):04X} in it, which nobody sees — expected plain text on one line")
+    return text
 
 
 def _locale(name: str) -> str:
@@ -226,7 +235,8 @@ def written(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(written)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), BeforeValidator(written)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(one_line),
+                 BeforeValidator(written)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]

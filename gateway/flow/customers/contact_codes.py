@@ -1,5 +1,7 @@
 """contact codes: a person types a contact of their own, gets a code there, and types it: then the contact is used."""
 
+from ipaddress import IPv6Address, ip_address, ip_network
+
 from sqlmodel import Session
 
 from gateway.config.phone_numbers import PHONE_CHANNELS, to_e164
@@ -33,7 +35,7 @@ _LONGEST = 254  # of an address
 def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant, network: str = "") -> CodeResult:
     """The same answer whether anybody has that address or not. `network`: the network address it is asked from. Raises
     Unclear for what is none, NoSuch for a link that is over."""
-    given, asked_from = _address(gw, channel, address.strip()), network_hash(_secret(gw), network)
+    given, asked_from = _address(gw, channel, address.strip()), network_hash(_secret(gw), network_of(network))
 
     def once() -> CodeResult:
         with gw.store.write() as session:
@@ -60,6 +62,17 @@ def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant, 
     result = retry_on_conflict(once)
     gw.outbox_filled.set()
     return result
+
+
+def network_of(address: str) -> str:
+    """Of IPv6 the first 64 bits, all of which one home has; "" for what is no network address."""
+    try:
+        given = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(given, IPv6Address) and given.ipv4_mapped is None:
+        return str(ip_network((given, 64), strict=False))
+    return str(given.ipv4_mapped if isinstance(given, IPv6Address) else given)
 
 
 def enter_code(gw: Gateway, token: str, code: str, now: Instant) -> CodeResult:

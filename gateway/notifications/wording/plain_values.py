@@ -1,5 +1,4 @@
-"""What stands in a message as somebody wrote it: on one line, no longer than people read, nothing that turns text around.
-"""
+"""What stands in a message as somebody wrote it: names on one line and not endless, nothing that turns text around."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +8,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LONGEST_NAME, LONGEST = 200, 4_000  # characters
-NAMES = frozenset({"reader", "customer", "site", "address", "town", "device", "technician", "provider", "before", "whom",
-                   "household", "area", "service", "name"})
+NAMES = frozenset({"reader", "customer", "site", "address", "town", "device", "technician", "provider", "before",
+                   "whom", "household", "area", "service", "name"})
 # embeddings, overrides and isolates of writing direction, and what ends a line without being a line's end
 _TURNS = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.model import Audit, ConsentSource, Contact, Entry, EntryKind, Notification, Preference, ReasonKind
+from gateway.model import Audit, ConsentSource, Contact, Entry, EntryKind, Notification, Person, Preference, ReasonKind
 from tests.drivers.web_driver import WebStory, is_problem
 from tests.fixtures.household import move_in
 
@@ -126,3 +126,22 @@ def test_nobody_changes_what_is_not_theirs_to_change(
     agent.post("people/emil/leave", json={"site_id": "arber-home"})
     is_problem(agent.patch("people/emil/preferences", json={"stopped": True}), 409)
     assert there.all(Notification, Notification.topic == "contact_gone") == []
+
+
+@pytest.mark.parametrize(("name", "status"), [
+    ("x" * 100_000, 413), ("x" * 60_000, 422), ("Erna\u202eArber", 422), ("Erna\r\nBcc: x@example.com", 422),
+    ("Erna\u2028Arber", 422), ("", 422), ("Erna\u0085", 200), ("O’Erna ‍ने", 200),
+])
+def test_a_name_is_one_line_that_people_can_read(there: WebStory, agent: httpx.Client, name: str, status: int) -> None:
+    move_in(there)
+    answer = agent.patch("people/erna", json={"name": name})
+    assert answer.status_code == status
+    assert len(answer.text) < 2_000
+    assert there.one(Person, Person.id == "erna").name == (name.strip() if status == 200 else "Erna Arber")
+
+
+def test_an_agent_who_pastes_a_name_at_the_console_pastes_no_trick(there: WebStory) -> None:
+    move_in(there)
+    browser = there.console()
+    browser.post("/console/customers/arber/people", name="Nina\u202e\x07\r\nArber", role="tenant")
+    assert there.all(Person, Person.name == "Nina Arber") != []

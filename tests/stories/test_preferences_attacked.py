@@ -10,7 +10,18 @@ import pytest
 
 from gateway.config.fleet_file import BadFleet
 from gateway.flow.customers import contact_codes
-from gateway.model import MINUTE, Contact, ContactCheck, Customer, Device, Person, Preference, customer
+from gateway.model import (
+    MINUTE,
+    Contact,
+    ContactCheck,
+    Customer,
+    DeadLetter,
+    Device,
+    Person,
+    Preference,
+    Unclaimed,
+    customer,
+)
 from gateway.notifications.preferences.choose import MUTABLE
 from gateway.notifications.preferences.codes import AN_HOUR_NETWORK, CodeResult, code_of
 from gateway.store import Store
@@ -260,3 +271,38 @@ def test_a_name_that_came_in_all_the_same_breaks_no_mail_and_no_sms(
     assert len(mail.raw) < 100_000
     for text in (mail.text, str(mail.message["Subject"]), *(one.decode() for one in sms)):
         assert not set("\u202e\u2028\x01\x07") & set(text)
+
+
+# --- many at once, and what devices call themselves
+
+def test_twenty_who_choose_for_the_first_time_at_once_all_have_an_answer(there: WebStory) -> None:
+    page, agent = alices(there), there.key()
+
+    def choose(number: int) -> int:
+        with there.client(agent) as client:
+            if number % 2:
+                return client.post(page, data=KEPT | {"amount": "now"}).status_code
+            return client.patch("/api/v1/customers/alice/preferences", json={"amount": "now"}).status_code
+
+    with ThreadPoolExecutor(20) as crowd:
+        became = Counter(crowd.map(choose, range(20)))
+    assert set(became) <= {200, 303, 409}
+    assert became[200] and became[303]
+    assert there.one(Preference).amount == "now"
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, TURNED, HEADERS, "\x00\x07", 7, ["a"] * 10_000])
+def test_a_device_that_introduces_itself_with_an_attack_is_listed_in_short(there: WebStory, name: Any) -> None:
+    there.receive("homeassistant/sensor/pump-7/p/config", {
+        "name": "Pressure", "unique_id": "pump-7-p", "state_topic": "acme/pump-7/state",
+        "unit_of_measurement": "bar", "device": {"identifiers": ["pump-7"], "name": name}})
+    there.receive("acme/pump-7/state", "1.5")
+    with there.client(there.key()) as agent:
+        listed = agent.get("/api/v1/unclaimed-devices")
+    assert listed.status_code == 200
+    assert len(listed.text) < 5_000
+    rows = there.all(Unclaimed)
+    assert rows or there.all(DeadLetter)  # whatever it calls itself, it is listed
+    for one in rows:
+        assert one.name.isprintable()
+        assert len(one.name) <= 300

@@ -17,7 +17,7 @@ from gateway.notifications.preferences.choose import MUTABLE, Chosen, Unclear, W
 from gateway.notifications.topics import TOPICS, TopicName
 from gateway.store import households
 from gateway.web.api.households.customers import get_customer
-from gateway.web.api.households.models import Customer, Person
+from gateway.web.api.households.models import HIDDEN, Customer, Person, may_see
 from gateway.web.api.households.people import get_person
 from gateway.web.api.models import ApiModel, Body, Id, Time
 from gateway.web.dependencies import Caller, HouseholdEditor, Reader, or_404
@@ -42,7 +42,7 @@ class ChosenContact(ApiModel):
 
     id: str = Field(examples=["C-2f1c9a7d0b6e4c55"])
     channel: str = Field(examples=["email"])
-    address: str = Field(description="Masked: who may see it reads the person or the customer.",
+    address: str = Field(description=f"Masked: all of it is with the person; `{HIDDEN}` for a key that may only look.",
                          examples=["e…@example.com"])
     in_use: bool
     stopped_why: str | None
@@ -163,7 +163,7 @@ def _preferences(by: Caller, owner: Recipient) -> Preferences:
         quiet_hours=(begins, ends) if begins and ends and begins != ends else None,
         timezone=choice.timezone or home.timezone, changed_at=None if found.is_new else choice.changed_at,
         first_for={TopicGroup(group): key for group, key in choice.first_for.items()},
-        contacts=[ChosenContact(**one.model_dump(exclude={"address"}), address=masked(one),
+        contacts=[ChosenContact(**one.model_dump(exclude={"address"}), address=masked(one) if may_see(by) else HIDDEN,
                                 in_use=one.stopped_at is None) for one in found.contacts])
 
 

@@ -19,7 +19,8 @@ _ENDS = re.compile("[\t\n\x0b\x0c\r\x85\u2028\u2029]+")
 
 def readable(values: T) -> T:
     """The same facts, of which no text breaks a line, a header or a screen; the very object when all is well."""
-    assert is_dataclass(values) and not isinstance(values, type)
+    assert is_dataclass(values)
+    assert not isinstance(values, type)
     texts = [one for one in vars(values).values() if one and type(one) in (str, list, tuple, dict)]
     if all(type(one) is str and len(one) <= LONGEST_NAME for one in texts) and "".join(texts).isprintable():
         return values  # nearly always, and at a tenth of the price

@@ -48,7 +48,7 @@ class ChosenContact(ApiModel):
     stopped_why: str | None
     consent_by: ConsentSource
     consent_at: Time | None
-    consent_who: str = Field(description="The agent, by name.")
+    consent_who: str = Field(description="The agent, by name.", examples=["Dana Meier"])
 
 
 class Preferences(ApiModel):
@@ -65,7 +65,8 @@ class Preferences(ApiModel):
     quiet: Literal["household", "own", "none"]
     quiet_hours: tuple[str, str] | None = Field(description="That count now: their own or the household's.")
     timezone: str = Field(description="In which all this is read.", examples=["Europe/Zurich"])
-    first_for: dict[TopicGroup, str] = Field(description="Group → id of the contact that is tried first for it.")
+    first_for: dict[TopicGroup, str] = Field(description="Group → id of the contact that is tried first for it.",
+                                            examples=[{"visits": "C-2f1c9a7d0b6e4c55"}])
     contacts: list[ChosenContact] = Field(description="In their order; without those that wait for a code.")
     changed_at: Time | None = Field(description="null: they have chosen nothing so far.")
 

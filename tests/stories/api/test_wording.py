@@ -1,5 +1,6 @@
 """How messages read, by the API: a preview for whoever reads, a test message for whoever puts texts into effect."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -148,3 +149,22 @@ def test_so_many_test_messages_go_to_one_address_and_by_one_key_in_an_hour(there
                 "channel": "email", "address": "me@example.com"}), 429)
         there.wait(minutes=61)
         assert post("me@example.com").status_code == 200
+
+
+def test_twenty_requests_at_once_with_one_key_send_one_message(there: WebStory) -> None:
+    sent, headers = sends(there), there.key("operator") | {"Idempotency-Key": "a"}
+
+    def post(_: int) -> int:
+        with there.client(headers) as operator:
+            return operator.post("/api/v1/wording/outage/test-send", json={
+                "channel": "email", "address": "me@example.com"}).status_code
+
+    with ThreadPoolExecutor(20) as crowd:
+        assert set(crowd.map(post, range(20))) == {200}
+    assert sent == ["me@example.com"]
+
+
+def test_a_key_of_the_voice_bridge_sees_no_wording(there: WebStory) -> None:
+    with there.client(there.key("bridge")) as bridge:
+        is_problem(bridge.get("/api/v1/wording/outage"), 403)
+        is_problem(bridge.get("/api/v1/customers/alice/preferences"), 403)

@@ -70,6 +70,8 @@ def is_for(notification: Notification, contact: Contact) -> bool:
 def in_order(contacts: Iterable[Contact], choices: Choices, topic: str = "") -> tuple[Contact, ...]:
     """As their owners wish, for messages of this topic; the owners stay in the household's order."""
     given = list(contacts)
+    if not any(choice.contact_order or choice.first_for for choice in choices.values()):
+        return tuple(given)
     places = {owner: number for number, owner in enumerate(dict.fromkeys(one.owner for one in given))}
 
     about = TOPICS[topic].group if topic in TOPICS else None

@@ -1,22 +1,14 @@
 """Reads what a device has measured around its fault."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
 from gateway.model import DAY, HOUR, MINUTE, Alarm, Device, Instant, Reading, Ticket
+from gateway.notifications.charts.fault_course import Around
 
 BEFORE_FAULT, AFTER_FAULT, LONGEST_CHART = 2 * HOUR, 30 * MINUTE, DAY
 MOST_READINGS = 4000
-
-
-class Around(NamedTuple):
-    """What the device has measured around the fault."""
-
-    since: Instant
-    until: Instant
-    readings: list[tuple[Instant, str]]  # when, and its signals as JSON; oldest first
 
 
 def around_fault(session: Session, device: Device | None, alarms: Sequence[Alarm], ticket: Ticket,

@@ -13,6 +13,10 @@ from gateway.notifications.charts.signals import signal_name, with_unit
 from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.format_values import number
+from gateway.notifications.topics import TopicName
+
+CHARTED = frozenset({TopicName.FAULT_FOUND, TopicName.PLEASE_LOOK, TopicName.WORSE, TopicName.RESOLVED})
+"""Messages that a chart helps to understand."""
 
 
 class Around(NamedTuple):

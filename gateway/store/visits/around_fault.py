@@ -26,5 +26,13 @@ def around_fault(session: Session, device: Device | None, alarms: Sequence[Alarm
     return Around(since, until, list(rows))
 
 
+def fault_of(session: Session, ticket: Ticket, device: Device, moved_in: Instant | None, now: Instant
+             ) -> tuple[list[Alarm], Around | None]:
+    """The alarms of the ticket's own device, oldest first, and what it has measured around them."""
+    alarms = list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket.id, Alarm.device_id == device.id)
+                               .order_by(col(Alarm.opened_at))))
+    return alarms, around_fault(session, device, alarms, ticket, moved_in, now) if alarms else None
+
+
 def _end(alarm: Alarm) -> Instant | None:
     return alarm.cleared_at or alarm.closed_at

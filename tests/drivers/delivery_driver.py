@@ -62,7 +62,7 @@ class DeliveryDriver:
         self.write(row)
         return row.id
 
-    def change(self, table: Any, key: str, **values: Any) -> None:
+    def change(self, table: Any, key: str | int, **values: Any) -> None:
         with self.store.write() as session:
             row = session.get(table, key)
             for name, value in values.items():

@@ -6,6 +6,7 @@ from email.message import EmailMessage
 from html import unescape
 from io import BytesIO
 from math import inf, nan, sin
+from typing import cast
 
 import pytest
 from PIL import Image
@@ -196,8 +197,8 @@ def test_odd_readings_break_no_picture(course: list[tuple[int, float]]) -> None:
 
 def test_line_limit_and_figures_are_read_on_the_ground_of_the_picture() -> None:
     shown = picture(sample_chart(NOW, "Europe/Zurich", catalogue_for("en")).facts)
-    colours = {f"#{bytes(one).hex()}" for _, one in shown.getcolors(1 << 20) or ()}
-    ground = f"#{bytes(max(shown.getcolors(1 << 20) or ())[1]).hex()}"
+    found = cast(list[tuple[int, tuple[int, int, int]]], shown.getcolors(1 << 20))
+    colours, ground = {f"#{bytes(one).hex()}" for _, one in found}, f"#{bytes(max(found)[1]).hex()}"
     assert contrast(ground, "#000000") > 18, "light, also where the page around it is dark"
     for ink in ("#0b6e7f", "#a11b1b", "#4a565c"):
         near = min(colours, key=lambda one: sum(abs(int(one[at:at + 2], 16) - int(ink[at:at + 2], 16))

@@ -4,6 +4,7 @@ messages. Read when the mail is due, and for no other message."""
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import Protocol
 
 from gateway.devices.profiles import Profile
@@ -21,7 +22,10 @@ from gateway.store.visits.around_fault import fault_of
 
 _READERS = (RecipientKind.CUSTOMER, RecipientKind.DISPATCHER, RecipientKind.ON_CALL)
 
+AT_ONCE, PATIENCE_S = 4, 1.0  # charts are read so many at a time: a storm of faults must not take all connections
+
 _log = logging.getLogger(__name__)
+_reading = BoundedSemaphore(AT_ONCE)
 
 
 class MailContext(Protocol):
@@ -43,11 +47,15 @@ def with_extras(gw: MailContext, row: Notification, context: NotificationContext
     facts = replace(facts, unsubscribe=one_click_url(facts.preferences, row))
     if row.topic not in CHARTED or row.recipient_kind not in _READERS:
         return facts
+    if not _reading.acquire(timeout=PATIENCE_S):
+        return facts
     try:
         return replace(facts, chart=_chart(gw, context, gw.messages.catalogues.best_for(locale), facts.zone, now))
     except Exception:
         _log.exception("the chart of %s cannot be drawn: it goes out without", row.id)
         return facts
+    finally:
+        _reading.release()
 
 
 def _chart(gw: MailContext, context: NotificationContext, words: Catalogue, zone: str, now: Instant

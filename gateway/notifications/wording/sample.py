@@ -27,7 +27,7 @@ def sample_chart(now: Instant, zone: str, words: Catalogue) -> FaultCourse:
     said = words("page.chart.course", signal=name, since=say.when(course[0][0]), until=say.when(course[-1][0]),
                  low=low, high=high)
     return FaultCourse(name, ChartFacts(f"{said} {limit.name}.", "°C", course, course[0][0], now, zone, [limit],
-                                        [Span("alarm", "", now - 12 * MINUTE, None)], say))
+                                        [Span("alarm", words("message.tone.problem"), now - 12 * MINUTE, None)], say))
 
 
 def sample_facts(now: Instant, *, zone: str = "UTC", service: str = "Your service team", phone: str = "",

@@ -45,7 +45,7 @@ def with_extras(gw: MailContext, row: Notification, context: NotificationContext
     if channel != MAIL:
         return facts
     facts = replace(facts, unsubscribe=one_click_url(facts.preferences, row))
-    if row.topic not in CHARTED or row.recipient_kind not in _READERS:
+    if row.topic not in CHARTED or row.recipient_kind not in _READERS or context.in_shadow:  # there nobody sees it
         return facts
     if not _reading.acquire(timeout=PATIENCE_S):
         return facts

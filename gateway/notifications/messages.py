@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from unicodedata import normalize
 
 from jinja2 import BytecodeCache, TemplateNotFound
@@ -160,7 +160,7 @@ WORDED = frozenset({"priority", "why_asked", "todo", "no_rescue_service", "in_da
 class Message:
     subject: str
     short: str  # with the link; without it at most 160 GSM characters unless names need more
-    long_text: str
+    long_text: str = ""  # a letter, where there is room for one
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
@@ -168,7 +168,7 @@ class Message:
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
     broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
     chart: FaultCourse | None = None  # that its HTML shows
-    html: Callable[[], str] = field(default=str, compare=False)  # only mails have one: others need not wait for it
+    html: Callable[[], str] = field(default=str, compare=False)  # made where it is shown
 
     @property
     def long_html(self) -> str:
@@ -193,9 +193,9 @@ class MessageRenderer:
         """The same, with these templates of the operator's."""
         return MessageRenderer(self.templates, self.catalogues, self._compiled, overrides)
 
-    def word(self, topic: str, locale: str, facts: Facts) -> Message:
-        """The message in `locale`, or in English when nobody has written that language; KeyError for an unknown topic.
-        """
+    def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long") -> Message:
+        """The message in `locale`, or in English when nobody has written that language; `short`: without the letter.
+        KeyError for an unknown topic."""
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {
@@ -212,27 +212,29 @@ class MessageRenderer:
         except TemplateNotFound:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
-        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
+        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS[form]}
         broken = self._override(blocks, topic, catalogue.locale, values)
-        letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
-        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
         short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
         subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
-        return Message(
-            subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
-            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken, chart=facts.chart,
-            html=partial(self._letter_as_html, topic, times, subject, letter, blocks, facts),
-        )
+        message = Message(subject=subject, short=f"{short} {facts.link}".strip(), topic=topic, at=to_iso(facts.now),
+                          data=webhook_data(facts), broken=broken)
+        return message if form == "short" else self._with_letter(message, blocks, values, times, facts)
+
+    def _with_letter(self, message: Message, blocks: Mapping[str, str], values: Mapping[str, Any], times: TimeFormat,
+                     facts: Facts) -> Message:
+        letter = rendered(self._text.get_template("letter.j2"), {**values, **blocks}).strip() + "\n"
+        below = [f"{name}{times.catalogue.colon}{page}" for name, page in legal_pages(facts.branding, times.catalogue)]
+        return replace(message, long_text="\n".join([letter, *below]).rstrip("\n") + "\n", chart=facts.chart,
+                       html=partial(self._letter_as_html, message, times, letter, blocks, facts))
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
                   ) -> list[BrokenWording]:
         """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
         broken = []
         for form, block in BLOCKS.items():
-            override = self.overrides.of(topic, locale, form)
+            override = self.overrides.of(topic, locale, form) if block in blocks else None
             if override is not None:
                 try:
                     blocks[block] = override.words(values, locale)
@@ -240,13 +242,13 @@ class MessageRenderer:
                     broken.append(override.broken(error))
         return broken
 
-    def _letter_as_html(self, topic: str, times: TimeFormat, subject: str, letter: str, blocks: Mapping[str, str],
+    def _letter_as_html(self, message: Message, times: TimeFormat, letter: str, blocks: Mapping[str, str],
                         facts: Facts) -> str:
-        catalogue, tone = times.catalogue, TONES.get(topic, Tone.QUIET)
+        catalogue, tone = times.catalogue, TONES.get(message.topic, Tone.QUIET)
         return rendered(self._html.get_template(_LAYOUT), {
-            "locale": catalogue.tag, "subject": subject, "preheader": " ".join(blocks["short"].split()),
+            "locale": catalogue.tag, "subject": message.subject, "preheader": " ".join(blocks["short"].split()),
             "tone": catalogue(f"message.tone.{tone}"), "sign": SIGNS[tone], "tone_light": COLOURS[tone][0],
-            "tone_dark": COLOURS[tone][1], "parts": _parts(topic, letter, facts),
+            "tone_dark": COLOURS[tone][1], "parts": _parts(message.topic, letter, facts),
             "number": facts.number, "link": facts.link, "button": blocks["button"],
             "chart": facts.chart, "chart_id": CHART_ID, "chart_width": CHART_FRAME.width,
             "chart_when": _chart_when(facts.chart, times),
@@ -325,7 +327,7 @@ def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
 
 
 _BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
-_LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
+_LAYOUT, _BLOCKS = "layout.html.j2", {"short": ("subject", "short"), "long": ("subject", "short", "body", "button")}
 _PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                 "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
                 "«": '"', "»": '"'}

@@ -120,6 +120,7 @@ class Preference(Row, table=True):
     timezone: str | None = None  # None: the household's
     digest_at: str = "18:00"  # local
     contact_order: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # ids of theirs
+    first_for: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # TopicGroup → id
     link_number: int = 0  # of the links to their page; those with an older number are over
     changed_at: Instant = Field(sa_type=BigInteger)
 
@@ -136,6 +137,7 @@ class ContactCheck(Row, table=True):
     owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     owner_id: str
     address: str
+    asked_from: str = Field(default="", index=True)  # a keyed hash of the network address; "" where there is none
     asked_at: Instant = Field(sa_type=BigInteger)  # it is waited for ten minutes
     tries: int = 0  # in vain
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it was typed

@@ -11,7 +11,7 @@ from gateway.notifications.format_values import text as plain
 class Line(NamedTuple):
     """One sentence under the heading `part`; `at`: the time it speaks of."""
 
-    part: str  # what | why | waited | tried | became | next | told | provider | sla | credit | rule | history
+    part: str  # what | why | waited | tried | became | next | told | untold | held …: NAMES of cli/explain.py
     text: str
     at: Instant | None = None
 
@@ -20,7 +20,7 @@ class Explanation(NamedTuple):
     """The lines of an explanation, in order; times are worded in `zone`."""
 
     id: str
-    kind: str  # alarm | ticket | callback | outage | device
+    kind: str  # alarm | ticket | callback | outage | device | sla_policy | notification | customer | provider
     title: str
     zone: str
     lines: list[Line]

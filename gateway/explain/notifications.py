@@ -30,7 +30,7 @@ def notification_lines(history: SubjectHistory, times: TimeFormat) -> Iterator[L
 def notification_count_lines(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, with how many they are."""
     for one in alike:
-        whom, what = counted(one.customers, "customer"), f"“{_name(one.topic, times)}”"
+        whom, what = counted(one.customers, "customer"), f"“{topic_text(one.topic, times)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = times.exact(one.first), times.exact(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
@@ -57,7 +57,7 @@ def timeline_lines(history: SubjectHistory, times: TimeFormat, of: Mapping[str, 
 
 
 def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, times: TimeFormat) -> str:
-    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
+    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{topic_text(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     why = _reason(row.reason, times)
@@ -151,7 +151,8 @@ def _tried(attempts: list[Attempt]) -> str:
     return f"{counted(len(failed), 'other try').replace('trys', 'tries')} ({joined_words(each_once)})"
 
 
-def _name(topic: str, times: TimeFormat) -> str:
+def topic_text(topic: str, times: TimeFormat) -> str:
+    """How people call it; of one that this gateway does not know, its own name."""
     try:
         return topic_name(topic, times.catalogue)
     except KeyError:  # written by a newer gateway

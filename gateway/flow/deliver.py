@@ -117,7 +117,8 @@ class FinishedAttempt(NamedTuple):
     outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in …
+    wording: str = ""  # … and those that worded it
 
 
 @dataclass
@@ -377,7 +378,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome | InShadow
-    said = ""
+    said = wording = ""
     broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
@@ -406,8 +407,10 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     else:
         said = _kept(message, gw.channels[contact.channel],
                      [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
+        short = gw.channels[contact.channel].form == "short"
+        wording = ", ".join(name for name in message.own if name.endswith(".short") is short)
         if hand_over.context.in_shadow:
-            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken)
+            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken, wording)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -416,7 +419,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken, wording)
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
@@ -550,7 +553,7 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     else:
         attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
-    attempt.said = done.said
+    attempt.said, attempt.wording = done.said, done.wording
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)

@@ -132,6 +132,7 @@ class Attempt(Row, table=True):
     ref: str | None = None  # the channel's own id for it
     # the words, as they were handed over to a household, without the link in them
     said: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    wording: str = Field(default="", sa_column_kwargs={"server_default": ""})  # templates of the operator's in it
 
 
 class ChannelUse(Row, table=True):

@@ -158,7 +158,8 @@ class Message:
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
     unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it …
+    own: Sequence[str] = ()  # … and those that were: de/fault_found.short
 
 
 class MessageRenderer:
@@ -198,7 +199,7 @@ class MessageRenderer:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
-        broken = self._override(blocks, topic, catalogue.locale, values)
+        own, broken = self._override(blocks, topic, catalogue.locale, values)
         letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
         below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
@@ -209,21 +210,23 @@ class MessageRenderer:
             subject=subject, short=f"{short} {facts.link}".strip(),
             long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
             long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
-            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken,
+            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken, own=own,
         )
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
-                  ) -> list[BrokenWording]:
-        """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
-        broken = []
+                  ) -> tuple[list[str], list[BrokenWording]]:
+        """Puts the operator's words in the place of ours. Returns the templates that did, and those that break: ours
+        stay."""
+        own, broken = [], []
         for form, block in BLOCKS.items():
             override = self.overrides.of(topic, locale, form)
             if override is not None:
                 try:
                     blocks[block] = override.words(values, locale)
+                    own.append(override.name)
                 except Exception as error:  # whatever it is, somebody has to be told what the message tells
                     broken.append(override.broken(error))
-        return broken
+        return own, broken
 
     def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
         links = [link for link in (facts.link, facts.preferences) if link]

@@ -456,6 +456,7 @@ def upgrade() -> None:
         sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
         sa.Column('said', sa.Text(), server_default='', nullable=False),
+        sa.Column('wording', sa.String(), server_default='', nullable=False),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )

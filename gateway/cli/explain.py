@@ -12,18 +12,12 @@ from gateway.cli.common import Config, errors_as_messages, now, open_store, out,
 from gateway.config.error_messages import did_you_mean
 from gateway.config.profiles_and_mappings import load_profiles
 from gateway.explain import Explanation
+from gateway.explain.format import PARTS
 from gateway.flow.gateway import Gateway
 from gateway.flow.messages.explained import explained
 from gateway.model import to_iso
 from gateway.notifications.channels import build_channels
 from gateway.store.views.explain import LOADERS
-
-NAMES = {"what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
-         "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "sla": "SLA", "link": "Link",
-         "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History",
-         "credit": "Credits", "contact": "Contacts", "quiet": "Quiet hours", "wish": "Wishes", "untold": "Not sent",
-         "held": "Waits", "limit": "Limits", "channel": "Channels", "hours": "Hours", "capacity": "Capacity",
-         "score": "Track record"}
 
 ANY = "alarm, ticket, callback, outage, device, notification, customer or provider"
 
@@ -67,6 +61,6 @@ def _panel(said: Explanation) -> Panel:
     table.add_column(overflow="fold")
     last = ""
     for line in said.lines:
-        table.add_row("" if line.part == last else NAMES.get(line.part, line.part), escape(line.text))
+        table.add_row("" if line.part == last else PARTS.get(line.part, line.part), escape(line.text))
         last = line.part
     return Panel(table, title=escape(said.title), subtitle=f"times in {escape(said.zone)}")

@@ -104,6 +104,9 @@ def _opened(row: Notification, attempts: list[Attempt], times: TimeFormat) -> st
     """Whether somebody opened it, and by which channels it went out because nobody did."""
     too = [f"nobody opened it by {times.exact(one.started_at)}, so it went by {one.channel} too"
            for one in _went_out(attempts)[1:]]
+    has_it = next((one.delivered_at for one in _went_out(attempts) if one.delivered_at is not None), None)
+    if has_it is not None:
+        too.append(f"the other side said on {times.exact(has_it)} that it has it")
     if row.opened_at is not None:
         too.append(f"opened on {times.exact(row.opened_at)}")
     elif row.open_by is not None:

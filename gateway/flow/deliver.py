@@ -37,7 +37,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
-from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
+from gateway.notifications.channels import Channel, NotSent, Outcome, Receipt, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     UNSURE,
@@ -560,7 +560,10 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         told = EntryKind.TOLD_TOO if channels_sent(context) else EntryKind.TOLD
         more = {"open_by": hand_over.notification.open_by} if told is EntryKind.TOLD_TOO else {}
         draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
-        copy.open_by = open_by(row, context, unopened_minutes, done.at)
+        reached = outcome.receipt in (Receipt.DELIVERED, Receipt.OPENED)
+        attempt.delivered_at = done.at if outcome.receipt else None
+        copy.opened_at = done.at if outcome.receipt is Receipt.OPENED else copy.opened_at
+        copy.open_by = None if reached else open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
         if quoted:
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),

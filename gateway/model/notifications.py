@@ -126,6 +126,7 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    delivered_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the other side says that it has it
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None  # for operators, in English or as the other side said it
     kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind

@@ -179,8 +179,6 @@ class ReasonKind(StrEnum):
     """A message: as much as `channel` takes at once is under way; it has its turn."""
     NOBODY_OPENED = "nobody_opened"
     """A message: it was sent on every channel there is, and nobody has opened the page that it leads to."""
-    SHADOW_MODE = "shadow_mode"
-    """A message that nobody has opened: it goes by no other channel, because the mode is shadow by now."""
     LAST_TRY = "last_try"
     """A message: its last try has not succeeded; `last` is what the channel said."""
 

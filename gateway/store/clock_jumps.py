@@ -120,7 +120,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"), (Notification, "retried_at"),
     (Notification, "opened_at"),
-    (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
+    (Attempt, "started_at"), (Attempt, "finished_at"), (Attempt, "delivered_at"), (Entry, "at"),
     (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
     (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),

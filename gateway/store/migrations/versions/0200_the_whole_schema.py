@@ -451,6 +451,7 @@ def upgrade() -> None:
         sa.Column('channel', sa.String(), nullable=False),
         sa.Column('started_at', sa.BigInteger(), nullable=False),
         sa.Column('finished_at', sa.BigInteger(), nullable=True),
+        sa.Column('delivered_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=False),
         sa.Column('why', sa.String(), nullable=True),
         sa.Column('kind', sa.String(), nullable=True),

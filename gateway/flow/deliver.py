@@ -355,8 +355,9 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
-            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
+            # a code was mistyped by whoever waits for it, and that all is well is no news: nobody has to ring them
+            idle = row.topic in (TopicName.CONTACT_CODE, TopicName.ALL_IS_WELL)
+            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not idle) or is_call_for_help(row)
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))

@@ -71,6 +71,8 @@ class ReasonKind(StrEnum):
     """A message: they want only what concerns them now."""
     ONCE_A_DAY = "once_a_day"
     """A message: they want one a day."""
+    NOT_WELL = "not_well"
+    """A message that all is well: something is open, or does not speak."""
     NOTHING_LEFT_TODAY = "nothing_left_today"
     """The message of the day: what it was for is over, or was said otherwise."""
     TICKET_GONE = "ticket_gone"

@@ -135,6 +135,8 @@ class Facts:
     code: str = ""  # to type on the page
     channel: str = ""  # of a contact that does not work any more …
     reached_at: str = ""  # … and its address, masked
+    watched: str = ""  # devices that are heard …
+    acted: int = 0  # … and how many of their faults were settled within a year
     items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link
     preferences: str = ""  # the link to choose what they are sent
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why

@@ -151,6 +151,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Contact, "consent_at"), (Preference, "stopped_at"), (Preference, "changed_at"),
+    (Preference, "well_at"),  # by the hours of the day
     (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
     (Credential, "made_at"),
     # only whether they are set matters, or days

@@ -38,6 +38,7 @@ from gateway.model import (
     OnCallPage,
     Outage,
     PendingAct,
+    Preference,
     Promise,
     Recipient,
     SlaClock,
@@ -93,7 +94,7 @@ _DEADLINES: tuple[Any, ...] = (
     DeviceState.due_at, Due.at, SlaClock.due_at, SlaClock.warn_at, Promise.watch_at, Alarm.try_until,
     Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at,
     Notification.open_by,
-    PendingAct.due_at)
+    PendingAct.due_at, Preference.well_at)
 _NEXT_DUE = union_all(*(select_columns(func.min(one)).where(one > bindparam("after")) for one in _DEADLINES))
 
 

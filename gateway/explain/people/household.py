@@ -109,6 +109,10 @@ def _wishes(owner: Recipient, name: str, facts: CustomerFacts, times: TimeFormat
                    choice.changed_at)
     if choice.locale is not None:
         yield Line("wish", f"{name} reads {choice.locale}")
+    if choice.yearly and choice.well_at is not None:
+        yield Line("wish", f"{name} asked to hear once a year that all is well: looked at next on "
+                           f"{times.exact(choice.well_at)}, and put off by a week while anything is open or silent",
+                   choice.well_at)
     if choice.amount is Amount.DIGEST and choice.stopped_at is None:
         yield _digest(owner, name, choice, facts, times)
 

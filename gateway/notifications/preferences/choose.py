@@ -14,7 +14,7 @@ WAITS_FOR_CODE = "waits for the code that we sent there"
 # nobody takes those back by a page
 NOT_SHOWN = (WAITS_FOR_CODE, "removed by an agent", "moved out", "removed from the fleet file")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-MUTABLE = tuple(group for group in TopicGroup if any(
+MUTABLE = tuple(group for group in TopicGroup if group is not TopicGroup.WELL and any(  # that one is asked for
     one.group is group and not one.required for one in TOPICS.values()))
 
 
@@ -38,6 +38,7 @@ class Chosen:
     quiet_from: str | None = None
     quiet_until: str | None = None
     timezone: str | None = None
+    yearly: bool = False
 
     @property
     def has_no_quiet_hours(self) -> bool:
@@ -57,6 +58,7 @@ class Given:
     quiet_from: str = ""
     quiet_until: str = ""
     timezone: str = ""
+    yearly: str = ""  # "": no
 
 
 def read_choice(given: Given, locales: Collection[str]) -> Chosen:
@@ -76,7 +78,7 @@ def read_choice(given: Given, locales: Collection[str]) -> Chosen:
             raise Unclear("page.preferences.no_such_zone", "timezone")
         zone = given.timezone
     return Chosen(Amount(amount), digest_at, frozenset(one for one in MUTABLE if one in given.groups),
-                  given.locale or None, quiet != "household", begins, ends, zone)
+                  given.locale or None, quiet != "household", begins, ends, zone, bool(given.yearly))
 
 
 def apply_choice(choice: Preference, chosen: Chosen) -> None:
@@ -85,6 +87,7 @@ def apply_choice(choice: Preference, chosen: Chosen) -> None:
     choice.muted = [one for one in MUTABLE if one not in chosen.groups]
     choice.own_quiet, choice.timezone = chosen.own_quiet, chosen.timezone
     choice.quiet_from, choice.quiet_until = chosen.quiet_from, chosen.quiet_until
+    choice.yearly, choice.well_at = chosen.yearly, choice.well_at if chosen.yearly else None
 
 
 def forget_choice(choice: Preference) -> None:

@@ -265,11 +265,14 @@ def upgrade() -> None:
         sa.Column('timezone', sa.String(), nullable=True),
         sa.Column('digest_at', sa.String(), nullable=False),
         sa.Column('contact_order', sa.JSON(), nullable=False),
+        sa.Column('yearly', sa.Boolean(), nullable=False),
+        sa.Column('well_at', sa.BigInteger(), nullable=True),
         sa.Column('link_number', sa.Integer(), nullable=False),
         sa.Column('changed_at', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_preference_owner_id'), 'preference', ['owner_id'], unique=False)
+    op.create_index('preference_well', 'preference', ['well_at'], unique=False, sqlite_where=sa.text('well_at IS NOT NULL'), postgresql_where=sa.text('well_at IS NOT NULL'))
     op.create_table('press',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),

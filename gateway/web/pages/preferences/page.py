@@ -50,11 +50,12 @@ class PreferencesForm(BaseModel):
     quiet_from: str = ""
     quiet_until: str = ""
     timezone: str = ""
+    yearly: str = ""
 
     @property
     def given(self) -> Given:
         return Given(self.amount, self.digest_at, self.groups, self.locale, self.quiet, self.quiet_from.strip(),
-                     self.quiet_until.strip(), self.timezone.strip())
+                     self.quiet_until.strip(), self.timezone.strip(), self.yearly)
 
 
 class ShownContact(NamedTuple):
@@ -160,7 +161,7 @@ def _group(name: str) -> TopicGroup | None:
     """None: of all of them. Raises LinkInvalid."""
     if name == EVERYTHING:
         return None
-    if name not in MUTABLE:
+    if name not in (*MUTABLE, TopicGroup.WELL):
         raise LinkInvalid
     return TopicGroup(name)
 
@@ -181,7 +182,8 @@ def _as_given(found: Opened) -> Given:
     begins, ends = (choice.quiet_from, choice.quiet_until) if choice.own_quiet else (
         household.quiet_from, household.quiet_until)
     return Given(choice.amount, choice.digest_at, [one for one in MUTABLE if one not in choice.muted],
-                 choice.locale or "", quiet, begins or "22:00", ends or "07:00", choice.timezone or "")
+                 choice.locale or "", quiet, begins or "22:00", ends or "07:00", choice.timezone or "",
+                 "yes" if choice.yearly else "")
 
 
 def _shown(contact: Contact) -> ShownContact:

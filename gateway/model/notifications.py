@@ -136,6 +136,19 @@ class Attempt(Row, table=True):
     wording: str = Field(default="", sa_column_kwargs={"server_default": ""})  # templates of the operator's in it
 
 
+class SentTest(Row, table=True):
+    """A test message that somebody sent: kept for a day, so that one key sends once, and nobody is flooded."""
+
+    __tablename__ = "sent_test"
+    id: str = Field(primary_key=True)  # <account>/<keyed hash of what the program called it>
+    account: str = Field(index=True)  # "": at the command line
+    to_hash: str = Field(index=True)  # keyed hash of channel and address
+    asked: str  # keyed hash of all that was asked for
+    at: Instant = Field(sa_type=BigInteger, index=True)
+    outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
+    why: str = ""
+
+
 class ChannelUse(Row, table=True):
     """How much of its rate a channel has used; all processes go by it. What it means is in
     gateway.notifications.pacing.budget."""

@@ -125,6 +125,7 @@ class Preference(Row, table=True):
     # once a year, that all is well, with the time when that is looked at next
     yearly: bool = False
     well_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    first_for: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # TopicGroup → id
     link_number: int = 0  # of the links to their page; those with an older number are over
     changed_at: Instant = Field(sa_type=BigInteger)
 
@@ -141,6 +142,7 @@ class ContactCheck(Row, table=True):
     owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     owner_id: str
     address: str
+    asked_from: str = Field(default="", index=True)  # a keyed hash of the network address; "" where there is none
     asked_at: Instant = Field(sa_type=BigInteger)  # it is waited for ten minutes
     tries: int = 0  # in vain
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it was typed

@@ -17,6 +17,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.invites.visit_calendar import Invite
 from gateway.notifications.wording.overrides import BLOCKS, NO_OVERRIDES, BrokenWording, Overrides
+from gateway.notifications.wording.plain_values import readable
 from gateway.notifications.wording.sandbox import environment, rendered, sentences
 
 LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
@@ -184,6 +185,7 @@ class MessageRenderer:
     def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long") -> Message:
         """The message in `locale`, or in English when nobody has written that language; `short`: without the letter.
         KeyError for an unknown topic."""
+        facts = readable(facts)
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {

@@ -361,7 +361,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
-            contacts=tuple(one for one in (in_order(home.for_messages, choices) if home else contacts[to])
+            contacts=tuple(one for one in (in_order(home.for_messages, choices, row.topic) if home else contacts[to])
                            if one.channel in usable),
             choices={one: choices[one] for one in {it.owner for it in home.for_messages} & choices.keys()}
             if home and choices else {},

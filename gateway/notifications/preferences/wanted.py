@@ -70,17 +70,22 @@ def is_for(notification: Notification, contact: Contact) -> bool:
     return not one_persons or notification.facts.get("owner") in (None, str(contact.owner))
 
 
-def in_order(contacts: Iterable[Contact], choices: Choices) -> tuple[Contact, ...]:
-    """As their owners wish; the owners stay in the household's order."""
+def in_order(contacts: Iterable[Contact], choices: Choices, topic: str = "") -> tuple[Contact, ...]:
+    """As their owners wish, for messages of this topic; the owners stay in the household's order."""
     given = list(contacts)
-    if not any(choice.contact_order for choice in choices.values()):
+    if not any(choice.contact_order or choice.first_for for choice in choices.values()):
         return tuple(given)
     places = {owner: number for number, owner in enumerate(dict.fromkeys(one.owner for one in given))}
 
-    def place(numbered: tuple[int, Contact]) -> tuple[int, int, int]:
+    about = TOPICS[topic].group if topic in TOPICS else None
+
+    def place(numbered: tuple[int, Contact]) -> tuple[int, bool, int, int]:
         number, contact = numbered
-        chosen = choices[contact.owner].contact_order if contact.owner in choices else []
-        return places[contact.owner], chosen.index(contact.id) if contact.id in chosen else len(chosen), number
+        choice = choices.get(contact.owner)
+        chosen = choice.contact_order if choice is not None else []
+        first = choice is not None and about is not None and choice.first_for.get(about) == contact.id
+        return (places[contact.owner], not first,
+                chosen.index(contact.id) if contact.id in chosen else len(chosen), number)
 
     return tuple(contact for _, contact in sorted(enumerate(given), key=place))
 

@@ -1,6 +1,7 @@
 """`gateway send-test` sends a test message to one contact and prints the outcome; `gateway wording preview` shows how a
 message reads."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +15,8 @@ from gateway.flow.messages.test_send import BadContact, NoWording, channel_for, 
 from gateway.model import AttemptOutcome, Contact, Customer, Provider, RecipientKind, new_id, to_iso
 from gateway.monitoring.logs import redact_quote
 from gateway.notifications.catalogues import catalogues, load_overrides, messages
-from gateway.notifications.channels import Channel, NotSent, Sent, build_channels
+from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, logo_of
+from gateway.notifications.channels.email import self_contained
 from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.topics import TopicName
 from gateway.notifications.wording.overrides import Form
@@ -32,11 +34,16 @@ Own = Annotated[bool, typer.Option("--override/--built-in",
 def preview(topic: Annotated[str, typer.Argument(help="e.g. fault_found; all of them: docs/messages.md.")],
             language: Language = "en",
             form: Annotated[Form | None, typer.Option("--form", help="One of them; all without it.")] = None,
-            override: Own = True, config: Config = None) -> None:
+            override: Own = True,
+            html: Annotated[Path | None, typer.Option("--html", dir_okay=False, writable=True, help=(
+                "Write the mail as a browser shows it, with its pictures, to this file."))] = None,
+            config: Config = None) -> None:
     """Show how a message reads, on an example in which everything is known; exit 1 when your own wording breaks."""
     with errors_as_messages(NoWording):
         settings = settings_from(config)
         message = example(settings, _renderer(settings), topic, language, now(), ours=not override)
+    if html is not None:
+        html.write_text(self_contained(message, logo_of(settings)), encoding="utf-8")
     size = sms_size(message.short)
     said = {Form.SUBJECT: message.subject, Form.SHORT: message.short, Form.LONG: message.long_text.rstrip()}
     for name, text in said.items():

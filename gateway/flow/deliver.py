@@ -15,6 +15,8 @@ from sqlmodel import Session
 
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
+from gateway.devices.profiles import Profile
+from gateway.flow.messages.mail_extras import with_extras
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -146,6 +148,8 @@ class DeliveryContext(Protocol):
     def settings(self) -> Settings: ...
     @property
     def store(self) -> Store: ...
+    @property
+    def profiles(self) -> Mapping[str, Profile]: ...
     @property
     def channels(self) -> Mapping[str, Channel]: ...
     @property
@@ -397,6 +401,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
+        facts = with_extras(gw, row, context, contact.channel, facts, locale, now)
         message = gw.messages.word(row.topic, locale, facts, gw.channels[contact.channel].form)
         broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))

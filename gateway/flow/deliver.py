@@ -40,7 +40,7 @@ from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
 from gateway.notifications.bundling.bundle import bundle, bundle_key, readers_of_several
-from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
+from gateway.notifications.channels import Channel, NotSent, Outcome, Receipt, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     UNSURE,
@@ -129,7 +129,8 @@ class FinishedAttempt(NamedTuple):
     outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in …
+    wording: str = ""  # … and those that worded it
     others: Sequence[str] = ()  # topics of what left in the same message
     each: Sequence["FinishedAttempt"] = ()  # of several that were to leave as one message, in their order
 
@@ -414,8 +415,9 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
-            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
+            # a code was mistyped by whoever waits for it, and that all is well is no news: nobody has to ring them
+            idle = row.topic in (TopicName.CONTACT_CODE, TopicName.ALL_IS_WELL)
+            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not idle) or is_call_for_help(row)
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))
@@ -509,8 +511,8 @@ def _send(gw: DeliveryContext, pieces: Sequence[tuple[StartedAttempt, WordedMess
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    at = now + int((monotonic() - began) * SECOND)
-    return [FinishedAttempt(outcome, at, said, words.broken, [
+    at, channel = now + int((monotonic() - began) * SECOND), gw.channels[contact.channel]
+    return [FinishedAttempt(outcome, at, said, words.broken, _own_words(words.message, channel), [
         other.notification.topic for other, _ in pieces if other is not piece]) for piece, words in pieces]
 
 
@@ -521,6 +523,12 @@ def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, 
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
     message = gw.messages.word(row.topic, locale, facts, "short")
     return {"what": message.subject, "link": link}, message.broken
+
+
+def _own_words(message: Message, channel: Channel) -> str:
+    """The operator's templates in what that channel says of it: a web hook has the subject and the short text."""
+    unused = ".short" if channel.form == "long" else "" if channel.server_each else ".subject"
+    return ", ".join(name for name in message.own if not unused or not name.endswith(unused))
 
 
 def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
@@ -645,7 +653,7 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     else:
         attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
-    attempt.said = done.said
+    attempt.said, attempt.wording = done.said, done.wording
     if not done.others:
         attempt.bundle_id = None  # what it was to leave with could not be worded
     if isinstance(outcome, Sent):
@@ -658,7 +666,10 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
         elif done.others:
             told, more = EntryKind.TOLD_TOGETHER, {"others": list(done.others)}
         draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
-        copy.open_by = open_by(row, context, unopened_minutes, done.at)
+        reached = outcome.receipt in (Receipt.DELIVERED, Receipt.OPENED)
+        attempt.delivered_at = done.at if outcome.receipt else None
+        copy.opened_at = done.at if outcome.receipt is Receipt.OPENED else copy.opened_at
+        copy.open_by = None if reached else open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
         if quoted:
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),

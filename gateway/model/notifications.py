@@ -131,12 +131,14 @@ class Attempt(Row, table=True):
     bundle_id: str | None = None  # several left as one message: the first of their notifications
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    delivered_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the other side says that it has it
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None  # for operators, in English or as the other side said it
     kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
     # the words, as they were handed over to a household, without the link in them
     said: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    wording: str = Field(default="", sa_column_kwargs={"server_default": ""})  # templates of the operator's in it
 
 
 class SentTest(Row, table=True):

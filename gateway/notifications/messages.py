@@ -12,6 +12,7 @@ from jinja2 import BytecodeCache, TemplateNotFound
 from gateway.config.branding.colours import shades
 from gateway.config.settings import Branding
 from gateway.model import Instant, to_iso
+from gateway.notifications.bundling.titles import title_of_several
 from gateway.notifications.catalogue import Catalogue, Catalogues
 from gateway.notifications.charts.fault_course import FaultCourse
 from gateway.notifications.charts.geometry import Frame
@@ -143,6 +144,8 @@ class Facts:
     code: str = ""  # to type on the page
     channel: str = ""  # of a contact that does not work any more …
     reached_at: str = ""  # … and its address, masked
+    watched: str = ""  # devices that are heard …
+    acted: int = 0  # … and how many of their faults were settled within a year
     items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link
     preferences: str = ""  # the link to choose what they are sent …
     unsubscribe: str = ""  # … and to have no more of this kind
@@ -168,7 +171,8 @@ class Message:
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
     unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it …
+    own: Sequence[str] = ()  # … and those that were: de/fault_found.short
     body: str = ""  # the long text without greeting, link and signature …
     button: str = ""  # … and what its link is called
     locale: str = ""  # of the catalogue it was worded with
@@ -219,13 +223,13 @@ class MessageRenderer:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS[form]}
-        broken = self._override(blocks, topic, catalogue.locale, values)
+        own, broken = self._override(blocks, topic, catalogue.locale, values)
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
         short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
         subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
         message = Message(subject=subject, short=f"{short} {facts.link}".strip(), topic=topic, at=to_iso(facts.now),
-                          data=webhook_data(facts), broken=broken, locale=catalogue.locale)
+                          data=webhook_data(facts), broken=broken, own=own, locale=catalogue.locale)
         return message if form == "short" else self._with_letter(message, blocks, values, times, facts)
 
     def _with_letter(self, message: Message, blocks: Mapping[str, str], values: Mapping[str, Any], times: TimeFormat,
@@ -241,7 +245,7 @@ class MessageRenderer:
         as there is room for, and leads to where the first one does."""
         first, facts = pieces[0]
         catalogue, link = self.catalogues.best_for(first.locale), facts.link
-        title = title_of_several([one for _, one in pieces], catalogue)
+        title = title_of_several([one.device for _, one in pieces], [one.site for _, one in pieces], catalogue)
         named = "; ".join(one.subject for one, _ in pieces)
         short = " ".join(to_gsm_characters(f"{title} - {clip(named, SHORT_NAMES - len(title))}").split())
         message = Message(subject=title, short=f"{short} {link}".strip(), at=first.at, locale=first.locale)
@@ -274,17 +278,19 @@ class MessageRenderer:
         return self._html_of(message, times, {"short": short, "button": ""}, facts, parts, tone)
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
-                  ) -> list[BrokenWording]:
-        """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
-        broken = []
+                  ) -> tuple[list[str], list[BrokenWording]]:
+        """Puts the operator's words in the place of ours. Returns the templates that did, and those that break: ours
+        stay."""
+        own, broken = [], []
         for form, block in BLOCKS.items():
             override = self.overrides.of(topic, locale, form) if block in blocks else None
             if override is not None:
                 try:
                     blocks[block] = override.words(values, locale)
+                    own.append(override.name)
                 except Exception as error:  # whatever it is, somebody has to be told what the message tells
                     broken.append(override.broken(error))
-        return broken
+        return own, broken
 
     def _letter_as_html(self, message: Message, times: TimeFormat, letter: str, blocks: Mapping[str, str],
                         facts: Facts) -> str:
@@ -336,16 +342,6 @@ def legal_pages(branding: Branding, catalogue: Catalogue) -> list[tuple[str, str
 def topic_name(topic: str, catalogue: Catalogue) -> str:
     """How people call it, e.g. "fault found"; KeyError for an unknown topic."""
     return catalogue(f"topic.{topic}")
-
-
-def title_of_several(about: Sequence[Facts], catalogue: Catalogue) -> str:
-    """E.g. "3 things about your heat pump"."""
-    count, sites, devices = len(about), {one.site for one in about} - {""}, {one.device for one in about}
-    if len(sites) > 1:
-        return catalogue.plural("message.together.homes", count, count=number(count, locale=catalogue.locale))
-    said = "device" if len(devices) == 1 and "" not in devices else "home"
-    return capitalized(catalogue.plural(f"message.together.{said}", count, device=about[0].device,
-                                        count=number(count, locale=catalogue.locale)))
 
 
 def in_danger(number: str, catalogue: Catalogue) -> str:

@@ -121,7 +121,7 @@ PAST_TIMES: tuple[_Column, ...] = (
     (OutageMember, "died_at"), (OutageMember, "joined_at"), (OutageMember, "back_at"), (OutageMember, "reported_at"),
     (Notification, "created_at"), (Notification, "heard_at"), (Notification, "done_at"), (Notification, "retried_at"),
     (Notification, "opened_at"),
-    (Attempt, "started_at"), (Attempt, "finished_at"), (Entry, "at"),
+    (Attempt, "started_at"), (Attempt, "finished_at"), (Attempt, "delivered_at"), (Entry, "at"),
     (Site, "household_since"), (Site, "household_left_at"), (PressRecord, "at"), (PressRecord, "received_at"),
     (DeadLetter, "received_at"),
     (Unclaimed, "first_seen_at"), (Unclaimed, "last_seen_at"), (Command, "created_at"), (Command, "sent_at"),
@@ -152,6 +152,7 @@ NOT_MOVED: tuple[_Column, ...] = (
     (SavedView, "created_at"), (SavedAnswer, "saved_at"), (SavedAnswer, "withdrawn_at"),
     (Person, "left_at"), (PersonSite, "left_at"),
     (Contact, "stopped_at"), (Contact, "consent_at"), (Preference, "stopped_at"), (Preference, "changed_at"),
+    (Preference, "well_at"),  # by the hours of the day
     (Device, "retired_at"), (Provider, "removed_at"), (Technician, "ended_at"),
     (Credential, "made_at"),
     # only whether they are set matters, or days

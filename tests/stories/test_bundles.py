@@ -54,7 +54,7 @@ from gateway.notifications.topics import Priority
 from gateway.notifications.wording.sms import sms_size
 from gateway.store import Store, outbox
 from gateway.store.customers.companions import claim_companions, pieces_beside_others
-from gateway.store.views.explain import facts_of
+from gateway.store.views.explain import ticket_facts
 from tests.drivers.delivery_driver import MORNING, NIGHT, NOON, DeliveryDriver, delivery_driver, ticket
 from tests.drivers.query_plans import scans
 from tests.drivers.timelines import sentence
@@ -126,7 +126,7 @@ def timeline(office: DeliveryDriver, subject: str) -> list[str]:
 
 def explained(office: DeliveryDriver, subject: str) -> list[str]:
     with office.store.read() as session:
-        facts = facts_of(session, subject)
+        facts = ticket_facts(session, subject)
         assert isinstance(facts, TicketFacts)
         return [line.text for line in notification_lines(facts.history, TimeFormat(catalogue_for("en"), "UTC", NOON))]
 
@@ -442,6 +442,6 @@ def test_looking_for_companions_reads_no_table_from_end_to_end(office: DeliveryD
     questions: list[Callable[[Session], object]] = [
         lambda session: claim_companions(session, rows, NOON, "a lease", NOON - HOUR),  # none is due
         lambda session: pieces_beside_others(session, [("p1", row.id) for row in rows], 1),
-        lambda session: facts_of(session, "T-1")]
+        lambda session: ticket_facts(session, "T-1")]
     assert [scans(office.store, one, ("notification", "attempt"), ("attempt_together",)) for one in questions
             ] == [[]] * len(questions)

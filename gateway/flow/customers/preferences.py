@@ -25,6 +25,7 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, NoSuch, Refused
 from gateway.model.reasons import RefusedReason
+from gateway.notifications.preferences.all_is_well import begin_year
 from gateway.notifications.preferences.choose import (
     BY_THEMSELVES,
     NOT_SHOWN,
@@ -95,7 +96,12 @@ def token_for_household(session: Session, gw: Gateway, customer_id: str) -> tupl
 
 def choose(gw: Gateway, token: str, chosen: Chosen, now: Instant) -> None:
     """All of it at once. The same again changes nothing. Raises NoSuch for a link that is over."""
-    _change(gw, token, lambda choice, _draft, _found: apply_choice(choice, chosen), now)
+
+    def write(choice: Preference, _draft: Draft, found: Opened) -> None:
+        apply_choice(choice, chosen)
+        begin_year(choice, found.household.timezone, now)
+
+    _change(gw, token, write, now)
 
 
 def mute(gw: Gateway, token: str, group: TopicGroup | None, now: Instant) -> None:
@@ -104,6 +110,8 @@ def mute(gw: Gateway, token: str, group: TopicGroup | None, now: Instant) -> Non
     def write(choice: Preference, _draft: Draft, _found: Opened) -> None:
         if group is None:
             choice.stopped_at = choice.stopped_at or now
+        elif group is TopicGroup.WELL:
+            choice.yearly, choice.well_at = False, None
         elif group not in choice.muted:
             choice.muted = [*choice.muted, group]
 

@@ -5,9 +5,9 @@ from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.outcome import Channel, NotSent, Outcome, Send, Sent, Unknown
+from gateway.notifications.channels.outcome import Channel, NotSent, Outcome, Receipt, Send, Sent, Unknown
 
-__all__ = ["Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
+__all__ = ["Channel", "NotSent", "Outcome", "Receipt", "Send", "Sent", "Unknown", "build_channels",
            "check_address", "logo_of"]
 
 

@@ -14,7 +14,7 @@ WAITS_FOR_CODE = "waits for the code that we sent there"
 # nobody takes those back by a page
 NOT_SHOWN = (WAITS_FOR_CODE, "removed by an agent", "moved out", "removed from the fleet file")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-MUTABLE = tuple(group for group in TopicGroup if any(
+MUTABLE: tuple[TopicGroup, ...] = tuple(group for group in TopicGroup if group != TopicGroup.WELL and any(  # asked for
     one.group is group and not one.required for one in TOPICS.values()))
 
 
@@ -39,6 +39,7 @@ class Chosen:
     quiet_until: str | None = None
     timezone: str | None = None
     first_for: Mapping[TopicGroup, str] = field(default_factory=dict)  # which contact is tried first for which
+    yearly: bool = False
 
     @property
     def has_no_quiet_hours(self) -> bool:
@@ -59,6 +60,7 @@ class Given:
     quiet_until: str = ""
     timezone: str = ""
     first_for: Mapping[str, str] = field(default_factory=dict)  # a group's value → id of a contact, or ""
+    yearly: str = ""  # "": no
 
 
 def read_choice(given: Given, locales: Collection[str], contact_ids: Collection[str] = ()) -> Chosen:
@@ -80,7 +82,7 @@ def read_choice(given: Given, locales: Collection[str], contact_ids: Collection[
     first = {group: _one_of(given.first_for[group], contact_ids, f"first_{group}")
              for group in MUTABLE if given.first_for.get(group)}
     return Chosen(Amount(amount), digest_at, frozenset(one for one in MUTABLE if one in given.groups),
-                  given.locale or None, quiet != "household", begins, ends, zone, first)
+                  given.locale or None, quiet != "household", begins, ends, zone, first, bool(given.yearly))
 
 
 def apply_choice(choice: Preference, chosen: Chosen) -> None:
@@ -89,6 +91,7 @@ def apply_choice(choice: Preference, chosen: Chosen) -> None:
     choice.muted = [one for one in MUTABLE if one not in chosen.groups]
     choice.own_quiet, choice.timezone = chosen.own_quiet, chosen.timezone
     choice.quiet_from, choice.quiet_until = chosen.quiet_from, chosen.quiet_until
+    choice.yearly, choice.well_at = chosen.yearly, choice.well_at if chosen.yearly else None
     choice.first_for = {str(group): key for group, key in chosen.first_for.items()}
 
 
@@ -105,7 +108,8 @@ def chosen_so_far(choice: Preference) -> Chosen:
     """What their form would show."""
     return Chosen(choice.amount, choice.digest_at, frozenset(one for one in MUTABLE if one not in choice.muted),
                   choice.locale, choice.own_quiet, choice.quiet_from, choice.quiet_until, choice.timezone,
-                  {group: choice.first_for[group] for group in MUTABLE if group in choice.first_for})
+                  {group: choice.first_for[group] for group in MUTABLE if group in choice.first_for},
+                  choice.yearly)
 
 
 def apply_wishes(choice: Preference, wishes: Wishes, contacts: Sequence[Contact], now: Instant) -> None:

@@ -14,6 +14,7 @@ from gateway.model import (
     ReasonKind,
     Recipient,
     RecipientKind,
+    TopicGroup,
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
@@ -42,6 +43,8 @@ def why_unwanted(notification: Notification, choice: Preference | None) -> Reaso
     topic = TOPICS[notification.topic]
     if choice.stopped_at is not None:
         return Reason(ReasonKind.STOPPED)
+    if topic.group is TopicGroup.WELL:
+        return None if choice.yearly else Reason(ReasonKind.MUTED, {"group": topic.group})
     if topic.group in choice.muted:
         return Reason(ReasonKind.MUTED, {"group": topic.group})
     if choice.amount is Amount.NOW and not topic.of_now:
@@ -63,7 +66,7 @@ def is_for(notification: Notification, contact: Contact) -> bool:
         return contact.id == notification.facts.get("contact_id")
     if contact.stopped_at is not None:
         return False
-    one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE)
+    one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE, TopicName.ALL_IS_WELL)
     return not one_persons or notification.facts.get("owner") in (None, str(contact.owner))
 
 

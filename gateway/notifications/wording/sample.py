@@ -57,6 +57,7 @@ def sample_facts(now: Instant, *, zone: str = "UTC", service: str = "Your servic
         undelivered=[{"name": "Alice Keller", "telephone": "+41 79 000 00 01", "what": "power cut",
                       "why": "no contact"}],
         items=[{"what": "Heat pump: it works again", "link": link}], code="123456",
+        watched="Heat pump, Help button", acted=2,
         people=1, to_ring=[{"name": "Alice Keller", "place": "Lindenweg 1, 8001 Wiesental",
                             "telephone": "+41 79 000 00 01", "power": True}],
     )

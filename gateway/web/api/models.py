@@ -354,6 +354,7 @@ class Attempt(ApiModel):
     contact_id: str
     started_at: Time
     finished_at: Time | None
+    delivered_at: Time | None = Field(description="When the other side said that it has it: a web hook's answer.")
     outcome: AttemptOutcome
     why: str | None
     kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "

@@ -64,6 +64,9 @@ OURS: dict[str, Any] = DESK | {"hear_by": None, "device": "", "cause": "", "site
 HOME: dict[str, Any] = {"hear_by": None, "device": "", "cause": "", "number": "C-4F7QK2M9"}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 PROMISED: dict[str, Any] = CALL | {"tries": 0, "callback_by": NOW + HOUR, "device": "Help button"}
+WELL: dict[str, Any] = {"number": "alice", "watched": "Heat pump, Emergency button, Gateway in the cellar", "acted": 2,
+                        "device": "Emergency button", "since": NOW - 40 * DAY, "link": "", "hear_by": None,
+                        "preferences": "https://service.example/m/WyJLLTEiXQ"}
 SLOT: dict[str, Any] = {"ring_from": NOW + HOUR, "callback_by": NOW + 2 * HOUR}
 
 
@@ -229,6 +232,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.CALLBACK_TRIED: {
         "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
         "no telephone": PROMISED | SLOT | {"phone": ""}},
+    TopicName.ALL_IS_WELL: {
+        "with a battery": WELL | {"battery": 62}, "without": WELL | {"acted": 0, "battery": None}},
     TopicName.PAGE_LINK: {"a ticket": {"hear_by": None}},
     TopicName.CALLBACK_CANCELLED: {
         "a button that works": PROMISED | {"can_press": True}, "no button": PROMISED,

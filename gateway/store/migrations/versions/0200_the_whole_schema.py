@@ -267,12 +267,15 @@ def upgrade() -> None:
         sa.Column('timezone', sa.String(), nullable=True),
         sa.Column('digest_at', sa.String(), nullable=False),
         sa.Column('contact_order', sa.JSON(), nullable=False),
+        sa.Column('yearly', sa.Boolean(), nullable=False),
+        sa.Column('well_at', sa.BigInteger(), nullable=True),
         sa.Column('first_for', sa.JSON(), nullable=False),
         sa.Column('link_number', sa.Integer(), nullable=False),
         sa.Column('changed_at', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_preference_owner_id'), 'preference', ['owner_id'], unique=False)
+    op.create_index('preference_well', 'preference', ['well_at'], unique=False, sqlite_where=sa.text('well_at IS NOT NULL'), postgresql_where=sa.text('well_at IS NOT NULL'))
     op.create_table('press',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -468,11 +471,13 @@ def upgrade() -> None:
         sa.Column('bundle_id', sa.String(), nullable=True),
         sa.Column('started_at', sa.BigInteger(), nullable=False),
         sa.Column('finished_at', sa.BigInteger(), nullable=True),
+        sa.Column('delivered_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=False),
         sa.Column('why', sa.String(), nullable=True),
         sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
         sa.Column('said', sa.Text(), server_default='', nullable=False),
+        sa.Column('wording', sa.String(), server_default='', nullable=False),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )

@@ -54,12 +54,13 @@ class PreferencesForm(BaseModel):
     first_visits: str = ""
     first_surveys: str = ""
     first_maintenance: str = ""
+    yearly: str = ""
 
     @property
     def given(self) -> Given:
         return Given(self.amount, self.digest_at, self.groups, self.locale, self.quiet, self.quiet_from.strip(),
                      self.quiet_until.strip(), self.timezone.strip(),
-                     {str(group): getattr(self, f"first_{group}") for group in MUTABLE})
+                     {str(group): getattr(self, f"first_{group}") for group in MUTABLE}, self.yearly)
 
 
 class ShownContact(NamedTuple):
@@ -165,7 +166,7 @@ def _group(name: str) -> TopicGroup | None:
     """None: of all of them. Raises LinkInvalid."""
     if name == EVERYTHING:
         return None
-    if name not in MUTABLE:
+    if name not in (*MUTABLE, TopicGroup.WELL):
         raise LinkInvalid
     return TopicGroup(name)
 
@@ -187,7 +188,7 @@ def _as_given(found: Opened) -> Given:
         household.quiet_from, household.quiet_until)
     return Given(choice.amount, choice.digest_at, [one for one in MUTABLE if one not in choice.muted],
                  choice.locale or "", quiet, begins or "22:00", ends or "07:00", choice.timezone or "",
-                 choice.first_for)
+                 choice.first_for, "yes" if choice.yearly else "")
 
 
 def _shown(contact: Contact) -> ShownContact:

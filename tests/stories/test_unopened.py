@@ -14,6 +14,7 @@ from gateway.model import (
     LinkPurpose,
     Notification,
     NotificationState,
+    RecipientKind,
     Ticket,
     customer,
 )
@@ -196,8 +197,8 @@ def test_a_web_hook_may_say_at_once_that_it_was_read(
         there: WebStory, webhook_server: servers.WebhookServer, says: bytes, also: list[str], opened_at: bool) -> None:
     settings = Settings(channels=Channels(webhook=Webhook(secret=SECRET, allow_private=True)))
     there.gw.channels.update(webhook=build_channels(settings)["webhook"])
-    there.add(Contact(id="K-hook", owner_kind="customer", owner_id="alice", channel="webhook", position=-1,
-                      address=webhook_server.url))
+    there.add(Contact(id="K-hook", owner_kind=RecipientKind.CUSTOMER, owner_id="alice", channel="webhook",
+                      position=-1, address=webhook_server.url))
     webhook_server.bodies.append(says)
     ticket = told(there)
     there.wait(minutes=11)

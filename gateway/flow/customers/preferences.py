@@ -96,12 +96,7 @@ def token_for_household(session: Session, gw: Gateway, customer_id: str) -> tupl
 
 def choose(gw: Gateway, token: str, chosen: Chosen, now: Instant) -> None:
     """All of it at once. The same again changes nothing. Raises NoSuch for a link that is over."""
-
-    def write(choice: Preference, _draft: Draft, found: Opened) -> None:
-        apply_choice(choice, chosen)
-        begin_year(choice, found.household.timezone, now)
-
-    _change(gw, token, write, now)
+    _change(gw, token, lambda choice, _draft, _found: apply_choice(choice, chosen), now)
 
 
 def mute(gw: Gateway, token: str, group: TopicGroup | None, now: Instant) -> None:
@@ -205,6 +200,7 @@ def _in_one(gw: Gateway, find: Callable[[Session], Opened], write: Callable[[Pre
             choice = found.choice if found.is_new else draft.copy(found.choice)
             before = _values(choice)
             write(choice, draft, found)
+            begin_year(choice, found.household.timezone, now)
             if _values(choice) != before:
                 choice.changed_at = now
                 draft.add(*([choice] if found.is_new else []),

@@ -5,7 +5,18 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.model import Audit, ConsentSource, Contact, Entry, EntryKind, Notification, Person, Preference, ReasonKind
+from gateway.model import (
+    DAY,
+    Audit,
+    ConsentSource,
+    Contact,
+    Entry,
+    EntryKind,
+    Notification,
+    Person,
+    Preference,
+    ReasonKind,
+)
 from tests.drivers.web_driver import WebStory, is_problem
 from tests.fixtures.household import move_in
 
@@ -73,6 +84,15 @@ def test_each_kind_of_message_has_its_own_first_contact(there: WebStory, agent: 
     assert agent.patch(ALICE, json={"first_for": {}, "contact_order": [sms.id]}).json()["contacts"][0]["id"] == sms.id
 
 
+def test_who_asks_for_the_yearly_message_hears_it_in_a_year(there: WebStory, agent: httpx.Client) -> None:
+    assert agent.patch(ALICE, json={"yearly": True}).json()["yearly"] is True
+    due = there.one(Preference).well_at
+    assert due is not None
+    assert due > there.now + 360 * DAY
+    assert agent.patch(ALICE, json={"yearly": False}).json()["yearly"] is False
+    assert there.one(Preference).well_at is None
+
+
 @pytest.mark.parametrize(("body", "field", "words"), [
     ({"timezone": "Mars/Olympus"}, "body.timezone", "expected an IANA time zone"),
     ({"timezone": "x" * 10_000}, "body.timezone", "expected an IANA time zone"),
@@ -84,7 +104,7 @@ def test_each_kind_of_message_has_its_own_first_contact(there: WebStory, agent: 
     ({"digest_at": "six"}, "body.digest_at", "expected a time of day"),
     ({"muted": ["callbacks"]}, "body.muted.0", "nobody can mute callbacks"),
     ({"muted": ["everything"]}, "body.muted.0", "'faults'"),
-    ({"muted": ["surveys"] * 5000}, "body.muted", "at most 5 items"),
+    ({"muted": ["surveys"] * 5000}, "body.muted", "at most 4 items"),
     ({"contact_order": ["C-1"]}, "body.contact_order.0", "a contact of theirs"),
     ({"contact_order": ["C-1"] * 5000}, "body.contact_order", "at most 100 items"),
     ({"first_for": {"faults": "C-1"}}, "body.first_for.faults", "a contact of theirs"),

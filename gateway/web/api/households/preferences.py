@@ -67,6 +67,7 @@ class Preferences(ApiModel):
     timezone: str = Field(description="In which all this is read.", examples=["Europe/Zurich"])
     first_for: dict[TopicGroup, str] = Field(description="Group → id of the contact that is tried first for it.",
                                             examples=[{"visits": "C-2f1c9a7d0b6e4c55"}])
+    yearly: bool = Field(description="Once a year, that all is well at their home; only for who asks for it.")
     contacts: list[ChosenContact] = Field(description="In their order; without those that wait for a code.")
     changed_at: Time | None = Field(description="null: they have chosen nothing so far.")
 
@@ -76,15 +77,16 @@ class PreferencesChange(Body):
 
     amount: Amount | None = None
     digest_at: TimeOfDay | None = None
-    muted: list[Muted] | None = Field(None, max_length=len(TopicGroup), examples=[["surveys"]])
+    muted: list[Muted] | None = Field(None, max_length=len(MUTABLE), examples=[["surveys"]])
     stopped: bool | None = Field(None, description="true: nothing but what cannot be muted; false: all again.")
     locale: Locale | None = Field(None, description="null: the person's, else the household's.")
     quiet: Literal["household", "own", "none"] | None = Field(None, description="`own` needs `quiet_hours`.")
     quiet_hours: QuietHours | None = Field(None, description="Their own, local.", examples=[["21:00", "08:00"]])
     timezone: TimeZone | None = Field(None, description="null: the household's.")
     first_for: dict[Muted, Id] | None = Field(
-        None, max_length=len(TopicGroup), description="Group → id of a contact of theirs; all others: by their order.",
+        None, max_length=len(MUTABLE), description="Group → id of a contact of theirs; all others: by their order.",
         examples=[{"visits": "C-2f1c9a7d0b6e4c55"}])
+    yearly: bool | None = Field(None, description="true: once a year, that all is well at their home.")
     contact_order: list[Id] | None = Field(None, max_length=100, description="Ids; those left out come after.")
 
 
@@ -163,7 +165,7 @@ def _preferences(by: Caller, owner: Recipient) -> Preferences:
         quiet="household" if not choice.own_quiet else "own" if choice.quiet_from else "none",
         quiet_hours=(begins, ends) if begins and ends and begins != ends else None,
         timezone=choice.timezone or home.timezone, changed_at=None if found.is_new else choice.changed_at,
-        first_for={TopicGroup(group): key for group, key in choice.first_for.items()},
+        first_for={TopicGroup(group): key for group, key in choice.first_for.items()}, yearly=choice.yearly,
         contacts=[ChosenContact(**one.model_dump(exclude={"address"}), address=masked(one) if may_see(by) else HIDDEN,
                                 in_use=one.stopped_at is None) for one in found.contacts])
 

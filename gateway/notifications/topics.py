@@ -593,9 +593,11 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
     return lambda earlier: True
 
 
+# whoever read any of them knows that it is broken, also where the first word did not reach them or stayed in the shadow
 _TOLD_OF_A_FAULT = frozenset({
-    TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY,
-    TopicName.WORSE})
+    TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.PRICE_AGREED, TopicName.STILL_LOOKING,
+    TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE, TopicName.VISIT_LATE, TopicName.VISIT_MISSED,
+    TopicName.VISIT_CHANGED, TopicName.VISIT_INCOMPLETE, TopicName.NEXT_VISIT, TopicName.WATCHING})
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PERSON = frozenset({RecipientKind.PERSON})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})

@@ -356,6 +356,8 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
             kind = EntryKind.COULD_NOT_TELL
             mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
             rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
+            if row.retried_at is not None:  # in vain again: the dispatcher has been asked to ring them
+                copy.list_id, rings = row.list_id, False
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))

@@ -34,8 +34,8 @@ def sleeps(story: Story, zone: str, since: str = "22:00", until: str = "07:00", 
     """They choose their own quiet hours, in their own time zone."""
     kind = RecipientKind.CUSTOMER if who == "alice" else RecipientKind.PERSON
     with story.gw.store.write() as session:
-        session.add(Preference(id=f"{kind}/{who}", owner_kind=kind, owner_id=who, own_quiet=True, quiet_from=since, quiet_until=until,
-                               timezone=zone, changed_at=story.now))
+        session.add(Preference(id=f"{kind}/{who}", owner_kind=kind, owner_id=who, own_quiet=True, quiet_from=since,
+                               quiet_until=until, timezone=zone, changed_at=story.now))
 
 
 def leak(story: Story, at: str, device: str = "alice-pump") -> None:
@@ -147,8 +147,8 @@ def test_two_of_one_household_sleep_at_their_own_times(story: Story) -> None:
     sleeps(story, "Australia/Sydney", who="erna")
     sleeps(story, "Europe/Berlin", who="emil")
     with story.gw.store.write() as session:
-        session.add(Preference(id="customer/arber", owner_kind=RecipientKind.CUSTOMER, owner_id="arber", changed_at=story.now,
-                               stopped_at=story.now))
+        session.add(Preference(id="customer/arber", owner_kind=RecipientKind.CUSTOMER, owner_id="arber",
+                               changed_at=story.now, stopped_at=story.now))
     leak(story, "2027-10-30T23:30:00+02:00", "arber-pump")
     assert story.told_to("+41790000001") != []
     assert story.told_to("emil@example.com") == []

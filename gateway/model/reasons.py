@@ -169,6 +169,8 @@ class ReasonKind(StrEnum):
     """A message: the customer has had `most` of them within `span` (hour or day)."""
     MANY_MESSAGES_AND_OLD = "many_messages_and_old"
     """The same, and this one is too old by now."""
+    TOO_OLD = "too_old"
+    """A message: it was written so long ago that it is of no use any more."""
     CODE_OVER = "code_over"
     """A message with a code: whoever asked for it waits no more."""
     ADDRESS_GONE = "address_gone"

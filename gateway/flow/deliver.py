@@ -56,6 +56,7 @@ from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.preferences.codes import code_of
 from gateway.notifications.preferences.links import one_click_url, preferences_url
+from gateway.notifications.preferences.wanted import passes_a_stop
 from gateway.notifications.shadow import NEVER_LEFT, InShadow, stays_here
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
@@ -393,6 +394,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
         items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
                  for one, about in context.items]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
+                        passes_stop=passes_a_stop(row, context.choices.get(contact.owner)),
                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody

@@ -25,7 +25,6 @@ from gateway.model import (
 )
 from gateway.model.plan import Draft, NoSuch
 from gateway.notifications.preferences.choose import (
-    BY_THEMSELVES,
     NOT_SHOWN,
     Chosen,
     apply_choice,
@@ -33,6 +32,7 @@ from gateway.notifications.preferences.choose import (
     shown_contacts,
 )
 from gateway.notifications.preferences.links import preferences_token, read_token
+from gateway.notifications.preferences.wanted import BY_THEMSELVES
 from gateway.store import apply, households
 from gateway.store.customers.preferences import choices_of, still_theirs
 from gateway.store.search.index import follow_contact

@@ -71,6 +71,8 @@ class TopicName(StrEnum):
     """The power cut outlasts the estimate they were given."""
     OUTAGE_OVER = "outage_over"
     """Their own home has power again."""
+    OUTAGE_FALSE = "outage_false"
+    """There was no power cut: whoever was told of one hears so."""
     BUTTON_DEAD = "button_dead"
     """Whoever helps at a home hears that its emergency button does not work."""
     BUTTON_WORKS = "button_works"
@@ -815,6 +817,13 @@ _ALL = (
         group=TopicGroup.FAULTS, has_quota=True, life=DAY,
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
+        link=LinkPurpose.FOLLOW),
+    Topic(  # also for who may have been told: what was false is corrected where it may have been read
+        name=TopicName.OUTAGE_FALSE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
+        group=TopicGroup.FAULTS, life=2 * DAY,
+        obsolete_when=never, supersedes=frozenset({TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER}),
+        only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_OVER, maybe=True),
         link=LinkPurpose.FOLLOW),
     Topic(  # somebody there relies on it now
         name=TopicName.BUTTON_DEAD, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,

@@ -84,8 +84,8 @@ from gateway.tickets.promises.promised_times import promised_times
 from gateway.tickets.sla.follow import restart_update
 from gateway.tickets.sla.policy import SlaPolicies
 
-AT_ONCE = 64  # hand-overs under way together: mostly waiting for other people's servers
-A_BATCH = 16  # ordinary ones are begun so many at a time: what is asked for one of them is asked for all at once
+AT_ONCE = 96  # hand-overs under way together: mostly waiting for other people's servers
+A_BATCH = 48  # ordinary ones are begun so many at a time: what is asked for one of them is asked for all at once
 KEPT_FREE = {Priority.WAITED_FOR: 4, Priority.CRITICAL: 8, Priority.ORDINARY: 8}  # of these, for more urgent ones only
 GLANCE_S = 0.02  # while a slow one is under way, new ones are looked for this often
 OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is our own machine's; doubled each time
@@ -399,7 +399,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
-        message = gw.messages.word(row.topic, locale, facts)
+        message = gw.messages.word(row.topic, locale, facts, gw.channels[contact.channel].form)
         broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
         message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
@@ -428,7 +428,7 @@ def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, 
     """A line of a message of the day: what it would have said by itself, and where more stands."""
     link = _link(gw.settings, context, now)
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
-    message = gw.messages.word(row.topic, locale, facts)
+    message = gw.messages.word(row.topic, locale, facts, "short")
     return {"what": message.subject, "link": link}, message.broken
 
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from unicodedata import normalize
 
 from jinja2 import BytecodeCache, TemplateNotFound
@@ -152,7 +152,7 @@ WORDED = frozenset({"priority", "why_asked", "todo", "no_rescue_service", "in_da
 class Message:
     subject: str
     short: str  # with the link; without it at most 160 GSM characters unless names need more
-    long_text: str
+    long_text: str = ""  # a letter, where there is room for one
     long_html: str = ""
     topic: str = ""
     at: str = ""  # RFC 3339
@@ -179,9 +179,9 @@ class MessageRenderer:
         """The same, with these templates of the operator's."""
         return MessageRenderer(self.templates, self.catalogues, self._compiled, overrides)
 
-    def word(self, topic: str, locale: str, facts: Facts) -> Message:
-        """The message in `locale`, or in English when nobody has written that language; KeyError for an unknown topic.
-        """
+    def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long") -> Message:
+        """The message in `locale`, or in English when nobody has written that language; `short`: without the letter.
+        KeyError for an unknown topic."""
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {
@@ -198,27 +198,29 @@ class MessageRenderer:
         except TemplateNotFound:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
-        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS}
+        blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS[form]}
         broken = self._override(blocks, topic, catalogue.locale, values)
-        letter = rendered(self._text.get_template("letter.j2"), values | blocks).strip() + "\n"
-        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
         short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
         subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
-        return Message(
-            subject=subject, short=f"{short} {facts.link}".strip(),
-            long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
-            long_html=self._letter_as_html(catalogue, subject, letter, blocks["button"], facts),
-            topic=topic, at=to_iso(facts.now), data=webhook_data(facts), broken=broken,
-        )
+        message = Message(subject=subject, short=f"{short} {facts.link}".strip(), topic=topic, at=to_iso(facts.now),
+                          data=webhook_data(facts), broken=broken)
+        return message if form == "short" else self._with_letter(message, blocks, values, catalogue, facts)
+
+    def _with_letter(self, message: Message, blocks: Mapping[str, str], values: Mapping[str, Any],
+                     catalogue: Catalogue, facts: Facts) -> Message:
+        letter = rendered(self._text.get_template("letter.j2"), {**values, **blocks}).strip() + "\n"
+        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
+        return replace(message, long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
+                       long_html=self._letter_as_html(catalogue, message.subject, letter, blocks["button"], facts))
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
                   ) -> list[BrokenWording]:
         """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
         broken = []
         for form, block in BLOCKS.items():
-            override = self.overrides.of(topic, locale, form)
+            override = self.overrides.of(topic, locale, form) if block in blocks else None
             if override is not None:
                 try:
                     blocks[block] = override.words(values, locale)
@@ -288,7 +290,7 @@ def _worded(group: str, kind: str, catalogue: Catalogue) -> str:
 
 
 _BREAKS = re.compile(r"[ \t\r\n]+")  # not the no-break spaces of a language
-_LAYOUT, _BLOCKS = "layout.html.j2", ("subject", "short", "body", "button")
+_LAYOUT, _BLOCKS = "layout.html.j2", {"short": ("subject", "short"), "long": ("subject", "short", "body", "button")}
 _PUNCTUATION = {"–": "-", "—": "-", "‑": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "…": "...",
                 "\u00a0": " ", "\u202f": " ", "\u2009": " ", "•": "-", "×": "x", "·": "-", "°": None,
                 "«": '"', "»": '"'}

@@ -1,5 +1,7 @@
 """Signs and verifies the links in messages: one subject, one purpose, revoked with its Link row."""
 
+from functools import lru_cache
+
 from itsdangerous import BadSignature, Signer
 
 from gateway.model import LinkPurpose
@@ -9,6 +11,7 @@ _PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f
           LinkPurpose.PREFERENCES: "m", LinkPurpose.WELCOME: "welcome", LinkPurpose.SIGN_IN: "e"}
 
 
+@lru_cache(maxsize=64)
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:
     # One secret a line, the newest first: it signs, the older ones still open what they signed (key rotation).
     # 20 bytes of HMAC are 27 characters of which the last is never "-" or "_", which phones leave out of a link.

@@ -35,14 +35,13 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.store.customers import pending_acts
 from gateway.store.customers.preferences import choices_of
+from gateway.store.plain_rows import plain_row, plain_rows, rows_by_id
 from gateway.tickets.context import HomeContext
 
 Whose = tuple[Recipient, str | None]
 """A recipient, and the site that it is about (None: any of theirs)."""
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_CUSTOMERS = select(Customer).where(col(Customer.id).in_(_IDS))
-_PROVIDERS = select(Provider).where(col(Provider.id).in_(_IDS))
 _CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
 # only at sites that are still their household's: one that has gone to others tells them nothing more
 _PEOPLE = (select(Person, PersonSite.site_id).join(PersonSite, col(PersonSite.person_id) == Person.id)
@@ -95,9 +94,10 @@ def households(session: Session, whose: Iterable[tuple[str, str | None]]) -> dic
     ids = sorted({customer_id for customer_id, _ in wanted})
     if not ids:
         return {}
-    customers = {row.id: row for row in session.exec(_CUSTOMERS, params={"ids": ids})}
+    customers = rows_by_id(session, Customer, ids)
     at: defaultdict[tuple[str, str | None], dict[str, Person]] = defaultdict(dict)
-    for who, site_id in session.exec(_PEOPLE, params={"ids": ids}):
+    for *values, site_id in session.connection().execute(_PEOPLE, {"ids": ids}):
+        who = plain_row(Person, values)
         for key in ((who.customer_id, site_id), (who.customer_id, None)):
             if key in wanted:
                 at[key][who.id] = who
@@ -127,9 +127,10 @@ def contacts_of(session: Session, owners: Collection[Recipient]) -> defaultdict[
     """Each owner's own, in their order, stopped ones too."""
     found: defaultdict[Recipient, list[Contact]] = defaultdict(list)
     if owners:
-        for contact in session.exec(_CONTACTS, params={"ids": sorted({owner.id for owner in owners})}):
-            if contact.owner in owners:
-                found[contact.owner].append(contact)
+        for contact in plain_rows(session, Contact, _CONTACTS, {"ids": sorted({owner.id for owner in owners})}):
+            owner = contact.owner
+            if owner in owners:
+                found[owner].append(contact)
     return found
 
 
@@ -138,8 +139,7 @@ def telephones(session: Session, whose: Collection[Whose]) -> Mapping[Whose, lis
     homes = households(session, ((to.id, site) for to, site in whose if to.kind is RecipientKind.CUSTOMER))
     others = {to for to, _ in whose if to.kind is not RecipientKind.CUSTOMER}
     contacts = contacts_of(session, others)
-    firms = {row.id: row for row in session.exec(_PROVIDERS, params={"ids": [
-        one.id for one in others if one.kind is RecipientKind.PROVIDER]})} if others else {}
+    firms = rows_by_id(session, Provider, [one.id for one in others if one.kind is RecipientKind.PROVIDER])
     found: dict[Whose, list[Telephone]] = {}
     for to, site in whose:
         if to.kind is RecipientKind.CUSTOMER:
@@ -158,7 +158,7 @@ def members(session: Session, outage_ids: Iterable[str], customer_ids: Iterable[
         return {}
     # who is back is sorted out later: asked for the dark, PostgreSQL may read all of them for these few
     found: defaultdict[tuple[str, Recipient], list[OutageMember]] = defaultdict(list)
-    for row in session.exec(_MEMBERS, params={"ids": ids, "to": list(customer_ids)}):
+    for row in plain_rows(session, OutageMember, _MEMBERS, {"ids": ids, "to": list(customer_ids)}):
         found[row.outage_id, customer(row.customer_id)].append(row)
     return found
 

@@ -4,8 +4,7 @@ from the claim to the outcome."""
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     BindParameter,
@@ -21,8 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy import select as columns_of
-from sqlmodel import Session, SQLModel, col, select, update
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel import Session, col, select, update
 
 from gateway.callbacks.numbers.telephones import Telephone
 from gateway.config.quotas import UNDELIVERED_WITHIN
@@ -57,7 +55,6 @@ from gateway.model import (
     provider,
 )
 from gateway.model.plan import Draft, Plan
-from gateway.model.row import table_of
 from gateway.notifications.context import NotificationContext, Undelivered
 from gateway.notifications.decide import UNSURE, has_quota
 from gateway.notifications.lifecycle import MAY_STILL_ARRIVE, Action, move
@@ -74,10 +71,10 @@ from gateway.store.customers.contacts_gone import gone_within
 from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
+from gateway.store.plain_rows import plain_rows, rows_by_id, write_alike
 from gateway.store.search.index import follow_contact
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
-Row = TypeVar("Row", bound=SQLModel)
 
 # built once: putting a statement together costs as much as running it, and a message waits for each of them
 _NOW: BindParameter[Any] = bindparam("now")
@@ -163,11 +160,11 @@ def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Map
     for priority in Priority:  # one statement each: there the index has them in order, whatever else waits
         room = limit - (kept_free or {}).get(priority, 0) - len(due)
         if room > 0:
-            due += session.exec(_DUE, params={"now": now, "limit": room, "priority": priority})
+            due += plain_rows(session, Notification, _DUE, {"now": now, "limit": room, "priority": priority})
     for row in due:
         move(row, Action.CLAIM, now, due_at=now + LEASE)
         row.lease = lease
-    session.flush()
+    write_alike(session, due, ("state", "due_at", "lease", "done_at"))
     return due
 
 
@@ -195,6 +192,8 @@ def close_undeliverable(session: Session, contexts: Iterable[NotificationContext
             if attempt.outcome == AttemptOutcome.STARTED:
                 attempt.outcome, attempt.finished_at = AttemptOutcome.UNKNOWN, now
                 attempt.why = "the gateway stopped while handing it over"
+                session.connection().execute(update(Attempt).where(col(Attempt.id) == attempt.id).values(
+                    outcome=attempt.outcome, finished_at=now, why=attempt.why))
 
 
 def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notification]:
@@ -202,7 +201,8 @@ def leases_held(session: Session, leases: Mapping[str, str]) -> dict[str, Notifi
     another worker took over.
 
     They are locked until the transaction ends."""
-    return {row.id: row for row in session.exec(_HELD, params={"ids": list(leases)}) if row.lease == leases[row.id]}
+    return {row.id: row for row in plain_rows(session, Notification, _HELD, {"ids": list(leases)})
+            if row.lease == leases[row.id]}
 
 
 def stop_contact(session: Session, contact_id: str, now: Instant, why: str) -> bool:
@@ -274,26 +274,26 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
     named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
     named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
-    tickets = _by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
-    callbacks = _by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
-    outages = _by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
+    tickets = rows_by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
+    callbacks = rows_by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
+    outages = rows_by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
     members = households.members(session, outages, customer_ids)
     dark = {key: row for key, rows in members.items() for row in rows
             if row.back_at is None and row.state == MemberState.AFFECTED}
-    visits = _by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
-    offers = _by_id(session, Offer, named)
+    visits = rows_by_id(session, Visit, named | {row.visit_id for row in tickets.values() if row.visit_id})
+    offers = rows_by_id(session, Offer, named)
     about_devices = _about_a(SubjectKind.DEVICE, notifications)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
-    customers = _by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
+    customers = rows_by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
     siblings, attempts = _said_before(session, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
-    links = _by_id(session, Link, {link_id for link_id in pages.values() if link_id})
-    devices = _by_id(session, Device, {row.device_id for row in works if row.device_id is not None} | about_devices)
+    links = rows_by_id(session, Link, {link_id for link_id in pages.values() if link_id})
+    devices = rows_by_id(session, Device, {row.device_id for row in works if row.device_id is not None} | about_devices)
     tests = open_tests(session, about_devices)
     here = {row.site_id for row in works} | {row.site_id for rows in members.values() for row in rows} | {
         devices[one].site_id for one in about_devices}
-    sites = _by_id(session, Site, here | {row.site_id for row in links.values() if row.site_id})
-    providers = _by_id(session, Provider, {row.provider_id for row in visits.values()} | {
+    sites = rows_by_id(session, Site, here | {row.site_id for row in links.values() if row.site_id})
+    providers = rows_by_id(session, Provider, {row.provider_id for row in visits.values()} | {
         one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
     homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
@@ -431,8 +431,8 @@ def _undelivered(session: Session, list_ids: Iterable[str]) -> dict[str, tuple[U
     for row in rows:
         named[row.list_id or "", row.recipient].append(row)
     recipients = {recipient for _, recipient in named}
-    customers = _by_id(session, Customer, {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER})
-    providers = _by_id(session, Provider, {one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
+    customers = rows_by_id(session, Customer, {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER})
+    providers = rows_by_id(session, Provider, {one.id for one in recipients if one.kind == RecipientKind.PROVIDER})
     names = {customer(row.id): row.name for row in customers.values()}
     names |= {provider(row.id): row.name for row in providers.values()}
     numbers = telephones(session, {(one, None) for one in recipients})
@@ -475,17 +475,6 @@ def _promised_anew(session: Session, ended: Sequence[Callback]) -> set[str]:
     return {one.id for one in ended if (one.site_id, one.kind) in still}
 
 
-def _by_id(session: Session, table: type[Row], ids: set[str]) -> dict[str, Row]:
-    if not ids:
-        return {}
-    return {row.id: row for row in session.exec(_with_ids(table), params={"ids": list(ids)})}
-
-
-@lru_cache
-def _with_ids(table: type[Row]) -> SelectOfScalar[Row]:
-    return select(table).where(table_of(table).columns.id.in_(_IDS))
-
-
 def _whose(row: Notification, tickets: Mapping[str, Ticket], callbacks: Mapping[str, Callback],
            devices: Mapping[str, Device]) -> Whose:
     """Whom it tells, and of which site: nobody is told of a home in which they do not live. An outage may be at any."""
@@ -502,7 +491,7 @@ def _numbers(session: Session, notifications: Iterable[Notification], tickets: M
              callbacks: Mapping[str, Callback], devices: Mapping[str, Device]) -> dict[str, tuple[Telephone, ...]]:
     """Of what asks the dispatcher to ring somebody → the numbers to ring."""
     asking = {row.occurrence: row for row in notifications if row.topic == TopicName.UNDELIVERABLE}
-    failed = _by_id(session, Notification, set(asking))
+    failed = rows_by_id(session, Notification, set(asking))
     whose = {asking[row.id].id: _whose(row, tickets, callbacks, devices) for row in failed.values()}
     numbers = telephones(session, set(whose.values()))
     return {asking_id: tuple(numbers[one]) for asking_id, one in whose.items()}
@@ -521,8 +510,8 @@ def _said_before(
     siblings: defaultdict[tuple[str, Recipient], list[Notification]] = defaultdict(list)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
     params = {"ids": list(subjects), "to": sorted({recipient.id for recipient in recipients})}
-    for row in session.exec(_SAID, params=params):
+    for row in plain_rows(session, Notification, _SAID, params):
         siblings[row.subject_id, row.recipient].append(row)
-    for attempt in session.exec(_TRIES, params=params):
+    for attempt in plain_rows(session, Attempt, _TRIES, params):
         attempts[attempt.notification_id].append(attempt)
     return siblings, attempts

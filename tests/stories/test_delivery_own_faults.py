@@ -5,6 +5,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Literal
 
 import pytest
 
@@ -99,7 +100,8 @@ class Unreadable(MessageRenderer):
     def __init__(self) -> None:
         super().__init__({"layout.html.j2": ""}, catalogues())
 
-    def word(self, topic: str, locale: str, facts: Facts) -> Message:
+    def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long"
+             ) -> Message:
         raise OSError(errno.EMFILE, "Too many open files")
 
 

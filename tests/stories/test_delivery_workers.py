@@ -31,7 +31,7 @@ from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver,
 from tests.fixtures import servers
 from tests.fixtures.outbox_rows import note
 
-PEOPLE = 70  # more than are told at once
+PEOPLE = 110  # more than are told at once
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
         channels["email"] = Channel("email", "long", email.sender(configured.email, logo),
                                     email.checker(configured.email))
     if configured.webhook:
-        channels["webhook"] = Channel("webhook", "long", webhook.sender(configured.webhook),
+        channels["webhook"] = Channel("webhook", "short", webhook.sender(configured.webhook),
                                       webhook.checker(configured.webhook), server_each=True, knows_repeats=True)
     unknown = sorted(configured.limits.keys() - {"email", "webhook"} - configured.apprise.keys())
     if unknown:

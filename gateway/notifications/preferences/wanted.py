@@ -79,6 +79,8 @@ def is_for(notification: Notification, contact: Contact) -> bool:
 def in_order(contacts: Iterable[Contact], choices: Choices) -> tuple[Contact, ...]:
     """As their owners wish; the owners stay in the household's order."""
     given = list(contacts)
+    if not any(choice.contact_order for choice in choices.values()):
+        return tuple(given)
     places = {owner: number for number, owner in enumerate(dict.fromkeys(one.owner for one in given))}
 
     def place(numbered: tuple[int, Contact]) -> tuple[int, int, int]:

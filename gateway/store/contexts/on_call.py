@@ -22,6 +22,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TOPICS
 from gateway.store.contexts.sla import add_clocks
+from gateway.store.plain_rows import write_alike
 from gateway.tickets.new_rows import FOLLOW_FOR
 from gateway.tickets.on_call.ladder import ACKNOWLEDGED_FOR
 from gateway.tickets.on_call.pages import Paged
@@ -104,3 +105,5 @@ def link_to_dispatch_page(session: Session, rows: Sequence[Notification], now: I
             known[row.subject_id, person] = link.id
         row.link_id = known[row.subject_id, person]
     session.flush()
+    for row in bare:
+        write_alike(session, [row], ("link_id",))

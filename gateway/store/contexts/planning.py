@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func
@@ -36,12 +35,12 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Draft, R
-from gateway.model.row import columns_of, table_of, unattached
 from gateway.store.contexts.on_call import load_open_pages
 from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
 from gateway.store.locks.site_locks import lock_sites
+from gateway.store.plain_rows import rows_by_id, rows_where
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
@@ -75,18 +74,18 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
     troubled = set(device_ids)
     wanted = troubled | presses.keys()
-    devices = _by_id(session, Device, wanted - known.keys())
+    devices = rows_by_id(session, Device, wanted - known.keys())
     troubled_sites = {device.site_id for device in devices.values() if device.id in troubled} | set(site_ids)
     places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
     only_pressed = places.keys() - troubled_sites
     tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
     known_tickets = {ticket.id for ticket in tickets}
     tickets += [one for one in _copies(session, draft, Ticket, Ticket.id, ticket_ids) if one.id not in known_tickets]
-    devices |= _by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
+    devices |= rows_by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
     around = suppression_context(session)
     areas = areas_of(session, set(places)) if provider_loads is not None or around else {}
-    customers = _by_id(session, Customer, {site.customer_id for site in places.values()})
+    customers = rows_by_id(session, Customer, {site.customer_id for site in places.values()})
     fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
                                provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
     if provider_loads is not None:
@@ -164,10 +163,10 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         return
     for ticket in tickets:
         by_ticket[ticket.id].tickets[ticket.id] = ticket
-    for alarm in _where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
+    for alarm in rows_where(session, Alarm, Alarm.ticket_id, by_ticket, order=Alarm.opened_at):
         ticket_id = alarm.ticket_id or ""
         by_ticket[ticket_id].causes.setdefault(ticket_id, {})[alarm.rule] = alarm.cause_texts
-    for one in _where(session, JobTicket, JobTicket.ticket_id, by_ticket):
+    for one in rows_where(session, JobTicket, JobTicket.ticket_id, by_ticket):
         by_ticket[one.ticket_id].job_tickets.append(one)
     job_ids = {one.job_id for work in works.values() for one in work.job_tickets}
     by_job = {}
@@ -222,7 +221,7 @@ def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]
     callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id, works, _OPEN_CALLBACK)}
     for callback in callbacks.values():
         works[callback.site_id].callbacks[callback.kind] = callback
-    tested = [draft.copy(test) for test in _where(session, ButtonTest, ButtonTest.site_id, works, _OPEN_TEST)]
+    tested = [draft.copy(test) for test in rows_where(session, ButtonTest, ButtonTest.site_id, works, _OPEN_TEST)]
     for test in tested:
         works[test.site_id].button_tests[test.device_id] = test
     for due in _copies(session, draft, Due, Due.subject_id, [*callbacks, *(test.device_id for test in tested)]):
@@ -269,12 +268,12 @@ def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressR
 def areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
     """Site id → ids of its areas and all above them."""
     direct: dict[str, set[str]] = defaultdict(set)
-    for row in _where(session, SiteArea, SiteArea.site_id, site_ids):
+    for row in rows_where(session, SiteArea, SiteArea.site_id, site_ids):
         direct[row.site_id].add(row.area_id)
     parent: dict[str, str | None] = {}
     missing = {area_id for ids in direct.values() for area_id in ids}
     while missing:
-        found = _by_id(session, Area, missing)
+        found = rows_by_id(session, Area, missing)
         parent |= {area_id: area.parent_id for area_id, area in found.items()}
         missing = {area.parent_id for area in found.values() if area.parent_id and area.parent_id not in parent}
     return {site_id: frozenset(_upwards(ids, parent)) for site_id, ids in direct.items()}
@@ -288,28 +287,6 @@ def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Itera
             above = parent.get(above)
 
 
-def _by_id(session: Session, table: type[R], ids: Iterable[str]) -> dict[str, R]:
-    return {row.__dict__["id"]: row for row in _where(session, table, table_of(table).columns.id, ids)}
-
-
 def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,
             order: Any = None) -> list[R]:
-    return [draft.copy(row) for row in _where(session, table, column, ids, *also, order=order)]
-
-
-def _where(session: Session, table: type[R], column: Any, ids: Iterable[str], *also: Any, order: Any = None) -> list[R]:
-    """Rows that belong to no session, which would take a third of the time to watch them for changes."""
-    wanted = list(ids)
-    if not wanted:
-        return []
-    names = columns_of(table)
-    found = session.connection().execute(_in(table, column, also, order), {"ids": wanted})
-    return [unattached(table, dict(zip(names, values, strict=True))) for values in found]
-
-
-@cache
-def _in(table: type[R], column: Any, also: tuple[Any, ...], order: Any) -> Any:
-    """The rows whose `column` is in `:ids`, built once, as that takes as long as running it: so `also` is built once
-    too."""
-    statement = table_of(table).select().where(col(column).in_(bindparam("ids", expanding=True)), *also)
-    return statement if order is None else statement.order_by(order)
+    return [draft.copy(row) for row in rows_where(session, table, column, ids, *also, order=order)]

@@ -26,6 +26,7 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.preferences.daily import daily_message, occurrence_of, only_true
 from gateway.notifications.preferences.wanted import OfTheDay
 from gateway.notifications.topics import TopicName
+from gateway.store.plain_rows import plain_rows
 
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CHOICES = select(Preference).where(col(Preference.owner_id).in_(_IDS))
@@ -35,7 +36,7 @@ def choices_of(session: Session, owners: Collection[Recipient]) -> dict[Recipien
     """Of those who have chosen anything."""
     if not owners:
         return {}
-    found = session.exec(_CHOICES, params={"ids": sorted({one.id for one in owners})})
+    found = plain_rows(session, Preference, _CHOICES, {"ids": sorted({one.id for one in owners})})
     by_owner = {Recipient(one.owner_kind, one.owner_id): one for one in found}
     return {owner: one for owner, one in by_owner.items() if owner in owners}
 

@@ -44,8 +44,8 @@ def report(since: Annotated[str, typer.Option(help="From this day or time on, e.
     zone = settings.service.callback_timezone
     _show(found, catalogue_for("en"), zone)
     messages, tickets = _counted(len(found.rows), "message"), _counted(len(found.tickets), "ticket")
-    err.print(f"{mode_sentence(settings.service)} Since {minute(begin, zone)} {messages} would have gone, about {tickets}; "
-              f"firms would have been asked {_counted(found.offers, 'time')}. Times in {zone}."
+    err.print(f"{mode_sentence(settings.service)} Since {minute(begin, zone)} {messages} would have gone, about "
+              f"{tickets}; firms would have been asked {_counted(found.offers, 'time')}. Times in {zone}."
               f"{_next_step(settings.service)}")
 
 

@@ -163,7 +163,7 @@ def test_two_of_one_household_read_two_languages_on_their_own_channels(there: We
     there.break_down("arber-pump")
     there.wait(seconds=5)
     there.wait(minutes=10, seconds=1)
-    heard = {one.to: one.text for one in there.messages if one.to in (emil.address, erna.address)}
+    heard = {one.to: one.subject + one.text for one in there.messages if one.to in (emil.address, erna.address)}
     assert set(heard) == {emil.address, erna.address}
     assert "Bonjour" in heard[emil.address] or "pompe" in heard[emil.address].lower()
     assert any("ऀ" <= letter <= "ॿ" for letter in heard[erna.address])

@@ -1,6 +1,7 @@
 """`gateway send-test` sends a test message to one contact and prints the outcome; `gateway wording preview` shows how a
 message reads."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,11 +9,14 @@ from rich.markup import escape
 
 from gateway.cli.common import Config, err, errors_as_messages, now, open_store, out, settings_from
 from gateway.config.settings import Settings
+from gateway.flow.accounts.audit import write_command
+from gateway.flow.messages.capped_test_send import OtherRequest, TestSend, TooMany, begin_test, end_test, outcome_of
 from gateway.flow.messages.test_send import BadContact, NoWording, channel_for, example
-from gateway.model import Contact, Customer, Provider, RecipientKind, new_id, to_iso
+from gateway.model import AttemptOutcome, Contact, Customer, Provider, RecipientKind, new_id, to_iso
 from gateway.monitoring.logs import redact_quote
 from gateway.notifications.catalogues import catalogues, load_overrides, messages
-from gateway.notifications.channels import Channel, NotSent, Sent, build_channels
+from gateway.notifications.channels import Channel, NotSent, Sent, build_channels, logo_of
+from gateway.notifications.channels.email import self_contained
 from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.topics import TopicName
 from gateway.notifications.wording.overrides import Form
@@ -30,11 +34,16 @@ Own = Annotated[bool, typer.Option("--override/--built-in",
 def preview(topic: Annotated[str, typer.Argument(help="e.g. fault_found; all of them: docs/messages.md.")],
             language: Language = "en",
             form: Annotated[Form | None, typer.Option("--form", help="One of them; all without it.")] = None,
-            override: Own = True, config: Config = None) -> None:
+            override: Own = True,
+            html: Annotated[Path | None, typer.Option("--html", dir_okay=False, writable=True, help=(
+                "Write the mail as a browser shows it, with its pictures, to this file."))] = None,
+            config: Config = None) -> None:
     """Show how a message reads, on an example in which everything is known; exit 1 when your own wording breaks."""
     with errors_as_messages(NoWording):
         settings = settings_from(config)
         message = example(settings, _renderer(settings), topic, language, now(), ours=not override)
+    if html is not None:
+        html.write_text(self_contained(message, logo_of(settings)), encoding="utf-8")
     size = sms_size(message.short)
     said = {Form.SUBJECT: message.subject, Form.SHORT: message.short, Form.LONG: message.long_text.rstrip()}
     for name, text in said.items():
@@ -56,14 +65,29 @@ def send_test(contact: Annotated[str, typer.Argument(
               topic: Annotated[str, typer.Option("--topic", help="Send an example of this message, marked as a test.")
                                ] = TopicName.TEST.value,
               language: Annotated[str, typer.Option("--language", help="Else that of whose contact it is.")] = "",
+              key: Annotated[str, typer.Option("--key", help="A name for this one: with the same again within a day "
+                                                              "nothing is sent.")] = "",
               override: Own = True, config: Config = None) -> None:
-    """Send a test message to one contact, and say what became of it; exit 1 when it was not sent."""
-    with errors_as_messages(BadContact, NoWording):
+    """Send a test message to one contact, and say what became of it; exit 1 when it was not sent. 5 an hour to one
+    address, and 30 in all."""
+    with errors_as_messages(BadContact, NoWording, TooMany, OtherRequest):
         settings = settings_from(config)
         channels = build_channels(settings)
         channel, address, locale = _resolve_contact(settings, channels, contact)
         number, written = new_id("N"), catalogues().best_for(locale).tag
-        outcome = channel.send(address, _test_message(settings, topic, language or written, override, number), number)
+        message = _test_message(settings, topic, language or written, override, number)
+        asked = " ".join((topic, language, address, str(override)))
+        with open_store(settings) as store:
+            begun = begin_test(store, settings.secret.get_secret_value(), TestSend("", address, asked, key),
+                               channel.name, lambda session: write_command(
+                                   session, "send_test_message", ("wording", topic), now()), now())
+            if begun.before is not None:
+                became, why = begun.before
+                out.print(f"Not sent again, for this key was used before. What became of it: {became} {escape(why)}",
+                          highlight=False, soft_wrap=True)
+                raise typer.Exit(became is not AttemptOutcome.SENT)
+            outcome = channel.send(address, message, number)
+            end_test(store, begun, *outcome_of(outcome, address))
     if isinstance(outcome, Sent):
         out.print(f"[green]✓[/] sent by {escape(channel.name)}: the other side took it ({escape(outcome.ref)})",
                   highlight=False, soft_wrap=True)

@@ -18,6 +18,7 @@ from gateway.model import HOUR, MINUTE, SECOND, Instant, Price
 
 _UNITS = {"s": SECOND, "min": MINUTE, "h": HOUR}
 _RATE = re.compile(r"([1-9]\d{0,5})/([1-9]\d{0,2})?(s|min|h)")
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
 LOCALES = ("en", "de", "de-CH", "es", "fr", "hi")  # of gateway/notifications/catalogues, and how one is spelled where
 
 
@@ -28,6 +29,14 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, KeyError):
         raise ValueError("expected an IANA time zone, e.g. Europe/Zurich or UTC") from None
     return name
+
+
+def one_line(text: str) -> str:
+    """As people read it: nothing that ends a line, is no character, or turns the writing around it."""
+    wrong = _UNREADABLE.search(text)
+    if wrong:
+        raise ValueError(f"has U+{ord(wrong[0]):04X} in it, which nobody sees — expected plain text on one line")
+    return text
 
 
 def _locale(name: str) -> str:
@@ -81,6 +90,12 @@ def _time_of_day(clock: str) -> str:
     if not re.fullmatch(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]", clock):
         raise ValueError("expected a time of day from 00:00 to 23:59, e.g. 21:00")
     return clock
+
+
+def _with_length(hours: tuple[str, str]) -> tuple[str, str]:
+    if hours[0] == hours[1]:
+        raise ValueError("they end when they begin, so they are none — expected two different times, or none at all")
+    return hours
 
 
 def parse_day(day: str) -> str:
@@ -220,7 +235,8 @@ def written(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(written)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), BeforeValidator(written)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), AfterValidator(one_line),
+                 BeforeValidator(written)]
 TimeZone = Annotated[str, AfterValidator(_zone)]
 Locale = Annotated[str, AfterValidator(_locale)]
 Phone = Annotated[str, AfterValidator(_phone), BeforeValidator(written)]
@@ -232,6 +248,7 @@ Country = Annotated[str, AfterValidator(_country)]
 Day = Annotated[str, AfterValidator(parse_day)]
 GivenPrice = Annotated[Price, BeforeValidator(parse_price)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+QuietHours = Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_with_length)]
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 MapTiles = Annotated[str, AfterValidator(_map_tiles)]

@@ -25,8 +25,8 @@ from gateway.config.field_types import (
     Phone,
     Phones,
     Postcode,
+    QuietHours,
     Text,
-    TimeOfDay,
     TimeZone,
     written,
 )
@@ -138,7 +138,7 @@ class Customer(Row):
     name: Name
     locale: Locale = "en"
     timezone: TimeZone = "UTC"
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: nothing but critical news between these
+    quiet_hours: QuietHours | None = None  # local: nothing but critical news between these
     phone: Phones = Field(default_factory=list)  # of the household, to be rung
     contacts: Contacts = Field(default_factory=list)  # for messages
     people: list[Person] = Field(default_factory=list)
@@ -203,7 +203,7 @@ class Provider(Row):
     territory: Territory = Territory()
     hours: Hours = Field(default_factory=dict)
     days_off: DaysOff = Field(default_factory=dict)
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = None  # local: asked about urgent work only between these
+    quiet_hours: QuietHours | None = None  # local: asked about urgent work only between these
     lat: Lat | None = None  # where its people set out from, degrees, WGS 84
     lon: Lon | None = None
     capacity: int = Field(5, ge=1, le=10_000)  # visits it will take on one day

@@ -155,5 +155,3 @@ class SlaPolicyFacts:
     first_loaded_at: Instant
     zone: str = "UTC"
 
-
-Facts = AlarmFacts | TicketFacts | CallbackFacts | OutageFacts | DeviceFacts | SlaPolicyFacts

@@ -7,11 +7,20 @@ from gateway.devices.profiles import Profile
 from gateway.model import Instant
 from gateway.notifications.format_values import text as plain
 
+PARTS = {  # the headings
+    "what": "What", "why": "Why", "waited": "Held back", "tried": "Tried", "became": "What became of it",
+    "next": "What comes next", "told": "Who was told", "provider": "Why this firm", "sla": "SLA", "link": "Link",
+    "clock": "Clocks", "rule": "Rules", "members": "Homes", "history": "History",
+    "credit": "Credits", "contact": "Contacts", "quiet": "Quiet hours", "wish": "Wishes", "untold": "Not sent",
+    "held": "Waits", "limit": "Limits", "channel": "Channels", "hours": "Hours", "capacity": "Capacity",
+    "score": "Track record",
+}
+
 
 class Line(NamedTuple):
     """One sentence under the heading `part`; `at`: the time it speaks of."""
 
-    part: str  # what | why | waited | tried | became | next | told | provider | sla | credit | rule | history
+    part: str  # a key of PARTS
     text: str
     at: Instant | None = None
 
@@ -20,7 +29,7 @@ class Explanation(NamedTuple):
     """The lines of an explanation, in order; times are worded in `zone`."""
 
     id: str
-    kind: str  # alarm | ticket | callback | outage | device
+    kind: str  # alarm | ticket | callback | outage | device | sla_policy | notification | customer | provider
     title: str
     zone: str
     lines: list[Line]

@@ -14,11 +14,17 @@ def goodwill_lines(facts: TicketFacts, times: TimeFormat) -> Iterator[Line]:
     """One line for each credit; where there is none, why, if anything happened that a rule could be about."""
     cases = {case.id: case for case in facts.goodwill_cases}
     for row in facts.credits:
-        at = row.given_at or row.created_at
-        how = _how(row, cases.get(row.case_id), times)
-        yield Line("credit", f"{_amount(row, times)} {how}: {_why(row, times)}", at)
+        yield Line("credit", credit_text(row, cases.get(row.case_id), times), row.given_at or row.created_at)
     if not facts.credits and (facts.outage is not None or _was_broken(facts)):
         yield _nothing(facts, times)
+
+
+def credit_text(row: Goodwill, case: GoodwillCase | None, times: TimeFormat) -> str:
+    """How much, what became of it, and why."""
+    if row.kind is GoodwillKind.GESTURE:
+        return (f"{_amount(row, times)} credited on {times.exact(row.given_at or row.created_at)} as a gesture by "
+                f"{row.given_by or 'an agent'}")
+    return f"{_amount(row, times)} {_how(row, case, times)}: {_why(row, times)}"
 
 
 def _how(row: Goodwill, case: GoodwillCase | None, times: TimeFormat) -> str:

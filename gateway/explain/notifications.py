@@ -30,7 +30,7 @@ def notification_lines(history: SubjectHistory, times: TimeFormat) -> Iterator[L
 def notification_count_lines(alike: Iterable[NotificationCount], times: TimeFormat) -> Iterator[Line]:
     """A line for each message that many customers got, or did not get, with how many they are."""
     for one in alike:
-        whom, what = counted(one.customers, "customer"), f"“{_name(one.topic, times)}”"
+        whom, what = counted(one.customers, "customer"), f"“{topic_text(one.topic, times)}”"
         were = "was" if one.customers == 1 else "were"
         first, last = times.exact(one.first), times.exact(one.last)
         at = f" on {first}" if first == last else f" between {first} and {last}"
@@ -57,7 +57,7 @@ def timeline_lines(history: SubjectHistory, times: TimeFormat, of: Mapping[str, 
 
 
 def _one(row: Notification, attempts: list[Attempt], history: SubjectHistory, times: TimeFormat) -> str:
-    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{_name(row.topic, times)}”"
+    whom, what = history.names.get(row.recipient, str(row.recipient)), f"“{topic_text(row.topic, times)}”"
     tried = _tried(attempts)
     at = row.done_at if row.done_at is not None else row.created_at
     why = _reason(row.reason, times)
@@ -104,6 +104,9 @@ def _opened(row: Notification, attempts: list[Attempt], times: TimeFormat) -> st
     """Whether somebody opened it, and by which channels it went out because nobody did."""
     too = [f"nobody opened it by {times.exact(one.started_at)}, so it went by {one.channel} too"
            for one in _went_out(attempts)[1:]]
+    has_it = next((one.delivered_at for one in _went_out(attempts) if one.delivered_at is not None), None)
+    if has_it is not None:
+        too.append(f"the other side said on {times.exact(has_it)} that it has it")
     if row.opened_at is not None:
         too.append(f"opened on {times.exact(row.opened_at)}")
     elif row.open_by is not None:
@@ -151,7 +154,8 @@ def _tried(attempts: list[Attempt]) -> str:
     return f"{counted(len(failed), 'other try').replace('trys', 'tries')} ({joined_words(each_once)})"
 
 
-def _name(topic: str, times: TimeFormat) -> str:
+def topic_text(topic: str, times: TimeFormat) -> str:
+    """How people call it; of one that this gateway does not know, its own name."""
     try:
         return topic_name(topic, times.catalogue)
     except KeyError:  # written by a newer gateway

@@ -19,7 +19,7 @@ from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import price
 from gateway.notifications.reasons import resolution_sentence
 
-_ANSWERS = {
+ANSWERS = {
     OfferState.PENDING: "has not answered yet",
     OfferState.ACCEPTED: "accepted",
     OfferState.DECLINED: "declined",
@@ -143,7 +143,7 @@ def _was_taken(offer: Offer, offers: list[Offer]) -> bool:
 def _provider(offer: Offer, taken: bool, history: SubjectHistory, times: TimeFormat) -> Iterator[Line]:
     """Who was asked, why they and not another, and what they said."""
     name = history.names.get(offer.provider_id, offer.provider_id)
-    answer = "was told that another firm was faster" if taken else _ANSWERS.get(offer.state, offer.state)
+    answer = "was told that another firm was faster" if taken else ANSWERS.get(offer.state, offer.state)
     answer += f": {offer.answer}" if offer.answer else ""
     yield Line("provider", f"{name} was asked on {times.exact(offer.offered_at)} and {answer}", offer.offered_at)
     if offer.left_out is not None:

@@ -15,6 +15,8 @@ from sqlmodel import Session
 
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.config.settings import Service, Settings
+from gateway.devices.profiles import Profile
+from gateway.flow.messages.mail_extras import with_extras
 from gateway.model import (
     HOUR,
     MINUTE,
@@ -37,7 +39,7 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.monitoring import file_descriptors, logs, metrics
 from gateway.notifications import signed_links
-from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown
+from gateway.notifications.channels import Channel, NotSent, Outcome, Receipt, Sent, Unknown
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.decide import (
     UNSURE,
@@ -118,7 +120,8 @@ class FinishedAttempt(NamedTuple):
     outcome: Outcome | InShadow
     at: Instant
     said: str = ""  # to a household, in what words
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's, for which ours stood in …
+    wording: str = ""  # … and those that worded it
 
 
 @dataclass
@@ -146,6 +149,8 @@ class DeliveryContext(Protocol):
     def settings(self) -> Settings: ...
     @property
     def store(self) -> Store: ...
+    @property
+    def profiles(self) -> Mapping[str, Profile]: ...
     @property
     def channels(self) -> Mapping[str, Channel]: ...
     @property
@@ -355,8 +360,9 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
         case Undeliverable():
             move(copy, Action.GIVE_UP, now)
             kind = EntryKind.COULD_NOT_TELL
-            mistyped = row.topic == TopicName.CONTACT_CODE  # by whoever waits for it: nobody has to ring them
-            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not mistyped) or is_call_for_help(row)
+            # a code was mistyped by whoever waits for it, and that all is well is no news: nobody has to ring them
+            idle = row.topic in (TopicName.CONTACT_CODE, TopicName.ALL_IS_WELL)
+            rings = (row.recipient_kind == RecipientKind.CUSTOMER and not idle) or is_call_for_help(row)
             if row.retried_at is not None:  # in vain again: the dispatcher has been asked to ring them
                 copy.list_id, rings = row.list_id, False
     metrics.NOTIFICATIONS.labels(copy.state).inc()
@@ -380,7 +386,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     """The one place where something leaves the house. Never raises: what went wrong is an outcome."""
     row, contact = hand_over.notification, hand_over.contact
     outcome: Outcome | InShadow
-    said = ""
+    said = wording = ""
     broken: Sequence[BrokenWording] = ()
     try:
         settings = gw.settings
@@ -399,6 +405,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
+        facts = with_extras(gw, row, context, contact.channel, facts, locale, now)
         message = gw.messages.word(row.topic, locale, facts, gw.channels[contact.channel].form)
         broken = [*message.broken, *(one for _, more in items for one in more)]
         message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
@@ -410,8 +417,9 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
     else:
         said = _kept(message, gw.channels[contact.channel],
                      [facts.link, facts.preferences, facts.code, *(one["link"] for one in facts.items)])
+        wording = _own_words(message, gw.channels[contact.channel])
         if hand_over.context.in_shadow:
-            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken)
+            return FinishedAttempt(InShadow(), now + int((monotonic() - began) * SECOND), said, broken, wording)
         try:
             outcome = gw.channels[contact.channel].send(contact.address, message, f"{row.id}_{contact.id}")
         except Exception as error:  # its text may hold an address: only its kind is kept
@@ -420,7 +428,7 @@ def _hand_over(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant, beg
             outcome = NotSent(False, why, ours=True) if file_descriptors.ran_out(error) else Unknown(why)
         if isinstance(outcome, NotSent) and not outcome.ours and file_descriptors.exhausted():
             outcome = replace(outcome, permanent=False, ours=True, gone=False)  # not every channel says why it failed
-    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken)
+    return FinishedAttempt(outcome, now + int((monotonic() - began) * SECOND), said, broken, wording)
 
 
 def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, signed: Signature, locale: str,
@@ -430,6 +438,12 @@ def _item(gw: DeliveryContext, row: Notification, context: NotificationContext, 
     facts = facts_of(row, context, now, link, signed, gw.messages.catalogues)
     message = gw.messages.word(row.topic, locale, facts, "short")
     return {"what": message.subject, "link": link}, message.broken
+
+
+def _own_words(message: Message, channel: Channel) -> str:
+    """The operator's templates in what that channel says of it: a web hook has the subject and the short text."""
+    unused = ".short" if channel.form == "long" else "" if channel.server_each else ".subject"
+    return ", ".join(name for name in message.own if not unused or not name.endswith(unused))
 
 
 def _preferences(settings: Settings, hand_over: StartedAttempt) -> str:
@@ -554,14 +568,17 @@ def _end_attempt(draft: Draft, row: Notification, hand_over: StartedAttempt, don
     else:
         attempt = draft.copy(hand_over.attempt)
     attempt.outcome, attempt.finished_at, attempt.kind = _outcome_name(outcome), done.at, _kind(outcome)
-    attempt.said = done.said
+    attempt.said, attempt.wording = done.said, done.wording
     if isinstance(outcome, Sent):
         attempt.ref, copy.reason = outcome.ref, None
         move(copy, Action.SEND, done.at)
         told = EntryKind.TOLD_TOO if channels_sent(context) else EntryKind.TOLD
         more = {"open_by": hand_over.notification.open_by} if told is EntryKind.TOLD_TOO else {}
         draft.add(_entry(row, context, told, done.at, channel=hand_over.contact.channel, **more))
-        copy.open_by = open_by(row, context, unopened_minutes, done.at)
+        reached = outcome.receipt in (Receipt.DELIVERED, Receipt.OPENED)
+        attempt.delivered_at = done.at if outcome.receipt else None
+        copy.opened_at = done.at if outcome.receipt is Receipt.OPENED else copy.opened_at
+        copy.open_by = None if reached else open_by(row, context, unopened_minutes, done.at)
         quoted = people_whose_numbers(row, context)
         if quoted:
             draft.add(entry(row.subject, done.at, EntryKind.NUMBER_SENT, people=", ".join(quoted),

@@ -9,7 +9,7 @@ from gateway.monitoring import metrics
 from gateway.outages.self_monitoring import plan_clock_jump
 from gateway.store import apply, changes, clock_jumps, retention
 from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, sessions
-from gateway.store.customers import contact_checks, pending_acts
+from gateway.store.customers import contact_checks, pending_acts, sent_tests
 from gateway.store.firms.forget import forget_time_off
 from gateway.store.firms.portraits import forget_unused
 from gateway.store.views.unwatched import unwatched
@@ -60,6 +60,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         photos.forget_old(session, now)
         pending_acts.forget_old(session, now)
         contact_checks.forget_old(session, now)
+        sent_tests.forget_old(session, now)
         signatures.forget_old(session, now)
         desk.forget_old(session, now)
         return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)

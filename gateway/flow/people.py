@@ -13,6 +13,7 @@ from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import (
     MINUTE,
     Actor,
+    ConsentSource,
     Contact,
     Customer,
     EntryKind,
@@ -137,6 +138,7 @@ def restart_contact(gw: Gateway, key: str, who: Actor, now: Instant) -> None:
         row = draft.copy(_find(session, Contact, key))
         if row.stopped_at is not None:
             row.stopped_at, row.stopped_why = None, None
+            row.consent_by, row.consent_at, row.consent_who = ConsentSource.AGENT, now, who.name
             draft.add(entry(Subject(SubjectKind.CUSTOMER, row.owner_id), now, EntryKind.CONTACT_ADDED, who=who,
                             channel=row.channel))
 

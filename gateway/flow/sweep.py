@@ -1,8 +1,9 @@
 """sweep: processes rows whose deadline is past: silent devices, offers, tickets, callbacks, pages of people on
-call, what customers have done on their pages, and what nobody has opened."""
+call, what customers have done on their pages, what nobody has opened, and who hears once a year that all is well."""
 
 from gateway.detection import ClockTick, advance
 from gateway.detection.batch import Finding
+from gateway.flow.customers.all_is_well import tell_all_is_well
 from gateway.flow.customers.pending_acts import do_due
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.flow.messages.unopened import fall_over
@@ -33,6 +34,7 @@ def sweep(gw: Gateway, now: Instant) -> int:
     looked += (retry_on_conflict(lambda: _sweep_pages(gw, now)) if due.pages else 0)
     looked += do_due(gw, now) if due.customers else 0
     looked += (retry_on_conflict(lambda: fall_over(gw, now)) if due.unopened else 0)
+    looked += (retry_on_conflict(lambda: tell_all_is_well(gw, now)) if due.well else 0)
     if looked:
         gw.outbox_filled.set()
         gw.commands_filled.set()

@@ -126,12 +126,27 @@ class Attempt(Row, table=True):
     channel: str
     started_at: Instant = Field(sa_type=BigInteger)
     finished_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    delivered_at: Instant | None = Field(default=None, sa_type=BigInteger)  # the other side says that it has it
     outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
     why: str | None = None  # for operators, in English or as the other side said it
     kind: str | None = None  # of failure: gateway.notifications.channels.outcome.Kind
     ref: str | None = None  # the channel's own id for it
     # the words, as they were handed over to a household, without the link in them
     said: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
+    wording: str = Field(default="", sa_column_kwargs={"server_default": ""})  # templates of the operator's in it
+
+
+class SentTest(Row, table=True):
+    """A test message that somebody sent: kept for a day, so that one key sends once, and nobody is flooded."""
+
+    __tablename__ = "sent_test"
+    id: str = Field(primary_key=True)  # <account>/<keyed hash of what the program called it>
+    account: str = Field(index=True)  # "": at the command line
+    to_hash: str = Field(index=True)  # keyed hash of channel and address
+    asked: str  # keyed hash of all that was asked for
+    at: Instant = Field(sa_type=BigInteger, index=True)
+    outcome: AttemptOutcome = Field(default=AttemptOutcome.STARTED, sa_type=stored(AttemptOutcome))
+    why: str = ""
 
 
 class ChannelUse(Row, table=True):

@@ -107,6 +107,8 @@ class Preference(Row, table=True):
     """What one person, or a household as such, has chosen to be told, when, and in which language; without a row they
     are told everything, by their household's quiet hours."""
 
+    __table_args__ = (Index("preference_well", "well_at", sqlite_where=text("well_at IS NOT NULL"),
+                            postgresql_where=text("well_at IS NOT NULL")),)
     id: str = Field(primary_key=True)  # <owner kind>/<owner id>
     owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     owner_id: str = Field(index=True)
@@ -120,6 +122,10 @@ class Preference(Row, table=True):
     timezone: str | None = None  # None: the household's
     digest_at: str = "18:00"  # local
     contact_order: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))  # ids of theirs
+    # once a year, that all is well, with the time when that is looked at next
+    yearly: bool = False
+    well_at: Instant | None = Field(default=None, sa_type=BigInteger)
+    first_for: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))  # TopicGroup → id
     link_number: int = 0  # of the links to their page; those with an older number are over
     changed_at: Instant = Field(sa_type=BigInteger)
 
@@ -136,6 +142,7 @@ class ContactCheck(Row, table=True):
     owner_kind: RecipientKind = Field(sa_type=stored(RecipientKind))
     owner_id: str
     address: str
+    asked_from: str = Field(default="", index=True)  # a keyed hash of the network address; "" where there is none
     asked_at: Instant = Field(sa_type=BigInteger)  # it is waited for ten minutes
     tries: int = 0  # in vain
     done_at: Instant | None = Field(default=None, sa_type=BigInteger)  # it was typed

@@ -71,6 +71,8 @@ class ReasonKind(StrEnum):
     """A message: they want only what concerns them now."""
     ONCE_A_DAY = "once_a_day"
     """A message: they want one a day."""
+    NOT_WELL = "not_well"
+    """A message that all is well: something is open, or does not speak."""
     NOTHING_LEFT_TODAY = "nothing_left_today"
     """The message of the day: what it was for is over, or was said otherwise."""
     TICKET_GONE = "ticket_gone"
@@ -183,8 +185,6 @@ class ReasonKind(StrEnum):
     """A message: as much as `channel` takes at once is under way; it has its turn."""
     NOBODY_OPENED = "nobody_opened"
     """A message: it was sent on every channel there is, and nobody has opened the page that it leads to."""
-    SHADOW_MODE = "shadow_mode"
-    """A message that nobody has opened: it goes by no other channel, because the mode is shadow by now."""
     LAST_TRY = "last_try"
     """A message: its last try has not succeeded; `last` is what the channel said."""
 

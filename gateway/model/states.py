@@ -792,6 +792,8 @@ class TopicGroup(StrEnum):
     """How it went, and what we credit them."""
     MAINTENANCE = "maintenance"
     """Planned work, and the test of their emergency button."""
+    WELL = "well"
+    """Once a year, that all is well; only for whoever asked for it."""
 
 
 class Amount(StrEnum):

@@ -89,8 +89,7 @@ class Undeliverable:
 
 @dataclass(frozen=True)
 class Leave:
-    """It was sent and stays so, on no other channel: somebody has opened it (no reason), it is no longer true, or the
-    mode is shadow by now."""
+    """It was sent and stays so, on no other channel: somebody has opened it (no reason), or it is no longer true."""
 
     reason: Reason | None = None
 
@@ -107,8 +106,6 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
                  or _too_old(notification, now) or why_nobody_wants(notification, context))
     if pointless:
         return Leave(pointless) if sent_before else Drop(pointless)
-    if sent_before and context.in_shadow:  # it did leave, before the mode was shadow
-        return Leave(Reason(ReasonKind.SHADOW_MODE))
     contact = next_contact(notification, context)
     if contact is None:
         return _unreachable(context)

@@ -1,7 +1,7 @@
 """Renders a notification from its template: subject, short text (SMS), long text and HTML."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, Literal
@@ -13,15 +13,22 @@ from gateway.config.branding.colours import shades
 from gateway.config.settings import Branding
 from gateway.model import Instant, to_iso
 from gateway.notifications.catalogue import Catalogue, Catalogues
+from gateway.notifications.charts.fault_course import FaultCourse
+from gateway.notifications.charts.geometry import Frame
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number
 from gateway.notifications.invites.visit_calendar import Invite
+from gateway.notifications.mail.letter import Part, parts_of, telephone_link, with_person
+from gateway.notifications.mail.tones import COLOURS, COMES, SIGNS, TONES, Tone
 from gateway.notifications.wording.overrides import BLOCKS, NO_OVERRIDES, BrokenWording, Overrides
+from gateway.notifications.wording.plain_values import readable
 from gateway.notifications.wording.sandbox import environment, rendered, sentences
 
 LOGO_ID = "logo"  # under which a mail carries the picture that its HTML shows
+CHART_FRAME = Frame(width=400, height=210, left=52, right=14, top=14, bottom=30)  # readable on a phone, half as large
 _PLAIN = Branding()
-OURS = shades("#0b5cad")  # of the button, where no colour is set
+CHART_ID = "chart"  # … and the chart of a fault
+OURS = shades("#0b6e7f", "#5cc3d6")  # of buttons and links, as page.css has them, where no colour is set
 
 
 @dataclass(frozen=True)
@@ -135,8 +142,12 @@ class Facts:
     code: str = ""  # to type on the page
     channel: str = ""  # of a contact that does not work any more …
     reached_at: str = ""  # … and its address, masked
+    watched: str = ""  # devices that are heard …
+    acted: int = 0  # … and how many of their faults were settled within a year
     items: Sequence[Mapping[str, str]] = ()  # what a message of the day lists: what, link
-    preferences: str = ""  # the link to choose what they are sent
+    preferences: str = ""  # the link to choose what they are sent …
+    unsubscribe: str = ""  # … and to have no more of this kind
+    chart: FaultCourse | None = None  # what their device has measured, for a mail to draw
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
@@ -144,7 +155,8 @@ class Facts:
     is_test: bool = False  # somebody wants to see how it reads: nothing has happened
 
 
-FACTS_BY_NAME = frozenset(one.name for one in fields(Facts)) - {"now", "zone", "branding", "for_customer"}
+FACTS_BY_NAME = frozenset(one.name for one in fields(Facts)) - {"now", "zone", "branding", "for_customer", "chart",
+                                                               "unsubscribe"}
 WORDED = frozenset({"priority", "why_asked", "todo", "no_rescue_service", "in_danger"})  # made of facts, for a reader
 
 
@@ -153,13 +165,20 @@ class Message:
     subject: str
     short: str  # with the link; without it at most 160 GSM characters unless names need more
     long_text: str = ""  # a letter, where there is room for one
-    long_html: str = ""
     topic: str = ""
     at: str = ""  # RFC 3339
     data: Mapping[str, object] = field(default_factory=dict)  # the facts for machines; times as RFC 3339
     unsubscribe: str = ""  # a POST there ends such messages to that reader (RFC 8058); "": nobody can
     invite: Invite | None = None  # of a visit, for the calendar of whoever goes there
-    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it
+    broken: Sequence[BrokenWording] = ()  # templates of the operator's that could not be used for it …
+    own: Sequence[str] = ()  # … and those that were: de/fault_found.short
+    chart: FaultCourse | None = None  # that its HTML shows
+    html: Callable[[], str] = field(default=str, compare=False)  # made where it is shown
+
+    @property
+    def long_html(self) -> str:
+        """The letter as a mail shows it; "" where there is none."""
+        return self.html()
 
 
 class MessageRenderer:
@@ -182,6 +201,7 @@ class MessageRenderer:
     def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long") -> Message:
         """The message in `locale`, or in English when nobody has written that language; `short`: without the letter.
         KeyError for an unknown topic."""
+        facts = readable(facts)
         catalogue = self.catalogues.best_for(locale)
         times = TimeFormat(catalogue, facts.zone, facts.now)
         values = vars(facts) | {
@@ -199,46 +219,71 @@ class MessageRenderer:
             raise KeyError(f"no wording for topic {topic!r}") from None
         context = template.new_context(values, shared=True)
         blocks = {name: "".join(template.blocks[name](context)).strip() for name in _BLOCKS[form]}
-        broken = self._override(blocks, topic, catalogue.locale, values)
+        own, broken = self._override(blocks, topic, catalogue.locale, values)
         second = catalogue("message.second_copy_short") if facts.may_be_second else ""
         test = catalogue("message.only_a_test") if facts.is_test else ""
         short = " ".join(to_gsm_characters(f"{test} {second} {capitalized(blocks['short'])}").split())
         subject = f"{test} {capitalized(' '.join(_BREAKS.split(blocks['subject'])))}".lstrip()
         message = Message(subject=subject, short=f"{short} {facts.link}".strip(), topic=topic, at=to_iso(facts.now),
-                          data=webhook_data(facts), broken=broken)
-        return message if form == "short" else self._with_letter(message, blocks, values, catalogue, facts)
+                          data=webhook_data(facts), broken=broken, own=own)
+        return message if form == "short" else self._with_letter(message, blocks, values, times, facts)
 
-    def _with_letter(self, message: Message, blocks: Mapping[str, str], values: Mapping[str, Any],
-                     catalogue: Catalogue, facts: Facts) -> Message:
+    def _with_letter(self, message: Message, blocks: Mapping[str, str], values: Mapping[str, Any], times: TimeFormat,
+                     facts: Facts) -> Message:
         letter = rendered(self._text.get_template("letter.j2"), {**values, **blocks}).strip() + "\n"
-        below = [f"{name}{catalogue.colon}{page}" for name, page in legal_pages(facts.branding, catalogue)]
-        return replace(message, long_text="\n".join([letter, *below]).rstrip("\n") + "\n",
-                       long_html=self._letter_as_html(catalogue, message.subject, letter, blocks["button"], facts))
+        below = [f"{name}{times.catalogue.colon}{page}" for name, page in legal_pages(facts.branding, times.catalogue)]
+        return replace(message, long_text="\n".join([letter, *below]).rstrip("\n") + "\n", chart=facts.chart,
+                       html=partial(self._letter_as_html, message, times, letter, blocks, facts))
 
     def _override(self, blocks: dict[str, str], topic: str, locale: str, values: dict[str, Any]
-                  ) -> list[BrokenWording]:
-        """Puts the operator's words in the place of ours. Returns the templates that break: ours stay."""
-        broken = []
+                  ) -> tuple[list[str], list[BrokenWording]]:
+        """Puts the operator's words in the place of ours. Returns the templates that did, and those that break: ours
+        stay."""
+        own, broken = [], []
         for form, block in BLOCKS.items():
             override = self.overrides.of(topic, locale, form) if block in blocks else None
             if override is not None:
                 try:
                     blocks[block] = override.words(values, locale)
+                    own.append(override.name)
                 except Exception as error:  # whatever it is, somebody has to be told what the message tells
                     broken.append(override.broken(error))
-        return broken
+        return own, broken
 
-    def _letter_as_html(self, catalogue: Catalogue, subject: str, letter: str, button: str, facts: Facts) -> str:
-        links = [link for link in (facts.link, facts.preferences) if link]
-        paragraphs = [part for part in letter.strip().split("\n\n") if not any(link in part for link in links)]
-        choose = [(catalogue("message.preferences"), facts.preferences)] if facts.preferences else []
-        above = len(paragraphs) - 1 if facts.link else len(paragraphs)  # those that the button follows
+    def _letter_as_html(self, message: Message, times: TimeFormat, letter: str, blocks: Mapping[str, str],
+                        facts: Facts) -> str:
+        catalogue, tone = times.catalogue, TONES.get(message.topic, Tone.QUIET)
         return rendered(self._html.get_template(_LAYOUT), {
-            "locale": catalogue.tag, "subject": subject, "above": paragraphs[:above], "below": paragraphs[above:],
-            "link": facts.link, "button": button,
-            "legal": choose + legal_pages(facts.branding, catalogue),
-            "logo": LOGO_ID if facts.branding.logo else "",
-            "colours": shades(facts.branding.colour) if facts.branding.colour else OURS})
+            "locale": catalogue.tag, "subject": message.subject, "preheader": " ".join(blocks["short"].split()),
+            "tone": catalogue(f"message.tone.{tone}"), "sign": SIGNS[tone], "tone_light": COLOURS[tone][0],
+            "tone_dark": COLOURS[tone][1], "parts": _parts(message.topic, letter, facts),
+            "number": facts.number, "link": facts.link, "button": blocks["button"],
+            "chart": facts.chart, "chart_id": CHART_ID, "chart_width": CHART_FRAME.width,
+            "chart_when": _chart_when(facts.chart, times),
+            "service": facts.service, "phone": facts.phone, "phone_link": telephone_link(facts.phone),
+            "call_us": catalogue("page.call_us"), "colon": catalogue.colon,
+            "choices": [(catalogue(name), page) for name, page in (
+                ("message.preferences", facts.preferences), ("message.unsubscribe", facts.unsubscribe)) if page],
+            "legal": legal_pages(facts.branding, catalogue), "logo": LOGO_ID if facts.branding.logo else "",
+            "colours": shades(facts.branding.colour, facts.branding.colour_dark or "") if facts.branding.colour
+            else OURS})
+
+
+def _parts(topic: str, letter: str, facts: Facts) -> list[Part]:
+    """Of the letter what stands in the middle of the mail: not its button, and not who sends it."""
+    edges = [one for one in (facts.link, facts.preferences, facts.unsubscribe, signed_by(facts)) if one]
+    parts = parts_of(letter, edges, facts.chart.facts.title if facts.chart is not None else "",
+                     [one["link"] for one in facts.items if one["link"]], unbroken=facts.phone)
+    return with_person(parts, facts.technician, facts.provider) if topic in COMES else parts
+
+
+def _chart_when(chart: FaultCourse | None, times: TimeFormat) -> str:
+    return times.span(chart.facts.course[0][0], chart.facts.course[-1][0]) if chart is not None else ""
+
+
+def signed_by(facts: Facts) -> str:
+    """The line below a letter."""
+    return f"{facts.service}, {facts.phone}" if facts.phone else facts.service
 
 
 def legal_pages(branding: Branding, catalogue: Catalogue) -> list[tuple[str, str]]:
@@ -274,7 +319,7 @@ def webhook_data(facts: Facts) -> dict[str, object]:
              "expires_at", "etr", "pressed_at", "due_at", "answer_by", "next_word", "word_by", "opens_at", "missed_by",
              "held_until", "test_asked_at", "next_at")
     known = {name: value for name, value in vars(facts).items()
-             if name not in ("now", "for_customer", "branding") and value}
+             if name not in ("now", "for_customer", "branding", "chart", "unsubscribe") and value}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

@@ -261,8 +261,19 @@ class ContactFacts(DailyFacts, total=False):
     until: Instant  # … and its end
 
 
+class WellFacts(DailyFacts, total=False):
+    """That all is well at the homes of one who asked for it."""
+
+    watched: list[str]  # the names of the devices that are heard
+    acted: int  # faults that were settled within a year
+    device: str  # that was silent for the longest …
+    since: Instant  # … and when it was heard last
+    battery: int | None  # per cent, the weakest that is known
+
+
 class UndeliveredFacts(ButtonFacts, PageFacts, SearchFacts, OfferFacts, QuestionFacts, PriceQuestionFacts,
                        OutageAnswerFacts, GatewayFaultFacts, ButtonTestFacts, GoodwillWaitsFacts, ContactFacts,
+                       WellFacts,
                        total=False):
     """Another message that somebody did not get, with all that it would have said."""
 

@@ -32,7 +32,7 @@ from gateway.notifications.topics import TOPICS
 NUMBERS = 4  # to ring, in one message
 _AS_WRITTEN = ("because", "before", "hear_by", "note", "incomplete", "expected_at", "since", "keeps", "visit_state",
                "asked", "photos", "open_offers", "opens_at", "held_until", "word_by", "missed_by", "suspicion",
-               "channel", "reached_at", "test_asked_at", "again", "has_gesture", "battery", "next_at")
+               "channel", "reached_at", "test_asked_at", "again", "has_gesture", "battery", "next_at", "acted")
 _OF_THE_AREA = ("area", "homes", "etr", "answered", "promised", "form", "restoring", "look_by", "near", "seen",
                 "can_press", "emergency_button_dead", "we_ring", "after_outage", "what", "seconds", "missing",
                 "filters", "sla", "due_at", "policy", "credited_for", "dark_for")
@@ -106,6 +106,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         asked = Price.read(facts["price"])
         values |= {"price": price(asked, catalogue.locale), "price_plain": price(asked, catalogue.locale, plain=True)}
     values |= {name: facts[name] for name in _OF_THE_AREA + _AS_WRITTEN if facts.get(name) is not None}
+    values["watched"] = ", ".join(facts.get("watched", ()))
     values["parts"] = ", ".join(facts.get("parts", ()))
     if notification.recipient_kind == RecipientKind.CUSTOMER and "homes" in values:
         values["homes"] = rounded_homes(values["homes"])  # nobody shall be picked out

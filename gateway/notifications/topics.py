@@ -157,6 +157,8 @@ class TopicName(StrEnum):
     """What one outage or visit comes to is more than the cap: somebody has to approve it."""
     DAILY = "daily"
     """Once a day, for who wants it so: all that there was to say."""
+    ALL_IS_WELL = "all_is_well"
+    """Once a year, for whoever asked for it: what is watched, and that nothing is open."""
     CONTACT_GONE = "contact_gone"
     """One of their contacts does not work any more; it is said on another of theirs."""
     CONTACT_CODE = "contact_code"
@@ -530,6 +532,10 @@ def _code_over(notification: Notification, context: NotificationContext, now: In
 
 def _nothing_of_the_day(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
     return None if context.items else Reason(ReasonKind.NOTHING_LEFT_TODAY)
+
+
+def _not_well(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
+    return None if context.is_well else Reason(ReasonKind.NOT_WELL)
 
 
 def _nobody_to_ring(notification: Notification, context: NotificationContext, now: Instant) -> Reason | None:
@@ -940,6 +946,11 @@ _ALL = (
         name=TopicName.DAILY, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.DailyFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
         obsolete_when=_nothing_of_the_day, life=None),
+    Topic(
+        name=TopicName.ALL_IS_WELL, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
+        facts=stored_facts.WellFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
+        group=TopicGroup.WELL, of_now=False, has_quota=True, life=2 * DAY,
+        obsolete_when=_not_well),
     Topic(  # whoever does not know it waits for messages in vain
         name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,

@@ -16,6 +16,7 @@ from gateway.model import (
     NotificationState,
     OnCallPage,
     PendingAct,
+    Preference,
     Promise,
     PromiseState,
     SlaClock,
@@ -42,6 +43,7 @@ _WHAT_IS_DUE = select_columns(  # one question, built once: it is asked every se
     exists(select(PendingAct.id).where(col(PendingAct.closed_at).is_(None), col(PendingAct.due_at) <= _NOW)),
     exists(select(Notification.id).where(
         col(Notification.open_by) <= _NOW, col(Notification.state) == NotificationState.SENT)),
+    exists(select(Preference.id).where(col(Preference.well_at) <= _NOW)),
 )
 _CLOCKS_DUE = ((col(SlaClock.due_at), col(SlaClock.missed_at).is_(None)), (col(SlaClock.warn_at), true()))
 
@@ -83,6 +85,7 @@ class WhatIsDue(NamedTuple):
     pages: bool
     customers: bool  # what they have done on their pages
     unopened: bool  # messages that nobody has opened in time
+    well: bool  # who asked to hear once a year that all is well
 
 
 def what_is_due(session: Session, now: Instant) -> WhatIsDue:

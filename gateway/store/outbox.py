@@ -67,6 +67,7 @@ from gateway.store.contexts import sla
 from gateway.store.contexts.on_call import pages_about
 from gateway.store.contexts.promises import open_promises, withdraw_promises_of
 from gateway.store.contexts.visits import same_trip
+from gateway.store.customers.all_is_well import unwell
 from gateway.store.customers.contacts_gone import gone_within
 from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
@@ -310,6 +311,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     anew = _promised_anew(session, [callbacks[row.subject_id] for row in notifications
                                     if row.topic == TopicName.CALLBACK_CANCELLED])
     clocks = sla.of_tickets(session, {row.subject_id for row in notifications if row.topic in SLA_TOPICS})
+    not_well = unwell(session, notifications)
     contexts: dict[str, NotificationContext] = {}
     for row in notifications:
         ticket, callback = tickets.get(row.subject_id), callbacks.get(row.subject_id)
@@ -329,12 +331,12 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
-            contacts=tuple(one for one in (in_order(home.for_messages, choices) if home else contacts[to])
+            contacts=tuple(one for one in (in_order(home.for_messages, choices, row.topic) if home else contacts[to])
                            if one.channel in usable),
             choices={one: choices[one] for one in {it.owner for it in home.for_messages} & choices.keys()}
             if home and choices else {},
             residents={one.id: one for one in home.residents} if home else {},
-            can_be_rung=bool(home and home.telephones),
+            is_well=row.id not in not_well, can_be_rung=bool(home and home.telephones),
             attempts=tuple(one for one in attempts[row.id] if not _is_over(one, row)),
             siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 
 from gateway.config.settings import Channels, Service, Settings, Smtp, Webhook
+from gateway.devices.profiles import Profile
 from gateway.flow.deliver import AttemptsInProgress, deliver
 from gateway.model import (
     Attempt,
@@ -48,6 +49,7 @@ class DeliveryDriver:
     attempts_in_progress: AttemptsInProgress = field(default_factory=AttemptsInProgress)
     messages: MessageRenderer = field(default_factory=messages)
     sla: SlaPolicies = field(default_factory=SlaPolicies)
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
     def write(self, *rows: Any) -> None:
         with self.store.write() as session:
@@ -60,7 +62,7 @@ class DeliveryDriver:
         self.write(row)
         return row.id
 
-    def change(self, table: Any, key: str, **values: Any) -> None:
+    def change(self, table: Any, key: str | int, **values: Any) -> None:
         with self.store.write() as session:
             row = session.get(table, key)
             for name, value in values.items():

@@ -13,10 +13,10 @@ from sqlmodel import SQLModel, col, select
 from gateway.config.settings import Offers, OfferWaves, OnCall, Service, Settings
 from gateway.detection.batch import MqttMessage
 from gateway.devices.profiles import Profile, compile_profile
-from gateway.explain import explain
 from gateway.flow.act import act
 from gateway.flow.deliver import deliver
 from gateway.flow.gateway import Gateway
+from gateway.flow.messages.explained import explained
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
 from gateway.flow.watch import watch
@@ -38,17 +38,16 @@ from gateway.model import (
     OnCallPage,
     Outage,
     PendingAct,
+    Preference,
     Promise,
     Recipient,
     SlaClock,
     Ticket,
     from_iso,
 )
-from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.channels import Channel, Outcome, Sent
 from gateway.store import Store, commands, listeners
 from gateway.store.fleet import save_dispatcher_contacts
-from gateway.store.views.explain import facts_of, profile_of
 from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
 from gateway.tickets.new_rows import subject_of
 from tests.drivers.timelines import actor, sentence
@@ -95,7 +94,7 @@ _DEADLINES: tuple[Any, ...] = (
     DeviceState.due_at, Due.at, SlaClock.due_at, SlaClock.warn_at, Promise.watch_at, Alarm.try_until,
     Alarm.suppressed_until, OnCallPage.next_at, Outage.next_at, MaintenanceWindow.next_at, Notification.due_at,
     Notification.open_by,
-    PendingAct.due_at)
+    PendingAct.due_at, Preference.well_at)
 _NEXT_DUE = union_all(*(select_columns(func.min(one)).where(one > bindparam("after")) for one in _DEADLINES))
 
 
@@ -175,10 +174,8 @@ class Story:
 
     def explained(self, subject_id: str, part: str = "") -> list[str]:
         """What `gateway explain` says about it, all or under one heading."""
-        with self.gw.store.read() as session:
-            facts = facts_of(session, subject_id)
-        assert facts is not None, f"nothing is called {subject_id}"
-        said = explain(facts, self.gw.profiles.get(profile_of(facts)), catalogue_for("en"), self.now)
+        said = explained(self.gw, subject_id, self.now)
+        assert said is not None, f"nothing is called {subject_id}"
         return [line.text for line in said.lines if part in ("", line.part)]
 
     @property

@@ -84,6 +84,7 @@ def live_through_a_day(there: WebStory) -> dict[str, list[str]]:
         "ticket_id": [broken.id, reported.id, beside.id, held.id, lost.id], "customer_id": ["alice", "bob"],
         "callback_id": [one.id for one in there.all(Callback)], "site_id": ["alice-home"],
         "device_id": ["alice-pump"], "firm_id": ["kunz"],
+        "why_id": ["alice", "kunz", there.notifications("fault_found")[0].id, broken.id],
         "part": ["not-told"], "outage_id": ["X-00000001"], "visit_id": [visits[0].id],
         "offer_id": [one.id for one in there.all(Offer, Offer.provider_id == visits[0].provider_id)][:2]}
 

@@ -16,6 +16,7 @@ from gateway.config.settings import Channels, Settings, Smtp, Webhook
 from gateway.notifications.channels import (
     Channel,
     NotSent,
+    Receipt,
     Sent,
     Unknown,
     build_channels,
@@ -189,6 +190,32 @@ def test_an_answer_says_whether_another_try_can_help(
 ) -> None:
     webhook_server.replies.append((status, {}))
     assert hook.send(webhook_server.url, NEWS, "N-1") == NotSent(permanent, f"answered {status}", None, gone)
+
+
+@pytest.mark.parametrize(("body", "outcome"), [
+    (b"", Sent("N-1", Receipt.ARRIVED)), (b"ok", Sent("N-1", Receipt.ARRIVED)),
+    (b'{"status": "opened"}', Sent("N-1", Receipt.OPENED)), (b'{"status": "read"}', Sent("N-1", Receipt.OPENED)),
+    (b'{"status": "delivered", "more": [1]}', Sent("N-1", Receipt.DELIVERED)),
+    (b'{"status": "queued"}', Sent("N-1", Receipt.ARRIVED)), (b'{"status": 7}', Sent("N-1", Receipt.ARRIVED)),
+    (b'["opened"]', Sent("N-1", Receipt.ARRIVED)), (b'{"status": "opened"', Sent("N-1", Receipt.ARRIVED)),
+    (b'{"a":' * 800 + b"1" + b"}" * 800, Sent("N-1", Receipt.ARRIVED)), (b"\xff\xfe{", Sent("N-1", Receipt.ARRIVED)),
+    (b'{"status": "opened"}' + b" " * 5000, Sent("N-1", Receipt.ARRIVED)),  # longer than such an answer may be
+    (b'{"status": "rejected"}', NotSent(True, "the other side rejected it")),
+    (b'{"status": "unknown_recipient"}', NotSent(True, "the other side knows no such recipient", gone=True)),
+], ids=lambda one: one[:24].decode("latin-1") if isinstance(one, bytes) else "")
+def test_the_answer_may_say_what_became_of_it(hook: Channel, webhook_server: servers.WebhookServer, body: bytes,
+                                              outcome: Sent | NotSent) -> None:
+    webhook_server.bodies.append(body)
+    said = hook.send(webhook_server.url, NEWS, "N-1")
+    assert said == outcome
+    if isinstance(said, Sent) and isinstance(outcome, Sent):
+        assert said.receipt is outcome.receipt
+
+
+def test_what_a_refusal_says_besides_does_not_count(hook: Channel, webhook_server: servers.WebhookServer) -> None:
+    webhook_server.replies.append((503, {}))
+    webhook_server.bodies.append(b'{"status": "opened"}')
+    assert hook.send(webhook_server.url, NEWS, "N-1") == NotSent(False, "answered 503")
 
 
 def test_a_redirect_is_not_followed(hook: Channel, webhook_server: servers.WebhookServer) -> None:

@@ -13,11 +13,12 @@ from gateway.explain import format
 from gateway.model import EARLIEST, LATEST, Alarm, DeviceState, Offer, Reading, Visit, local, to_iso
 from gateway.notifications import format_values
 from gateway.notifications.catalogues import catalogue_for, catalogues, messages
+from gateway.notifications.charts import signals
 from gateway.notifications.format_times import TimeFormat
 from gateway.notifications.format_values import number, rounded_homes
 from gateway.notifications.topics import TopicName
 from gateway.store import Store, to_json
-from gateway.web.pages import alarm_details, sparkline
+from gateway.web.pages import sparkline
 from tests.drivers.examples import examples
 from tests.drivers.web_driver import accept, read, web_story
 from tests.fixtures.any_facts import every_fact
@@ -39,7 +40,7 @@ anything = examples(150)
 @anything
 @given(any_value, st.sampled_from(LOCALES))
 def test_any_value_can_be_written_shortly_and_printed(value: Any, locale: str) -> None:
-    for said in (alarm_details.with_unit("flow_temp", value, None, catalogue_for(locale)),
+    for said in (signals.with_unit("flow_temp", value, None, catalogue_for(locale)),
                  format.value_text(value, "°C"), format_values.text(value), format.signals_text({"a": value}, None)):
         assert said.replace("\u00a0", "").replace("\u202f", "").isprintable(), "but for spaces that do not break"
         assert len(said) < 220

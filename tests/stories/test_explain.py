@@ -289,7 +289,7 @@ def test_the_api_answers_the_same_lines_and_needs_a_key(store: Store) -> None:
     assert (body["kind"], body["timezone"]) == ("alarm", "Europe/Zurich")
     assert "The device itself reported E7" in [line["text"] for line in body["lines"]]
     assert body["lines"][0]["at"].endswith("Z")
-    assert "alarm, ticket, callback, outage or device" in missing["detail"]
+    assert "alarm, ticket, callback, outage, device, notification" in missing["detail"]
 
 
 def test_the_command_explains_in_the_terminal_and_as_json(sqlite_url: str, tmp_path: Path) -> None:

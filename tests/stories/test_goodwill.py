@@ -137,7 +137,7 @@ def test_a_letter_says_what_happened_and_that_they_need_do_nothing(quarter: Outa
     goes_dark(quarter)
     weigh(quarter)
     [letter] = [one.text for one in quarter.messages if one.to == "a0@example.com" and "crediting" in one.subject]
-    assert "your home was without power for 21 min in the power cut" in letter
+    assert "Your home was without power for 21 min in the power cut" in letter
     assert "You need not do anything" in letter
     assert "/f/" in letter
 

@@ -77,27 +77,33 @@ def test_a_fault_is_decided_and_worded_and_nothing_leaves_the_house(story: Story
     assert any("would have been told" in line for line in story.explained(story.ticket.id, "told"))
 
 
-def test_what_left_before_the_shadow_week_goes_by_no_other_channel_within_it(both_stores: Store) -> None:
+def test_who_was_told_before_the_shadow_week_and_opened_nothing_is_told_to_the_end(both_stores: Store) -> None:
     story = begin(both_stores, unopened_minutes=10)
     overheats(story)
-    [told] = story.notifications("fault_found")
     story.messages.clear()
     switch(story, mode="shadow")
     story.wait(minutes=10, seconds=1)
     story.wait(seconds=5)
     [told] = story.notifications("fault_found")
-    assert (told.state, told.open_by) == (NotificationState.SENT, None)
-    assert told.reason == Reason(ReasonKind.SHADOW_MODE)
-    assert story.messages == []
-    assert not story.notifications("undeliverable")
-    assert any("by no other channel: the mode is shadow" in line for line in story.explained(story.ticket.id, "told"))
+    assert [message.to for message in story.messages] == ["+41791234567"], "the second channel, and nothing else"
+    assert told.state is NotificationState.SENT
+    story.wait(minutes=10, seconds=5)
+    story.wait(seconds=5)
+    [told] = story.notifications("fault_found")
+    assert told.state is NotificationState.UNKNOWN
+    [ring] = story.notifications("undeliverable")
+    assert ring.state is NotificationState.SENT
+    assert story.messages[-1].to == "desk@example.com"
+    overheats(story, "charlie-pump")
+    assert story.heard(customer("charlie")) == [], "what is new stays here"
 
 
 def test_the_report_says_when_by_which_channel_where_and_how_many(story: Story) -> None:
     overheats(story)
     with story.gw.store.read() as session:
-        report = shadow_report(session, 0, story.now + MINUTE)
-    first = report.rows[0]
+        report = shadow_report(session, 0, story.now + MINUTE, story.gw.channels)
+    first, offer = report.rows
+    assert (first.then, offer.then) == (("sms",), ()), "when nobody opens it"
     assert (first.channel, first.areas, first.text != "") == ("email", ("Feeder 7", "Lindenweg"), True)
     assert story.now <= first.at < story.now + MINUTE
     assert report.by_topic == {"fault_found": 1, "offer": 1}

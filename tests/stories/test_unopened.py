@@ -4,6 +4,7 @@ import httpx
 import pytest
 from sqlmodel import col, select
 
+from gateway.config.settings import Channels, Settings, Webhook
 from gateway.model import (
     MINUTE,
     SECOND,
@@ -13,13 +14,17 @@ from gateway.model import (
     LinkPurpose,
     Notification,
     NotificationState,
+    RecipientKind,
     Ticket,
     customer,
 )
+from gateway.notifications.channels import build_channels
 from gateway.notifications.topics import TopicName
 from gateway.store import Store
 from gateway.tickets.actions import CancelTicket
+from tests.drivers.delivery_driver import SECRET
 from tests.drivers.web_driver import WebStory, web_story
+from tests.fixtures import servers
 from tests.fixtures.household import move_in
 
 pytestmark = pytest.mark.slow
@@ -183,3 +188,27 @@ def test_with_zero_minutes_nothing_has_to_be_opened(both_stores: Store) -> None:
     there.wait(minutes=30)
     assert sent(there, ticket) == ["email"]
     assert not there.notifications(RING)
+
+
+@pytest.mark.parametrize(("says", "also", "opened_at"), [
+    (b'{"status": "opened"}', [], True), (b'{"status": "delivered"}', [], False), (b"", ["email"], False),
+    (b'{"status": "unknown_recipient"}', ["email"], False)], ids=["opened", "delivered", "nothing", "unknown"])
+def test_a_web_hook_may_say_at_once_that_it_was_read(
+        there: WebStory, webhook_server: servers.WebhookServer, says: bytes, also: list[str], opened_at: bool) -> None:
+    settings = Settings(channels=Channels(webhook=Webhook(secret=SECRET, allow_private=True)))
+    there.gw.channels.update(webhook=build_channels(settings)["webhook"])
+    there.add(Contact(id="K-hook", owner_kind=RecipientKind.CUSTOMER, owner_id="alice", channel="webhook",
+                      position=-1, address=webhook_server.url))
+    webhook_server.bodies.append(says)
+    ticket = told(there)
+    there.wait(minutes=11)
+    there.wait(seconds=5)
+    refused = b"unknown" in says
+    assert sent(there, ticket)[:2] == [*([] if refused else ["webhook"]), *also, *(["sms"] if refused else [])]
+    row = message(there, ticket)
+    assert (row.opened_at is not None) is opened_at
+    tries = [one for one in there.all(Attempt, Attempt.notification_id == row.id) if one.channel == "webhook"]
+    assert [one.delivered_at is not None for one in tries] == [not refused]
+    assert (there.one(Contact, Contact.id == "K-hook").stopped_at is not None) is refused
+    if not refused:
+        assert any("the other side said on" in line for line in there.explained(row.id, "told"))

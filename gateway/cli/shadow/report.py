@@ -9,7 +9,7 @@ from rich.markup import escape
 from gateway.cli.backtest import BadTrial, instant
 from gateway.cli.common import Config, err, errors_as_messages, minute, now, open_store, print_whole, settings_from
 from gateway.cli.common import whole_table as table_of
-from gateway.config.settings import Service
+from gateway.config.settings import Channels, Service
 from gateway.model import DAY, to_iso
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
@@ -37,7 +37,7 @@ def report(since: Annotated[str, typer.Option(help="From this day or time on, e.
         begin = instant("--since", since)
         begin = at - WEEK if begin is None else begin
         with open_store(settings) as store, store.read() as session:
-            found = shadow_report(session, begin, at)
+            found = shadow_report(session, begin, at, _set_up(settings.channels))
     if json:
         print(orjson.dumps(_as_json(found), option=orjson.OPT_INDENT_2).decode())
         return
@@ -79,9 +79,14 @@ def _show(found: ShadowReport, words: Catalogue, zone: str) -> None:
         print_whole(table)
 
 
+def _set_up(channels: Channels) -> set[str]:
+    built_in = {"email": channels.email, "webhook": channels.webhook}
+    return {name for name, one in built_in.items() if one is not None} | set(channels.apprise)
+
+
 def _channel(one: ShadowRow, words: Catalogue) -> str:
     if one.channel or one.reason is None:
-        return one.channel
+        return ", then ".join((one.channel, *one.then))
     return f"not reached: {reason_sentence(one.reason.stored(), words)}"
 
 
@@ -94,7 +99,7 @@ def _topic(topic: str, words: Catalogue) -> str:
 
 def _as_json(found: ShadowReport) -> dict[str, object]:
     messages = [{"at": to_iso(one.at), "id": one.notification_id, "recipient": str(one.recipient), "name": one.whom,
-                 "topic": one.topic, "channel": one.channel or None, "areas": list(one.areas),
+                 "topic": one.topic, "channel": one.channel or None, "then": list(one.then), "areas": list(one.areas),
                  "about": one.subject_id, "text": one.text or None,
                  "reason": None if one.reason is None else one.reason.kind} for one in found.rows]
     return {"messages": messages, "tickets": found.tickets, "offers": found.offers, "by_topic": found.by_topic,

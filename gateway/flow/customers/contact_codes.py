@@ -1,5 +1,7 @@
 """contact codes: a person types a contact of their own, gets a code there, and types it: then the contact is used."""
 
+from ipaddress import IPv6Address, ip_address, ip_network
+
 from sqlmodel import Session
 
 from gateway.config.phone_numbers import PHONE_CHANNELS, to_e164
@@ -16,6 +18,7 @@ from gateway.notifications.preferences.codes import (
     has_had_enough,
     is_open,
     is_right,
+    network_hash,
     why_not_ask,
 )
 from gateway.notifications.topics import TopicName
@@ -29,21 +32,24 @@ from gateway.tickets.sla.follow import complete
 _LONGEST = 254  # of an address
 
 
-def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant) -> CodeResult:
-    """The same answer whether anybody has that address or not. Raises Unclear for what is none, NoSuch for a link that
-    is over."""
-    given = _address(gw, channel, address.strip())
+def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant, network: str = "") -> CodeResult:
+    """The same answer whether anybody has that address or not. `network`: the network address it is asked from. Raises
+    Unclear for what is none, NoSuch for a link that is over."""
+    given, asked_from = _address(gw, channel, address.strip()), network_hash(_secret(gw), network_of(network))
 
     def once() -> CodeResult:
         with gw.store.write() as session:
             found = _open(session, gw, token, now)
             contact_checks.lock_household(session, found.household.id)
-            refused = why_not_ask(contact_checks.checks_of(session, found.owner, now), now)
+            contact_checks.lock_asking(session)
+            refused = why_not_ask(contact_checks.checks_of(session, found.owner, now),
+                                  contact_checks.asked_from(session, asked_from, now), now)
             if refused is not None:
                 return refused
             others = contact_checks.checks_like(session, given, now)
             draft = Draft()
             check = _begin(gw, session, draft, found, channel, given, now)
+            check.asked_from = asked_from
             if not has_had_enough(given, others, now):
                 draft.add(notify(
                     gw.policy, customer(found.household.id), TopicName.CONTACT_CODE,
@@ -58,6 +64,17 @@ def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant) 
     return result
 
 
+def network_of(address: str) -> str:
+    """Of IPv6 the first 64 bits, all of which one home has; "" for what is no network address."""
+    try:
+        given = ip_address(address.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(given, IPv6Address) and given.ipv4_mapped is None:
+        return str(ip_network((given, 64), strict=False))
+    return str(given.ipv4_mapped if isinstance(given, IPv6Address) else given)
+
+
 def enter_code(gw: Gateway, token: str, code: str, now: Instant) -> CodeResult:
     """With the right one the contact is used from now on, with the consent of whoever it belongs to. Raises NoSuch for
     a link that is over."""
@@ -70,7 +87,7 @@ def enter_code(gw: Gateway, token: str, code: str, now: Instant) -> CodeResult:
             if check is None or not is_open(check, now):
                 return CodeResult.OVER
             draft = Draft()
-            copy, right = draft.copy(check), is_right(check, code, gw.settings.secret.get_secret_value())
+            copy, right = draft.copy(check), is_right(check, code, _secret(gw))
             if right:
                 copy.done_at = now
                 contact = draft.copy(session.get_one(Contact, check.contact_id))
@@ -85,6 +102,10 @@ def enter_code(gw: Gateway, token: str, code: str, now: Instant) -> CodeResult:
         return CodeResult.RIGHT if right else CodeResult.WRONG if is_open(copy, now) else CodeResult.OVER
 
     return retry_on_conflict(once)
+
+
+def _secret(gw: Gateway) -> str:
+    return gw.settings.secret.get_secret_value()
 
 
 def _open(session: Session, gw: Gateway, token: str, now: Instant) -> Opened:

@@ -23,11 +23,15 @@ from gateway.model import (
     TopicGroup,
     customer,
 )
-from gateway.model.plan import Draft, NoSuch
+from gateway.model.plan import Draft, NoSuch, Refused
+from gateway.model.reasons import RefusedReason
+from gateway.notifications.preferences.all_is_well import begin_year
 from gateway.notifications.preferences.choose import (
     NOT_SHOWN,
     Chosen,
+    Wishes,
     apply_choice,
+    apply_wishes,
     move_contact,
     shown_contacts,
 )
@@ -101,6 +105,8 @@ def mute(gw: Gateway, token: str, group: TopicGroup | None, now: Instant) -> Non
     def write(choice: Preference, _draft: Draft, _found: Opened) -> None:
         if group is None:
             choice.stopped_at = choice.stopped_at or now
+        elif group is TopicGroup.WELL:
+            choice.yearly, choice.well_at = False, None
         elif group not in choice.muted:
             choice.muted = [*choice.muted, group]
 
@@ -149,6 +155,21 @@ def use_contact(gw: Gateway, token: str, contact_id: str, use: bool, now: Instan
     _change(gw, token, write, now, follow=contact_id)
 
 
+def change_for(gw: Gateway, owner: Recipient, wishes: Wishes, who: Actor, now: Instant) -> None:
+    """What an agent writes down as they say it; what `wishes` leaves out stays. The same again changes nothing. Raises
+    Unclear, NoSuch, and Refused when they have left."""
+
+    def find(session: Session) -> Opened:
+        found = of_owner(session, owner, now)
+        if found is None:
+            raise NoSuch(f"there is no {owner.kind} {owner.id}")
+        if found.person is not None and found.person.left_at is not None:
+            raise Refused(RefusedReason.PERSON_LEFT, id=owner.id)
+        return found
+
+    _in_one(gw, find, lambda choice, _draft, found: apply_wishes(choice, wishes, found.contacts, now), who, now)
+
+
 def _own(found: Opened, contact_id: str) -> Contact:
     row = next((one for one in found.contacts if one.id == contact_id), None)
     if row is None:
@@ -158,25 +179,37 @@ def _own(found: Opened, contact_id: str) -> Contact:
 
 def _change(gw: Gateway, token: str, write: Callable[[Preference, Draft, Opened], None], now: Instant,
             follow: str = "") -> None:
+    """By their link."""
+
+    def find(session: Session) -> Opened:
+        found = opened(session, gw, token, now)
+        if found is None:
+            raise NoSuch("the link is over")
+        return found
+
+    _in_one(gw, find, write, THEMSELVES, now, follow)
+
+
+def _in_one(gw: Gateway, find: Callable[[Session], Opened], write: Callable[[Preference, Draft, Opened], None],
+            who: Actor, now: Instant, follow: str = "") -> None:
     """In one transaction, with an entry and the audit when anything is different."""
 
     def once() -> None:
         with gw.store.write() as session:
-            found, draft = opened(session, gw, token, now), Draft()
-            if found is None:
-                raise NoSuch("the link is over")
+            found, draft = find(session), Draft()
             choice = found.choice if found.is_new else draft.copy(found.choice)
             before = _values(choice)
             write(choice, draft, found)
+            begin_year(choice, found.household.timezone, now)
             if _values(choice) != before:
                 choice.changed_at = now
                 draft.add(*([choice] if found.is_new else []),
-                          entry(subject_of(found.owner), now, EntryKind.PREFERENCES_CHANGED, who=THEMSELVES))
+                          entry(subject_of(found.owner), now, EntryKind.PREFERENCES_CHANGED, who=who))
             session.expunge_all()
             plan = complete(draft, gw.policy, now)
             if plan:
                 apply(session, plan)
-                write_act(session, "change_preferences", target_of(found.owner), plan, THEMSELVES, now)
+                write_act(session, "change_preferences", target_of(found.owner), plan, who, now)
             if follow:
                 follow_contact(session, follow)
 

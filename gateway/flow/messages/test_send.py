@@ -1,15 +1,17 @@
 """test-send: an example of a message, marked as a test, to one address; nothing of it is kept but who sent it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.config.error_messages import did_you_mean
 from gateway.config.settings import Settings
 from gateway.model import Instant
 from gateway.notifications.channels import Channel, check_address
+from gateway.notifications.charts.fault_course import CHARTED
 from gateway.notifications.messages import Message, MessageRenderer
 from gateway.notifications.topics import TopicName
 from gateway.notifications.wording.overrides import NO_OVERRIDES
-from gateway.notifications.wording.sample import sample_facts
+from gateway.notifications.wording.sample import sample_chart, sample_facts
 
 
 class BadContact(Exception):
@@ -38,6 +40,8 @@ def example(settings: Settings, renderer: MessageRenderer, topic: str, language:
     facts = sample_facts(
         now, zone=settings.service.callback_timezone, service=settings.service.name, phone=settings.service.phone,
         link=settings.web.public_url, branding=settings.branding, is_test=is_test, topic=topic)
+    if topic in CHARTED:
+        facts = replace(facts, chart=sample_chart(now, facts.zone, renderer.catalogues.best_for(locale)))
     return (renderer.with_overrides(NO_OVERRIDES) if ours else renderer).word(topic, locale, facts)
 
 

@@ -1,14 +1,14 @@
 """Notification channels: e-mail, webhook and Apprise; each sends one message to one address."""
 
-from gateway.config.branding.logo import read_logo
+from gateway.config.branding.logo import Logo, read_logo
 from gateway.config.phone_numbers import PHONE
 from gateway.config.settings import Settings
 from gateway.notifications.channels import email, webhook
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.outcome import Channel, NotSent, Outcome, Send, Sent, Unknown
+from gateway.notifications.channels.outcome import Channel, NotSent, Outcome, Receipt, Send, Sent, Unknown
 
-__all__ = ["Channel", "NotSent", "Outcome", "Send", "Sent", "Unknown", "build_channels",
-           "check_address"]
+__all__ = ["Channel", "NotSent", "Outcome", "Receipt", "Send", "Sent", "Unknown", "build_channels",
+           "check_address", "logo_of"]
 
 
 def build_channels(settings: Settings) -> dict[str, Channel]:
@@ -16,8 +16,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     configured = settings.channels
     channels: dict[str, Channel] = {}
     if configured.email:
-        logo = read_logo(settings.branding.logo) if settings.branding.logo else None
-        channels["email"] = Channel("email", "long", email.sender(configured.email, logo),
+        channels["email"] = Channel("email", "long", email.sender(configured.email, logo_of(settings)),
                                     email.checker(configured.email))
     if configured.webhook:
         channels["webhook"] = Channel("webhook", "short", webhook.sender(configured.webhook),
@@ -37,3 +36,8 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
                                  "another, e.g. sms or voice")
             channels[name] = apprise_channel.channel(name, template.get_secret_value())
     return channels
+
+
+def logo_of(settings: Settings) -> Logo | None:
+    """The operator's, that mails show. Raises BadLogo."""
+    return read_logo(settings.branding.logo) if settings.branding.logo else None

@@ -1,9 +1,11 @@
 """Sends e-mail by SMTP: one message, one recipient, every server answer checked."""
 
 import html
+import logging
 import re
 import smtplib
 import ssl
+from base64 import b64encode
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -12,11 +14,13 @@ from email.utils import formatdate
 from gateway.config.branding.logo import Logo
 from gateway.config.settings import Smtp
 from gateway.monitoring import file_descriptors
+from gateway.notifications.channels.mail_chart import drawn
 from gateway.notifications.channels.outcome import Check, Kind, NotSent, Outcome, Send, Sent, Unknown, one_line
 from gateway.notifications.invites.visit_calendar import Mailbox, write_invite
-from gateway.notifications.messages import LOGO_ID, Message
+from gateway.notifications.messages import CHART_FRAME, CHART_ID, LOGO_ID, Message
 
 TIMEOUT_S = 15
+_log = logging.getLogger(__name__)
 # up to Python 3.13.0 a link of more than 78 characters is encoded like a word with accents, and no program finds it
 _LONG_HEADERS = SMTP.clone(max_line_length=998)
 
@@ -91,11 +95,10 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | N
         mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     mail.set_content(message.long_text)
-    mail.add_alternative(message.long_html or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
-    if logo is not None and f"cid:{LOGO_ID}" in message.long_html:
-        [_, letter] = mail.iter_parts()
-        assert isinstance(letter, EmailMessage)
-        letter.add_related(logo.content, "image", logo.kind, cid=f"<{LOGO_ID}>", disposition="inline")
+    letter = _html_of(message)
+    mail.add_alternative(letter or f"<pre>{html.escape(message.long_text)}</pre>", subtype="html")
+    for name, (kind, content) in _pictures(message, letter, logo).items():
+        _add_picture(mail, content, kind, name)
     if message.invite is not None:
         box = Mailbox(address, address.partition("@")[0])
         # the part names the same method as its content: where they differ, Outlook refuses the invite
@@ -103,6 +106,40 @@ def compose(smtp: Smtp, address: str, message: Message, ref: str, logo: Logo | N
                              maintype="text", subtype="calendar",
                              params={"charset": "utf-8", "method": str(message.invite.method)})
     return mail
+
+
+def _html_of(message: Message) -> str:
+    """"" where it cannot be made: the mail goes out as text."""
+    try:
+        return message.long_html
+    except Exception:
+        _log.exception("the HTML of %s cannot be made: it goes out as text", message.topic)
+        return ""
+
+
+def self_contained(message: Message, logo: Logo | None = None) -> str:
+    """The HTML with its pictures inside, as a browser shows it."""
+    letter = message.long_html
+    for name, (kind, content) in _pictures(message, letter, logo).items():
+        letter = letter.replace(f"cid:{name}", f"data:image/{kind};base64,{b64encode(content).decode()}")
+    return letter
+
+
+def _pictures(message: Message, letter: str, logo: Logo | None) -> dict[str, tuple[str, bytes]]:
+    """Name in the HTML → what kind of picture it is, and the picture."""
+    found: dict[str, tuple[str, bytes]] = {}
+    if logo is not None and f"cid:{LOGO_ID}" in letter:
+        found[LOGO_ID] = (logo.kind, logo.content)
+    if message.chart is not None and f"cid:{CHART_ID}" in letter:
+        found[CHART_ID] = ("png", drawn(message.chart.facts, CHART_FRAME))
+    return found
+
+
+def _add_picture(mail: EmailMessage, content: bytes, kind: str, cid: str) -> None:
+    """Beside the HTML, which shows it: nothing is fetched from anywhere."""
+    [_, letter] = mail.iter_parts()
+    assert isinstance(letter, EmailMessage)
+    letter.add_related(content, "image", kind, cid=f"<{cid}>", disposition="inline", filename=f"{cid}.{kind}")
 
 
 def _connect(smtp: Smtp) -> smtplib.SMTP:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal, NamedTuple
 
 from gateway.notifications.messages import Message
@@ -14,11 +15,25 @@ Kind = Literal[
 ]
 
 
+class Receipt(StrEnum):
+    """What the other side has said beyond having taken it."""
+
+    NONE = ""
+    """Nothing that can be relied on."""
+    ARRIVED = "arrived"
+    """Their own server has it; what they do with it is theirs."""
+    DELIVERED = "delivered"
+    """They say that the person has it."""
+    OPENED = "opened"
+    """They say that the person has read it."""
+
+
 @dataclass(frozen=True)
 class Sent:
     """Handed over."""
 
     ref: str  # the other side's id for it, or ours
+    receipt: Receipt = field(default=Receipt.NONE, compare=False)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from gateway.notifications.channels.outcome import (
     Check,
     NotSent,
     Outcome,
+    Receipt,
     Send,
     Sent,
     Unknown,
@@ -28,6 +29,7 @@ from gateway.notifications.messages import Message
 CONNECT_S, ANSWER_S = 5.0, 15.0  # Standard Webhooks: 15 to 30 s
 IDLE_S = 4.0  # shorter than the 5 s after which many servers hang up, else we would write into a closing door
 ANSWER_BYTES = 64 * 1024  # an answer is read so that its connection can be used again, but no more than this
+STATUS_BYTES = 4096  # of an answer that says what became of the message; a longer one says something else
 AGENT = "proactive-service-gateway"
 Headers = list[tuple[str | bytes, str | bytes]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -92,12 +94,11 @@ def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
             return NotSent(True, "not a usable web address", kind="unusable")
         body = content(message)
         try:
-            refused = _post(mine.pool, address, _headers(signer, ref, body), body.encode(), patience)
+            return _post(mine.pool, address, ref, _headers(signer, ref, body), body.encode(), patience)
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError,
                 httpcore.UnsupportedProtocol, OSError) as error:
             return _no_way_in(error) or Unknown(
                 f"no answer after the request was sent ({type(error).__name__})", said=str(error))
-        return refused or Sent(ref)
 
     return send
 
@@ -167,25 +168,45 @@ def _headers(signer: Signer, ref: str, body: str) -> Headers:
     ]
 
 
-def _post(pool: httpcore.ConnectionPool, url: str, headers: Headers, body: bytes,
-          patience: dict[str, float]) -> NotSent | None:
-    """None when it was taken."""
+def _post(pool: httpcore.ConnectionPool, url: str, ref: str, headers: Headers, body: bytes,
+          patience: dict[str, float]) -> Sent | NotSent:
     with pool.stream("POST", url, headers=headers, content=body, extensions={"timeout": patience}) as answer:
         wait = next((value.decode("ascii", "replace") for name, value in answer.headers
                      if name.lower() == b"retry-after"), None)
-        _read_out(answer)
+        read = _read_out(answer)
         # the words beside the status, not the page: that may repeat the message, with all that is personal in it
         said = one_line(answer.status, answer.extensions.get("reason_phrase", b""))
-        return None if 200 <= answer.status < 300 else refused_status(answer.status, wait, said)
+        return by_answer(read, ref) if 200 <= answer.status < 300 else refused_status(answer.status, wait, said)
 
 
-def _read_out(answer: httpcore.Response) -> None:
-    """The status decides; a body that breaks off or never ends changes nothing."""
-    size = 0
+def by_answer(body: bytes, ref: str) -> Sent | NotSent:
+    """What a server that took it says about it: `{"status": "opened"}`. Whatever cannot be read says nothing."""
+    try:
+        read = json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        read = None
+    match read.get("status") if isinstance(read, dict) else None:
+        case "read" | "opened":
+            return Sent(ref, Receipt.OPENED)
+        case "delivered":
+            return Sent(ref, Receipt.DELIVERED)
+        case "rejected":
+            return NotSent(True, "the other side rejected it", kind="message refused")
+        case "unknown_recipient":
+            return NotSent(True, "the other side knows no such recipient", gone=True, kind="recipient refused")
+    return Sent(ref, Receipt.ARRIVED)
+
+
+def _read_out(answer: httpcore.Response) -> bytes:
+    """The HTTP status decides; of a body that breaks off or never ends nothing is read, and it changes nothing."""
+    chunks, size = [], 0
     try:
         for chunk in answer.iter_stream():
             size += len(chunk)
             if size > ANSWER_BYTES:
-                return
+                return b""
+            if size <= STATUS_BYTES:
+                chunks.append(chunk)
     except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
-        return
+        return b""
+    return b"".join(chunks) if size <= STATUS_BYTES else b""

@@ -1,11 +1,11 @@
 """What a person chooses on their page: read from a form, refused where it makes no sense, put on their row. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from gateway.calendars.opening_hours import zone_exists
-from gateway.model import Amount, Contact, Preference, TopicGroup
+from gateway.model import Amount, Contact, Instant, Preference, TopicGroup
 from gateway.notifications.preferences.wanted import in_order
 from gateway.notifications.topics import TOPICS
 
@@ -13,7 +13,7 @@ WAITS_FOR_CODE = "waits for the code that we sent there"
 # nobody takes those back by a page
 NOT_SHOWN = (WAITS_FOR_CODE, "removed by an agent", "moved out", "removed from the fleet file")
 _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d")
-MUTABLE = tuple(group for group in TopicGroup if any(
+MUTABLE: tuple[TopicGroup, ...] = tuple(group for group in TopicGroup if group != TopicGroup.WELL and any(  # asked for
     one.group is group and not one.required for one in TOPICS.values()))
 
 
@@ -37,6 +37,8 @@ class Chosen:
     quiet_from: str | None = None
     quiet_until: str | None = None
     timezone: str | None = None
+    first_for: Mapping[TopicGroup, str] = field(default_factory=dict)  # which contact is tried first for which
+    yearly: bool = False
 
     @property
     def has_no_quiet_hours(self) -> bool:
@@ -56,10 +58,12 @@ class Given:
     quiet_from: str = ""
     quiet_until: str = ""
     timezone: str = ""
+    first_for: Mapping[str, str] = field(default_factory=dict)  # a group's value → id of a contact, or ""
+    yearly: str = ""  # "": no
 
 
-def read_choice(given: Given, locales: Collection[str]) -> Chosen:
-    """Raises Unclear. Quiet hours that end when they begin are none, and the page says so."""
+def read_choice(given: Given, locales: Collection[str], contact_ids: Collection[str] = ()) -> Chosen:
+    """Raises Unclear. Quiet hours that end when they begin are none, and the page says so. `contact_ids`: theirs."""
     amount = _one_of(given.amount, [str(one) for one in Amount], "amount")
     digest_at = _time(given.digest_at or "18:00", "digest_at")
     if given.locale and given.locale not in locales:
@@ -74,8 +78,10 @@ def read_choice(given: Given, locales: Collection[str]) -> Chosen:
         if not zone_exists(given.timezone):
             raise Unclear("page.preferences.no_such_zone", "timezone")
         zone = given.timezone
+    first = {group: _one_of(given.first_for[group], contact_ids, f"first_{group}")
+             for group in MUTABLE if given.first_for.get(group)}
     return Chosen(Amount(amount), digest_at, frozenset(one for one in MUTABLE if one in given.groups),
-                  given.locale or None, quiet != "household", begins, ends, zone)
+                  given.locale or None, quiet != "household", begins, ends, zone, first, bool(given.yearly))
 
 
 def apply_choice(choice: Preference, chosen: Chosen) -> None:
@@ -84,6 +90,44 @@ def apply_choice(choice: Preference, chosen: Chosen) -> None:
     choice.muted = [one for one in MUTABLE if one not in chosen.groups]
     choice.own_quiet, choice.timezone = chosen.own_quiet, chosen.timezone
     choice.quiet_from, choice.quiet_until = chosen.quiet_from, chosen.quiet_until
+    choice.yearly, choice.well_at = chosen.yearly, choice.well_at if chosen.yearly else None
+    choice.first_for = {str(group): key for group, key in chosen.first_for.items()}
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What somebody else writes down for them: None is left as it is."""
+
+    chosen: Callable[[Preference], Chosen] | None = None  # all that the form says, from what it says so far
+    stopped: bool | None = None
+    order: Sequence[str] | None = None  # ids of contacts
+
+
+def chosen_so_far(choice: Preference) -> Chosen:
+    """What their form would show."""
+    return Chosen(choice.amount, choice.digest_at, frozenset(one for one in MUTABLE if one not in choice.muted),
+                  choice.locale, choice.own_quiet, choice.quiet_from, choice.quiet_until, choice.timezone,
+                  {group: choice.first_for[group] for group in MUTABLE if group in choice.first_for},
+                  choice.yearly)
+
+
+def apply_wishes(choice: Preference, wishes: Wishes, contacts: Sequence[Contact], now: Instant) -> None:
+    """Raises Unclear for a contact that is not among theirs."""
+    theirs = [one.id for one in contacts]
+    if wishes.chosen is not None:
+        before, chosen = choice.first_for, wishes.chosen(choice)
+        for group, key in chosen.first_for.items():
+            if key not in theirs and before.get(group) != key:
+                raise Unclear("page.preferences.choose_one", f"first_for.{group}")
+        apply_choice(choice, chosen)
+    if wishes.stopped is not None:
+        choice.stopped_at = (choice.stopped_at or now) if wishes.stopped else None
+    if wishes.order is not None:
+        for number, key in enumerate(wishes.order):
+            if key not in theirs:
+                raise Unclear("page.preferences.choose_one", f"contact_order.{number}")
+        first = list(dict.fromkeys(wishes.order))
+        choice.contact_order = [*first, *(one for one in theirs if one not in first)]
 
 
 def forget_choice(choice: Preference) -> None:

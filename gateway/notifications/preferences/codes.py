@@ -11,6 +11,7 @@ from gateway.notifications.topics import CODE_LIVES
 TRIES = 5
 ONCE_IN = 60 * SECOND  # for one person
 A_DAY_PERSON, A_DAY_ADDRESS = 5, 3
+AN_HOUR_NETWORK = 20  # that are asked for from one network address: a whole house or office may share it
 AN_HOUR_PREFIX, PREFIX = 20, 6  # of telephone numbers that begin alike: somebody may earn by the messages to them
 
 
@@ -23,6 +24,8 @@ class CodeResult(StrEnum):
     """One was asked for less than a minute ago."""
     ENOUGH = "enough"
     """The person has asked for as many as they may in a day."""
+    BUSY = "busy"
+    """Many were asked for from that network address within the last hour."""
     RIGHT = "right"
     """The contact is used from now on."""
     WRONG = "wrong"
@@ -33,13 +36,20 @@ class CodeResult(StrEnum):
 
 def code_of(secret: str, check_id: str) -> str:
     """Six digits. With our newest secret: a change of it makes the codes of the last minutes void."""
-    key = hashlib.sha256((secret.strip().splitlines() or [""])[0].encode()).digest()
-    digest = hashlib.blake2b(check_id.encode(), key=key, person=b"contact code").digest()
+    digest = _keyed(secret, "contact code", check_id)
     return f"{int.from_bytes(digest[:8], 'big') % 1_000_000:06}"
 
 
-def why_not_ask(own: Sequence[ContactCheck], now: Instant) -> CodeResult | None:
-    """`own`: what the same person has asked for lately; None: they may."""
+def network_hash(secret: str, network: str) -> str:
+    """What is kept of where somebody asks from."""
+    return _keyed(secret, "network", network).hex() if network else ""
+
+
+def why_not_ask(own: Sequence[ContactCheck], from_there: int, now: Instant) -> CodeResult | None:
+    """`own`: what the same person has asked for lately; `from_there`: how many anybody has within the last hour, from
+    the same network address; None: they may."""
+    if from_there >= AN_HOUR_NETWORK:
+        return CodeResult.BUSY
     if any(one.asked_at > now - ONCE_IN for one in own):
         return CodeResult.JUST_SENT
     return CodeResult.ENOUGH if sum(one.asked_at > now - DAY for one in own) >= A_DAY_PERSON else None
@@ -58,9 +68,15 @@ def is_open(check: ContactCheck, now: Instant) -> bool:
 
 def is_right(check: ContactCheck, given: str, secret: str) -> bool:
     typed = "".join(one for one in given if not one.isspace())[:20]
-    return typed == code_of(secret, check.id)
+    right = code_of(secret, check.id)
+    return _keyed(secret, "typed", typed) == _keyed(secret, "typed", right)  # its time tells nothing of the digits
 
 
 def can_be_typed(channel: str) -> bool:
     """Whether customers may enter an address of it: never one of a web server."""
     return channel == "email" or (channel in PHONE_CHANNELS and channel != PHONE)
+
+
+def _keyed(secret: str, purpose: str, said: str) -> bytes:
+    key = hashlib.sha256((secret.strip().splitlines() or [""])[0].encode()).digest()
+    return hashlib.blake2b(said.encode(), key=key, person=purpose.encode()).digest()

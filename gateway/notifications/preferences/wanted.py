@@ -14,6 +14,7 @@ from gateway.model import (
     ReasonKind,
     Recipient,
     RecipientKind,
+    TopicGroup,
 )
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
@@ -43,6 +44,8 @@ def why_unwanted(notification: Notification, choice: Preference | None) -> Reaso
     topic = TOPICS[notification.topic]
     if choice.stopped_at is not None:
         return Reason(ReasonKind.STOPPED)
+    if topic.group is TopicGroup.WELL:
+        return None if choice.yearly else Reason(ReasonKind.MUTED, {"group": topic.group})
     if topic.group in choice.muted:
         return Reason(ReasonKind.MUTED, {"group": topic.group})
     if choice.amount is Amount.NOW and not topic.of_now:
@@ -72,21 +75,26 @@ def is_for(notification: Notification, contact: Contact) -> bool:
         return contact.id == notification.facts.get("contact_id")
     if contact.stopped_at is not None:
         return False
-    one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE)
+    one_persons = notification.topic in (TopicName.DAILY, TopicName.CONTACT_GONE, TopicName.ALL_IS_WELL)
     return not one_persons or notification.facts.get("owner") in (None, str(contact.owner))
 
 
-def in_order(contacts: Iterable[Contact], choices: Choices) -> tuple[Contact, ...]:
-    """As their owners wish; the owners stay in the household's order."""
+def in_order(contacts: Iterable[Contact], choices: Choices, topic: str = "") -> tuple[Contact, ...]:
+    """As their owners wish, for messages of this topic; the owners stay in the household's order."""
     given = list(contacts)
-    if not any(choice.contact_order for choice in choices.values()):
+    if not any(choice.contact_order or choice.first_for for choice in choices.values()):
         return tuple(given)
     places = {owner: number for number, owner in enumerate(dict.fromkeys(one.owner for one in given))}
 
-    def place(numbered: tuple[int, Contact]) -> tuple[int, int, int]:
+    about = TOPICS[topic].group if topic in TOPICS else None
+
+    def place(numbered: tuple[int, Contact]) -> tuple[int, bool, int, int]:
         number, contact = numbered
-        chosen = choices[contact.owner].contact_order if contact.owner in choices else []
-        return places[contact.owner], chosen.index(contact.id) if contact.id in chosen else len(chosen), number
+        choice = choices.get(contact.owner)
+        chosen = choice.contact_order if choice is not None else []
+        first = choice is not None and about is not None and choice.first_for.get(about) == contact.id
+        return (places[contact.owner], not first,
+                chosen.index(contact.id) if contact.id in chosen else len(chosen), number)
 
     return tuple(contact for _, contact in sorted(enumerate(given), key=place))
 

@@ -1,12 +1,33 @@
 """Facts of an example message, with everything known: what a template is tried on, and what a preview shows."""
 
+from math import sin
+
 from gateway.config.settings import Branding
 from gateway.model import DAY, HOUR, MINUTE, Instant, Severity
+from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.charts.fault_course import FaultCourse
+from gateway.notifications.charts.geometry import ChartFacts, Span, Threshold
+from gateway.notifications.format_times import TimeFormat, capital
+from gateway.notifications.format_values import number
 from gateway.notifications.messages import Facts
 from gateway.notifications.topics import TopicName
 
 NUMBER = "T-7F4QK2M9"
 _BEFORE_A_VISIT = (TopicName.FAULT_FOUND, TopicName.WORSE, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED)
+
+
+def sample_chart(now: Instant, zone: str, words: Catalogue) -> FaultCourse:
+    """What a device that becomes too hot has measured."""
+    say, name = TimeFormat(words, zone, now), capital(words("skill.heating"))
+    course = [(now - 80 * MINUTE + minute * MINUTE, 58 + 2 * sin(minute / 5) + max(0, minute - 45) * .8)
+              for minute in range(80)]
+    limit = Threshold(75, words("page.chart.limit", limit="> 75 °C"))
+    low, high = (number(one, words.locale, "#,##0.#") + "\u00a0°C"
+                 for one in (min(value for _, value in course), max(value for _, value in course)))
+    said = words("page.chart.course", signal=name, since=say.when(course[0][0]), until=say.when(course[-1][0]),
+                 low=low, high=high)
+    return FaultCourse(name, ChartFacts(f"{said} {limit.name}.", "°C", course, course[0][0], now, zone, [limit],
+                                        [Span("alarm", words("message.tone.problem"), now - 12 * MINUTE, None)], say))
 
 
 def sample_facts(now: Instant, *, zone: str = "UTC", service: str = "Your service team", phone: str = "",
@@ -36,6 +57,7 @@ def sample_facts(now: Instant, *, zone: str = "UTC", service: str = "Your servic
         undelivered=[{"name": "Alice Keller", "telephone": "+41 79 000 00 01", "what": "power cut",
                       "why": "no contact"}],
         items=[{"what": "Heat pump: it works again", "link": link}], code="123456",
+        watched="Heat pump, Help button", acted=2,
         people=1, to_ring=[{"name": "Alice Keller", "place": "Lindenweg 1, 8001 Wiesental",
                             "telephone": "+41 79 000 00 01", "power": True}],
     )

@@ -1,13 +1,20 @@
 """Queries for contacts that people have typed themselves and that wait for their code."""
 
-from sqlalchemy import delete
+from sqlalchemy import delete, func, text
 from sqlmodel import Session, col, select
 
-from gateway.model import DAY, Contact, ContactCheck, Customer, Instant, Recipient
+from gateway.model import DAY, HOUR, Contact, ContactCheck, Customer, Instant, Recipient
 from gateway.notifications.preferences.choose import WAITS_FOR_CODE
 from gateway.notifications.preferences.codes import PREFIX
 
 KEPT = 2 * DAY  # longer than any limit looks back
+
+
+def lock_asking(session: Session) -> None:
+    """Until the transaction ends: whoever asks for a code is counted after whoever asked before, whosever address and
+    network it is. SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection().execute(text("SELECT pg_advisory_xact_lock(7294413)"))
 
 
 def lock_household(session: Session, customer_id: str) -> None:
@@ -27,6 +34,14 @@ def checks_like(session: Session, address: str, now: Instant) -> list[ContactChe
     like = address[:PREFIX] if address.startswith("+") else address
     return list(session.exec(select(ContactCheck).where(
         col(ContactCheck.address).startswith(like, autoescape=True), col(ContactCheck.asked_at) > now - DAY)))
+
+
+def asked_from(session: Session, network: str, now: Instant) -> int:
+    """How many within the last hour; `network`: a hash, "": not known, so nobody's."""
+    if not network:
+        return 0
+    return session.exec(select(func.count()).where(
+        ContactCheck.asked_from == network, col(ContactCheck.asked_at) > now - HOUR)).one()
 
 
 def forget_old(session: Session, now: Instant) -> None:

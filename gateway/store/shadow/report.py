@@ -1,7 +1,7 @@
 """Reads what would have gone in the shadow mode: who would have heard what, when, by which channel, and where."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Select
@@ -29,7 +29,9 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.row import table_of
-from gateway.notifications.topics import TopicName
+from gateway.notifications.topics import TOPICS, TopicName
+from gateway.store import outbox
+from gateway.store.chunks import chunks
 
 _KEPT = (col(Notification.state) == NotificationState.SHADOW,)
 _AT_A_SITE: Mapping[SubjectKind, type[SQLModel]] = {
@@ -48,6 +50,7 @@ class ShadowRow:
     whom: str
     topic: str
     channel: str  # "": nobody could have been reached; `reason` says why
+    then: tuple[str, ...]  # the next channels, one after the other, as long as nobody opens it
     areas: tuple[str, ...]  # names of those in which the home lies, or that it is about; in the order of the alphabet
     subject_kind: SubjectKind
     subject_id: str
@@ -86,8 +89,9 @@ class ShadowReport:
         return sum(row.topic == TopicName.OFFER for row in self.rows)
 
 
-def shadow_report(session: Session, since: Instant, until: Instant) -> ShadowReport:
-    """What would have gone from `since` until `until`; a fixed number of queries however much it is."""
+def shadow_report(session: Session, since: Instant, until: Instant, channels: Collection[str] = ()) -> ShadowReport:
+    """What would have gone from `since` until `until`; a few queries however much it is. `channels`: that are set up.
+    """
     within = (*_KEPT, col(Notification.done_at) >= since, col(Notification.done_at) <= until)
     ids = columns_of(col(Notification.recipient_id)).where(*within)
     names: dict[tuple[RecipientKind, str], str] = {}
@@ -99,14 +103,31 @@ def shadow_report(session: Session, since: Instant, until: Instant) -> ShadowRep
     report = ShadowReport()
     tried = (table_of(Attempt).columns.notification_id == col(Notification.id)) & (
         table_of(Attempt).columns.outcome == AttemptOutcome.SHADOW)
-    for row, attempt in session.exec(select(Notification, Attempt).join(Attempt, tried, isouter=True).where(
-            *within).order_by(col(Notification.done_at), col(Notification.topic), col(Notification.id))):
+    found = session.exec(select(Notification, Attempt).join(Attempt, tried, isouter=True).where(
+        *within).order_by(col(Notification.done_at), col(Notification.topic), col(Notification.id))).all()
+    then = _next_channels(session, found, channels)
+    for row, attempt in found:
         report.rows.append(ShadowRow(
             row.done_at or row.created_at, row.id, row.recipient,
             names.get((row.recipient_kind, row.recipient_id), str(row.recipient)), row.topic,
-            attempt.channel if attempt is not None else "", tuple(sorted(areas[row.subject_kind, row.subject_id])),
+            attempt.channel if attempt is not None else "", then.get(row.id, ()),
+            tuple(sorted(areas[row.subject_kind, row.subject_id])),
             row.subject_kind, row.subject_id, row.reason, attempt.said if attempt is not None else ""))
     return report
+
+
+def _next_channels(session: Session, found: Iterable[tuple[Notification, Attempt | None]], channels: Collection[str]
+                   ) -> dict[str, tuple[str, ...]]:
+    """Of what goes out on another channel too when nobody opens it → the channels after the first."""
+    tried = {row.id: attempt for row, attempt in found if attempt is not None}
+    opened = {row.id: row for row, attempt in found if attempt is not None and row.critical
+              and row.recipient_kind is RecipientKind.CUSTOMER and row.topic in TOPICS and TOPICS[row.topic].falls_over}
+    then = {}
+    for some in chunks(opened):
+        for key, context in outbox.load_contexts(session, [opened[one] for one in some], channels).items():
+            left = [one.channel for one in context.contacts if one.stopped_at is None]
+            then[key] = tuple(one for one in dict.fromkeys(left) if one != tried[key].channel)
+    return then
 
 
 def _areas(session: Session, subject_ids: "Select[str]") -> defaultdict[tuple[SubjectKind, str], set[str]]:

@@ -29,9 +29,10 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.notifications import Notification
+from gateway.notifications.charts.fault_course import Around
 from gateway.store.after.surveys import survey_of
 from gateway.store.views.explain import ticket_facts
-from gateway.store.visits.around_fault import Around, around_fault
+from gateway.store.visits.around_fault import around_fault
 from gateway.tickets.desk.next_action import CONTACTS_WITHIN, CustomerFacts, DeskFacts
 from gateway.tickets.desk.possible_acts import TicketNow
 

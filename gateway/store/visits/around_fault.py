@@ -1,22 +1,14 @@
 """Reads what a device has measured around its fault."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sqlmodel import Session, col, select
 
 from gateway.model import DAY, HOUR, MINUTE, Alarm, Device, Instant, Reading, Ticket
+from gateway.notifications.charts.fault_course import Around
 
 BEFORE_FAULT, AFTER_FAULT, LONGEST_CHART = 2 * HOUR, 30 * MINUTE, DAY
 MOST_READINGS = 4000
-
-
-class Around(NamedTuple):
-    """What the device has measured around the fault."""
-
-    since: Instant
-    until: Instant
-    readings: list[tuple[Instant, str]]  # when, and its signals as JSON; oldest first
 
 
 def around_fault(session: Session, device: Device | None, alarms: Sequence[Alarm], ticket: Ticket,
@@ -32,6 +24,14 @@ def around_fault(session: Session, device: Device | None, alarms: Sequence[Alarm
         Reading.device_id == device.id, col(Reading.at) >= since, col(Reading.at) <= until)
         .order_by(col(Reading.at), col(Reading.seq)).limit(MOST_READINGS))
     return Around(since, until, list(rows))
+
+
+def fault_of(session: Session, ticket: Ticket, device: Device, moved_in: Instant | None, now: Instant
+             ) -> tuple[list[Alarm], Around | None]:
+    """The alarms of the ticket's own device, oldest first, and what it has measured around them."""
+    alarms = list(session.exec(select(Alarm).where(Alarm.ticket_id == ticket.id, Alarm.device_id == device.id)
+                               .order_by(col(Alarm.opened_at))))
+    return alarms, around_fault(session, device, alarms, ticket, moved_in, now) if alarms else None
 
 
 def _end(alarm: Alarm) -> Instant | None:

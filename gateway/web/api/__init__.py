@@ -18,7 +18,7 @@ from gateway.web.api.administration import audit, users
 from gateway.web.api.after import goodwill, surveys
 from gateway.web.api.calls import bridge, context
 from gateway.web.api.desk import answers, next_actions, wording
-from gateway.web.api.households import customers, people, search, sites
+from gateway.web.api.households import customers, people, preferences, search, sites
 from gateway.web.api.systems import events, external_ids
 from gateway.web.api.work import offers, providers, visits
 from gateway.web.dependencies import READS
@@ -48,8 +48,8 @@ TAGS = [
 
 _looks = APIRouter(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
-             outages, maintenance, customers, sites, people, search, next_actions, answers, offers, visits, events,
-             goodwill, surveys, users, audit, external_ids, wording):
+             outages, maintenance, customers, sites, people, preferences, search, next_actions, answers, offers, visits,
+             events, goodwill, surveys, users, audit, external_ids, wording):
     _looks.include_router(part.router)
 router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
 router.include_router(_looks)

@@ -76,7 +76,8 @@ class WishBody(Body):
 
 
 class AttemptBody(Body):
-    person: str = Field("", max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", description="Whom, by name.",
+    person: str = Field("", max_length=200, description="Whom, by name.",
+                        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$",
                         examples=["Alice Keller"])
 
 

@@ -46,7 +46,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00]+$")]
 
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200,
-                                        pattern=r"^[^\x00-\x1f\x7f]+$")]
+                                        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$")]
 
 
 class ApiModel(BaseModel):
@@ -354,6 +354,7 @@ class Attempt(ApiModel):
     contact_id: str
     started_at: Time
     finished_at: Time | None
+    delivered_at: Time | None = Field(description="When the other side said that it has it: a web hook's answer.")
     outcome: AttemptOutcome
     why: str | None
     kind: str | None = Field(description="Of failure: unreachable | no secure connection | login refused | sender "

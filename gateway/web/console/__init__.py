@@ -31,6 +31,7 @@ from gateway.web.console import (
     tickets_bulk,
     tickets_merge,
     users,
+    why,
     work,
 )
 
@@ -38,7 +39,7 @@ router = APIRouter(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
-             firms, firm_people, work, goodwill, surveys, customers, customer_acts):
+             firms, firm_people, work, why, goodwill, surveys, customers, customer_acts):
     router.include_router(part.router)
 
 

@@ -29,6 +29,7 @@ from gateway.model import (
 )
 from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.reasons import refusal_sentence
+from gateway.notifications.wording.plain_values import plain_text
 from gateway.store import Conflict, households
 from gateway.store.views import reports
 from gateway.tickets.actions import LeaveSite, MoveIn, OpenCallback, OpenTicket
@@ -62,10 +63,10 @@ class Filled:
         self._form = request.state.form
 
     def __call__(self, name: str, most: int = LINE) -> str:
-        return " ".join(self.all.get(name, "").replace("\0", "").split())[:most]
+        return " ".join(plain_text(self.all.get(name, ""), is_name=True).split())[:most]
 
     def words(self, name: str) -> str:
-        return self.all.get(name, "").replace("\0", "").strip()[:WORDS_MOST]
+        return plain_text(self.all.get(name, ""), is_name=False).strip()[:WORDS_MOST]
 
     def many(self, name: str) -> list[str]:
         return [value for value in self._form.getlist(name) if isinstance(value, str)]

@@ -12,6 +12,7 @@ from gateway.model import Alarm, Instant, Reading
 from gateway.model.states import NOT_TRIED
 from gateway.notifications import format_values
 from gateway.notifications.catalogue import Catalogue
+from gateway.notifications.charts.signals import signal_name, spaced, with_unit
 from gateway.notifications.entries import in_language
 from gateway.notifications.format_times import TimeFormat, duration
 from gateway.web.pages import sparkline
@@ -87,29 +88,6 @@ def _speaks_for_itself(name: str, profile: Profile | None) -> bool:
     """`linkquality 80` helps nobody at the door."""
     kind = profile.signals.get(name) if profile is not None else None
     return profile is None or (kind is not None and (bool(kind.unit) or kind.type is not float))
-
-
-def signal_name(name: str, profile: Profile | None, words: Catalogue) -> str:
-    """What people call it, by the profile; else `supply temp`."""
-    names = profile.signals[name].names if profile is not None and name in profile.signals else {}
-    return in_language(names, words) if names else spaced(name)
-
-
-def spaced(name: str) -> str:
-    """`supply_temp` → `supply temp`"""
-    return name.replace("_", " ")
-
-
-def with_unit(name: str, value: Any, profile: Profile | None, words: Catalogue) -> str:
-    """A value as people read it, with its unit."""
-    if isinstance(value, bool):
-        return words("page.on" if value else "page.off")
-    if not isinstance(value, int | float):
-        return format_values.text(value)
-    units: Mapping[str, Any] = profile.signals if profile else {}
-    unit = units[name].unit if name in units else ""
-    number = format_values.number(value, words.locale, "#,##0.##")
-    return f"{number}\u00a0{unit}".strip()
 
 
 def _numbers(course: Iterable[tuple[Instant, Any]]) -> list[tuple[Instant, float]]:

@@ -93,7 +93,7 @@ def test_from_accepting_to_handing_back_the_calendar_follows_by_mail(there: WebS
         ("REQUEST", 0), ("REQUEST", 1), ("REQUEST", 2), ("CANCEL", 3)]
     assert len({uid for _, _, uid in mails}) == 1
     last = mails_to(post, "office@kunz.example")[-1]
-    assert "Off your calendar" in last["Subject"]
+    assert "Out of your calendar" in last["Subject"]
     assert "Lindenweg" not in last.as_string()
 
 

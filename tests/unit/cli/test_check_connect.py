@@ -242,6 +242,19 @@ def test_why_a_test_message_was_not_sent_is_said_in_the_servers_words(
     assert told.startswith(f"✗ not sent by email: {words}")
 
 
+def test_a_key_sends_once_and_one_address_gets_five_an_hour(run: Run, smtp_server: servers.SmtpServer) -> None:
+    run("send-test", "email:me@example.com", "--key", "monday")
+    again = run("send-test", "email:me@example.com", "--key", "monday").output
+    assert again == "Not sent again, for this key was used before. What became of it: sent \n"
+    other = run("send-test", "email:you@example.com", "--key", "monday", code=1).output
+    assert "this key was used for another test message" in other
+    for _ in range(4):
+        run("send-test", "email:me@example.com")
+    enough = run("send-test", "email:me@example.com", code=1).output
+    assert enough.startswith("✗ 5 test messages to this address within an hour are enough — try again in ")
+    assert len(smtp_server.mails) == 5
+
+
 @pytest.mark.parametrize(("contact", "words"), [
     ("K-NOBODY", "'K-NOBODY' is no contact — expected an id as the log names it, or CHANNEL:ADDRESS"),
     ("emial:me@example.com", "channel 'emial' — did you mean 'email'?"),

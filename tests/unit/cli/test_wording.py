@@ -47,6 +47,14 @@ def test_a_message_is_shown_as_it_goes_out_and_as_it_is_without_your_words(run: 
     assert "Wiesental Service" in whole
 
 
+def test_the_mail_can_be_looked_at_in_a_browser(run: Run, tmp_path: Path) -> None:
+    run("wording", "preview", "fault_found", "--language", "de", "--html", str(tmp_path / "mail.html"))
+    html = (tmp_path / "mail.html").read_text(encoding="utf-8")
+    assert "Wiesental Service" in html
+    assert 'src="data:image/png;base64,' in html
+    assert "cid:" not in html
+
+
 def test_words_that_break_are_named_and_ours_are_shown(run: Run, tmp_path: Path) -> None:
     write(tmp_path, "{{ say(device) }}")
     shown = run("wording", "preview", "fault_found", "--language", "de", "--form", "short", code=1).output

@@ -449,13 +449,6 @@ def test_what_was_opened_or_is_over_stays_as_it_was_sent() -> None:
     assert decide(UNOPENED, over, NOON) == Leave(Reason(ReasonKind.FIXED_FIRST))
 
 
-@pytest.mark.parametrize("contacts", [(EMAIL, SMS), (EMAIL,)], ids=["another channel", "none is left"])
-def test_what_went_out_before_the_shadow_mode_goes_by_no_other_channel(contacts: tuple[Contact, ...]) -> None:
-    case = replace(HOME, ticket=ticket(severity="critical"), contacts=contacts, attempts=(went_out(EMAIL),),
-                   in_shadow=True)
-    assert decide(UNOPENED, case, NOON) == Leave(Reason(ReasonKind.SHADOW_MODE))
-
-
 def test_while_every_other_channel_is_down_somebody_rings() -> None:
     case = replace(HOME, ticket=ticket(severity="critical"), attempts=(went_out(EMAIL),), paused={"sms": NOON + HOUR})
     assert decide(UNOPENED, case, NOON + HOUR - 1) == Undeliverable(Reason(ReasonKind.NOBODY_OPENED), unsure=True)

@@ -205,5 +205,5 @@ def test_a_mail_is_small_and_needs_nothing_from_elsewhere_even_with_the_longest_
                                       for topic in TopicName for locale in catalogues().locales)):
         assert len(html.encode()) < 100_000  # Gmail cuts off the rest
         assert 'content="light dark"' in html
-        assert "<style" not in html
+        assert "@media (prefers-color-scheme: dark)" in html
         assert "src=\"http" not in html

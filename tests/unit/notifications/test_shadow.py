@@ -5,6 +5,8 @@ import pytest
 from gateway.config.settings import Service
 from gateway.model import (
     DISPATCHER,
+    Attempt,
+    AttemptOutcome,
     Callback,
     CallbackKind,
     Notification,
@@ -35,16 +37,14 @@ def about_a_call(kind: CallbackKind = CallbackKind.ORDINARY) -> NotificationCont
 
 
 @pytest.mark.parametrize(("topic", "to"), [
-    ("fault_found", HER), ("offer", provider("kunz")), ("please_look", DISPATCHER), ("sla_missed", on_call("dana")),
-    ("undeliverable", DISPATCHER)])
+    ("fault_found", HER), ("offer", provider("kunz")), ("please_look", DISPATCHER), ("sla_missed", on_call("dana"))])
 def test_of_a_ticket_nothing_leaves(topic: str, to: Recipient) -> None:
     assert stays_here(note(topic, to), NotificationContext(), HOME, SHADOW)
     assert not stays_here(note(topic, to), NotificationContext(), HOME, Service())
 
 
 @pytest.mark.parametrize(("topic", "to"), [
-    ("emergency_press", emergency(1)), ("emergency_press", on_call("max")), ("please_look", DISPATCHER),
-    ("undeliverable", DISPATCHER)])
+    ("emergency_press", emergency(1)), ("emergency_press", on_call("max")), ("please_look", DISPATCHER)])
 def test_what_a_press_asks_for_leaves(topic: str, to: Recipient) -> None:
     asked = note(topic, to, SubjectKind.CALLBACK)
     for kind in (CallbackKind.ORDINARY, CallbackKind.EMERGENCY):
@@ -54,6 +54,17 @@ def test_what_a_press_asks_for_leaves(topic: str, to: Recipient) -> None:
 
 def test_what_customers_are_told_of_their_call_stays_here() -> None:
     assert stays_here(note("callback_scheduled", HER, SubjectKind.CALLBACK), about_a_call(), HOME, SHADOW)
+
+
+def test_who_was_told_in_earnest_is_told_to_the_end() -> None:
+    went = Attempt(id="S-1", notification_id="N-1", contact_id="k", channel="email", started_at=0,
+                   outcome=AttemptOutcome.SENT)
+    failed = Attempt(id="S-2", notification_id="N-1", contact_id="k", channel="email", started_at=0,
+                     outcome=AttemptOutcome.FAILED)
+    assert not stays_here(note("fault_found", HER), NotificationContext(attempts=(failed, went)), HOME, SHADOW)
+    assert stays_here(note("fault_found", HER), NotificationContext(attempts=(failed,)), HOME, SHADOW)
+    for topic in ("undeliverable", "undelivered_list"):  # written only about what was to leave
+        assert not stays_here(note(topic, DISPATCHER), NotificationContext(), HOME, SHADOW)
 
 
 @pytest.mark.parametrize("topic", ["test", "page_link", "household_link", "contact_code"])

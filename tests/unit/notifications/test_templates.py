@@ -48,7 +48,8 @@ FACTS = Facts(
     provider="Kunz Heating", callback_by=NOW + HOUR, expires_at=NOW + 10 * MINUTE, resolution="Valve replaced",
     link=LINK, service="Wiesental Service", phone="+41 44 668 18 00", whom="Alice Keller", told_topic="fault found",
     hear_by=NOW + 30 * MINUTE, note="Valve replaced", parts="three-way valve", expected_at=NOW + 2 * DAY,
-    why="every contact refused", reached_at="a…@example.com", code="123456", people=2, undelivered=[
+    why="every contact refused", reached_at="a…@example.com", watched="Heat pump", code="123456",
+    people=2, undelivered=[
         {"name": "Alice Keller", "telephone": "+41790000001", "what": "power cut", "why": "no contact"},
         {"name": "Bob Brunner", "telephone": "", "what": "power cut, power is back", "why": "every contact refused"}],
     area="Feeder 7", homes=40, etr=NOW + HOUR, what="carrier", seconds=90,

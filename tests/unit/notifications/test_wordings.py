@@ -60,8 +60,13 @@ HELPS: dict[str, Any] = {"reader": "Hugo Frei", "household": "Alice Keller", "si
 TELEPHONE_ONLY: dict[str, Any] = DESK | {
     "whom": "Household Arber", "customer": "Household Arber", "told_topic": "fault found", "hear_by": None,
     "telephones": "Erna Arber +41 44 668 18 01", "telephone_only": True, "why": Reason(ReasonKind.TELEPHONE_ONLY)}
+OURS: dict[str, Any] = DESK | {"hear_by": None, "device": "", "cause": "", "site": "", "customer": ""}
+HOME: dict[str, Any] = {"hear_by": None, "device": "", "cause": "", "number": "C-4F7QK2M9"}
 CALL: dict[str, Any] = {"number": "C-7F4QK2M9", "tries": 5, "hear_by": None}
 PROMISED: dict[str, Any] = CALL | {"tries": 0, "callback_by": NOW + HOUR, "device": "Help button"}
+WELL: dict[str, Any] = {"number": "alice", "watched": "Heat pump, Emergency button, Gateway in the cellar", "acted": 2,
+                        "device": "Emergency button", "since": NOW - 40 * DAY, "link": "", "hear_by": None,
+                        "preferences": "https://service.example/m/WyJLLTEiXQ"}
 SLOT: dict[str, Any] = {"ring_from": NOW + HOUR, "callback_by": NOW + 2 * HOUR}
 
 
@@ -228,6 +233,8 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.CALLBACK_TRIED: {
         "we try again": PROMISED | SLOT | {"tries": 1}, "of our own accord": PROMISED | SLOT | {"is_check": True},
         "no telephone": PROMISED | SLOT | {"phone": ""}},
+    TopicName.ALL_IS_WELL: {
+        "with a battery": WELL | {"battery": 62}, "without": WELL | {"acted": 0, "battery": None}},
     TopicName.PAGE_LINK: {"a ticket": {"hear_by": None}},
     TopicName.CALLBACK_CANCELLED: {
         "a button that works": PROMISED | {"can_press": True}, "no button": PROMISED,
@@ -237,6 +244,29 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
         "a call for help, no button": PROMISED | HELP | {"for_customer": True, "reader": "Alice Keller"}},
     TopicName.CALLBACK_EXPIRED: {
         "a button that works": CALL | {"can_press": True}, "no button": CALL, "no telephone": CALL | {"phone": ""}},
+    TopicName.CUSTOMER_WROTE: {"to whoever goes": WHO_GOES | {"note": "The key is with the neighbour.", "photos": 2}},
+    TopicName.OFFER_WITHDRAWN: {"not needed": DESK | {"reader": "Kunz Heating", "hear_by": None}},
+    TopicName.OFFER_TAKEN: {"another was faster": DESK | {"reader": "Kunz Heating", "hear_by": None}},
+    TopicName.VISIT_INVITE: {"a visit": WHO_GOES, "called off": WHO_GOES | {"visit_state": VisitState.CANCELLED}},
+    TopicName.TOO_MANY_MESSAGES: {"a household": DESK | {"whom": "Alice Keller", "why": "30 messages in a day"}},
+    TopicName.GATEWAY_FAULT: {what: OURS | {"what": what, "seconds": 90, "missing": "zigbee2mqtt",
+                                            "filters": "zigbee2mqtt/#", "area": "Feeder 7", "homes": 40}
+                              for what in ("carrier", "everything", "deaf", "unheard", "clock")},
+    TopicName.GATEWAY_FAULT_OVER: {what: OURS | {"what": what, "area": "Feeder 7", "missing": "zigbee2mqtt"}
+                                   for what in ("carrier", "everything", "deaf", "unheard")},
+    TopicName.RULE_BROKEN: {"an error": OURS | {"number": "heat-pump/too_hot", "device": "Heat pump",
+                                                "why": "flow_temp: no such signal"}},
+    TopicName.WORDING_BROKEN: {"an error": OURS | {"number": "de/fault_found.short", "told_topic": "fault found",
+                                                   "why": "line 2: ZeroDivisionError"}},
+    TopicName.HOUSEHOLD_LINK: {"asked for": HOME},
+    TopicName.DAILY: {
+        "two things": HOME | {"items": [{"what": "Heat pump: fixed (T-4F7QK2M9)", "link": ""},
+                                        {"what": "Planned power cut in Lateral 9a (M-7BD2M4XQ)", "link": ""}]},
+        "one thing": HOME | {"items": [{"what": "Heat pump: fixed (T-4F7QK2M9)", "link": ""}]}},
+    TopicName.CONTACT_GONE: {"a mail address": HOME | {"reached_at": "a…@example.com"}},
+    TopicName.CONTACT_CODE: {"to whoever typed it": HOME | {"reader": "", "number": "", "code": "123456", "link": ""}},
+    TopicName.CONTACTS_GONE: {"of an hour": OURS | {"undelivered": FACTS.undelivered, "people": 2}},
+    TopicName.TEST: {"sent by hand": OURS | {"number": "N-4F7QK2M9"}},
 }
 
 
@@ -265,6 +295,10 @@ def in_language(name: str, value: object, topic: TopicName, locale: str) -> Any:
             reader = RecipientKind.PROVIDER if topic is TopicName.OFFER else RecipientKind.CUSTOMER
             return payer_sentences(value, reader, catalogue_for(locale))
     return value
+
+
+def test_every_kind_of_message_has_its_file() -> None:
+    assert {*VARIANTS} == {*TopicName} == {TopicName(file.stem) for file in FILES.iterdir()}
 
 
 @pytest.mark.parametrize("topic", VARIANTS)

@@ -192,7 +192,7 @@ def test_a_mail_has_the_same_colour_logo_and_links_and_its_text_has_the_links(lo
     assert message.long_text.endswith("\n\nImpressum: https://wiesental.example/imprint\n"
                                       "Datenschutz: https://wiesental.example/privacy\n")
     assert f"background:{shades('#ffcc00').light}" in message.long_html
-    assert '<a href="https://wiesental.example/imprint">Impressum</a>' in message.long_html
+    assert re.search('<a [^>]*href="https://wiesental.example/imprint"[^>]*>Impressum</a>', message.long_html)
     assert "branding" not in message.data
     mail = compose(Smtp(host="h", sender="a@example.com"), "b@example.com", message, "N-1", read_logo(logo))
     [picture] = [part for part in mail.walk() if part.get_content_type() == "image/png"]

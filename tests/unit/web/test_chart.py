@@ -3,7 +3,8 @@
 import re
 
 from gateway.model import DAY, HOUR, MINUTE, Instant, from_iso
-from gateway.web.drawing.chart import HEIGHT, WIDTH, ChartFacts, Span, Threshold, draw
+from gateway.notifications.charts.geometry import ChartFacts, Span, Threshold
+from gateway.web.drawing.chart import HEIGHT, WIDTH, draw
 
 NOON = from_iso("2026-11-23T12:00:00Z")
 

@@ -101,6 +101,7 @@ def upgrade() -> None:
         sa.Column('owner_kind', sa.String(), nullable=False),
         sa.Column('owner_id', sa.String(), nullable=False),
         sa.Column('address', sa.String(), nullable=False),
+        sa.Column('asked_from', sa.String(), nullable=False),
         sa.Column('asked_at', sa.BigInteger(), nullable=False),
         sa.Column('tries', sa.Integer(), nullable=False),
         sa.Column('done_at', sa.BigInteger(), nullable=True),
@@ -108,6 +109,7 @@ def upgrade() -> None:
     )
     op.create_index('contact_check_of', 'contact_check', ['owner_id', 'asked_at'], unique=False)
     op.create_index('contact_check_to', 'contact_check', ['address', 'asked_at'], unique=False)
+    op.create_index(op.f('ix_contact_check_asked_from'), 'contact_check', ['asked_from'], unique=False)
     op.create_table('customer',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('name', sa.String(), nullable=False),
@@ -265,11 +267,15 @@ def upgrade() -> None:
         sa.Column('timezone', sa.String(), nullable=True),
         sa.Column('digest_at', sa.String(), nullable=False),
         sa.Column('contact_order', sa.JSON(), nullable=False),
+        sa.Column('yearly', sa.Boolean(), nullable=False),
+        sa.Column('well_at', sa.BigInteger(), nullable=True),
+        sa.Column('first_for', sa.JSON(), nullable=False),
         sa.Column('link_number', sa.Integer(), nullable=False),
         sa.Column('changed_at', sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint('id')
     )
     op.create_index(op.f('ix_preference_owner_id'), 'preference', ['owner_id'], unique=False)
+    op.create_index('preference_well', 'preference', ['well_at'], unique=False, sqlite_where=sa.text('well_at IS NOT NULL'), postgresql_where=sa.text('well_at IS NOT NULL'))
     op.create_table('press',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('device_id', sa.String(), nullable=False),
@@ -395,6 +401,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('key')
     )
     op.create_index(op.f('ix_sent_form_at'), 'sent_form', ['at'], unique=False)
+    op.create_table('sent_test',
+        sa.Column('id', sa.String(), nullable=False),
+        sa.Column('account', sa.String(), nullable=False),
+        sa.Column('to_hash', sa.String(), nullable=False),
+        sa.Column('asked', sa.String(), nullable=False),
+        sa.Column('at', sa.BigInteger(), nullable=False),
+        sa.Column('outcome', sa.String(), nullable=False),
+        sa.Column('why', sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint('id')
+    )
+    op.create_index(op.f('ix_sent_test_account'), 'sent_test', ['account'], unique=False)
+    op.create_index(op.f('ix_sent_test_at'), 'sent_test', ['at'], unique=False)
+    op.create_index(op.f('ix_sent_test_to_hash'), 'sent_test', ['to_hash'], unique=False)
     op.create_table('sign_in_flow',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('browser', sa.String(), nullable=False),
@@ -451,11 +470,13 @@ def upgrade() -> None:
         sa.Column('channel', sa.String(), nullable=False),
         sa.Column('started_at', sa.BigInteger(), nullable=False),
         sa.Column('finished_at', sa.BigInteger(), nullable=True),
+        sa.Column('delivered_at', sa.BigInteger(), nullable=True),
         sa.Column('outcome', sa.String(), nullable=False),
         sa.Column('why', sa.String(), nullable=True),
         sa.Column('kind', sa.String(), nullable=True),
         sa.Column('ref', sa.String(), nullable=True),
         sa.Column('said', sa.Text(), server_default='', nullable=False),
+        sa.Column('wording', sa.String(), server_default='', nullable=False),
         sa.ForeignKeyConstraint(['notification_id'], ['notification.id']),
         sa.PrimaryKeyConstraint('id')
     )

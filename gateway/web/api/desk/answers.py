@@ -49,7 +49,7 @@ def _known(language: str) -> str:
 
 
 Told = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000,
-                                        pattern=r"^[^\x00-\x1f\x7f]+$")]
+                                        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$")]
 
 
 class AnswerBody(Body):

@@ -2,26 +2,29 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway
+from gateway.flow.messages.capped_test_send import OtherRequest, TestSend, TooMany, send_test
 from gateway.flow.messages.test_send import BadContact, NoWording, channel_for, example
-from gateway.model import AttemptOutcome, Instant, new_id
+from gateway.model import AttemptOutcome, Instant
 from gateway.model.plan import Plan
-from gateway.monitoring.logs import redact_quote
-from gateway.notifications.channels import Sent, Unknown
 from gateway.notifications.messages import Message
 from gateway.notifications.topics import TopicName
 from gateway.notifications.wording.overrides import Form
 from gateway.notifications.wording.sms import sms_size
 from gateway.web.api.models import ApiModel, Body, Line
 from gateway.web.dependencies import Publisher, Reader
+from gateway.web.problems import responses
 
 router = APIRouter(prefix="/wording", tags=["notifications"])
 Language = Annotated[str, Field(min_length=2, max_length=20, description="One that is written.", examples=["de"])]
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200,
+                                   description="A name of your own for this one, e.g. a UUID.")]
 
 
 class SmsSize(ApiModel):
@@ -84,23 +87,28 @@ def preview_wording(by: Reader, topic: str, language: Annotated[str, Query(max_l
         broken=[BrokenWording(name=one.name, why=one.why) for one in message.broken])
 
 
-@router.post("/{topic}/test-send", summary="Send an example of a message, marked as a test")
-def send_test_message(by: Publisher, topic: str, body: TestBody) -> TestOutcome:
-    """To one address that you name. It is not stored; who sent it is in the audit log, and to whom is not."""
+@router.post("/{topic}/test-send", summary="Send an example of a message, marked as a test",
+             responses=responses(429))
+def send_test_message(by: Publisher, topic: str, body: TestBody, idempotency_key: Key = None) -> TestOutcome:
+    """To one address that you name, 5 an hour there and 30 an hour by your key: then 429, and `Retry-After` says when.
+    With the same `Idempotency-Key` within a day nothing is sent again, and the answer is the first one. The text is
+    not stored; who sent it is in the audit log, and to whom is not."""
     message = _example(by.gw, topic, body.language, by.now, body.built_in, "body", is_test=True)
     try:
         channel = channel_for(by.gw.settings, by.gw.channels, body.channel, body.address)
     except BadContact as bad:
         field = "address" if body.channel in by.gw.channels else "channel"
         raise RequestValidationError([{"loc": ("body", field), "msg": str(bad)}]) from None
-    with by.gw.store.write() as session:
-        write_act(session, "send_test_message", ("wording", topic), Plan(), by.who, by.now)
-    outcome = channel.send(body.address, message, new_id("N"))
-    if isinstance(outcome, Sent):
-        return TestOutcome(outcome=AttemptOutcome.SENT, why="")
-    why = f"{outcome.why}{': ' + outcome.said if outcome.said else ''}"
-    return TestOutcome(outcome=AttemptOutcome.UNKNOWN if isinstance(outcome, Unknown) else AttemptOutcome.FAILED,
-                       why=redact_quote(why, body.address))
+    wanted = TestSend(by.who.account, body.address, f"{topic} {body.model_dump_json()}", idempotency_key or "")
+    try:
+        outcome, why = send_test(
+            by.gw.store, by.gw.settings.secret.get_secret_value(), wanted, channel, message,
+            lambda session: write_act(session, "send_test_message", ("wording", topic), Plan(), by.who, by.now), by.now)
+    except TooMany as many:
+        raise HTTPException(429, f"{many}.", {"Retry-After": str(many.seconds)}) from None
+    except OtherRequest as other:
+        raise RequestValidationError([{"loc": ("header", "Idempotency-Key"), "msg": str(other)}]) from None
+    return TestOutcome(outcome=outcome, why=why)
 
 
 def _example(gw: Gateway, topic: str, language: str, now: Instant, built_in: bool, where: str, *, is_test: bool = False

@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from gateway.access.rights import Right
-from gateway.config.field_types import Day, Locale, TimeOfDay, TimeZone
+from gateway.config.field_types import Day, Locale, QuietHours, TimeZone
+from gateway.model import ConsentSource, Need, PersonRole
 from gateway.model import Contact as ContactRow
-from gateway.model import Need, PersonRole
 from gateway.store.views import households as views
 from gateway.tickets.households import people
 from gateway.web.api.models import ApiModel, Body, ExternalIds, Id, Line, Time
@@ -25,6 +25,9 @@ class Contact(ApiModel):
     address: str = Field(description=f"`{HIDDEN}` for a key that may only look.", examples=["+41446681800"])
     stopped_at: Time | None = Field(description="It is used no more since then.")
     stopped_why: str | None
+    consent_by: ConsentSource = Field(description="Who gave it to us: the fleet file, an agent, or they themselves.")
+    consent_at: Time | None = Field(description="Since when we have it so; null: they have not typed its code yet.")
+    consent_who: str = Field(description="The agent, by name.", examples=["Dana Meier"])
 
 
 class Needs(ApiModel):
@@ -140,7 +143,7 @@ class CustomerChange(Body):
 
     name: Line | None = None
     locale: Locale | None = None
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = Field(None, description="null: none.")
+    quiet_hours: QuietHours | None = Field(None, description="null: none.")
 
 
 class NewCustomer(Body):
@@ -150,7 +153,7 @@ class NewCustomer(Body):
     name: Line = Field(examples=["Household Arber"])
     locale: Locale = "en"
     timezone: TimeZone = "UTC"
-    quiet_hours: tuple[TimeOfDay, TimeOfDay] | None = Field(
+    quiet_hours: QuietHours | None = Field(
         None, description="Local: nothing but critical news between these.", examples=[["22:00", "07:00"]])
 
 

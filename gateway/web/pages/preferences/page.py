@@ -51,11 +51,17 @@ class PreferencesForm(BaseModel):
     quiet_from: str = ""
     quiet_until: str = ""
     timezone: str = ""
+    first_faults: str = ""
+    first_visits: str = ""
+    first_surveys: str = ""
+    first_maintenance: str = ""
+    yearly: str = ""
 
     @property
     def given(self) -> Given:
         return Given(self.amount, self.digest_at, self.groups, self.locale, self.quiet, self.quiet_from.strip(),
-                     self.quiet_until.strip(), self.timezone.strip())
+                     self.quiet_until.strip(), self.timezone.strip(),
+                     {str(group): getattr(self, f"first_{group}") for group in MUTABLE}, self.yearly)
 
 
 class ShownContact(NamedTuple):
@@ -82,7 +88,7 @@ def change(gw: Gw, now: Now, render: Render, request: Request, token: str, given
     cannot be used."""
     found, words = _open(gw, token, now)
     try:
-        said = _act(gw, token, given, now)
+        said = _act(gw, token, given, found, now, request.client.host if request.client is not None else "")
     except Unclear as unclear:
         error = FormError(422, words(unclear.sentence), unclear.field)
         typed = given.model_dump(include={"channel", "address"})
@@ -116,11 +122,11 @@ def stop(gw: Gw, now: Now, render: Render, token: str, group: str) -> HTMLRespon
     return render.page("preferences_stop.html", words, token=token, group=wanted, done=True)
 
 
-def _act(gw: Gateway, token: str, given: PreferencesForm, now: Instant) -> str:
+def _act(gw: Gateway, token: str, given: PreferencesForm, found: Opened, now: Instant, network: str) -> str:
     """What the page says then. Raises Unclear, NoSuch and LinkInvalid."""
     match given.act:
         case "choose":
-            chosen = read_choice(given.given, LANGUAGES)
+            chosen = read_choice(given.given, LANGUAGES, {one.id for one in found.contacts})
             flow.choose(gw, token, chosen, now)
             return "quiet_off" if given.quiet == "own" and chosen.has_no_quiet_hours else "saved"
         case "up" | "down":
@@ -133,7 +139,7 @@ def _act(gw: Gateway, token: str, given: PreferencesForm, now: Instant) -> str:
             flow.stop_all(gw, token, given.act == "stop", now)
             return "stopped" if given.act == "stop" else "resumed"
         case "ask_code":
-            return _said(contact_codes.ask_code(gw, token, given.channel, given.address, now), "address")
+            return _said(contact_codes.ask_code(gw, token, given.channel, given.address, now, network), "address")
         case "enter_code":
             return _said(contact_codes.enter_code(gw, token, given.code, now), "code")
         case "end":
@@ -161,7 +167,7 @@ def _group(name: str) -> TopicGroup | None:
     """None: of all of them. Raises LinkInvalid."""
     if name == EVERYTHING:
         return None
-    if name not in MUTABLE:
+    if name not in (*MUTABLE, TopicGroup.WELL):
         raise LinkInvalid
     return TopicGroup(name)
 
@@ -182,7 +188,8 @@ def _as_given(found: Opened) -> Given:
     begins, ends = (choice.quiet_from, choice.quiet_until) if choice.own_quiet else (
         household.quiet_from, household.quiet_until)
     return Given(choice.amount, choice.digest_at, [one for one in MUTABLE if one not in choice.muted],
-                 choice.locale or "", quiet, begins or "22:00", ends or "07:00", choice.timezone or "")
+                 choice.locale or "", quiet, begins or "22:00", ends or "07:00", choice.timezone or "",
+                 choice.first_for, "yes" if choice.yearly else "")
 
 
 def _shown(contact: Contact) -> ShownContact:

@@ -41,11 +41,12 @@ from gateway.model import (
 from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
+from gateway.notifications.charts.fault_course import Around
 from gateway.notifications.format_times import TimeFormat
 from gateway.store.views import pages
 from gateway.store.views.telephones import VisitCall, visit_call
 from gateway.store.visits import photos, signatures
-from gateway.store.visits.around_fault import Around, around_fault
+from gateway.store.visits.around_fault import around_fault
 from gateway.store.visits.earlier_fixes import earlier_fixes
 from gateway.store.visits.same_home import OtherTicket, additions, other_tickets
 from gateway.tickets.actions import (

@@ -1,6 +1,6 @@
-"""Loads the facts of an explanation by the id of its subject."""
+"""Loads what explains an alarm, a ticket, a callback, an outage, a device or an SLA policy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -13,7 +13,6 @@ from gateway.explain import (
     AlarmFacts,
     CallbackFacts,
     DeviceFacts,
-    Facts,
     NotificationCount,
     OutageFacts,
     SlaPolicyFacts,
@@ -66,20 +65,8 @@ _MESSAGE_ENTRIES = (EntryKind.TOLD, EntryKind.TOLD_TOO, EntryKind.NOT_TOLD, Entr
                     EntryKind.COULD_NOT_TELL, EntryKind.WOULD_HAVE_TOLD)
 
 
-def facts_of(session: Session, subject_id: str) -> Facts | None:
-    """The facts for an explanation of the alarm, ticket, callback, outage, device or version of an SLA policy with this
-    id; None for no such id."""
-    return (_alarm(session, subject_id) or ticket_facts(session, subject_id) or _callback(session, subject_id)
-            or _outage(session, subject_id) or _device(session, subject_id) or _sla_policy(session, subject_id))
-
-
-def profile_of(facts: Facts) -> str:
-    """The profile id of the device it is about, "" for an outage, its ticket or an SLA policy."""
-    device = None if isinstance(facts, OutageFacts | SlaPolicyFacts) else facts.device
-    return "" if device is None else device.profile
-
-
-def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
+def alarm_facts(session: Session, alarm_id: str) -> AlarmFacts | None:
+    """One alarm with all that explains it; None for no such id."""
     alarm = session.get(Alarm, alarm_id)
     if alarm is None:
         return None
@@ -91,7 +78,7 @@ def _alarm(session: Session, alarm_id: str) -> AlarmFacts | None:
         held = _get(session, Device, alarm.suppressed_by_id)
     history = _history(session, alarm.ticket_id or alarm.id)
     if isinstance(held, Outage):
-        of_it = _notifications_about(session, [held.id],
+        of_it = notifications_about(session, [held.id],
                                      _TO_CUSTOMERS & (col(Notification.recipient_id) == site.customer_id))
         history.notifications, history.names = of_it.notifications + history.notifications, of_it.names | history.names
         history.lists |= of_it.lists
@@ -118,25 +105,28 @@ def ticket_facts(session: Session, ticket_id: str) -> TicketFacts | None:
         offers=list(session.exec(select(Offer).where(col(Offer.job_id).in_(jobs)).order_by(col(Offer.offered_at)))),
         visits=list(session.exec(select(Visit).where(col(Visit.job_id).in_(jobs)).order_by(col(Visit.created_at)))),
         same_trip=sorted(same_trip(session, [ticket_id]).get(ticket_id, ())),
-        promises=_promises(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
+        promises=promises_about(session, ticket_id, ticket.outage_id, *session.exec(jobs)),
         sla=sla.clocks_with_policies(session, ticket_id), credits=list(credits), goodwill_cases=list(cases),
         history=_history(session, ticket_id))
 
 
-def _sla_policy(session: Session, policy_id: str) -> SlaPolicyFacts | None:
+def sla_policy_facts(session: Session, policy_id: str) -> SlaPolicyFacts | None:
+    """One version of an SLA policy with all that explains it; None for no such id."""
     row = session.get(SlaPolicyVersion, policy_id)
     return None if row is None else SlaPolicyFacts(from_content(row.content), row.first_loaded_at)
 
 
-def _callback(session: Session, callback_id: str) -> CallbackFacts | None:
+def callback_facts(session: Session, callback_id: str) -> CallbackFacts | None:
+    """One callback with all that explains it; None for no such id."""
     callback = session.get(Callback, callback_id)
     if callback is None:
         return None
     device, site = _get(session, Device, callback.device_id), session.get_one(Site, callback.site_id)
-    return CallbackFacts(callback, device, site, _promises(session, callback_id), _history(session, callback_id))
+    return CallbackFacts(callback, device, site, promises_about(session, callback_id), _history(session, callback_id))
 
 
-def _outage(session: Session, outage_id: str) -> OutageFacts | None:
+def outage_facts(session: Session, outage_id: str) -> OutageFacts | None:
+    """One outage with all that explains it; None for no such id."""
     outage = session.get(Outage, outage_id)
     if outage is None:
         return None
@@ -156,7 +146,7 @@ def _outage(session: Session, outage_id: str) -> OutageFacts | None:
                 sum(ticket is None and closed is not None for _, ticket, closed in alarms),
                 sum(ticket is not None for _, ticket, _ in alarms)),
         notification_counts=_notification_counts(session, outage_id),
-        promises=_promises(session, outage_id),
+        promises=promises_about(session, outage_id),
         history=_history(session, outage_id, outage.ticket_id, customers=False))
 
 
@@ -169,7 +159,8 @@ def _notification_counts(session: Session, outage_id: str) -> list[NotificationC
     return sorted((NotificationCount(*row) for row in groups), key=lambda one: (one.first, one.topic, one.state))
 
 
-def _device(session: Session, device_id: str) -> DeviceFacts | None:
+def device_facts(session: Session, device_id: str) -> DeviceFacts | None:
+    """One device with all that explains it; None for no such id."""
     device = session.get(Device, device_id)
     if device is None:
         return None
@@ -200,7 +191,7 @@ def _where(session: Session, device_id: str, site_id: str) -> tuple[Device, Site
     return session.get_one(Device, device_id), session.get_one(Site, site_id)
 
 
-def _promises(session: Session, *subject_ids: str | None) -> list[Promise]:
+def promises_about(session: Session, *subject_ids: str | None) -> list[Promise]:
     about = [subject_id for subject_id in subject_ids if subject_id is not None]
     return list(session.exec(select(Promise).where(col(Promise.subject_id).in_(about)).order_by(
         col(Promise.made_at), col(Promise.due_at))))
@@ -210,7 +201,7 @@ def _history(session: Session, *subject_ids: str | None, customers: bool = True)
     """The notifications and timeline entries about these subjects. `customers=False`: without notifications to
     customers and the entries about single messages."""
     subjects = [one for one in subject_ids if one is not None]
-    history = _notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
+    history = notifications_about(session, subjects, true() if customers else ~_TO_CUSTOMERS)
     lines = select(Entry).where(col(Entry.subject_id).in_(subjects)).order_by(col(Entry.id))
     if not customers:
         lines = lines.where(col(Entry.kind).not_in(_MESSAGE_ENTRIES))
@@ -218,15 +209,21 @@ def _history(session: Session, *subject_ids: str | None, customers: bool = True)
     return history
 
 
-def _notifications_about(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:
-    notes = list(session.exec(select(Notification).where(col(Notification.subject_id).in_(subjects), to)
-                              .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_NOTIFICATIONS)))
+def notifications_about(session: Session, subjects: list[str], to: ColumnElement[bool]) -> SubjectHistory:
+    """Those of these subjects, oldest first."""
+    return history_of(session, session.exec(
+        select(Notification).where(col(Notification.subject_id).in_(subjects), to)
+        .order_by(col(Notification.created_at), col(Notification.id)).limit(MOST_NOTIFICATIONS)).all())
+
+
+def history_of(session: Session, notes: Sequence[Notification]) -> SubjectHistory:
+    """With the tries at each, and the contacts and names in them."""
     tries: dict[str, list[Attempt]] = {}
     for attempt in session.exec(select(Attempt).where(col(Attempt.notification_id).in_([row.id for row in notes]))
                                 .order_by(col(Attempt.started_at))):
         tries.setdefault(attempt.notification_id, []).append(attempt)
     lists = session.exec(select(Notification).where(col(Notification.id).in_({row.list_id for row in notes} - {None})))
-    return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=_names(session, notes),
+    return SubjectHistory([(row, tries.get(row.id, [])) for row in notes], names=names_of(session, notes),
                           lists={row.id: row for row in lists}, contacts=_contacts(session, tries.values()))
 
 
@@ -235,7 +232,7 @@ def _contacts(session: Session, tries: Iterable[list[Attempt]]) -> dict[str, Con
     return {row.id: row for row in session.exec(select(Contact).where(col(Contact.id).in_(ids)))}
 
 
-def _names(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
+def names_of(session: Session, notes: Iterable[Notification]) -> dict[str | Recipient, str]:
     """Recipient, or a provider's id → name."""
     names: dict[str | Recipient, str] = {DISPATCHER: "the dispatcher"}
     names |= {row.recipient: f"number {row.recipient_id} of service.emergency" for row in notes

@@ -1,0 +1,1 @@
+"""What a mail shows around and beside the words of its letter."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -44,11 +45,12 @@ def now() -> Instant:
     return time.time_ns() // 1_000_000
 
 
-def minute(at: Instant | None) -> str:
-    """`2026-11-23 14:05` in the time zone of this machine; "" for None."""
+def minute(at: Instant | None, zone: str = "") -> str:
+    """`2026-11-23 14:05` in `zone`, or in the time zone of this machine; "" for None."""
     if at is None:
         return ""
-    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+    there = ZoneInfo(zone) if zone else None
+    return datetime.fromtimestamp(within_calendar(at) / 1000).astimezone(there).strftime("%Y-%m-%d %H:%M")
 
 
 @contextmanager

@@ -60,6 +60,7 @@ from gateway.notifications.messages import Facts, Message, MessageRenderer
 from gateway.notifications.pacing.budget import Budget
 from gateway.notifications.preferences.codes import code_of
 from gateway.notifications.preferences.links import one_click_of_several, one_click_url, preferences_url
+from gateway.notifications.preferences.wanted import passes_a_stop
 from gateway.notifications.shadow import NEVER_LEFT, InShadow, stays_here
 from gateway.notifications.template_values import Signature, facts_of, people_whose_numbers, reader_of
 from gateway.notifications.topics import Priority, TopicName
@@ -418,6 +419,8 @@ def _not_sent(draft: Draft, row: Notification, context: NotificationContext,
             # a code was mistyped by whoever waits for it, and that all is well is no news: nobody has to ring them
             idle = row.topic in (TopicName.CONTACT_CODE, TopicName.ALL_IS_WELL)
             rings = (row.recipient_kind == RecipientKind.CUSTOMER and not idle) or is_call_for_help(row)
+            if row.retried_at is not None:  # in vain again: the dispatcher has been asked to ring them
+                copy.list_id, rings = row.list_id, False
     metrics.NOTIFICATIONS.labels(copy.state).inc()
     if kind is not None:
         draft.add(_entry(row, context, kind, now, reason=decision.reason))
@@ -476,6 +479,7 @@ def _worded(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant) -> Wor
         items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
                  for one, about in context.items]
         facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
+                        passes_stop=passes_a_stop(row, context.choices.get(contact.owner)),
                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody

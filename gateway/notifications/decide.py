@@ -35,7 +35,7 @@ from gateway.notifications.preferences.wanted import (
     why_nobody_wants,
     why_unwanted,
 )
-from gateway.notifications.topics import TOPICS, Priority, of_different_visits
+from gateway.notifications.topics import TOPICS, Priority, never, of_different_visits
 from gateway.notifications.undelivered.unopened import channels_sent, other_channels, was_opened
 
 TRIES = 8  # per contact, spread over 30 minutes (Knock retries 8 times in 30 min)
@@ -104,7 +104,7 @@ def decide(notification: Notification, context: NotificationContext, now: Instan
     if sent_before and was_opened(notification):
         return Leave()
     pointless = (why_obsolete(notification, context, now) or why_superseded(notification, context, now)
-                 or why_nobody_wants(notification, context))
+                 or _too_old(notification, now) or why_nobody_wants(notification, context))
     if pointless:
         return Leave(pointless) if sent_before else Drop(pointless)
     contact = next_contact(notification, context)
@@ -203,6 +203,14 @@ def why_obsolete(notification: Notification, context: NotificationContext, now: 
         said = (NotificationState.SENT, NotificationState.SHADOW) if context.in_shadow else (NotificationState.SENT,)
         told_before = any(row.topic in topic.only_after.topics and row.state in said for row in context.siblings)
     return None if told_before else Reason(topic.only_after.otherwise)
+
+
+def _too_old(notification: Notification, now: Instant) -> Reason | None:
+    """Whether it comes too late to be of use, where nothing that happens says so."""
+    topic = TOPICS.get(notification.topic)
+    if topic is None or topic.obsolete_when is not never or topic.life is None:
+        return None
+    return Reason(ReasonKind.TOO_OLD) if now - notification.created_at >= topic.life else None
 
 
 def _moved_out(notification: Notification, context: NotificationContext) -> bool:

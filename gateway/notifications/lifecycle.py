@@ -61,8 +61,8 @@ DUTIES: dict[NotificationState, Duty] = {
 
 
 def try_again(notification: Notification, now: Instant) -> None:
-    """At every contact anew; what failed before counts no more. Raises Refused."""
-    move(notification, Action.TRY_AGAIN, now, due_at=now)
+    """At every contact anew; what failed before counts no more. Of several the oldest goes first. Raises Refused."""
+    move(notification, Action.TRY_AGAIN, now, due_at=min(notification.created_at, now))
     notification.retried_at = now
 
 

@@ -153,6 +153,7 @@ class Facts:
     undelivered: Sequence[Mapping[str, str]] = ()  # several who could not be told: name, telephone, what, why
     people: int = 0  # how many they are
     may_be_second: bool = False  # the reader may have it already
+    passes_stop: bool = False  # the reader has stopped all messages, and this one goes all the same
     is_test: bool = False  # somebody wants to see how it reads: nothing has happened
 
 

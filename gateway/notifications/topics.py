@@ -9,6 +9,7 @@ from typing import Any
 from gateway.config.quotas import TRIES_CRITICAL
 from gateway.model import (
     DAY,
+    HOUR,
     MINUTE,
     AttemptOutcome,
     Instant,
@@ -70,6 +71,8 @@ class TopicName(StrEnum):
     """The power cut outlasts the estimate they were given."""
     OUTAGE_OVER = "outage_over"
     """Their own home has power again."""
+    OUTAGE_FALSE = "outage_false"
+    """There was no power cut: whoever was told of one hears so."""
     BUTTON_DEAD = "button_dead"
     """Whoever helps at a home hears that its emergency button does not work."""
     BUTTON_WORKS = "button_works"
@@ -228,11 +231,13 @@ class Topic:
     # it does not have to be seen before anything else
     may_be_merged: bool
     obsolete_when: ObsoleteWhen
+    # ms; for how long it is worth sending: held back so long for the quota's sake, or, where nothing else makes it
+    # pointless, written so long ago; None: as long as it is true
+    life: Instant | None
     cannot_wait: CannotWait | None = None  # … and otherwise when what it tells of happens before those are over
     group: TopicGroup | None = None  # what a person mutes it with; None: nobody can, they have just asked for it
     of_now: bool = True  # it concerns who reads it on the day on which it is written
     has_quota: bool = False  # unless critical it waits when the customer has had too many messages lately
-    life: Instant | None = None  # ms; held back that long for the quota's sake, it is no longer worth sending
     supersedes: frozenset[TopicName] = frozenset()  # earlier messages on the same subject that it makes pointless
     only_after: OnlyAfter | None = None
     link: LinkPurpose | None = None
@@ -602,9 +607,11 @@ def _any(notification: Notification, context: NotificationContext) -> Callable[[
     return lambda earlier: True
 
 
+# whoever read any of them knows that it is broken, also where the first word did not reach them or stayed in the shadow
 _TOLD_OF_A_FAULT = frozenset({
-    TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY,
-    TopicName.WORSE})
+    TopicName.FAULT_FOUND, TopicName.PRICE_QUESTION, TopicName.PRICE_AGREED, TopicName.STILL_LOOKING,
+    TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.WORSE, TopicName.VISIT_LATE, TopicName.VISIT_MISSED,
+    TopicName.VISIT_CHANGED, TopicName.VISIT_INCOMPLETE, TopicName.NEXT_VISIT, TopicName.WATCHING})
 _CUSTOMER = frozenset({RecipientKind.CUSTOMER})
 _PERSON = frozenset({RecipientKind.PERSON})
 _PROVIDER = frozenset({RecipientKind.PROVIDER})
@@ -637,12 +644,13 @@ _ALL = (
         facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.FAULTS,
-        obsolete_when=_no_longer_worse, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        obsolete_when=_no_longer_worse, life=None,
+        supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         falls_over=True, promises=_NEXT_WORD),
     Topic(
         name=TopicName.FAULT_ADDED, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_no_longer_worse),
+        obsolete_when=_no_longer_worse, life=None),
     Topic(
         name=TopicName.TECHNICIAN_ASSIGNED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.AssignmentFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
@@ -654,7 +662,7 @@ _ALL = (
         name=TopicName.ON_THE_WAY, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
-        obsolete_when=_not_on_the_way,
+        obsolete_when=_not_on_the_way, life=None,
         supersedes=frozenset({TopicName.FAULT_FOUND, TopicName.STILL_LOOKING, TopicName.TECHNICIAN_ASSIGNED,
                               TopicName.VISIT_LATE, TopicName.VISIT_CHANGED}),
         link=LinkPurpose.FOLLOW, promises=_WINDOW | _ETA),
@@ -662,12 +670,13 @@ _ALL = (
         name=TopicName.VISIT_LATE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
-        obsolete_when=_visit_news_over, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
+        obsolete_when=_visit_news_over, life=None, link=LinkPurpose.FOLLOW, promises=_ETA | _NEXT_WORD),
     Topic(
         name=TopicName.VISIT_MISSED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
-        obsolete_when=_visit_news_over, supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
+        obsolete_when=_visit_news_over, life=None,
+        supersedes=frozenset({TopicName.VISIT_LATE}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.VISIT_CHANGED, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
@@ -681,13 +690,13 @@ _ALL = (
     Topic(  # whoever is on the way reads it before they ring the bell
         name=TopicName.CUSTOMER_WROTE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True, may_be_merged=False,
-        obsolete_when=_nobody_goes, cannot_wait=_comes_before, link=LinkPurpose.VISIT),
+        obsolete_when=_nobody_goes, life=None, cannot_wait=_comes_before, link=LinkPurpose.VISIT),
     Topic(  # only whoever was told that somebody comes
         name=TopicName.VISIT_CALLED_OFF, audience=_CUSTOMER | _WHO_GOES, subjects=_TICKET,
         facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
-        obsolete_when=_comes_after_all,
+        obsolete_when=_comes_after_all, life=None,
         supersedes=frozenset({TopicName.VISIT_LATE, TopicName.VISIT_CHANGED, TopicName.WORKS_AGAIN}),
         only_after=OnlyAfter(
             frozenset({TopicName.TECHNICIAN_ASSIGNED, TopicName.ON_THE_WAY, TopicName.VISIT_CHANGED}),
@@ -697,7 +706,7 @@ _ALL = (
         name=TopicName.VISIT_INCOMPLETE, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.VISITS,
-        obsolete_when=_next_visit_arranged, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_next_visit_arranged, life=None, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.NEXT_VISIT, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=False, may_be_merged=True,
@@ -712,15 +721,15 @@ _ALL = (
         name=TopicName.WATCHING, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.FAULTS,
-        obsolete_when=_not_fixed, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
+        obsolete_when=_not_fixed, life=None, link=LinkPurpose.FOLLOW, promises=_NEXT_WORD),
     Topic(
         name=TopicName.TECHNICIAN_ASKED, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.QuestionFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_question_answered, link=LinkPurpose.VISIT),
+        obsolete_when=_question_answered, life=None, link=LinkPurpose.VISIT),
     Topic(
         name=TopicName.VISIT_PROBLEM, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
+        obsolete_when=_page_over, life=None, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.RESOLVED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
@@ -748,32 +757,35 @@ _ALL = (
         subjects=_TICKET | _CALLBACK | _OUTAGE | frozenset({SubjectKind.CUSTOMER}), facts=stored_facts.GoodwillFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False, may_be_merged=True,
         group=TopicGroup.SURVEYS, of_now=False,
-        obsolete_when=never, link=LinkPurpose.FOLLOW),
+        obsolete_when=never, life=30 * DAY, link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.GOODWILL_WAITS, audience=frozenset({RecipientKind.ON_CALL, RecipientKind.DISPATCHER}),
         subjects=_TICKET | _CALLBACK | _OUTAGE, facts=stored_facts.GoodwillWaitsFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=30 * DAY),
     Topic(  # somebody pressed a moment ago and waits for this answer: no quiet hours
         name=TopicName.CALLBACK_SCHEDULED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
-        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+        obsolete_when=_call_not_needed, life=None,
+        link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_LATE, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
-        obsolete_when=_call_not_needed, link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
+        obsolete_when=_call_not_needed, life=None,
+        link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # the telephone has just rung in vain
         name=TopicName.CALLBACK_TRIED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
-        obsolete_when=_call_not_needed, supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
+        obsolete_when=_call_not_needed, life=None,
+        supersedes=frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW, promises=frozenset({PromiseKind.CALLBACK_BY})),
     Topic(  # they wait at the telephone
         name=TopicName.CALLBACK_CANCELLED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        group=TopicGroup.CALLBACKS, obsolete_when=_call_promised_anew,
+        group=TopicGroup.CALLBACKS, obsolete_when=_call_promised_anew, life=None,
         only_after=OnlyAfter(
             frozenset({TopicName.CALLBACK_SCHEDULED, TopicName.CALLBACK_LATE, TopicName.CALLBACK_TRIED}),
             _any, ReasonKind.NEVER_PROMISED),
@@ -782,7 +794,7 @@ _ALL = (
         name=TopicName.CALLBACK_EXPIRED, audience=_CUSTOMER, subjects=_CALLBACK, facts=stored_facts.PromisedCallFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
         group=TopicGroup.CALLBACKS,
-        obsolete_when=never, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
+        obsolete_when=never, life=DAY, supersedes=frozenset({TopicName.CALLBACK_TRIED, TopicName.CALLBACK_LATE}),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.BUTTON_TEST_ASKED, audience=_CUSTOMER, subjects=_DEVICE, facts=stored_facts.ButtonTestFacts,
@@ -815,14 +827,21 @@ _ALL = (
         obsolete_when=_dark_again,
         only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _since_it_was_over, ReasonKind.NEVER_TOLD_OUTAGE_OVER),
         link=LinkPurpose.FOLLOW),
+    Topic(  # also for who may have been told: what was false is corrected where it may have been read
+        name=TopicName.OUTAGE_FALSE, audience=_CUSTOMER, subjects=_OUTAGE, facts=stored_facts.AreaOutageFacts,
+        urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True, may_be_merged=False,
+        group=TopicGroup.FAULTS, life=2 * DAY,
+        obsolete_when=never, supersedes=frozenset({TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER}),
+        only_after=OnlyAfter(frozenset({TopicName.OUTAGE}), _any, ReasonKind.NEVER_TOLD_OUTAGE_OVER, maybe=True),
+        link=LinkPurpose.FOLLOW),
     Topic(  # somebody there relies on it now
         name=TopicName.BUTTON_DEAD, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_call_over),
+        obsolete_when=_call_over, life=None),
     Topic(
         name=TopicName.BUTTON_WORKS, audience=_PERSON, subjects=_CALLBACK, facts=stored_facts.ButtonFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never,
+        obsolete_when=never, life=DAY,
         only_after=OnlyAfter(frozenset({TopicName.BUTTON_DEAD}), _any, ReasonKind.NEVER_TOLD_BROKEN)),
     Topic(
         name=TopicName.MAINTENANCE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.MAINTENANCE}),
@@ -834,100 +853,102 @@ _ALL = (
         name=TopicName.PRICE_QUESTION, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
-        obsolete_when=_price_answered, supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
+        obsolete_when=_price_answered, life=None,
+        supersedes=frozenset({TopicName.FAULT_FOUND}), link=LinkPurpose.FOLLOW,
         falls_over=True),
     Topic(
         name=TopicName.PRICE_AGREED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.PriceQuestionFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
-        obsolete_when=_somebody_comes, supersedes=frozenset({TopicName.PRICE_QUESTION}), link=LinkPurpose.FOLLOW,
+        obsolete_when=_somebody_comes, life=None,
+        supersedes=frozenset({TopicName.PRICE_QUESTION}), link=LinkPurpose.FOLLOW,
         promises=_NEXT_WORD),
     Topic(
         name=TopicName.PRICE_DECLINED, audience=_CUSTOMER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True, may_be_merged=True,
         group=TopicGroup.VISITS,
-        obsolete_when=never, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
+        obsolete_when=never, life=2 * DAY, supersedes=frozenset({TopicName.PRICE_QUESTION, TopicName.FAULT_FOUND}),
         link=LinkPurpose.FOLLOW),
     Topic(
         name=TopicName.OFFER, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.OfferFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_offer_over, link=LinkPurpose.OFFER),
+        obsolete_when=_offer_over, life=None, link=LinkPurpose.OFFER),
     Topic(
         name=TopicName.OFFER_WITHDRAWN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never,
+        obsolete_when=never, life=DAY,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(
         name=TopicName.OFFER_TAKEN, audience=_PROVIDER, subjects=_TICKET, facts=stored_facts.FaultFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=False, required=True,  # they need not do anything
-        may_be_merged=False, obsolete_when=never,
+        may_be_merged=False, obsolete_when=never, life=DAY,
         only_after=OnlyAfter(frozenset({TopicName.OFFER}), _of_this_offer, ReasonKind.OFFER_NEVER_ARRIVED)),
     Topic(  # also while somebody is speaking with them: they have pressed again
         name=TopicName.EMERGENCY_PRESS, audience=_ON_CALL, subjects=_CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_call_for_help_over, link=LinkPurpose.DISPATCH),
+        obsolete_when=_call_for_help_over, life=None, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.JOB_TAKEN, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_not_coming, link=LinkPurpose.VISIT),
+        obsolete_when=_not_coming, life=None, link=LinkPurpose.VISIT),
     Topic(  # it makes no noise
         name=TopicName.VISIT_INVITE, audience=_WHO_GOES, subjects=_TICKET, facts=stored_facts.VisitFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,  # a firm switches it off for all
-        may_be_merged=False, obsolete_when=_no_invites, link=LinkPurpose.VISIT, channel=MAIL),
+        may_be_merged=False, obsolete_when=_no_invites, life=None, link=LinkPurpose.VISIT, channel=MAIL),
     Topic(
         name=TopicName.PLEASE_LOOK, audience=_ON_CALL, subjects=_TICKET | _CALLBACK, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
+        obsolete_when=_page_over, life=None, link=LinkPurpose.DISPATCH),
     Topic(  # written in the night, it is due when somebody is at the desk: gateway/tickets/sla/watch.py
         name=TopicName.SLA_WARNING, audience=_DISPATCHER, subjects=_TICKET, facts=stored_facts.SlaFacts,
         urgency=Urgency.BY_SEVERITY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_warning_over, link=LinkPurpose.DISPATCH),
+        obsolete_when=_warning_over, life=None, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.SLA_MISSED, audience=_ON_CALL, subjects=_TICKET, facts=stored_facts.PageFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=_page_over, link=LinkPurpose.DISPATCH),
+        obsolete_when=_page_over, life=None, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERABLE, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never, link=LinkPurpose.DISPATCH),
+        obsolete_when=never, life=2 * DAY, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.UNDELIVERED_LIST, audience=_DISPATCHER, subjects=_OUTAGE | frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.AreaFacts, urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True,
-        may_be_merged=False, obsolete_when=_nobody_to_ring),
+        may_be_merged=False, obsolete_when=_nobody_to_ring, life=None),
     Topic(
         name=TopicName.TOO_MANY_MESSAGES, audience=_DISPATCHER, subjects=_ANYTHING, facts=stored_facts.UndeliveredFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never, link=LinkPurpose.DISPATCH),
+        obsolete_when=never, life=DAY, link=LinkPurpose.DISPATCH),
     Topic(
         name=TopicName.GATEWAY_FAULT, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=DAY),
     Topic(
         name=TopicName.GATEWAY_FAULT_OVER, audience=_DISPATCHER, subjects=_OUTAGE, facts=stored_facts.GatewayFaultFacts,
         urgency=Urgency.CRITICAL, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=DAY),
     Topic(
         name=TopicName.RULE_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenRuleFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=7 * DAY),
     Topic(
         name=TopicName.WORDING_BROKEN, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.BrokenWordingFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=7 * DAY),
     Topic(  # they wait for it on the telephone: no quiet hours
         name=TopicName.PAGE_LINK, audience=_CUSTOMER, subjects=_TICKET | _CALLBACK | _OUTAGE,
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
-        may_be_merged=False, obsolete_when=never, link=LinkPurpose.FOLLOW),
+        may_be_merged=False, obsolete_when=never, life=HOUR, link=LinkPurpose.FOLLOW),
     Topic(  # whoever has asked for it has the page open and waits
         name=TopicName.HOUSEHOLD_LINK, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.NoFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=False,
-        may_be_merged=False, obsolete_when=_link_ended, link=LinkPurpose.HOUSEHOLD),
+        may_be_merged=False, obsolete_when=_link_ended, life=None, link=LinkPurpose.HOUSEHOLD),
     Topic(  # what it lists was muted, or not, one by one
         name=TopicName.DAILY, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.DailyFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
-        may_be_merged=False, obsolete_when=_nothing_of_the_day),
+        may_be_merged=False, obsolete_when=_nothing_of_the_day, life=None),
     Topic(
         name=TopicName.ALL_IS_WELL, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.WellFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=False,
@@ -936,19 +957,19 @@ _ALL = (
     Topic(  # whoever does not know it waits for messages in vain
         name=TopicName.CONTACT_GONE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=False, required=True,
-        may_be_merged=False, obsolete_when=_works_again),
+        may_be_merged=False, obsolete_when=_works_again, life=None),
     Topic(  # they have the page open and wait
         name=TopicName.CONTACT_CODE, audience=_CUSTOMER, subjects=frozenset({SubjectKind.CUSTOMER}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        may_be_merged=False, obsolete_when=_code_over),
+        may_be_merged=False, obsolete_when=_code_over, life=None),
     Topic(
         name=TopicName.CONTACTS_GONE, audience=_DISPATCHER, subjects=frozenset({SubjectKind.GATEWAY}),
         facts=stored_facts.ContactFacts, urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True,
-        may_be_merged=False, obsolete_when=_nobody_to_ring),
+        may_be_merged=False, obsolete_when=_nobody_to_ring, life=None),
     Topic(
         name=TopicName.TEST, audience=frozenset(RecipientKind), subjects=_ANYTHING, facts=stored_facts.NoFacts,
         urgency=Urgency.ORDINARY, passes_quiet_hours=True, required=True, may_be_merged=False,
-        obsolete_when=never),
+        obsolete_when=never, life=DAY),
 )
 
 SLA_TOPICS = (TopicName.SLA_WARNING, TopicName.SLA_MISSED)

@@ -45,7 +45,6 @@ from gateway.model import (
     Offer,
     Outage,
     Provider,
-    ReasonKind,
     Recipient,
     RecipientKind,
     Site,
@@ -148,35 +147,6 @@ def channel_use(session: Session, channels: Iterable[str]) -> list[ChannelUse]:
     session.connection().execute(text(insert_missing), [{"channel": name} for name in names])
     return list(session.exec(select(ChannelUse).where(col(ChannelUse.channel).in_(names))
                              .order_by(col(ChannelUse.channel)).with_for_update()))
-
-
-def failed_since(session: Session, since: Instant) -> bool:
-    """Whether somebody could not be told since then, and it has not been tried again."""
-    return session.exec(select(Notification.id).where(*_failed(since)).limit(1)).first() is not None
-
-
-def failed_with_the_channel(session: Session, channels: Iterable[str], since: Instant, limit: int) -> list[str]:
-    """Messages given up since then because one of these channels failed, which has worked after that; oldest first."""
-    found: list[str] = []
-    for channel in channels:
-        works_at = session.exec(select(func.max(Attempt.finished_at)).where(
-            Attempt.channel == channel, Attempt.outcome == AttemptOutcome.SENT, Attempt.started_at >= since)).one()
-        if works_at is None:
-            continue
-        rows = session.exec(select(Notification).where(*_failed(since), col(Notification.done_at) < works_at)
-                            .order_by(col(Notification.done_at)).limit(limit)).all()
-        tried = set(session.exec(select(Attempt.notification_id).where(
-            col(Attempt.notification_id).in_([row.id for row in rows]), Attempt.channel == channel,
-            Attempt.outcome == AttemptOutcome.FAILED)))
-        found += [row.id for row in rows if row.id in tried or (
-            row.reason is not None and row.reason.kind is ReasonKind.CHANNEL_DOWN
-            and row.reason.parameters.get("channel") == channel)]
-    return list(dict.fromkeys(found))[:limit]
-
-
-def _failed(since: Instant) -> tuple[Any, ...]:
-    return (NOT_TOLD, col(Notification.state) == NotificationState.FAILED, col(Notification.done_at) >= since,
-            col(Notification.retried_at).is_(None))
 
 
 def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:

@@ -4,6 +4,7 @@ meanwhile is sent after all when it works again."""
 from collections.abc import Callable
 
 import pytest
+from sqlmodel import col, select
 
 from gateway.config.field_types import Rate
 from gateway.config.settings import Channels
@@ -14,17 +15,21 @@ from gateway.model import (
     SECOND,
     Contact,
     Customer,
+    Instant,
+    Notification,
     Reason,
     ReasonKind,
     RecipientKind,
     Subject,
     SubjectKind,
+    Ticket,
     customer,
 )
 from gateway.notifications.channels import Channel, NotSent, Outcome, Sent, Unknown, build_channels
 from gateway.notifications.messages import Message
 from gateway.notifications.pacing.breaker import PAUSED_AFTER, PROBE_EVERY
-from gateway.notifications.topics import Priority
+from gateway.notifications.topics import Priority, TopicName
+from gateway.notifications.undelivered.again import PAUSE_CRITICAL
 from gateway.store import Store
 from tests.drivers.delivery_driver import NOON, DeliveryDriver, delivery_driver
 from tests.fixtures import servers
@@ -32,11 +37,15 @@ from tests.fixtures import servers
 CROWD = 40
 
 
+def no_connection() -> Outcome:
+    return NotSent(False, "no connection", kind="unreachable")
+
+
 class Post:
     """A mail server that is down until told otherwise."""
 
     def __init__(self) -> None:
-        self.answer: Callable[[], Outcome] = lambda: NotSent(False, "no connection", kind="unreachable")
+        self.answer: Callable[[], Outcome] = no_connection
         self.letters: list[str] = []  # addresses, of all that was tried
 
     def send(self, address: str, message: Message, ref: str) -> Outcome:
@@ -83,10 +92,10 @@ def down(office: DeliveryDriver, post: Post) -> DeliveryDriver:
     return office
 
 
-def wait(office: DeliveryDriver, until: int) -> None:
+def wait(office: DeliveryDriver, until: int, step: int = SECOND) -> None:
     """Looks each second, as the clock does."""
     while office.now < until:
-        office.now += SECOND
+        office.now += step
         office.deliver()
 
 
@@ -146,14 +155,16 @@ def test_critical_news_with_no_other_way_is_given_up_in_time_for_a_call_and_sent
     assert states(down, keys) == {"failed"}
     post.works()
     assert resend(gateway(down), down.now) == 0, "nobody knows yet that it works"
-    wait(down, down.now + 30 * MINUTE)
+    tell_all(down, 200, 1)
+    wait(down, down.now + 2 * PROBE_EVERY)
     assert resend(gateway(down), down.now) == 3
     down.deliver()
     assert states(down, keys) == {"sent"}
     assert resend(gateway(down), down.now) == 0
 
 
-def test_what_was_tried_in_vain_before_is_sent_after_all_and_only_once_more(office: DeliveryDriver, post: Post) -> None:
+def test_what_was_tried_in_vain_before_is_sent_after_all_and_not_at_once_again(office: DeliveryDriver, post: Post
+                                                                              ) -> None:
     (key,) = tell_all(office, 0, 1, Priority.CRITICAL)
     wait(office, office.now + MINUTE)
     assert office.note(key).state == "failed"
@@ -162,13 +173,104 @@ def test_what_was_tried_in_vain_before_is_sent_after_all_and_only_once_more(offi
     tell_all(office, 100, 1)
     wait(office, office.now + SECOND)
     assert resend(gateway(office), office.now) == 1
-    post.answer = lambda: NotSent(False, "no connection", kind="unreachable")
+    post.answer = no_connection
     wait(office, office.now + MINUTE)
     assert office.note(key).state == "failed"
     post.works()
     tell_all(office, 200, 1)
     wait(office, office.now + SECOND)
     assert resend(gateway(office), office.now) == 0
+    office.now += PAUSE_CRITICAL
+    assert resend(gateway(office), office.now) == 1
+    office.deliver()
+    assert office.note(key).state == "sent"
+
+
+def live(office: DeliveryDriver, until: Instant) -> None:
+    """Looks every half a minute, as the gateway does, for what is due and for what may be tried again."""
+    while office.now < until:
+        office.now += 30 * SECOND
+        resend(gateway(office), office.now)
+        office.deliver()
+
+
+@pytest.mark.parametrize("server_each", [False, True], ids=["a server for all", "a server of their own"])
+def test_a_critical_message_that_gave_up_after_three_tries_goes_out_when_the_channel_is_back_after_an_hour(
+        office: DeliveryDriver, post: Post, server_each: bool) -> None:
+    """It is the only one, so that no other can show that the channel works again."""
+    office.channels["email"] = Channel("email", "long", post.send, server_each=server_each)
+    (key,) = tell_all(office, 0, 1, Priority.CRITICAL)
+    wait(office, NOON + 40 * SECOND)
+    assert (office.note(key).state, len(office.tries(key))) == ("failed", 3)
+    live(office, NOON + 60 * MINUTE)
+    assert office.note(key).state in ("failed", "queued")
+    assert len(post.letters) <= 3 * 5, "after 5, 10, 20 … minutes, not all the time"
+    post.works()
+    live(office, NOON + 2 * 60 * MINUTE)
+    assert office.note(key).state == "sent"
+    assert [outcome for _, outcome in office.tries(key)].count("sent") == 1
+    with office.store.read() as session:
+        asked = session.exec(select(Notification).where(Notification.topic == TopicName.UNDELIVERABLE)).all()
+    assert [one.occurrence for one in asked] == [key], "somebody was asked to ring them, once"
+
+
+def test_when_the_channel_is_back_after_an_hour_the_oldest_critical_message_goes_first(
+        office: DeliveryDriver, post: Post) -> None:
+    keys = []
+    for minute in range(PAUSED_AFTER):
+        office.now = NOON + minute * SECOND
+        keys += tell_all(office, 100 - minute, 1, Priority.CRITICAL)
+    wait(office, NOON + 5 * MINUTE)
+    keys += tell_all(office, 0, 1, Priority.CRITICAL)
+    ordinary = tell_all(office, 300, CROWD)
+    wait(office, NOON + 60 * MINUTE, step=15 * SECOND)
+    assert states(office, keys) == {"failed"}
+    assert states(office, ordinary).isdisjoint({"sent", "dropped"})
+    post.works()
+    post.letters.clear()
+    wait(office, office.now + 2 * PROBE_EVERY)
+    assert resend(gateway(office), office.now) >= len(keys)
+    assert sorted(keys, key=lambda key: office.note(key).due_at or 0) == keys, "the order in which they were written"
+    office.deliver()
+    assert states(office, keys) == {"sent"}
+    live(office, office.now + 45 * MINUTE)
+    assert states(office, ordinary) == {"sent"}
+    assert len(post.letters) == len(set(post.letters)) == len(keys) + len(ordinary), "nobody hears it twice"
+
+
+def test_the_dispatcher_is_asked_to_ring_each_of_them_once_however_often_it_is_tried(office: DeliveryDriver, post: Post
+                                                                                    ) -> None:
+    tell_all(office, 0, 8, Priority.CRITICAL)
+    wait(office, NOON + 2 * MINUTE)
+    live(office, NOON + 60 * MINUTE)
+    with office.store.read() as session:
+        asked = session.exec(select(Notification.topic).where(
+            col(Notification.topic).in_((TopicName.UNDELIVERABLE, TopicName.UNDELIVERED_LIST)))).all()
+    assert sorted(asked) == ["undeliverable"] * 3 + ["undelivered_list"]
+
+
+def test_what_is_over_by_then_is_dropped_and_says_why(office: DeliveryDriver, post: Post) -> None:
+    office.change(Contact, next(one.id for one in contacts_of(office, "alice") if one.channel == "sms"),
+                  stopped_at=NOON, stopped_why="gone")
+    key = office.tell("fault_found", "1", critical=True, priority=Priority.CRITICAL)
+    wait(office, NOON + MINUTE)
+    assert office.note(key).state == "failed"
+    office.change(Ticket, "T-1", state="resolved", resolved_at=office.now)
+    post.works()
+    post.letters.clear()
+    live(office, NOON + 30 * MINUTE)
+    row = office.note(key)
+    assert (row.state, row.reason) == ("dropped", Reason(ReasonKind.FIXED_FIRST))
+    assert post.letters.count("alice@example.com") == 0
+    assert any("already fixed" in line for line in office.timeline())
+
+
+def test_what_each_contact_refused_for_good_is_tried_by_nobody_again(office: DeliveryDriver, post: Post) -> None:
+    post.answer = lambda: NotSent(True, "no such box", kind="recipient refused")
+    (key,) = tell_all(office, 0, 1, Priority.CRITICAL)
+    wait(office, office.now + 10 * SECOND)
+    live(office, NOON + 60 * MINUTE)
+    assert len(office.tries(key)) == 1
 
 
 def test_whoever_is_to_help_is_tried_whatever_happened_before(down: DeliveryDriver, post: Post) -> None:
@@ -225,6 +327,11 @@ def test_a_limit_of_a_channel_that_there_is_not_is_said(office: DeliveryDriver) 
 def test_a_limit_that_cannot_be_read_is_said(written: str) -> None:
     with pytest.raises(ValueError, match="expected messages and a time"):
         Channels(limits={"email": written})
+
+
+def contacts_of(office: DeliveryDriver, customer_id: str) -> list[Contact]:
+    with office.store.read() as session:
+        return list(session.exec(select(Contact).where(Contact.owner_id == customer_id)))
 
 
 def gateway(office: DeliveryDriver) -> Gateway:

@@ -235,6 +235,42 @@ def test_once_on_nobody_hears_that_a_fault_is_over_of_which_they_never_heard(sto
     assert (row.state, row.reason) == (NotificationState.DROPPED, Reason(ReasonKind.NEVER_TOLD_BROKEN))
 
 
+def test_once_on_who_reads_that_we_still_look_for_somebody_also_reads_that_it_works(story: Story) -> None:
+    overheats(story)
+    switch(story, mode="on")
+    story.keep_saying("alice-pump", 60, flow_temp=80.0)
+    assert "still_looking" in story.heard(ALICE)
+    story.says("alice-pump", flow_temp=50.0)
+    story.wait(minutes=1)
+    assert story.heard(ALICE)[-1] == "resolved"
+
+
+def test_area_by_area_nobody_hears_the_end_of_what_began_in_the_shadow_and_the_others_stay_in_it(story: Story) -> None:
+    """Alice and Charlie have a fault each in the shadow week; then Lindenweg is switched on, where Alice lives."""
+    overheats(story)
+    overheats(story, "charlie-pump")
+    switch(story, live_areas=["lindenweg"])
+    for device in ("alice-pump", "charlie-pump"):
+        story.says(device, flow_temp=50.0)
+    story.wait(minutes=1)
+    assert story.messages == []
+    states = {row.recipient_id: row.state for row in story.notifications("resolved")}
+    assert states == {"alice": NotificationState.DROPPED, "charlie": NotificationState.SHADOW}
+    story.now += 60 * MINUTE
+    story.listen()
+    for device in ("alice-pump", "charlie-pump"):
+        overheats(story, device)
+        story.says(device, flow_temp=50.0)
+        story.wait(minutes=1)
+    assert story.heard(ALICE) == ["fault_found", "resolved"]
+    assert [one.to for one in story.messages if one.to == "charlie@example.com"] == []
+    switch(story, mode="on")
+    story.now += 60 * MINUTE
+    story.listen()
+    overheats(story, "charlie-pump")
+    assert story.told_to("charlie@example.com") != []
+
+
 # the command line
 
 def test_the_report_on_the_command_line(store: Store, tmp_path: Path) -> None:

@@ -41,10 +41,12 @@ def report(since: Annotated[str, typer.Option(help="From this day or time on, e.
     if json:
         print(orjson.dumps(_as_json(found), option=orjson.OPT_INDENT_2).decode())
         return
-    _show(found, catalogue_for("en"))
-    err.print(f"{mode_sentence(settings.service)} Since {minute(begin)} {_counted(len(found.rows), 'message')} would "
-              f"have gone, about {_counted(len(found.tickets), 'ticket')}; firms would have been asked "
-              f"{_counted(found.offers, 'time')}.")
+    zone = settings.service.callback_timezone
+    _show(found, catalogue_for("en"), zone)
+    messages, tickets = _counted(len(found.rows), "message"), _counted(len(found.tickets), "ticket")
+    err.print(f"{mode_sentence(settings.service)} Since {minute(begin, zone)} {messages} would have gone, about "
+              f"{tickets}; firms would have been asked {_counted(found.offers, 'time')}. Times in {zone}."
+              f"{_next_step(settings.service)}")
 
 
 def mode_sentence(service: Service) -> str:
@@ -55,10 +57,18 @@ def mode_sentence(service: Service) -> str:
     return f"The mode is shadow{live}: nobody is told."
 
 
-def _show(found: ShadowReport, words: Catalogue) -> None:
+def _next_step(service: Service) -> str:
+    """How to go on; "" where all is on."""
+    if service.mode == "on":
+        return ""
+    return (" The words of each message: --json. To switch on: service.live_areas for some areas, service.mode: on for "
+            "everybody; then restart.")
+
+
+def _show(found: ShadowReport, words: Catalogue, zone: str) -> None:
     rows = table_of("when", "who", "what", "channel", "areas", "about", copied=("when", "channel", "about"))
     for one in found.rows:
-        rows.add_row(minute(one.at), escape(one.whom), _topic(one.topic, words), escape(_channel(one, words)),
+        rows.add_row(minute(one.at, zone), escape(one.whom), _topic(one.topic, words), escape(_channel(one, words)),
                      escape(", ".join(one.areas)), one.subject_id)
     print_whole(rows)
     for name, counts in (("what", {_topic(key, words): count for key, count in found.by_topic.items()}),

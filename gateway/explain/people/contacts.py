@@ -9,8 +9,8 @@ from gateway.explain.people.facts import ChannelStates, NotificationFacts, Sendi
 from gateway.model import AttemptOutcome, ConsentSource, Contact, NotificationState, Recipient
 from gateway.notifications.decide import contacts_notified_before, next_contact
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.preferences.choose import BY_THEMSELVES, WAITS_FOR_CODE, masked
-from gateway.notifications.preferences.wanted import is_for, why_unwanted
+from gateway.notifications.preferences.choose import WAITS_FOR_CODE, masked
+from gateway.notifications.preferences.wanted import BY_THEMSELVES, is_for, why_unwanted
 from gateway.notifications.reasons import reason_sentence
 from gateway.notifications.topics import TOPICS
 

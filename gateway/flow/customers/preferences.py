@@ -27,7 +27,6 @@ from gateway.model.plan import Draft, NoSuch, Refused
 from gateway.model.reasons import RefusedReason
 from gateway.notifications.preferences.all_is_well import begin_year
 from gateway.notifications.preferences.choose import (
-    BY_THEMSELVES,
     NOT_SHOWN,
     Chosen,
     Wishes,
@@ -37,6 +36,7 @@ from gateway.notifications.preferences.choose import (
     shown_contacts,
 )
 from gateway.notifications.preferences.links import preferences_token, read_token
+from gateway.notifications.preferences.wanted import BY_THEMSELVES
 from gateway.store import apply, households
 from gateway.store.customers.preferences import choices_of, still_theirs
 from gateway.store.search.index import follow_contact

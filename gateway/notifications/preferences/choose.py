@@ -9,7 +9,6 @@ from gateway.model import Amount, Contact, Instant, Preference, TopicGroup
 from gateway.notifications.preferences.wanted import in_order
 from gateway.notifications.topics import TOPICS
 
-BY_THEMSELVES = "stopped by whoever it belongs to"  # stopped_why
 WAITS_FOR_CODE = "waits for the code that we sent there"
 # nobody takes those back by a page
 NOT_SHOWN = (WAITS_FOR_CODE, "removed by an agent", "moved out", "removed from the fleet file")

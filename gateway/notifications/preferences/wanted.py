@@ -19,6 +19,7 @@ from gateway.model import (
 from gateway.notifications.context import NotificationContext
 from gateway.notifications.topics import TOPICS, TopicName
 
+BY_THEMSELVES = "stopped by whoever it belongs to"  # stopped_why of a contact
 Choices = Mapping[Recipient, Preference]
 
 
@@ -52,9 +53,17 @@ def why_unwanted(notification: Notification, choice: Preference | None) -> Reaso
     return None
 
 
+def passes_a_stop(notification: Notification, choice: Preference | None) -> bool:
+    """Whether it goes to somebody who has stopped all messages: it says why it may, then."""
+    return choice is not None and choice.stopped_at is not None and cannot_be_muted(notification)
+
+
 def why_nobody_wants(notification: Notification, context: NotificationContext) -> Reason | None:
     """None while somebody whom it could reach is to be told."""
     reached = [one for one in context.contacts if is_for(notification, one)]
+    if (not reached and context.contacts and not cannot_be_muted(notification)
+            and all(one.stopped_why == BY_THEMSELVES for one in context.contacts)):
+        return Reason(ReasonKind.CONTACTS_STOPPED)  # who ended each of their contacts is not to be rung up instead
     reasons = [why_unwanted(notification, context.choices.get(one.owner)) for one in reached]
     return reasons[0] if reasons and all(reasons) else None
 

@@ -19,7 +19,8 @@ from gateway.model import (
     new_id,
 )
 from gateway.notifications.context import Undelivered
-from gateway.notifications.preferences.choose import BY_THEMSELVES, NOT_SHOWN
+from gateway.notifications.preferences.choose import NOT_SHOWN
+from gateway.notifications.preferences.wanted import BY_THEMSELVES
 from gateway.notifications.topics import TopicName
 from gateway.notifications.undelivered.contacts import list_of_the_hour
 from gateway.store.households import telephones

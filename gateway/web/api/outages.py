@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from gateway.access.rights import messages_at_once
 from gateway.flow.act import send_failed_again
+from gateway.flow.outages.call_off import call_off
 from gateway.model import ExternalKind, MemberState, OutageKind, OutageState, to_iso
 from gateway.model import Outage as Row
 from gateway.store import external_ids
@@ -16,7 +17,7 @@ from gateway.store.views.console.outage_page import failed_messages
 from gateway.web.api import filters, models
 from gateway.web.api.models import ApiModel, ExternalIds, Id, Time
 from gateway.web.api.timelines import timeline_page
-from gateway.web.dependencies import Gw, TicketWorker, or_404
+from gateway.web.dependencies import Gw, TicketWorker, WorkPlanner, or_404
 from gateway.web.problems import responses
 
 router = APIRouter(prefix="/outages", tags=["outages"])
@@ -137,6 +138,14 @@ def get_outage_timeline(gw: Gw, outage_id: Id, query: Annotated[filters.Timeline
     for entry in answer.items:
         entry.why = _readable(entry.why)
     return answer
+
+
+@router.post("/{outage_id}/call-off", summary="There was no power cut", responses=responses(404, 409))
+def call_off_outage(by: WorkPlanner, outage_id: Id) -> Outage:
+    """Its ticket is cancelled, its homes speak for themselves again, and every household that was told of it, and no
+    other, is told that it was wrong."""
+    call_off(by.gw, outage_id, by.who, by.now)
+    return get_outage(by.gw, outage_id)
 
 
 @router.post("/{outage_id}/send-again", summary="Try once more to reach those who were not", responses=responses(404))

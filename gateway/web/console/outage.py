@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.access.rights import Right, may_act, messages_at_once
 from gateway.calendars.arrival_windows import parse_local, written_local
 from gateway.flow.act import add_maintenance
+from gateway.flow.outages.call_off import call_off
 from gateway.model import (
     GATEWAY,
     HOUR,
@@ -36,6 +37,7 @@ from gateway.notifications.format_times import TimeFormat, capital
 from gateway.notifications.messages import topic_name
 from gateway.notifications.reasons import reason_sentence, refusal_sentence
 from gateway.outages.context import CUSTOMER_KINDS
+from gateway.outages.homes.call_off import can_be_called_off
 from gateway.outages.lifecycle import DUTIES
 from gateway.store import Conflict
 from gateway.store.views import console_ticket
@@ -130,6 +132,7 @@ class OutagePage(NamedTuple):
     next_step: str  # until when it stays as it is
     for_customers: bool  # they are told of it
     is_open: bool
+    is_false_alarm_possible: bool  # households were told of it, and it goes on
     words: Sequence[InWords]
     never: Sequence[str]
     answers: Sequence[AnswerLine]
@@ -200,6 +203,18 @@ def act_on_outage_ticket(request: Request, user: Annotated[User, needs(Right.WOR
     except (NoSuch, Conflict):
         return _answer(request, user, outage_id, _look(), 409, "Somebody else was quicker. Look at how it is now.",
                        {"note": note})
+    return go_on(f"{PATH}/{outage_id}")
+
+
+@router.post(f"{PATH}/{{outage_id}}/call-off")
+def call_off_outage(request: Request, user: Annotated[User, needs(Right.PLAN_WORK)], outage_id: str) -> Response:
+    """There was no power cut: whoever was told of one is told so."""
+    try:
+        call_off(user.gw, outage_id, user.who, user.now)
+    except NoSuch:
+        raise HTTPException(404, "There is no such outage") from None
+    except Refused as refused:
+        return _answer(request, user, outage_id, _look(), 409, refusal_sentence(refused, WORDS))
     return go_on(f"{PATH}/{outage_id}")
 
 
@@ -287,7 +302,7 @@ def _content(user: User, outage_id: str, look: Look, now: Instant) -> OutagePage
     return OutagePage(
         say, facts, look, name_of(outage), KINDS[outage.kind],
         next_step=DUTIES[outage.state].until if outage.state in DUTIES else "", for_customers=for_customers,
-        is_open=outage.closed_at is None, words=words,
+        is_open=outage.closed_at is None, is_false_alarm_possible=can_be_called_off(outage), words=words,
         never=[] if found is None or outage.closed_at is not None
         else list(what_not_to_promise(outage, found.page, say)),
         answers=answers, languages=languages(), homes=[_home(one) for one in facts.homes],

@@ -65,6 +65,10 @@ def outage_page_content(facts: FollowedOutage, words: Catalogue, say: TimeFormat
         tone, icon = _LOOK["ours"]
         return FollowPage(tone, icon, words("page.outage_ours"), words("page.outage_ours_more"), own=_own(reader),
                           past=_past(reader), number=outage.id)
+    if outage.state is OutageState.DISMISSED:
+        tone, icon = _LOOK["mute"]
+        return FollowPage(tone, icon, words("page.outage_false", area=outage.name), words("page.outage_false_more"),
+                          own=_own(reader), past=_past(reader), number=outage.id)
     tone, icon, headline, more = _headline(reader)
     time_name, time = _time(reader)
     hint = f" {words('page.etr_hint')}" if _estimate(reader) is not None else ""

@@ -234,6 +234,20 @@ def test_work_is_announced_to_everybody_in_its_area(quarter: OutageConsole) -> N
     assert quarter.all(Audit)[-1].action == "plan_maintenance"
 
 
+def test_a_power_cut_that_was_none_is_called_off_and_whoever_was_told_of_it_is_told_so(quarter: OutageConsole) -> None:
+    quarter.cut()
+    outage = quarter.outage.id
+    dana, path = quarter.console(), of(quarter, "/call-off")
+    assert "No power cut after all?" in read(dana.get(of(quarter)))
+    for _ in range(2):  # the same tap twice
+        shown = read(dana.post(path))
+        assert "there was no power cut" in shown
+        assert "No power cut after all?" not in shown
+    quarter.wait(minutes=1)
+    assert {row.recipient_id for row in quarter.all(Notification, Notification.topic == "outage_false")} == set(LEFT)
+    assert [line.action for line in quarter.all(Audit) if line.object_id == outage] == ["call_off_outage"]
+
+
 def test_a_suspicion_is_shown_as_one(quarter: OutageConsole) -> None:
     quarter.lose("a0", "a1", "a2", seconds=.5)
     assert quarter.outage.state == "suspected"

@@ -24,7 +24,8 @@ from gateway.model import (
 )
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_times import TimeFormat
-from gateway.notifications.preferences.choose import BY_THEMSELVES, WAITS_FOR_CODE
+from gateway.notifications.preferences.choose import WAITS_FOR_CODE
+from gateway.notifications.preferences.wanted import BY_THEMSELVES
 from gateway.tickets.dispatch.provider_ranking import Workload
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")  # a Monday in Zurich

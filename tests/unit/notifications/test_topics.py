@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from gateway.model import (
+    DAY,
     DISPATCHER,
+    HOUR,
+    Contact,
     LinkPurpose,
     Notification,
     Reason,
@@ -25,6 +28,7 @@ from gateway.model import (
 from gateway.notifications.catalogues import catalogues
 from gateway.notifications.compose import compose
 from gateway.notifications.context import NotificationContext
+from gateway.notifications.decide import Drop, Send, decide
 from gateway.notifications.stored_facts import keys_of
 from gateway.notifications.topics import TOPICS, Priority, Topic, TopicName, Urgency, before_equals, never
 from gateway.notifications.undelivered.plan import undeliverable
@@ -60,11 +64,29 @@ def test_every_name_is_registered_once() -> None:
 
 
 @pytest.mark.parametrize("rule", ["audience", "subjects", "facts", "urgency", "passes_quiet_hours", "required",
-                                  "obsolete_when"])
+                                  "obsolete_when", "life"])
 def test_what_must_be_said_of_a_topic_has_no_default(rule: str) -> None:
     field = next(field for field in fields(Topic) if field.name == rule)
     assert field.default is MISSING
     assert field.default_factory is MISSING
+
+
+LIVES = {HOUR: "after an hour", DAY: "after a day", 2 * DAY: "after two days", 7 * DAY: "after a week",
+         30 * DAY: "after a month"}
+
+
+@EVERY
+def test_what_nothing_makes_pointless_is_dropped_when_it_is_too_old_and_what_is_still_true_is_not(topic: Topic) -> None:
+    to = DISPATCHER if RecipientKind.DISPATCHER in topic.audience else Recipient(min(topic.audience), "x")
+    row = compose("N-1", to, topic.name, Subject(min(topic.subjects), "S-1"), 1, 0, facts={})
+    contact = Contact(id="c", owner_kind=to.kind, owner_id=to.id, channel="email", address="a@example.com")
+    there = NotificationContext(contacts=(contact,))
+    if topic.obsolete_when is never and topic.only_after is None:
+        assert topic.life is not None
+        assert isinstance(decide(row, there, topic.life - 1), Send)
+        assert decide(row, there, topic.life) == Drop(Reason(ReasonKind.TOO_OLD))
+    elif topic.obsolete_when is not never:
+        assert decide(row, there, 40 * DAY) != Drop(Reason(ReasonKind.TOO_OLD))
 
 
 @EVERY
@@ -80,7 +102,8 @@ def test_a_topic_has_its_row_in_the_manual_and_the_manual_is_true(topic: Topic) 
     to, dropped = MANUAL[topic.name]
     if topic.name is not TopicName.TEST:
         assert {kind for kind, words in OFF_DUTY.items() if words in to} == topic.audience
-        assert (dropped == "never") == (topic.obsolete_when is never and topic.only_after is None)
+        until = LIVES[topic.life or 0] if topic.obsolete_when is never and topic.only_after is None else ""
+        assert dropped == until if until else "after a" not in dropped
 
 
 def test_the_manual_names_no_topic_that_is_gone() -> None:
@@ -95,7 +118,10 @@ def test_the_rules_of_a_topic_fit_each_other(topic: Topic) -> None:
     if RecipientKind.CUSTOMER not in topic.audience:
         assert topic.required, "only customers choose what they are told"
         assert not topic.has_quota
-    assert topic.has_quota == (topic.life is not None), "what may be held back is one day no longer worth sending"
+    if topic.has_quota or topic.obsolete_when is never:
+        assert topic.life, "what may be held back, or is true for ever, is one day no longer worth sending"
+    else:
+        assert topic.life is None, "it is worth sending as long as it is true"
     if topic.falls_over:
         assert topic.urgency is not Urgency.ORDINARY
         assert topic.link is LinkPurpose.FOLLOW, "else nobody can be seen to open it"

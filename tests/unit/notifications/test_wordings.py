@@ -218,6 +218,7 @@ VARIANTS: dict[TopicName, dict[str, dict[str, Any]]] = {  # topic → what happe
     TopicName.OUTAGE_OVER: {
         "their home": POWER_CUT, "next door": POWER_CUT | {"near": True, "seen": True, "can_press": True},
         "unseen": POWER_CUT | {"near": True}},
+    TopicName.OUTAGE_FALSE: {"there was none": POWER_CUT, "no telephone": POWER_CUT | {"phone": ""}},
     TopicName.MAINTENANCE: {
         "announced": POWER_CUT | {"cause": "a new cable"},
         "the answer to a press": POWER_CUT | {"cause": "a new cable", "answered": True}},

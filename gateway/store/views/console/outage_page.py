@@ -39,7 +39,8 @@ from gateway.notifications.topics import TopicName
 from gateway.store.households import needs_at
 from gateway.store.views.pagination import Order, Page, page
 
-TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER)  # what households are told of an outage
+# what households are told of an outage
+TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER, TopicName.OUTAGE_FALSE)
 _OPEN_ONES = 100  # shown at most; there are never so many
 _LINES, _FIRST, _HOMES, _FAILED, _WAITING, _DOTS = 60, 12, 25, 12, 12, 5000
 _TREE = 6  # levels of areas

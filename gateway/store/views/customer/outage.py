@@ -26,6 +26,7 @@ from gateway.model import (
     Ticket,
     TicketState,
 )
+from gateway.outages.homes.call_off import CALLED_OFF
 from gateway.store.after.credit_pages import credit_shown_until
 from gateway.store.contexts.suppression import home_devices
 from gateway.store.views.desk.saved_answers import saved_answers
@@ -57,7 +58,8 @@ def followed_outage(session: Session, outage_id: str, site_id: str, now: Instant
     if site is None or not chain:
         return None
     outage = chain[-1]
-    if outage.confirmed_at is None or outage.state in (OutageState.SUSPECTED, OutageState.DISMISSED):
+    none = outage.state is OutageState.DISMISSED and CALLED_OFF not in outage.evidence
+    if outage.confirmed_at is None or outage.state is OutageState.SUSPECTED or none:
         return None
     if outage.closed_at is not None and max(
             outage.closed_at + PAGE_AFTER_CLOSE, credit_shown_until(session, outage.id, site_id)) <= now:

@@ -28,7 +28,7 @@ from gateway.store.views.call_context import call_facts
 from gateway.store.views.customer.outage import FollowedOutage, followed_outage
 
 MOST = 30  # homes that a caller may mean
-_TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER)
+_TOPICS = (TopicName.OUTAGE, TopicName.OUTAGE_LONGER, TopicName.OUTAGE_OVER, TopicName.OUTAGE_FALSE)
 # of a message's facts: what its household needs, which buttons it has, and what it was promised
 _OF_THE_HOUSEHOLD = frozenset(("can_press", "emergency_button_dead", "we_ring", "promised"))
 _FOR_ANYBODY = OutageAnswerFacts.__optional_keys__ - _OF_THE_HOUSEHOLD

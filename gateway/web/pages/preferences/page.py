@@ -19,9 +19,10 @@ from gateway.model.plan import NoSuch
 from gateway.notifications.catalogue import Catalogue
 from gateway.notifications.catalogues import catalogue_for
 from gateway.notifications.format_values import locale_name
-from gateway.notifications.preferences.choose import BY_THEMSELVES, MUTABLE, Given, Unclear, masked, read_choice
+from gateway.notifications.preferences.choose import MUTABLE, Given, Unclear, masked, read_choice
 from gateway.notifications.preferences.codes import CodeResult, can_be_typed
 from gateway.notifications.preferences.links import EVERYTHING
+from gateway.notifications.preferences.wanted import BY_THEMSELVES
 from gateway.store import Conflict
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render

@@ -1,0 +1,1 @@
+"""Queries about messages that are finished."""

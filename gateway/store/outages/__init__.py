@@ -1,0 +1,1 @@
+"""Queries about one outage that a person decides on."""

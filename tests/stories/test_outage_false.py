@@ -14,6 +14,7 @@ from gateway.model import (
     PromiseState,
     Reason,
     ReasonKind,
+    RecipientKind,
     Ticket,
 )
 from gateway.model.plan import Refused
@@ -77,8 +78,8 @@ def test_it_is_corrected_where_it_was_told_and_not_where_it_was_not(quarter: Out
         return Unknown("no answer") if address == "a3@example.com" else Sent("ok")
 
     quarter.gw.channels.update(email=Channel("email", "long", post), sms=Channel("sms", "short", post))
-    quarter.add(Contact(id="k-a0-sms", owner_kind="customer", owner_id="a0", channel="sms", address="+41790000100",
-                        position=1))
+    quarter.add(Contact(id="k-a0-sms", owner_kind=RecipientKind.CUSTOMER, owner_id="a0", channel="sms",
+                        address="+41790000100", position=1))
     quarter.cut()
     quarter.gw.channels["email"] = Channel("email", "long", lambda address, message, ref: Sent("ok") if address in (
         "a0@example.com", "a2@example.com") else post(address, message, ref))  # they work again

@@ -16,8 +16,10 @@ from gateway.model import (
     ReasonKind,
     Recipient,
     RecipientKind,
+    Severity,
     SubjectKind,
     Ticket,
+    TicketState,
     customer,
     from_iso,
     provider,
@@ -31,7 +33,7 @@ from tests.fixtures.outbox_rows import ALICE, note
 
 NOON = from_iso("2026-11-23T12:00:00+01:00")
 TICKET = Ticket(id="T-1", site_id="s", customer_id="alice", device_id="d", cause_key="hot", cause="too hot",
-                skill="heating", severity="major", state="offered", opened_at=NOON)
+                skill="heating", severity=Severity.MAJOR, state=TicketState.OFFERED, opened_at=NOON)
 
 
 def contact(key: str, channel: str, owner: Recipient = ALICE, position: int = 0) -> Contact:

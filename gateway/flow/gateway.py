@@ -9,7 +9,7 @@ from typing import TypeVar
 from gateway.config.settings import Settings
 from gateway.devices.dialects import Dialect, DialectRegistry, understand
 from gateway.devices.profiles import Profile
-from gateway.flow.deliver import AttemptsInProgress
+from gateway.flow.messages.attempts import AttemptsInProgress
 from gateway.flow.visits.positions import Positions
 from gateway.model import Instant, new_id
 from gateway.model.signals import Request

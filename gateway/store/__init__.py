@@ -151,7 +151,7 @@ def apply(session: Session, plan: Plan) -> None:
 
 def _note_settled(session: Session, changed: Iterable[Change]) -> None:
     """To be counted when this is committed. What a message keeps or corrects is counted when it has gone out: see
-    gateway/flow/deliver.py."""
+    gateway/flow/messages/record_outcomes.py."""
     settled = {change.id: change.values["state"] for change in changed if change.table is Promise
                and change.values.get("state", PromiseState.OPEN) != PromiseState.OPEN
                and change.values.get("settled_by") is None}

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 
 from gateway.config.settings import Channels, Service, Settings, Smtp, Webhook
 from gateway.devices.profiles import Profile
-from gateway.flow.deliver import AttemptsInProgress, deliver
+from gateway.flow.deliver import deliver
+from gateway.flow.messages.attempts import AttemptsInProgress
 from gateway.model import (
     Attempt,
     Contact,

@@ -13,8 +13,9 @@ import psycopg
 import pytest
 from sqlmodel import select
 
-from gateway.flow.deliver import AttemptsInProgress, deliver, finish
+from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
+from gateway.flow.messages.attempts import AttemptsInProgress
 from gateway.model import (
     DISPATCHER,
     MINUTE,

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -252,6 +253,11 @@ QuietHours = Annotated[tuple[TimeOfDay, TimeOfDay], AfterValidator(_with_length)
 CallTemplate = Annotated[str, AfterValidator(_call_template)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 MapTiles = Annotated[str, AfterValidator(_map_tiles)]
+def limit_of_each(limits: Iterable[str]) -> dict[str, str]:
+    """Channel → the name of its limit, under which channels of one provider may share one: `sms+voice`."""
+    return {name: key for key in limits for name in key.split("+")}
+
+
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Colour = Annotated[str, PlainValidator(_colour)]
 MessageRate = Annotated[Rate, BeforeValidator(Rate.read)]

@@ -35,6 +35,7 @@ from gateway.config.field_types import (
     Phone,
     TimeZone,
     WebhookSecret,
+    limit_of_each,
 )
 from gateway.model.instant import HOUR
 from gateway.model.states import PromiseKind, Role, Severity
@@ -110,7 +111,22 @@ class Channels(Section):
     webhook: Webhook | None = None
     # name → Apprise URL with {address} where the verified address goes, e.g. sms: "twilio://sid:token@+4144…/{address}"
     apprise: dict[str, AppriseTemplate] = Field(default_factory=dict)
-    limits: dict[str, MessageRate] = Field(default_factory=dict)  # name → what it takes, e.g. sms: 5/15min, email: 20/s
+    # name → what it takes, e.g. sms: 5/15min, email: 20/s; channels of one provider share one, sms+voice: 10/min
+    limits: dict[str, MessageRate] = Field(default_factory=dict)
+
+    @field_validator("limits")
+    @classmethod
+    def _once(cls, limits: dict[str, Any]) -> dict[str, Any]:
+        names = [name for key in limits for name in key.split("+")]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} has two limits — expected each channel once, e.g. sms+voice: 10/min")
+        return limits
+
+    @property
+    def limit_of(self) -> dict[str, str]:
+        """Channel → the name of its limit."""
+        return limit_of_each(self.limits)
 
 
 def _contacts(contacts: list[dict[str, str]]) -> list[dict[str, str]]:

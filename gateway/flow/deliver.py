@@ -176,9 +176,10 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         on_call.link_to_dispatch_page(session, rows, now)
         contexts = _with_shadow(session, rows, _contexts(gw, session, rows, now), gw.settings.service)
         outbox.close_undeliverable(session, contexts.values(), now)
-        rates = gw.settings.channels.limits
-        budgets = {one.channel: Budget(rates[one.channel], one, now)
-                   for one in outbox.channel_use(session, rates)} if rows else {}
+        rates, limit_of = gw.settings.channels.limits, gw.settings.channels.limit_of
+        uses = {one.channel: Budget(rates[one.channel], one, now)
+                for one in outbox.channel_use(session, rates)} if rows else {}
+        budgets = {name: uses[key] for name, key in limit_of.items() if key in uses}
         decided = decide_all(rows, contexts, now, budgets, short)
         if companions:
             decided = _without_lonely(session, decided, contexts, companions, short, now)

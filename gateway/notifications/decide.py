@@ -154,9 +154,10 @@ def decide_all(notifications: Sequence[Notification], contexts: Mapping[str, Not
         decision = decide(row, context, now)
         key = _bundle_key(row, context, decision, short_channels) if row.recipient_id in several else None
         leaves = isinstance(decision, Send) and not context.in_shadow  # else it uses nothing of its channel
-        budget = budgets.get(decision.contact.channel) if isinstance(decision, Send) and leaves else None
+        channel = decision.contact.channel if isinstance(decision, Send) and leaves else ""
+        budget = budgets.get(channel)
         if budget is not None and not budget.take(may_overdraw=row.critical or row.priority < Priority.ORDINARY):
-            decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": budget.use.channel}))
+            decision = Hold(budget.turn(), Reason(ReasonKind.CHANNEL_BUSY, {"channel": channel}))
         if isinstance(decision, Send) and leaves and decision.contact.channel in context.paused:
             probed[decision.contact.channel] = now + PROBE_EVERY
         begun[row.recipient] += isinstance(decision, Send)

@@ -317,6 +317,21 @@ def test_urgent_news_does_not_wait_for_a_turn_and_the_others_wait_longer(office:
     assert office.note(later).state == "sent"
 
 
+def test_channels_of_one_provider_share_its_limit(office: DeliveryDriver, post: Post) -> None:
+    limited(office, **{"email+sms": "10/min"})
+    post.works()
+    keys = tell_all(office, 0, 10)
+    office.deliver()
+    assert states(office, keys) == {"sent"}
+    office.write(Customer(id="by-sms", name="Bob"), Contact(
+        id="k-by-sms", owner_kind=RecipientKind.CUSTOMER, owner_id="by-sms", channel="sms", address="+41790000000"))
+    key = office.tell("test", "by-sms", customer("by-sms"), subject=Subject(SubjectKind.GATEWAY, "test"))
+    office.deliver()
+    assert office.note(key).reason == Reason(ReasonKind.CHANNEL_BUSY, {"channel": "sms"})
+    with pytest.raises(ValueError, match="sms has two limits"):
+        Channels(limits={"email+sms": "10/min", "sms": "1/s"})
+
+
 def test_a_limit_of_a_channel_that_there_is_not_is_said(office: DeliveryDriver) -> None:
     limited(office, fax="10/min")
     with pytest.raises(ValueError, match=r"limits\.fax: there is no channel 'fax'; expected one of email, sms"):

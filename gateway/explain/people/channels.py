@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from gateway.config.field_types import limit_of_each
 from gateway.explain.format import Line, joined_words
 from gateway.explain.people.facts import ChannelStates, Sending
 from gateway.notifications.format_times import TimeFormat
@@ -15,11 +16,12 @@ def channel_lines(sending: Sending, states: ChannelStates, used: Collection[str]
             yield Line("channel", f"{name} is paused since {times.exact(pause.since)}, because it fails ({pause.why}); "
                                   f"one message goes on {times.exact(pause.probe_at)}, to see whether it works again",
                        pause.since)
-        limit = sending.limits.get(name)
-        if limit is not None:
-            busy = states.busy_until.get(name, 0)
+        key = limit_of_each(sending.limits).get(name)
+        if key is not None:
+            limit, busy = sending.limits[key], states.busy_until.get(key, 0)
             free = f"one more may go on {times.exact(busy)}" if busy > times.now else "there is room now"
-            yield Line("channel", f"{name} takes {limit.most} messages in {times.duration(limit.within)} at most: "
+            takes = f"{' and '.join(key.split('+'))} {'take' if '+' in key else 'takes'}"
+            yield Line("channel", f"{takes} {limit.most} messages in {times.duration(limit.within)} at most: "
                                   f"{free}; what is critical does not wait for that")
 
 

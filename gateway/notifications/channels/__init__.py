@@ -21,7 +21,7 @@ def build_channels(settings: Settings) -> dict[str, Channel]:
     if configured.webhook:
         channels["webhook"] = Channel("webhook", "short", webhook.sender(configured.webhook),
                                       webhook.checker(configured.webhook), server_each=True, knows_repeats=True)
-    unknown = sorted(configured.limits.keys() - {"email", "webhook"} - configured.apprise.keys())
+    unknown = sorted(configured.limit_of.keys() - {"email", "webhook"} - configured.apprise.keys())
     if unknown:
         raise ValueError(f"channels.limits.{unknown[0]}: there is no channel {unknown[0]!r}; expected one of "
                          f"{', '.join(sorted(channels.keys() | configured.apprise.keys())) or 'none, none is set up'}")

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_
 from sqlmodel import Session, col, select
 
+from gateway.config.field_types import limit_of_each
 from gateway.config.phone_numbers import PHONE
 from gateway.explain.facts import SubjectHistory
 from gateway.explain.people.facts import (
@@ -135,7 +136,8 @@ def channel_states(session: Session, sending: Sending, used: Collection[str], no
         pauses[name] = Pause(failed[-1].started_at, probe_at,
                              next((one.why for one in failed if one.why), None) or "it does not answer")
     busy = {}
-    for use in session.exec(select(ChannelUse).where(col(ChannelUse.channel).in_(sending.limits.keys() & set(used)))):
+    limits = {key for name, key in limit_of_each(sending.limits).items() if name in used}
+    for use in session.exec(select(ChannelUse).where(col(ChannelUse.channel).in_(limits))):
         rate = sending.limits[use.channel]
         if not rate.room(use.spent_until, now):
             busy[use.channel] = max(use.queue_until, use.spent_until - rate.within + round(rate.each))

@@ -69,7 +69,7 @@ def test_a_carriers_loss_is_told_to_the_operator_only(quarter: OutageStory) -> N
     while not quarter.messages and quarter.now < began + 10 * SECOND:
         quarter.wait(seconds=1)
     assert quarter.outage.kind == "network"
-    assert quarter.told_to("desk@example.com") == [f"Funknetz has lost 6 homes ({quarter.outage.id})"]
+    assert quarter.told_to("desk@example.com") == [f"Funknetz: 6 homes silent at once ({quarter.outage.id})"]
     quarter.live(minutes=30)
     quarter.back(*CARRIED)
     quarter.live(minutes=3)

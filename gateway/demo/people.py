@@ -37,7 +37,7 @@ class People:
     def __init__(self, town: RunningDemo, scheduler: Scheduler, call_centre: CallCentre, turns: Turns,
                  browser: Browser | None = None) -> None:
         self.links: dict[str, str] = {}  # "customer" and "technician": the newest page of each
-        self.read: set[str] = set()  # the letters, as "address subject", whose page a customer opened
+        self.read: set[str] = set()  # the letters, "address subject text", whose page a customer opened
         self._scheduler, self._call_centre, self._turns = scheduler, call_centre, turns
         self._mailbox, self._devices, self._fleet, self._since = town.mailbox, town.devices, town.fleet, town.since
         self._browser = browser or Browser()
@@ -69,14 +69,16 @@ class People:
 
     def _look_at_letters(self) -> None:
         for letter in self._mailbox.new():
-            if (found := LINK.search(letter.text)) and not letter.is_for_calendar:
-                opening = {"o": self._answer_offer, "f": self._follow, "v": self._remind}[found[1]]
-                self._scheduler.after(1.5, partial(opening, letter, found[0]))
+            if letter.is_for_calendar:
+                continue
+            for link, kind in dict.fromkeys((found[0], found[1]) for found in LINK.finditer(letter.text)):
+                opening = {"o": self._answer_offer, "f": self._follow, "v": self._remind}[kind]
+                self._scheduler.after(1.5, partial(opening, letter, link))  # several things may be in one letter
         self._scheduler.after(0.2, self._look_at_letters)
 
     def _follow(self, letter: ReceivedMessage, link: str) -> None:
         self._browser.open(link)
-        self.read.add(f"{letter.to} {letter.subject}")
+        self.read.add(f"{letter.to} {letter.subject} {letter.text}")
         self.links["customer"] = link
 
     # -- a provider and its technician, tap by tap, whoever makes each tap

@@ -482,7 +482,11 @@ def test_who_plays_does_each_part_on_the_real_pages(tmp_path: Path) -> None:
                 browser.submit(browser.open(link), act, **typed)
     finally:
         browser.close()
-    out, err = process.communicate(timeout=150)
+    try:
+        out, err = process.communicate(timeout=150)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise AssertionError(f"it does not end: {process.communicate()[1]}") from None
 
     assert did == list(PARTS), err
     assert json.loads(out)["ok"], out

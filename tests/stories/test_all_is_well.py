@@ -95,7 +95,7 @@ def test_it_says_what_is_watched_how_often_we_acted_and_when_it_was_heard(there:
     assert (message.to, message.subject) == ("alice@example.com", "All is well at your home (alice)")
     assert "This is what we watch for you: Heat pump." in message.text
     assert "Faults that were settled in the last twelve months: 1." in message.text
-    assert re.search(r"The longest ago was Heat pump: \d\d:\d\d today", message.text)
+    assert re.search(r"Heard from least recently: Heat pump, \d\d:\d\d today", message.text)
     assert page_of(there) in message.text
 
 

@@ -92,8 +92,8 @@ _DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
 _TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
-_SAID = (select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
-         .order_by(col(Notification.created_at)))
+_SAID = select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO),
+                                   or_(col(Notification.lease).is_(None), col(Notification.lease) != bindparam("but")))
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
           .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
           .order_by(col(Attempt.started_at)))
@@ -288,8 +288,7 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     offers = rows_by_id(session, Offer, named)
     about_devices = _about_a(SubjectKind.DEVICE, notifications)
     works: list[Ticket | Callback] = [*tickets.values(), *callbacks.values()]
-    customers = rows_by_id(session, Customer, {row.customer_id for row in works} | customer_ids)
-    siblings, attempts = _said_before(session, subjects, recipients)
+    siblings, attempts = _said_before(session, notifications, subjects, recipients)
     pages = {row.id: _page(row, siblings[row.subject_id, row.recipient]) for row in notifications}
     links = rows_by_id(session, Link, {link_id for link_id in pages.values() if link_id})
     devices = rows_by_id(session, Device, {row.device_id for row in works if row.device_id is not None} | about_devices)
@@ -302,6 +301,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     whose = {row.id: _whose(row, tickets, callbacks, devices) for row in notifications}
     homes = households.households(session, ((to.id, site_id) for to, site_id in whose.values()
                                             if to.kind is RecipientKind.CUSTOMER))
+    customers = {home.customer.id: home.customer for home in homes.values()}
+    customers |= rows_by_id(session, Customer, {row.customer_id for row in works} - customers.keys())
     choices = choices_of(session, {one.owner for home in homes.values() for one in home.for_messages})
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
@@ -515,13 +516,16 @@ def _is_over(attempt: Attempt, row: Notification) -> bool:
 
 
 def _said_before(
-    session: Session, subjects: set[str], recipients: set[Recipient],
+    session: Session, notifications: Sequence[Notification], subjects: set[str], recipients: set[Recipient],
 ) -> tuple[defaultdict[tuple[str, Recipient], list[Notification]], defaultdict[str, list[Attempt]]]:
-    """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first."""
+    """Every notification about these subjects by (subject, recipient), and every try by notification, oldest first;
+    those that are at hand are not read again."""
+    mine = {row.id for row in notifications}
     siblings: defaultdict[tuple[str, Recipient], list[Notification]] = defaultdict(list)
     attempts: defaultdict[str, list[Attempt]] = defaultdict(list)
     params = {"ids": list(subjects), "to": sorted({recipient.id for recipient in recipients})}
-    for row in plain_rows(session, Notification, _SAID, params):
+    others = plain_rows(session, Notification, _SAID, {**params, "but": notifications[0].lease or "" if mine else ""})
+    for row in sorted([*notifications, *(one for one in others if one.id not in mine)], key=lambda one: one.created_at):
         siblings[row.subject_id, row.recipient].append(row)
     for attempt in plain_rows(session, Attempt, _TRIES, params):
         attempts[attempt.notification_id].append(attempt)

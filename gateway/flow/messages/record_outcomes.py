@@ -1,7 +1,7 @@
 """record: writes down what became of tries, and what becomes of their messages."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import sleep
 from typing import Any
 
@@ -66,10 +66,14 @@ OURS_WAIT, OURS_WAIT_MOST = 2 * SECOND, 5 * MINUTE  # after a failure that is ou
 
 def record(gw: DeliveryContext, results: list[tuple[StartedAttempt, FinishedAttempt]]) -> None:
     """All that became known, in one transaction. A crash before it leaves tries "started", which counts as unknown."""
-    for pause in (0.05, None):
+    as_claimed = {hand_over.notification.id: hand_over.notification for hand_over, _ in results}
+    for pause in (0.0, 0.05, None):
         try:
             with gw.store.write() as session:
-                _write_down(gw, session, results)
+                # nearly always they still are as they were claimed, and the database says so when they are not
+                ours = as_claimed if pause == 0 else outbox.leases_held(session, {
+                    hand_over.notification.id: hand_over.lease for hand_over, _ in results})
+                _write_down(gw, session, ours, results)
             break
         except (Conflict, DatabaseUnavailable):
             if pause is None:
@@ -106,9 +110,9 @@ def _log_try(hand_over: StartedAttempt, outcome: Outcome | InShadow) -> None:
             "kind": outcome.kind, "why": outcome.why, "said": logs.redact_quote(outcome.said, contact.address)})
 
 
-def _write_down(gw: DeliveryContext, session: Session, results: Sequence[tuple[StartedAttempt, FinishedAttempt]]
-                ) -> None:
-    ours = outbox.leases_held(session, {hand_over.notification.id: hand_over.lease for hand_over, _ in results})
+def _write_down(gw: DeliveryContext, session: Session, ours: Mapping[str, Notification],
+                results: Sequence[tuple[StartedAttempt, FinishedAttempt]]) -> None:
+    """`ours`: by id, those that no other worker has taken over. Raises Conflict when one of them has been."""
     draft = Draft()
     untold: list[str] = []
     gone: list[tuple[StartedAttempt, Instant]] = []

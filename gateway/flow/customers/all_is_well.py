@@ -22,7 +22,7 @@ def tell_all_is_well(gw: Gateway, now: Instant) -> int:
             household = session.get(Customer, household_id)
             home = store.home_now(session, household_id, owner, now - YEAR) if household else HomeNow()
             told = plan_all_is_well(choice, household_id, household.timezone if household else "UTC", home,
-                                    store.last_told(session, household_id, owner), new_id("N"), now)
+                                    store.newest_message(session, household_id, owner), new_id("N"), now)
             draft.add(*([told] if told is not None else []))
         apply(session, complete(draft, gw.policy, now))
         return len(rows)

@@ -43,7 +43,7 @@ def ask_code(gw: Gateway, token: str, channel: str, address: str, now: Instant, 
             contact_checks.lock_household(session, found.household.id)
             contact_checks.lock_asking(session)
             refused = why_not_ask(contact_checks.checks_of(session, found.owner, now),
-                                  contact_checks.asked_from(session, asked_from, now), now)
+                                  contact_checks.count_from_network(session, asked_from, now), now)
             if refused is not None:
                 return refused
             others = contact_checks.checks_like(session, given, now)

@@ -20,7 +20,7 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.invites.mail_invite import invite_for
 from gateway.notifications.messages import Message
 from gateway.notifications.preferences.codes import code_of
-from gateway.notifications.preferences.links import one_click_of_several, one_click_url, preferences_url
+from gateway.notifications.preferences.links import one_click_of_several, preferences_url
 from gateway.notifications.preferences.wanted import passes_a_stop
 from gateway.notifications.shadow import InShadow
 from gateway.notifications.template_values import Signature, facts_of, reader_of
@@ -77,8 +77,8 @@ def _worded(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant) -> Wor
         facts = with_extras(gw, row, context, contact.channel, facts, locale, now)
         message = gw.messages.word(row.topic, locale, facts, gw.channels[contact.channel].form)
         broken = [*message.broken, *(one for _, more in items for one in more)]
-        message = replace(message, unsubscribe=one_click_url(facts.preferences, row))
-        message = replace(message, invite=invite_for(row, context, facts, gw.messages.catalogues.best_for(locale)))
+        message = replace(message, unsubscribe=facts.unsubscribe, invite=invite_for(
+            row, context, facts, gw.messages.catalogues.best_for(locale)))
         return WordedMessage(message, facts, broken)
     except Exception as error:
         log.exception("notification %s (%s) could not be worded", row.id, row.topic)

@@ -44,7 +44,7 @@ def household_of(session: Session, owner: Recipient) -> str | None:
     return None if person is None or person.left_at is not None else person.customer_id
 
 
-def last_told(session: Session, household_id: str, owner: Recipient) -> Notification | None:
+def newest_message(session: Session, household_id: str, owner: Recipient) -> Notification | None:
     """The newest of that kind to them."""
     return session.exec(select(Notification).where(
         Notification.subject_id == household_id, Notification.topic == TopicName.ALL_IS_WELL,

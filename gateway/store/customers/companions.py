@@ -1,6 +1,6 @@
 """What else is due for the readers of a full batch: it may leave in the same message as theirs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,10 +46,13 @@ def claim_companions(session: Session, rows: Sequence[Notification], claimed_unt
 def give_back(session: Session, taken: dict[str, tuple[Notification, Instant]], ids: Sequence[str], now: Instant
               ) -> None:
     """Those of them that leave with nobody: they have their own turn."""
+    alike: defaultdict[Instant, list[Notification]] = defaultdict(list)  # in a storm all of them
     for one in ids:
         row, due_at = taken[one]
         move(row, Action.RETRY, now, due_at=due_at)
-        write_alike(session, [row], _CLAIMED)
+        alike[due_at].append(row)
+    for rows in alike.values():
+        write_alike(session, rows, _CLAIMED)
 
 
 def pieces_beside_others(session: Session, told: Sequence[tuple[str, str]], from_count: int) -> set[str]:

@@ -36,7 +36,7 @@ def checks_like(session: Session, address: str, now: Instant) -> list[ContactChe
         col(ContactCheck.address).startswith(like, autoescape=True), col(ContactCheck.asked_at) > now - DAY)))
 
 
-def asked_from(session: Session, network: str, now: Instant) -> int:
+def count_from_network(session: Session, network: str, now: Instant) -> int:
     """How many within the last hour; `network`: a hash, "": not known, so nobody's."""
     if not network:
         return 0

@@ -101,7 +101,7 @@ def customer_facts(session: Session, customer_id: str, sending: Sending, now: In
     lately, waiting = _messages(session, to_them, now)
     return CustomerFacts(
         home.customer, home.people, contacts, choices_of(session, owners), list(sites), lately, waiting, list(promises),
-        [(one, cases.get(one.case_id)) for one in credits], _told(session, customer_id, now), sending,
+        [(one, cases.get(one.case_id)) for one in credits], _messages_lately(session, customer_id, now), sending,
         channel_states(session, sending, {one.channel for one in contacts}, now))
 
 
@@ -121,7 +121,7 @@ def provider_facts(session: Session, provider_id: str, sending: Sending, now: In
                           .order_by(col(Visit.window_from), col(Visit.id)).limit(MOST))
     lately, waiting = _messages(session, _to(provider(provider_id)), now)
     return ProviderFacts(
-        firm, list(people), contacts, list(offers), _not_asked(session, provider_id, now), list(visits),
+        firm, list(people), contacts, list(offers), _rankings_without(session, provider_id, now), list(visits),
         load.before.get(provider_id, IDLE), load.records.get(provider_id, NO_RECORD), lately, waiting, sending,
         channel_states(session, sending, {one.channel for one in contacts}, now))
 
@@ -174,7 +174,7 @@ def _messages(session: Session, to_them: ColumnElement[bool], now: Instant) -> t
     return history_of(session, done[::-1]), history_of(session, waiting[::-1])
 
 
-def _told(session: Session, customer_id: str, now: Instant) -> tuple[int, int]:
+def _messages_lately(session: Session, customer_id: str, now: Instant) -> tuple[int, int]:
     """As many messages as their limit counts, within an hour and a day."""
     def since(at: Instant) -> int:
         return session.exec(select(func.count()).select_from(Notification).where(
@@ -184,7 +184,7 @@ def _told(session: Session, customer_id: str, now: Instant) -> tuple[int, int]:
     return since(now - HOUR), since(now - DAY)
 
 
-def _not_asked(session: Session, provider_id: str, now: Instant) -> list[NotAsked]:
+def _rankings_without(session: Session, provider_id: str, now: Instant) -> list[NotAsked]:
     """Why others were asked about a ticket and this firm was not, or nobody was; newest first, each reason once."""
     rankings = [(one.offered_at, one.ticket_id, one.evidence) for one in session.exec(
         select(Offer).where(Offer.provider_id != provider_id, col(Offer.offered_at) > now - LATELY)

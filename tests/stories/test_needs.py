@@ -1,5 +1,7 @@
 """What people need orders what is done first: where somebody depends on power, a lesser fault cannot wait either."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from gateway.model import MINUTE, Need, Notification, Offer, Provider
@@ -56,7 +58,10 @@ def test_a_firm_that_sleeps_is_asked_about_it_all_the_same(story: Story) -> None
     assert story.all(Notification, Notification.topic == "offer")[0].state == "sent"
 
 
-def test_what_they_are_told_leaves_before_what_others_are_told_of_the_same_fault(story: Story) -> None:
+def test_what_they_are_told_leaves_before_what_others_are_told_of_the_same_fault(
+        story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_at_a_time = ThreadPoolExecutor(1)  # else they leave together, and any of them may arrive first
+    monkeypatch.setattr("gateway.flow.deliver._pool", one_at_a_time)
     for _ in range(4):
         story.says("alice-pump", "bob-pump", "arber-pump", pressure=0.3, flow_temp=40.0)  # in one batch
         story.wait(minutes=4)
@@ -64,6 +69,7 @@ def test_what_they_are_told_leaves_before_what_others_are_told_of_the_same_fault
     assert told == {"alice": Priority.ORDINARY, "bob": Priority.ORDINARY, "arber": Priority.CRITICAL}
     to = [message.to for message in story.messages]
     assert to.index("arber@example.com") < min(to.index("alice@example.com"), to.index("bob@example.com"))
+    one_at_a_time.shutdown()
 
 
 def test_homes_are_ranked_by_what_their_people_need() -> None:

@@ -95,7 +95,7 @@ def test_an_estimate_comes_from_how_long_it_took_before(quarter: OutageStory) ->
     assert outage.etr_at is not None
     assert 60 * MINUTE <= outage.etr_at - outage.began_at <= 75 * MINUTE
     last = [message.text for message in quarter.messages if message.to == "a0@example.com"][-1]
-    assert "we estimate that it is over by" in last
+    assert "we estimate that it will be over by" in last
     assert "This is an estimate, not a promise" in last
     assert quarter.one(Promise, Promise.kind == "etr").state == "open"
     quarter.live(minutes=28, step=4)

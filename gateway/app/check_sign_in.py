@@ -34,7 +34,8 @@ def sign_in_warnings(settings: Settings) -> Iterator[str]:
 
 def provider_found(settings: Settings) -> tuple[bool, str] | None:
     """Whether the provider answers as it should, and what to say of it; None: there is none."""
-    from gateway.web.console.identity_provider import ProviderAway, discover, redirect_uri  # it brings the web with it
+    from gateway.web.console.identity_provider import discover, redirect_uri  # it brings the web with it
+    from gateway.web.console.identity_provider_says import ProviderAway
 
     oidc = settings.sign_in.oidc
     if oidc is None:

@@ -1,4 +1,7 @@
-"""Days off: public holidays of a country, and days that an operator adds or takes away."""
+"""Days off: public holidays of a country, and days that an operator adds or takes away.
+
+The library of public holidays (4 MB) is imported for the first country that somebody names.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,10 +10,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any
 
-import holidays
-from holidays.registry import COUNTRIES
-
-EDITION = str(vars(holidays)["__version__"])  # of the lists of public holidays
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 _LONGEST = 366  # days that one entry may name
 Wrong = tuple[tuple[str | int, ...], str]
@@ -49,9 +48,18 @@ def _holidays(country: str, subdivision: str, categories: tuple[str, ...], year:
     """A copy of one year: the library's own calendar grows with each look at another year."""
     if not country:
         return frozenset()
+    import holidays
+
     found = holidays.country_holidays(country, subdiv=subdivision or None, years=year, expand=False,
                                       categories=("public", *categories) if categories else None)
     return frozenset(found)
+
+
+def edition() -> str:
+    """Of the lists of public holidays."""
+    import holidays
+
+    return str(vars(holidays)["__version__"])
 
 
 def days_off(written: Mapping[str, Any]) -> DaysOff:
@@ -82,11 +90,13 @@ def check_days_off(written: object) -> list[Wrong]:
 
 def _wrong_place(written: Mapping[str, Any]) -> Iterable[Wrong]:
     country, subdivision = written.get("country"), written.get("subdivision")
-    supported = holidays.list_supported_countries(include_aliases=False)
     if country is None:
         if subdivision is not None or written.get("categories"):
             yield (), "a subdivision or a category needs its country — expected e.g. country: DE"
         return
+    import holidays
+
+    supported = holidays.list_supported_countries(include_aliases=False)
     if country not in supported:
         yield ("country",), f"{country!r} — expected an ISO code{_perhaps(country, supported)}, e.g. DE"
         return
@@ -112,6 +122,8 @@ def _listed(value: object) -> list[Any]:
 
 def _perhaps(word: object, words: Iterable[str]) -> str:
     """By the code, or by the country's English name: people write "UK" and "Germany"."""
+    from holidays.registry import COUNTRIES
+
     said = str(word).upper()
     names = {name.replace("_", " ").upper(): codes[1] for name, codes in COUNTRIES.items()}
     names |= {"UK": "GB", "ENGLAND": "GB", "USA": "US"}

@@ -2,7 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from sys import modules
+from types import ModuleType
 from typing import Any, NamedTuple
+
+modules.setdefault("cel.cli", ModuleType("cel.cli"))  # its terminal program, which would bring 13 MB that nobody runs
 
 import cel
 

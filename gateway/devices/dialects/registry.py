@@ -19,7 +19,8 @@ class Dialect(Protocol):
     It may also offer, each looked for by name: `key_of(topic)`, the key of the device that speaks there ·
     `prompts(keys)`, what to publish every half a minute so that they go on speaking · `host_state(host, online, at)`,
     what a host says of itself · `command(…)`, how a device is told to do something · ACCESS, one device's own topics ·
-    BRIDGE, the address of the one bridge that all its devices speak through.
+    BRIDGE, the address of the one bridge that all its devices speak through ·
+    `prepare()`, what it needs and others do not, before its first message.
     """
 
     @property
@@ -60,6 +61,8 @@ class DialectRegistry:
 
     def __init__(self, dialects: Iterable[Dialect]) -> None:
         self.dialects = tuple(dialects)
+        for dialect in self.dialects:
+            getattr(dialect, "prepare", _nothing)()
         filters = [(wanted, place) for place, dialect in enumerate(self.dialects) for wanted in dialect.FILTERS]
         # only those with as many levels as a topic has, or with an open end, can match it: there are 70 in all
         self._open = [(wanted, place) for wanted, place in filters if wanted.endswith("#")]
@@ -224,3 +227,7 @@ def _remembers(dialect: Dialect) -> TypeGuard[StatefulDialect]:
 
 def _announces(dialect: Dialect | None) -> TypeGuard[AnnouncingDialect]:
     return hasattr(dialect, "read_routed")
+
+
+def _nothing() -> None:
+    """Most dialects need nothing beforehand."""

@@ -7,6 +7,7 @@ import orjson
 
 from gateway.devices.dialects.jsonread import FIELDS, NAME_CHARS, address, device_clock, shown, value_name
 from gateway.devices.dialects.sparkplug_payload import Metric, Payload, read_payload, value_of, write_payload
+from gateway.devices.dialects.sparkplug_payload import prepare as prepare
 from gateway.model import SECOND, Instant
 from gateway.model.signals import (
     Announced,

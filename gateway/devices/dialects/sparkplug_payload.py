@@ -1,10 +1,11 @@
-"""The Sparkplug B payload (Eclipse Sparkplug 3.0, section 6.4) as far as we read it; the rest is skipped unread."""
+"""The Sparkplug B payload (Eclipse Sparkplug 3.0, section 6.4) as far as we read it; the rest is skipped unread.
+
+Protobuf (4 MB) is imported for the first one, or when a registry takes the dialect in (`prepare`).
+"""
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, NamedTuple
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
 
 from gateway.devices.dialects.jsonread import tidy
 from gateway.model.signals import Undecodable, Value
@@ -14,9 +15,7 @@ METRICS = 2_000
 GOOD = 192  # the property Quality: 0 bad, 192 good, 500 stale
 
 _SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}  # data type → bits of the two's complement in int_value or long_value
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_KINDS = {"u64": _FIELD.TYPE_UINT64, "u32": _FIELD.TYPE_UINT32, "text": _FIELD.TYPE_STRING, "truth": _FIELD.TYPE_BOOL,
-          "float": _FIELD.TYPE_FLOAT, "double": _FIELD.TYPE_DOUBLE}
+_KINDS = {"u64": "UINT64", "u32": "UINT32", "text": "STRING", "truth": "BOOL", "float": "FLOAT", "double": "DOUBLE"}
 # message → field: (number, kind); a kind that begins with "*" repeats, one that is a message's name nests it
 _SCHEMA = {
     "PropertyValue": {"type": (1, "u32"), "is_null": (2, "truth"), "int_value": (3, "u32"), "long_value": (4, "u64")},
@@ -47,13 +46,22 @@ class Payload(NamedTuple):
     metrics: list[Metric]
 
 
+class Messages(NamedTuple):
+    """The library's classes for ours."""
+
+    payload: Any
+    metric: Any
+    decode_error: type[Exception]
+
+
 def read_payload(payload: bytes) -> Payload:
     """Raises Undecodable."""
     if len(payload) > PAYLOAD_BYTES:
         raise Undecodable(f"payload: expected at most {PAYLOAD_BYTES} bytes, got {len(payload)}")
+    messages = prepare()
     try:
-        body = _Payload.FromString(payload)
-    except (DecodeError, UnicodeDecodeError):
+        body = messages.payload.FromString(payload)
+    except (messages.decode_error, UnicodeDecodeError):
         raise Undecodable("payload: expected a Sparkplug B protobuf message, got other bytes") from None
     if len(body.metrics) > METRICS:
         raise Undecodable(f"metrics: expected at most {METRICS}, got {len(body.metrics)}")
@@ -63,7 +71,8 @@ def read_payload(payload: bytes) -> Payload:
 
 def write_payload(timestamp: int, seq: int | None, metrics: Iterable[dict[str, Any]]) -> bytes:
     """The bytes of a payload; each metric as its protobuf fields."""
-    body = _Payload(timestamp=timestamp, metrics=[_Metric(**metric) for metric in metrics])
+    messages = prepare()
+    body = messages.payload(timestamp=timestamp, metrics=[messages.metric(**metric) for metric in metrics])
     if seq is not None:
         body.seq = seq
     said: bytes = body.SerializeToString()
@@ -102,7 +111,13 @@ def _quality(properties: Any) -> int:
     return GOOD
 
 
-def _messages() -> dict[str, Any]:
+@cache
+def prepare() -> Messages:
+    """Builds the classes, once."""
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+    from google.protobuf.message import DecodeError
+
+    kind_of = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="gateway/sparkplug_b.proto", package="gateway.sparkplug_b",
                                               syntax="proto2")
     for name, fields in _SCHEMA.items():
@@ -111,17 +126,15 @@ def _messages() -> dict[str, Any]:
             message.oneof_decl.add(name="value")
         for field, (number, kind) in fields.items():
             plain = kind.removeprefix("*")
-            added = message.field.add(name=field, number=number, label=_FIELD.LABEL_REPEATED if kind[0] == "*"
-                                      else _FIELD.LABEL_OPTIONAL, type=_KINDS.get(plain, _FIELD.TYPE_MESSAGE))
+            added = message.field.add(name=field, number=number, label=kind_of.LABEL_REPEATED if kind[0] == "*"
+                                      else kind_of.LABEL_OPTIONAL,
+                                      type=getattr(kind_of, f"TYPE_{_KINDS.get(plain, 'MESSAGE')}"))
             if field in _VALUES and name == "Metric":
                 added.oneof_index = 0
             if plain not in _KINDS:
                 added.type_name = f".gateway.sparkplug_b.{plain}"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"gateway.sparkplug_b.{name}"))
-            for name in _SCHEMA}
-
-
-_CLASSES = _messages()
-_Payload, _Metric = _CLASSES["Payload"], _CLASSES["Metric"]
+    payload, metric = (message_factory.GetMessageClass(pool.FindMessageTypeByName(f"gateway.sparkplug_b.{name}"))
+                       for name in ("Payload", "Metric"))
+    return Messages(payload, metric, DecodeError)

@@ -1,17 +1,20 @@
 """Writes visits as iCalendar text: the same visit always under one UID, with a SEQUENCE that rises when it moves.
 
 All times are UTC, so that no calendar program needs our rules for a time zone. Nothing of the customer is in it but
-what it is about and where: calendars are copied to other people's servers.
+what it is about and where: calendars are copied to other people's servers. The library (3 MB) is imported for the
+first one.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-
-from icalendar import Calendar, Event, vCalAddress, vText
+from typing import TYPE_CHECKING
 
 from gateway.model import SECOND, Instant, Visit, VisitState
+
+if TYPE_CHECKING:
+    from icalendar import Calendar, Event, vCalAddress
 
 # Part of each UID. Not the address that we are reached at: with another one every visit would be there twice.
 _DOMAIN = "visits.proactive-service-gateway"
@@ -78,6 +81,8 @@ def feed(visits: Iterable[CalendarVisit], name: str) -> bytes:
 def write_invite(given: Invite, organizer: Mailbox, attendee: Mailbox) -> bytes:
     """For a mail; the MIME part has to name the same method. Whoever gets it has accepted already: they are not asked
     to answer."""
+    from icalendar import vText
+
     calendar, event = _calendar(), _event(given.visit)
     calendar.add("method", str(given.method))
     event.add("organizer", _address(organizer))
@@ -88,7 +93,9 @@ def write_invite(given: Invite, organizer: Mailbox, attendee: Mailbox) -> bytes:
     return bytes(calendar.to_ical())
 
 
-def _calendar() -> Calendar:
+def _calendar() -> "Calendar":
+    from icalendar import Calendar
+
     calendar = Calendar()
     calendar.add("prodid", _PRODID)
     calendar.add("version", "2.0")
@@ -96,7 +103,9 @@ def _calendar() -> Calendar:
     return calendar
 
 
-def _event(visit: CalendarVisit) -> Event:
+def _event(visit: CalendarVisit) -> "Event":
+    from icalendar import Event
+
     event = Event()
     event.add("uid", f"{visit.id}@{_DOMAIN}")
     event.add("dtstamp", _utc(visit.changed_at))
@@ -116,7 +125,9 @@ def _utc(at: Instant) -> datetime:
     return datetime.fromtimestamp(at // SECOND, UTC)
 
 
-def _address(box: Mailbox) -> vCalAddress:
+def _address(box: Mailbox) -> "vCalAddress":
+    from icalendar import vCalAddress, vText
+
     address = vCalAddress(f"mailto:{box.address}")
     if box.name:
         address.params["CN"] = vText(_clean(box.name))

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from gateway.calendars.days_off import EDITION, DaysOff, days_off
+from gateway.calendars.days_off import DaysOff, days_off, edition
 from gateway.calendars.opening_hours import DAYS, Calendar, Hours
 from gateway.model import Severity, SlaKind, Ticket, TicketState
 
@@ -129,7 +129,7 @@ def _calendar_as_json(calendar: Calendar) -> dict[str, Any]:
         "zone": calendar.zone,
         "hours": {day: [list(span) for span in calendar.hours[day]] for day in DAYS if calendar.hours.get(day)},
         "days_off": {name: sorted(map(date.isoformat, value)) if isinstance(value, frozenset) else value
-                     for name, value in vars(off).items() if value} | ({"edition": EDITION} if off.country else {}),
+                     for name, value in vars(off).items() if value} | ({"edition": edition()} if off.country else {}),
     }
 
 

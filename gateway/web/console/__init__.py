@@ -46,4 +46,5 @@ for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, p
 def install(app: FastAPI) -> None:
     """Makes `app` ask who comes without a session, or with a form of another one."""
     sign_in.install(app)
+    sign_in_outside.install(app)
     prove.install(app)

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 from authlib.common.errors import AuthlibBaseError
@@ -13,33 +13,13 @@ from joserfc.jwk import KeySet
 
 from gateway.config.settings import LOOPBACK, Oidc
 from gateway.flow.accounts.outside import Identity
+from gateway.web.console.identity_provider_says import Leaving, NotAskedAgain, ProviderAway, ProviderRefuses
 
 _WAITS = 5  # seconds for each answer of the provider
 _KEPT = 600.0  # seconds: its addresses and keys
 _LEEWAY = 60  # seconds by which its clock may differ from ours
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class ProviderAway(Exception):
-    """It does not answer, or not as OpenID Connect says; the text is for whoever runs the gateway."""
-
-
-class ProviderRefuses(Exception):
-    """It answers that it will not: its own name for why, e.g. access_denied."""
-
-
-class NotAskedAgain(Exception):
-    """It let them pass, or does not say when they last gave it their password."""
-
-
-class Leaving(NamedTuple):
-    """Somebody is sent to the provider."""
-
-    address: str
-    state: str  # comes back with them
-    nonce: str  # comes back in the token
-    verifier: str  # proves that who redeems the code is who asked for it
 
 
 def redirect_uri(public_url: str) -> str:

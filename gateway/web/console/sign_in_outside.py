@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import secrets
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.responses import Response
@@ -17,12 +17,15 @@ from gateway.flow.gateway import Gateway
 from gateway.model import MINUTE, SECOND, Instant, SignInFlow
 from gateway.store.accounts import flows
 from gateway.web.console import limits
-from gateway.web.console.identity_provider import IdentityProvider, NotAskedAgain, ProviderAway, ProviderRefuses
+from gateway.web.console.identity_provider_says import NotAskedAgain, ProviderAway, ProviderRefuses
 from gateway.web.console.pages import bare_page, go_on, kept
 from gateway.web.console.prove import prove_page
 from gateway.web.console.session import User, address_of, check_origin, https, needs, token_of
 from gateway.web.console.sign_in import SignInForm, enter, only_ours, sign_in_page, visitor_of
 from gateway.web.dependencies import Gw, Now, or_404
+
+if TYPE_CHECKING:
+    from gateway.web.console.identity_provider import IdentityProvider
 
 router = APIRouter(include_in_schema=False)
 MAY_TAKE = 10 * MINUTE  # there and back
@@ -134,7 +137,7 @@ def _who_left(request: Request, gw: Gateway, now: Instant, flow: SignInFlow) -> 
     return User(gw, found, address_of(request), now)
 
 
-def _prove(request: Request, user: User, provider: IdentityProvider, flow: SignInFlow, code: str) -> Response:
+def _prove(request: Request, user: User, provider: "IdentityProvider", flow: SignInFlow, code: str) -> Response:
     """What they had asked for is one click away."""
     since_they_left = (user.now - (flow.ends_at - MAY_TAKE)) / SECOND
     identity = provider.come_back(code, flow.nonce, flow.verifier, since_they_left)
@@ -145,7 +148,7 @@ def _prove(request: Request, user: User, provider: IdentityProvider, flow: SignI
     return bare_page(request, "go_on.html", kept=written, csrf=user.csrf)
 
 
-def _failed(request: Request, provider: IdentityProvider, status: int, words: str, form: SignInForm | None = None,
+def _failed(request: Request, provider: "IdentityProvider", status: int, words: str, form: SignInForm | None = None,
             why: str = "", user: User | None = None) -> Response:
     """In words for who wanted to come in; `why`: for whoever runs the gateway."""
     if why:
@@ -161,9 +164,18 @@ def _shown_again(request: Request, status: int, form: SignInForm, wrong: str, us
     return prove_page(request, user, wrong, form.next, form.kept, status)
 
 
-def _provider(app: FastAPI, gw: Gateway) -> IdentityProvider:
+def install(app: FastAPI) -> None:
+    """At start, for those who sign in so: nobody shall wait for it, or be the first to learn that it is not there."""
+    gw: Gateway = app.state.gateway
+    if gw.settings.sign_in.oidc is not None:
+        _provider(app, gw)
+
+
+def _provider(app: FastAPI, gw: Gateway) -> "IdentityProvider":
     """The one of the settings; 404 when there is none."""
     wanted = or_404(gw.settings.sign_in.oidc, "way to sign in")
+    from gateway.web.console.identity_provider import IdentityProvider  # 17 MB, only for those who sign in so
+
     if getattr(app.state, "identity_provider", None) is None or app.state.identity_provider.settings != wanted:
         app.state.identity_provider = IdentityProvider(wanted, gw.settings.web.public_url)
     provider: IdentityProvider = app.state.identity_provider

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.calendars.days_off import EDITION
+from gateway.calendars.days_off import edition
 from gateway.calendars.opening_hours import Calendar
 from gateway.config import example_files
 from gateway.config.settings import Service
@@ -97,7 +97,7 @@ def test_a_version_is_named_by_its_content_and_can_be_read_again() -> None:
 
 def test_another_edition_of_the_public_holidays_makes_another_version() -> None:
     premium, other = read(PREMIUM)
-    assert content(premium)["targets"]["minor"]["calendar"]["days_off"]["edition"] == EDITION
+    assert content(premium)["targets"]["minor"]["calendar"]["days_off"]["edition"] == edition()
     assert content(other)["targets"]["minor"]["calendar"]["days_off"] == {}
 
 

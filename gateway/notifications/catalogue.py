@@ -98,7 +98,8 @@ class Catalogues:
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> "Catalogues":
         """`texts`: language → its .po file's text. BrokenCatalogue when one cannot be used."""
-        return cls(complete([read_catalogue(text, locale) for locale, text in sorted(texts.items())]))
+        ids: dict[str, str] = {}
+        return cls(complete([read_catalogue(text, locale, ids) for locale, text in sorted(texts.items())]))
 
     @property
     def locales(self) -> tuple[str, ...]:
@@ -117,10 +118,13 @@ class Catalogues:
         return found or self._by_locale.get(whole.partition("_")[0].lower()) or self._by_locale[FALLBACK]
 
 
-def read_catalogue(text: str, locale: str) -> Catalogue:
-    """`text` of the file `<locale>.po`. BrokenCatalogue for everything that Babel would read as less than is there."""
-    file = f"{locale}.po"
-    lines = _lines_of_ids(text, file)
+def read_catalogue(text: str, locale: str, ids: dict[str, str] | None = None) -> Catalogue:
+    """`text` of the file `<locale>.po`. BrokenCatalogue for everything that Babel would read as less than is there.
+
+    `ids`: of the languages read before, so that all of them keep each id once.
+    """
+    file, ids = f"{locale}.po", {} if ids is None else ids
+    lines = {ids.setdefault(id_, id_): line for id_, line in _lines_of_ids(text, file).items()}
     try:
         catalog = read_po(BytesIO(text.encode()), abort_invalid=True)
     except PoFileError as error:
@@ -132,6 +136,7 @@ def read_catalogue(text: str, locale: str) -> Catalogue:
     for entry in catalog:
         if entry.id:
             name = entry.id if isinstance(entry.id, str) else entry.id[0]
+            name = ids.get(name, name)
             sentences[name] = _forms(entry, catalog.num_plurals, f"{file}:{lines.get(name, entry.lineno or 1)}: {name}")
             if entry.pluralizable:
                 counted.add(name)

@@ -201,6 +201,8 @@ class MessageRenderer:
 
     def with_overrides(self, overrides: Overrides) -> "MessageRenderer":
         """The same, with these templates of the operator's."""
+        if overrides is self.overrides:
+            return self
         return MessageRenderer(self.templates, self.catalogues, self._compiled, overrides)
 
     def word(self, topic: str, locale: str, facts: Facts, form: Literal["short", "long"] = "long") -> Message:

@@ -41,7 +41,7 @@ def build_app(gw: Gateway, now: Callable[[], Instant], health: Callable[[], Heal
     app.state.openapi = lambda: openapi.describe(app, api.TAGS)
     for part in (api, public, branding, customer, acts, move, portrait, household, preferences, dispatch, offer, visit,
                  photos, position, survey, tell, firm, calendar, job_sheet, people, console):
-        app.include_router(part.router)
+        part.router.add_to(app)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)
     links.install(app)

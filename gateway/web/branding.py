@@ -4,17 +4,18 @@ a page."""
 import hashlib
 from dataclasses import dataclass
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from gateway.config.branding.colours import shades
 from gateway.config.branding.logo import Logo, read_logo
 from gateway.config.settings import Branding
+from gateway.web.routes import Routes
 
 STYLE, LOGO = "brand.css", "logo"  # below /static/
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 
 
 @dataclass(frozen=True)

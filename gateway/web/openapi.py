@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.web.problems import MEDIA_TYPE
+from gateway.web import problems
 
 _ABOUT = """Hears connected devices, opens one ticket for one problem, and tells the customer before they ask.
 
@@ -37,18 +37,15 @@ _BY_NAME: dict[str, Any] = {
     "context": "Lindenweg 4, 4058 Basel", "access": "The key is with the neighbour", "told_last": "Told: fault found",
     "notice": "We are no rescue service. In danger ring 112.",
 }
+_FASTAPIS_OWN = ("HTTPValidationError", "ValidationError")  # nobody is answered so
 MISSING = "?"  # a test finds it
 
 
 def describe(app: FastAPI, tags: list[dict[str, str]]) -> dict[str, Any]:
     """OpenAPI 3.1 of everything under /api."""
     schema = get_openapi(title="Service gateway", version="1", description=_ABOUT, routes=app.routes, tags=tags)
-    for operation in operations(schema):
-        for status, response in operation["responses"].items():
-            if int(status) >= 400 and "application/json" in response.get("content", {}):
-                response["content"][MEDIA_TYPE] = response["content"].pop("application/json")
-    for name in ("HTTPValidationError", "ValidationError"):
-        schema["components"]["schemas"].pop(name, None)
+    schemas = schema["components"]["schemas"] | problems.described()
+    schema["components"]["schemas"] = {name: schemas[name] for name in sorted(schemas) if name not in _FASTAPIS_OWN}
     for operation in operations(schema):
         for media in (*bodies(operation), *answers(operation)):
             media["example"] = _example(media["schema"], schema["components"]["schemas"])

@@ -16,6 +16,7 @@ from gateway.store import Conflict, DatabaseUnavailable
 from gateway.store.views.pagination import BadCursor
 
 MEDIA_TYPE = "application/problem+json"
+_SCHEMAS = "#/components/schemas/"
 
 
 class FieldProblem(BaseModel):
@@ -41,8 +42,17 @@ def problem(status: int, detail: str, errors: list[FieldProblem] | None = None,
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a route says in OpenAPI about the problems it can answer with."""
-    return {status: {"model": Problem, "description": HTTPStatus(status).phrase} for status in statuses}
+    """What a route says in OpenAPI about the problems it can answer with: by name, since FastAPI would keep validators
+    of a model for each of them."""
+    return {status: {"description": HTTPStatus(status).phrase,
+                     "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}{Problem.__name__}"}}}}
+            for status in statuses}
+
+
+def described() -> dict[str, Any]:
+    """The schemas that `responses` names."""
+    problem = Problem.model_json_schema(mode="serialization", ref_template=f"{_SCHEMAS}{{model}}")
+    return {**problem.pop("$defs"), Problem.__name__: problem}
 
 
 def _http(_request: Request, error: Exception) -> Response:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 
 from gateway.monitoring import metrics
 from gateway.monitoring.health import Health
 from gateway.notifications.catalogues import catalogue_for
 from gateway.web.pages.links import Render
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 
 
 @router.api_route("/", methods=["GET", "HEAD"])

@@ -1,11 +1,13 @@
 """Sparkplug B (Eclipse Sparkplug 3.0): edge nodes and their devices, their births, deaths, aliases and sequence."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import orjson
 
 from gateway.devices.dialects.jsonread import FIELDS, NAME_CHARS, address, device_clock, shown, value_name
+from gateway.devices.dialects.registry import Examples
 from gateway.devices.dialects.sparkplug_payload import Metric, Payload, read_payload, value_of, write_payload
 from gateway.devices.dialects.sparkplug_payload import prepare as prepare
 from gateway.model import SECOND, Instant
@@ -185,30 +187,41 @@ def _said(seq: int | None, *metrics: dict[str, Any]) -> bytes:
 
 
 _BD = {"name": "bdSeq", "datatype": UINT64, "long_value": 4}
-# A story, in this order: each message is read with what those before it have left.
-EXAMPLES: tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], ...] = (
-    ("spBv1.0/Plant 1/NDATA/PLC", _said(9, {"alias": 1, "int_value": 5}), False,
-     (Request(_NODE, "spBv1.0/Plant 1/NCMD/PLC", write_payload(0, None, [
-         {"name": REBIRTH, "timestamp": 0, "datatype": BOOLEAN, "boolean_value": True}])),
-      Presence(_NODE, "online"), Skipped(_NODE, "unknown alias"))),
-    ("spBv1.0/Plant 1/NBIRTH/PLC", _said(0, _BD, {"name": REBIRTH, "datatype": BOOLEAN, "boolean_value": False},
-                                         {"name": "Inputs/Level", "alias": 1, "datatype": 2, "int_value": 65_535}),
-     False, (Announced(_NODE, "spBv1.0/Plant 1/NBIRTH/PLC", "PLC"), Presence(_NODE, "online", bridge=True),
-             Telemetry(_NODE, {"Inputs_Level": -1.0}, _NOON))),
-    ("spBv1.0/Plant 1/NDATA/PLC", _said(1, {"alias": 1, "int_value": 7}), False,
-     (Telemetry(_NODE, {"Inputs_Level": 7.0}, _NOON, 1),)),
-    ("spBv1.0/Plant 1/DBIRTH/PLC/pump", _said(2, {"name": "flow temp", "alias": 2, "datatype": 9, "float_value": 40.5}),
-     False, (Announced(f"{_NODE}/pump", "spBv1.0/Plant 1/DBIRTH/PLC/pump", "pump", via=_NODE),
-             Presence(f"{_NODE}/pump", "online"), Telemetry(f"{_NODE}/pump", {"flow_temp": 40.5}, _NOON, 2))),
-    ("spBv1.0/Plant 1/DDATA/PLC/pump", _said(3, {"alias": 2, "float_value": 41.5, "properties": {
-        "keys": ["Quality"], "values": [{"type": 3, "int_value": 500}]}}), False,
-     (Presence(f"{_NODE}/pump", "online"), Skipped(f"{_NODE}/pump", "metric that its device calls bad or stale"),)),
-    ("spBv1.0/Plant 1/DDATA/PLC/pump", _said(200, {"alias": 2, "is_null": True}), False, (
-        Presence(f"{_NODE}/pump", "online"),)),  # a gap, but a rebirth was asked for a moment ago
-    ("spBv1.0/Plant 1/DDEATH/PLC/pump", _said(201), False, (Presence(f"{_NODE}/pump", "lost"),)),
-    ("spBv1.0/Plant 1/NDEATH/PLC", _said(None, {**_BD, "long_value": 3}), False, Ignored),
-    ("spBv1.0/Plant 1/NDEATH/PLC", _said(None, _BD), False, (Presence(_NODE, "lost", bridge=True),)),
-    ("spBv1.0/Plant 1/NDATA/PLC", _said(None, {"alias": 1, "int_value": 5}), False, Undecodable),
-    ("spBv1.0/Plant 1/NDATA/PLC", b"\xff\xff\xff", False, Undecodable),
-    ("spBv1.0/Plant 1/NBIRTH/PLC", _said(0, _BD), True, Ignored),
-)
+EXAMPLES: Examples  # made when somebody asks for them: they need the library
+
+
+def __getattr__(name: str) -> Examples:
+    if name != "EXAMPLES":
+        raise AttributeError(name)
+    return _examples()
+
+
+@cache
+def _examples() -> Examples:
+    """A story, in this order: each message is read with what those before it have left."""
+    return (
+        ("spBv1.0/Plant 1/NDATA/PLC", _said(9, {"alias": 1, "int_value": 5}), False,
+         (Request(_NODE, "spBv1.0/Plant 1/NCMD/PLC", write_payload(0, None, [
+             {"name": REBIRTH, "timestamp": 0, "datatype": BOOLEAN, "boolean_value": True}])),
+          Presence(_NODE, "online"), Skipped(_NODE, "unknown alias"))),
+        ("spBv1.0/Plant 1/NBIRTH/PLC", _said(0, _BD, {"name": REBIRTH, "datatype": BOOLEAN, "boolean_value": False},
+                                             {"name": "Inputs/Level", "alias": 1, "datatype": 2, "int_value": 65_535}),
+         False, (Announced(_NODE, "spBv1.0/Plant 1/NBIRTH/PLC", "PLC"), Presence(_NODE, "online", bridge=True),
+                 Telemetry(_NODE, {"Inputs_Level": -1.0}, _NOON))),
+        ("spBv1.0/Plant 1/NDATA/PLC", _said(1, {"alias": 1, "int_value": 7}), False,
+         (Telemetry(_NODE, {"Inputs_Level": 7.0}, _NOON, 1),)),
+        ("spBv1.0/Plant 1/DBIRTH/PLC/pump", _said(2, {"name": "flow temp", "alias": 2, "datatype": 9, "float_value": 40.5}),
+         False, (Announced(f"{_NODE}/pump", "spBv1.0/Plant 1/DBIRTH/PLC/pump", "pump", via=_NODE),
+                 Presence(f"{_NODE}/pump", "online"), Telemetry(f"{_NODE}/pump", {"flow_temp": 40.5}, _NOON, 2))),
+        ("spBv1.0/Plant 1/DDATA/PLC/pump", _said(3, {"alias": 2, "float_value": 41.5, "properties": {
+            "keys": ["Quality"], "values": [{"type": 3, "int_value": 500}]}}), False,
+         (Presence(f"{_NODE}/pump", "online"), Skipped(f"{_NODE}/pump", "metric that its device calls bad or stale"),)),
+        ("spBv1.0/Plant 1/DDATA/PLC/pump", _said(200, {"alias": 2, "is_null": True}), False, (
+            Presence(f"{_NODE}/pump", "online"),)),  # a gap, but a rebirth was asked for a moment ago
+        ("spBv1.0/Plant 1/DDEATH/PLC/pump", _said(201), False, (Presence(f"{_NODE}/pump", "lost"),)),
+        ("spBv1.0/Plant 1/NDEATH/PLC", _said(None, {**_BD, "long_value": 3}), False, Ignored),
+        ("spBv1.0/Plant 1/NDEATH/PLC", _said(None, _BD), False, (Presence(_NODE, "lost", bridge=True),)),
+        ("spBv1.0/Plant 1/NDATA/PLC", _said(None, {"alias": 1, "int_value": 5}), False, Undecodable),
+        ("spBv1.0/Plant 1/NDATA/PLC", b"\xff\xff\xff", False, Undecodable),
+        ("spBv1.0/Plant 1/NBIRTH/PLC", _said(0, _BD), True, Ignored),
+    )

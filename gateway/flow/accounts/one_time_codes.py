@@ -1,15 +1,21 @@
 """The second factor: codes of an authenticator app (RFC 6238), their secret kept encrypted, and codes for whoever has
-lost it."""
+lost it.
+
+Cryptography's library (8 MB) is imported for the first secret that is kept or opened (0.03 s).
+"""
 
 import base64
 import hashlib
 import re
 import secrets
+from typing import TYPE_CHECKING
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from gateway.model import SECOND, Instant
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 STEP = 30 * SECOND
 RECOVERY_CODES = 10
@@ -55,12 +61,16 @@ def encrypt(plain: str, keys: str) -> str:
 
 def decrypt(kept: str, keys: str) -> str | None:
     """None when none of our secrets opens it: the second factor has to be set up anew."""
+    from cryptography.fernet import InvalidToken
+
     try:
         return _box(keys).decrypt(kept.encode()).decode()
     except InvalidToken:
         return None
 
 
-def _box(keys: str) -> MultiFernet:
+def _box(keys: str) -> "MultiFernet":
+    from cryptography.fernet import Fernet, MultiFernet
+
     return MultiFernet([Fernet(base64.urlsafe_b64encode(hashlib.sha256(f"second factor/{key}".encode()).digest()))
                         for key in keys.strip().splitlines() or [""]])

@@ -1,13 +1,12 @@
-"""Database migrations: `upgrade(store)` brings the schema to the newest version, forward only."""
+"""Database migrations: `upgrade(store)` brings the schema to the newest version, forward only.
+
+Alembic (12 MB) is imported when there is something to migrate; most starts only read the version.
+"""
 
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext, MigrationInfo
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlmodel import Session
 
@@ -35,14 +34,10 @@ def upgrade(store: Store) -> list[str]:
     with _connected(store) as connection, connection.begin():
         if not store.sqlite:  # SQLite's BEGIN IMMEDIATE has done it already
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_AT_A_TIME})
-        _refuse_others(connection, scripts())
-
-        def note(step: MigrationInfo, **_more: Any) -> None:
-            applied.extend(step.up_revision_ids)
-
-        config = _config()
-        config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
-        command.upgrade(config, "head")
+        current = _current(connection)
+        _refuse_others(current)
+        if current != newest():
+            applied = _migrate(connection)
         if applied:  # never on a schema that is in use: a new trigger locks its table, and others are at work there
             protect(connection)
             end_with_rows(connection)
@@ -60,15 +55,26 @@ def _fill_search(connection: Connection) -> None:
         session.commit()  # hands it to the transaction of the connection
 
 
-def _config() -> Config:
+def _migrate(connection: Connection) -> list[str]:
+    """Runs what is missing; the versions, oldest first."""
+    from alembic import command
+    from alembic.config import Config
+
+    applied: list[str] = []
+
+    def note(step: Any, **_more: Any) -> None:
+        applied.extend(step.up_revision_ids)
+
     config = Config()
     config.set_main_option("script_location", str(HERE).replace("%", "%%"))
-    return config
+    config.attributes.update(connection=connection, on_version_apply=note)  # for env.py
+    command.upgrade(config, "head")
+    return applied
 
 
-def scripts() -> ScriptDirectory:
-    """The migrations in the tree, as Alembic sees them."""
-    return ScriptDirectory.from_config(_config())
+def versions() -> list[str]:
+    """Those in the tree, oldest first, by the names of their files: each follows the one before it."""
+    return sorted(file.name.partition("_")[0] for file in (HERE / "versions").glob("[0-9]*.py"))
 
 
 def _connected(store: Store) -> Connection:
@@ -81,7 +87,14 @@ def _connected(store: Store) -> Connection:
 def version(store: Store) -> str | None:
     """The version of the database, None when it is empty."""
     with store.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return _current(connection)
+
+
+def _current(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def made_before_02(store: Store) -> bool:
@@ -95,18 +108,17 @@ def _before_02(current: str | None) -> bool:
 
 def newest() -> str | None:
     """The version that `upgrade` leads to."""
-    return scripts().get_current_head()
+    return max(versions(), default=None)
 
 
-def _refuse_others(connection: Connection, directory: ScriptDirectory) -> None:
-    current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in directory.walk_revisions()}
+def _refuse_others(current: str | None) -> None:
+    known = versions()
     if current is None or current in known:
         return
     if _before_02(current):
         raise WrongVersion(f"the database (version {current}) was made before 0.2: export with the gateway that "
                            "made it, then start empty")
-    raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(sorted(known))}: update the "
+    raise WrongVersion(f"the database has version {current}; this gateway knows {', '.join(known)}: update the "
                        "gateway, or restore a backup")
 
 
@@ -115,8 +127,8 @@ def try_out(store: Store) -> str:
     or WrongVersion."""
     try:
         with _connected(store) as connection, connection.begin() as transaction:
-            current = MigrationContext.configure(connection).get_current_revision()
-            _refuse_others(connection, scripts())
+            current = _current(connection)
+            _refuse_others(current)
             connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
             transaction.rollback()
     except DBAPIError as error:

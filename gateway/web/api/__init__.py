@@ -1,7 +1,5 @@
 """The REST API, /api/v1: every route needs an API key."""
 
-from fastapi import APIRouter
-
 from gateway.web.api import (
     alarms,
     callbacks,
@@ -23,6 +21,7 @@ from gateway.web.api.systems import events, external_ids
 from gateway.web.api.work import offers, providers, visits
 from gateway.web.dependencies import READS
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
 TAGS = [
     {"name": "tickets", "description": "One problem, one number."},
@@ -46,11 +45,11 @@ TAGS = [
     {"name": "dead letters", "description": "Messages nobody could read, with the reason."},
 ]
 
-_looks = APIRouter(dependencies=[READS])
+_looks = Routes(dependencies=[READS])
 for part in (tickets, alarms, callbacks, context, devices, notifications, dead_letters, providers, promises, explain,
              outages, maintenance, customers, sites, people, preferences, search, next_actions, answers, offers, visits,
              events, goodwill, surveys, users, audit, external_ids, wording):
-    _looks.include_router(part.router)
-router = APIRouter(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
-router.include_router(_looks)
-router.include_router(bridge.router)
+    _looks.include(part.router)
+router = Routes(prefix="/api/v1", responses=responses(401, 403, 413, 422, 500))
+router.include(_looks)
+router.include(bridge.router)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gateway.model import Alarm, Command, ExternalKind, Site
 from gateway.notifications.catalogues import catalogue_for
@@ -15,8 +15,9 @@ from gateway.web.api.models import Id
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import AlarmWorker, Gw, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/alarms", tags=["alarms"])
+router = Routes(prefix="/alarms", tags=["alarms"])
 
 
 def _alarm(row: Any, names: dict[str, dict[str, str]]) -> models.Alarm:

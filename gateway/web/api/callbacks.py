@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field, model_validator
 from sqlmodel import Session
 
@@ -34,8 +34,9 @@ from gateway.web.api.tickets import check_report
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import CallbackWorker, Gw, Now, Reporter, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/callbacks", tags=["callbacks"])
+router = Routes(prefix="/callbacks", tags=["callbacks"])
 
 
 class FaultBody(Body):

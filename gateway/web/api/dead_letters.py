@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gateway.store.views import api_lists
 from gateway.web.api import filters, models
 from gateway.web.dependencies import Gw
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 
 
 @router.get("/dead-letters", summary="Messages nobody could read", tags=["dead letters"])

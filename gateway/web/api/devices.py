@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gateway.detection import memory
 from gateway.model import ButtonTest, DeviceState, ExternalKind
@@ -17,8 +17,9 @@ from gateway.web.api import filters, models
 from gateway.web.api.models import Command, Id
 from gateway.web.dependencies import Gw, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(tags=["devices"])
+router = Routes(tags=["devices"])
 
 
 def _facts(row: Any, names: dict[str, dict[str, str]]) -> dict[str, Any]:

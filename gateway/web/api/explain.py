@@ -2,16 +2,16 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from gateway.flow.messages.explained import explained
 from gateway.web.api.models import ApiModel, Id, Time
 from gateway.web.dependencies import Gw, Now, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
 Kind = Literal["alarm", "ticket", "callback", "outage", "device", "sla_policy", "notification", "customer", "provider"]
-router = APIRouter(prefix="/explain", tags=["explain"])
+router = Routes(prefix="/explain", tags=["explain"])
 
 
 class ExplanationLine(ApiModel):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -15,8 +15,9 @@ from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, Body, ExternalIds, GivenTime, Id, Time, Words
 from gateway.web.dependencies import Gw, WorkPlanner, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/maintenance", tags=["outages"])
+router = Routes(prefix="/maintenance", tags=["outages"])
 
 
 class Window(ApiModel):

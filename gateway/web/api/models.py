@@ -50,13 +50,13 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class ApiModel(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", defer_build=True)  # FastAPI builds what a route needs: once is enough
 
 
 class Body(BaseModel):
     """What a program gives us: a field that we do not know is refused, for it may be a misspelt one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
 ExternalIds = Annotated[dict[str, str], Field(description="What other systems call it: system → id.",

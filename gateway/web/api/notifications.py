@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gateway.access.rights import Right
 from gateway.flow.act import send_again
@@ -15,8 +15,9 @@ from gateway.web.api import filters, models
 from gateway.web.api.models import Id
 from gateway.web.dependencies import Reader, TicketWorker, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 
 
 def _notification(row: Any, names: dict[str, dict[str, str]], may_see: bool) -> models.Notification:

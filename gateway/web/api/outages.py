@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field, PlainSerializer
 from sqlmodel import Session
 
@@ -19,8 +19,9 @@ from gateway.web.api.models import ApiModel, ExternalIds, Id, Time
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import Gw, TicketWorker, WorkPlanner, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/outages", tags=["outages"])
+router = Routes(prefix="/outages", tags=["outages"])
 
 
 def _readable(why: dict[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.model import PromiseKind, PromiseState
 from gateway.store.views.promises import PromiseCounts, promise_summary
 from gateway.web.api.models import ApiModel, GivenTime
 from gateway.web.dependencies import Gw, Now
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/promises", tags=["promises"])
+router = Routes(prefix="/promises", tags=["promises"])
 
 
 class DuePeriod(BaseModel):

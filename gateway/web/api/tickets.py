@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
@@ -40,8 +40,9 @@ from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import Gw, Merger, Now, Reporter, TicketWorker, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/tickets", tags=["tickets"])
+router = Routes(prefix="/tickets", tags=["tickets"])
 
 
 class ReportBody(Body):

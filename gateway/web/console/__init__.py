@@ -1,6 +1,6 @@
 """The console: where agents, dispatchers, operators, auditors and providers work. English, like the timelines."""
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
 from gateway.web.console import (
     account,
@@ -34,13 +34,14 @@ from gateway.web.console import (
     why,
     work,
 )
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 # the page of one last: /console/tickets/merge is no ticket, and /console/callbacks/new no callback
 for part in (sign_in, sign_in_outside, account, now, search, drafts, presence, prove, incoming_call, answers, messages,
              outages, outage, callbacks, callback, tickets, tickets_bulk, tickets_merge, ticket, pictures, audit, users,
              firms, firm_people, work, why, goodwill, surveys, customers, customer_acts):
-    router.include_router(part.router)
+    router.include(part.router)
 
 
 def install(app: FastAPI) -> None:

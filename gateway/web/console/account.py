@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -14,8 +14,9 @@ from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import ProofNeeded, User, address_of, forget_tries, needs, take_try
 from gateway.web.dependencies import Gw, Now
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _PAGE = "/console/account"
 Own = Annotated[User, needs(Right.OWN_ACCOUNT)]
 # Whoever sets a second factor proves with it from then on: a browser left open must not be enough for that.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
@@ -21,8 +21,9 @@ from gateway.notifications.reasons import refusal_sentence
 from gateway.store.views.desk.saved_answers import saved_answers
 from gateway.web.console.pages import WORDS, go_on, is_ours, refused_page
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/answers"
 WRITTEN = 1000  # characters
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]

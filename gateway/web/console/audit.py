@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -22,8 +22,9 @@ from gateway.store.views.pagination import BadCursor
 from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import page, time_format
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/audit"
 Reads = Annotated[User, needs(Right.READ_AUDIT)]
 PAGE, PART = 100, 500  # rows on a page; that an export reads at once

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from markupsafe import Markup
 from pydantic import BaseModel
@@ -36,8 +36,9 @@ from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, 
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
 from gateway.web.pages.alarm_details import chart
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 Reads = Annotated[User, needs(Right.READ)]
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]
 NOTE, LINE = 2000, 200  # characters kept

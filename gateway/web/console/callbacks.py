@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -29,8 +29,9 @@ from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, go_on, main_of, page, time_format, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/callbacks"
 MOST = 100  # rows
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (Callback, Outage))

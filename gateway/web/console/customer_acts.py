@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 from sqlmodel import Session
@@ -41,8 +41,9 @@ from gateway.web.console.goodwill import is_money
 from gateway.web.console.pages import WORDS, go_on
 from gateway.web.console.session import TOKEN, User, needs
 from gateway.web.dependencies import or_404
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _ONE = f"{PATH}/{{customer_id}}"
 Edits = Annotated[User, needs(Right.EDIT_HOUSEHOLDS)]
 Reports = Annotated[User, needs(Right.REPORT)]

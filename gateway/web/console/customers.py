@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from sqlmodel import Session
 
@@ -34,8 +34,9 @@ from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, 
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/customers"
 Reads = Annotated[User, needs(Right.READ)]
 PAGE, MESSAGES, NAME = 50, 40, 80

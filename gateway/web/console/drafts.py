@@ -3,14 +3,15 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException
+from fastapi import Form, HTTPException
 from fastapi.responses import JSONResponse, Response
 
 from gateway.access.rights import Right
 from gateway.store.accounts import desk
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/drafts"
 Own = Annotated[User, needs(Right.OWN_ACCOUNT)]
 SavesItself = Annotated[User, needs(Right.OWN_ACCOUNT, does_something=False)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Request, UploadFile
+from fastapi import File, Request, UploadFile
 from fastapi.responses import Response
 
 from gateway.flow.firms import own_people
@@ -17,8 +17,9 @@ from gateway.web.dependencies import or_404
 from gateway.web.pages.provider.people import picture_of
 from gateway.web.pages.technician.decoding import Unusable
 from gateway.web.pages.technician.quota import DailyQuota
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _ONE = "/people/{technician_id}/photo"
 _TOO_MANY = "You have sent so many photos today that no more are taken until tomorrow."
 Upload = Annotated[UploadFile | None, File()]

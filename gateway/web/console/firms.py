@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -20,8 +20,9 @@ from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
 from gateway.web.pages.links import InvalidInput
 from gateway.web.pages.provider.page import FirmForm, away_of, firm_act, today_of
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH, OWN = "/console/firms", "/console/our-work/firm"
 Manages = Annotated[User, needs(Right.MANAGE_PROVIDERS)]
 Works = Annotated[User, needs(Right.OWN_WORK)]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -19,8 +19,9 @@ from gateway.store.views.pagination import BadCursor
 from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/goodwill"
 Reads = Annotated[User, needs(Right.READ)]
 Approves = Annotated[User, needs(Right.APPROVE_GOODWILL)]

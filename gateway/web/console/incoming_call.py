@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
@@ -25,8 +25,9 @@ from gateway.web.console.outage_words import InWords, in_words, told_all, told_w
 from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/call"
 Reads = Annotated[User, needs(Right.READ)]
 Works = Annotated[User, needs(Right.WORK_CALLBACKS)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right, messages_at_once
@@ -11,8 +11,9 @@ from gateway.model.plan import NoSuch, Refused
 from gateway.notifications.reasons import refusal_sentence
 from gateway.web.console.pages import WORDS, go_on, is_ours, refused_page
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/messages"
 Works = Annotated[User, needs(Right.WORK_TICKETS)]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gateway.access.rights import Right
@@ -39,8 +39,9 @@ from gateway.web.console.live import follow_main
 from gateway.web.console.pages import WORDS, Viewer, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console"
 MOST, ALL = 8, 200  # lines of a card, and of a list of its own
 _ABOUT = frozenset(str(kind.__tablename__) for kind in (

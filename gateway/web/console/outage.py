@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from markupsafe import Markup
 from pydantic import BaseModel
@@ -55,8 +55,9 @@ from gateway.web.console.outages import KINDS, PATH, name_of
 from gateway.web.console.pages import WORDS, Viewer, go_on, live_page, main_of, page, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 NOTE, WHY = 2000, 300  # characters kept
 _SHOWN = {Homes.DARK: "Dark", Homes.NEEDS: "Priority needs", Homes.NOT_TOLD: "Not told", Homes.NESTED: "Own fault",
           Homes.BACK: "Back", Homes.ALL: "All"}

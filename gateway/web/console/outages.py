@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from gateway.access.rights import Right
@@ -16,8 +16,9 @@ from gateway.web.console.live import follow_main
 from gateway.web.console.pages import Viewer, live_page, main_of, version_of
 from gateway.web.console.session import User, needs
 from gateway.web.live import View
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/outages"
 PAGE = 30  # ended ones
 KINDS = {OutageKind.FEEDER: "Power line", OutageKind.PLACE: "Place", OutageKind.NETWORK: "Data network",

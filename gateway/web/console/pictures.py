@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 
 from gateway.access.rights import Right, may
@@ -13,8 +12,9 @@ from gateway.store.visits import signatures
 from gateway.store.visits.photos import Shown, content_at_ticket, shown_at_ticket
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _MAY_SEE = needs(Right.SEE_PICTURES)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -14,8 +14,9 @@ from gateway.store.accounts import open_pages
 from gateway.web.console.pages import WORDS
 from gateway.web.console.session import User, needs
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 
 
 class BeatForm(BaseModel):

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
 from gateway.web.console.pages import go_on, is_ours, keep, kept, page, path_of
 from gateway.web.console.session import SAFE, ProofNeeded, User, needs, prove
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _PATH, _START = "/console/prove", "/console"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -12,8 +12,9 @@ from gateway.store.search.found import Found
 from gateway.store.search.terms import LONGEST_TEXT
 from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 
 
 @router.get("/console/search")

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -42,8 +42,9 @@ from gateway.web.console.session import (
 )
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 START = "/console"
 _TOO_MANY = ("So much at once cannot be sent: a form holds 1,000 fields. Nothing was done. Go back, and what you "
              "ticked and wrote is there; to act on more, filter the list and choose all that match.")

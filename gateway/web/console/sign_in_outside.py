@@ -5,7 +5,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, FastAPI, Form, Request
+from fastapi import FastAPI, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -23,11 +23,12 @@ from gateway.web.console.prove import prove_page
 from gateway.web.console.session import User, address_of, check_origin, https, needs, token_of
 from gateway.web.console.sign_in import SignInForm, enter, only_ours, sign_in_page, visitor_of
 from gateway.web.dependencies import Gw, Now, or_404
+from gateway.web.routes import Routes
 
 if TYPE_CHECKING:
     from gateway.web.console.identity_provider import IdentityProvider
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 MAY_TAKE = 10 * MINUTE  # there and back
 _REFUSED = {
     WhyRefused.DISABLED: "Your account here is disabled. Ask whoever runs the gateway.",

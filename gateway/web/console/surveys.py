@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -13,8 +13,9 @@ from gateway.store.views.pagination import BadCursor
 from gateway.web.console.export_file import export_file
 from gateway.web.console.pages import page
 from gateway.web.console.session import User, needs
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/surveys"
 Reads = Annotated[User, needs(Right.READ)]
 PAGE, ADDED_UP = 40, 90  # answers on a page; days

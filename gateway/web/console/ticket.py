@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 
 from gateway.access.audit import action_name
@@ -33,8 +33,9 @@ from gateway.web.console.ticket_view import FILTERS, Typed, ticket_page, typed_w
 from gateway.web.dependencies import or_404
 from gateway.web.live import View
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _PAGE = "/console/tickets/{ticket_id}"
 _HIDDEN = (TOKEN, "act", "target", "version", "key")
 Reader = Annotated[User, needs(Right.READ)]

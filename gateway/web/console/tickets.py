@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -21,8 +21,9 @@ from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.console.ticket_query import ME, PATH, TicketQuery, parse_query, read_query
 from gateway.web.console.ticket_rows import row_view
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 Reads = Annotated[User, needs(Right.READ)]
 PAGE = 100  # rows
 NAME = 60  # characters of a view's name

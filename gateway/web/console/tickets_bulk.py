@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right, may_act_on
@@ -25,8 +25,9 @@ from gateway.web.console.session import User, needs
 from gateway.web.console.ticket_query import PATH, parse_query
 from gateway.web.console.ticket_rows import cause_of, full_version, short_version
 from gateway.web.console.tickets import BulkForm, list_page
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 Works = Annotated[User, needs(Right.WORK_TICKETS)]
 BUDGET_S = 20.0  # so long one request acts; for the rest somebody presses once more
 CHANGES = 5000  # lines of the feed: a list that is older than that is loaded anew before anybody acts on all of it

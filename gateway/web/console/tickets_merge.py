@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Query, Request
+from fastapi import Form, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -17,8 +17,9 @@ from gateway.web.console.pages import WORDS, go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.console.ticket_query import PATH
 from gateway.web.console.ticket_rows import row_view
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 Merges = Annotated[User, needs(Right.MERGE)]
 
 

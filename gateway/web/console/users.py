@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -21,8 +21,9 @@ from gateway.web.console.browser_names import browser_name
 from gateway.web.console.pages import go_on, page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/users"
 Manages = Annotated[User, needs(Right.MANAGE_USERS)]
 Changes = Annotated[User, needs(Right.MANAGE_USERS, proof=True)]

@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -12,8 +12,9 @@ from gateway.flow.messages.explained import explained
 from gateway.web.console.pages import page
 from gateway.web.console.session import User, needs
 from gateway.web.dependencies import or_404
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 Kind = Literal["alarm", "ticket", "callback", "outage", "device", "sla_policy", "notification", "customer", "provider"]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, NoReturn
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import Form, HTTPException, Request
 from fastapi.responses import Response
 
 from gateway.access.rights import Right
@@ -25,8 +25,9 @@ from gateway.web.pages.technician.visit import (
     visit_act,
     visit_content,
 )
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 PATH = "/console/our-work"
 Works = Annotated[User, needs(Right.OWN_WORK)]
 OVER = 30  # visits that are over, on a page

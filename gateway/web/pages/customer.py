@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -49,8 +49,9 @@ from gateway.web.pages.household.way_back import way_back
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link, somebody_reads
 from gateway.web.pages.outage_view import outage_page_content
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 NOT_SHOWN = frozenset(str(kind.__tablename__) for kind in (Entry, Notification))  # kinds of rows, on any of its pages
 _ACTS: dict[str, Callable[[str], Act]] = {
     "keep": KeepVisit, "drop": DropVisit, "early": AllowEarly, "missed": ReportMissed, "contest": ContestNoAccess,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
@@ -40,8 +40,9 @@ from gateway.web.pages.dispatch_view import callback_content, ticket_content
 from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, open_link
 from gateway.web.pages.maps import map_address
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 NAME, NOTE = 80, 2000  # characters kept
 HALF = 30 * MINUTE
 

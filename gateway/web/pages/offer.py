@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -29,8 +29,9 @@ from gateway.web.pages.technician.form_errors import FAILURES, form_error
 from gateway.web.pages.technician.visit import typed_time
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 REASONS = ("no_time", "wrong_trade", "too_far", "other_reason")
 OTHER = "other"  # than the windows that are proposed: typed
 CHOSEN_NEAR = 14 * DAY  # a window that is shown again because it was chosen

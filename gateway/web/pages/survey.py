@@ -2,7 +2,7 @@
 
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
@@ -20,8 +20,9 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render, open_link
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 SENTENCES = 500  # characters kept of what is typed
 _WORKS = {"yes": True, "no": False}
 

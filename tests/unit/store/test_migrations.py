@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
 from gateway.model import ExternalKind
 from gateway.store import Store
-from gateway.store.migrations import WrongVersion, newest, upgrade, version
+from gateway.store.migrations import HERE, WrongVersion, newest, upgrade, version, versions
 
 INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL ORDER BY name",
@@ -71,6 +73,14 @@ def test_a_gateway_that_starts_beside_others_at_work_does_not_wait_for_them(post
             at_work.exec_driver_sql(f"LOCK TABLE {kind} IN ROW EXCLUSIVE MODE")
         assert upgrade(store) == []
     store.close()
+
+
+def test_the_names_of_the_files_say_what_alembic_reads_in_them() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    read = ScriptDirectory.from_config(config)
+    assert [script.revision for script in read.walk_revisions()] == versions()[::-1]
+    assert read.get_current_head() == newest()
 
 
 def test_an_empty_database_gets_every_version_once(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,8 +16,9 @@ from gateway.store.accounts import audit
 from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, GivenTime, Page, Time
 from gateway.web.dependencies import AuditExporter, AuditReader
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/audit", tags=["users and audit"])
+router = Routes(prefix="/audit", tags=["users and audit"])
 AT_ONCE = 500
 LINES = "application/x-ndjson"
 

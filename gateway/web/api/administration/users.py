@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 from sqlmodel import Session
@@ -17,8 +17,9 @@ from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, Body, ExternalIds, Id, Line, Page, Time
 from gateway.web.dependencies import Caller, UserManager, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/users", tags=["users and audit"])
+router = Routes(prefix="/users", tags=["users and audit"])
 T = TypeVar("T", bound=ApiModel)
 
 

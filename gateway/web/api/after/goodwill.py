@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -27,8 +27,9 @@ from gateway.web.api import filters
 from gateway.web.api.models import ApiModel, Body, GivenTime, Id, Time, Words
 from gateway.web.dependencies import FileExporter, GestureGiver, GoodwillApprover, Gw, Now, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(tags=["credits"])
+router = Routes(tags=["credits"])
 CSV = "text/csv; charset=utf-8"
 
 

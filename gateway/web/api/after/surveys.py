@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,8 +17,9 @@ from gateway.web.api.after.goodwill import CSV, ExportPeriod
 from gateway.web.api.models import ApiModel, GivenTime, Id, Time
 from gateway.web.dependencies import FileExporter, Gw, Now, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(tags=["surveys"])
+router = Routes(tags=["surveys"])
 
 
 class Survey(ApiModel):

@@ -1,6 +1,6 @@
 """API route for the voice bridge: whom a technician's PIN connects with."""
 
-from fastapi import APIRouter, HTTPException
+from fastapi import HTTPException
 from pydantic import Field
 
 from gateway.callbacks.numbers.visit_calls import DIGITS
@@ -8,8 +8,9 @@ from gateway.flow.telephones import Locked, connect
 from gateway.web.api.models import ApiModel, Body
 from gateway.web.dependencies import Bridge
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/bridge", tags=["bridge"])
+router = Routes(prefix="/bridge", tags=["bridge"])
 
 
 class PinBody(Body):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 
 from gateway.flow.telephones import call_to_make
 from gateway.model import ExternalKind
@@ -15,8 +15,9 @@ from gateway.web.api.models import Id, Language
 from gateway.web.dependencies import PhoneReader, or_404
 from gateway.web.pages.alarm_details import chart
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/callbacks", tags=["callbacks"])
+router = Routes(prefix="/callbacks", tags=["callbacks"])
 
 
 @router.get("/{callback_id}/context", summary="What to know before ringing", responses=responses(404))

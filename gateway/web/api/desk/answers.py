@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from gateway.access.rights import Right
@@ -17,8 +17,9 @@ from gateway.web.api.filters import Pagination
 from gateway.web.api.models import ApiModel, Body, Id, Language, Time
 from gateway.web.dependencies import CallbackWorker, Gw, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 
 
 class SavedAnswer(ApiModel):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from gateway.access.audit import action_name
@@ -17,8 +17,9 @@ from gateway.tickets.desk.next_action import NextAction, NextActionKind, custome
 from gateway.web.api.models import ApiModel, Id, Language
 from gateway.web.dependencies import Reader, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter()
+router = Routes()
 _TIMES = ("window_from", "window_until", "until", "ring_from")
 
 

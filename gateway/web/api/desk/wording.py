@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, HTTPException, Query
+from fastapi import Header, HTTPException, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field
 
@@ -19,8 +19,9 @@ from gateway.notifications.wording.sms import sms_size
 from gateway.web.api.models import ApiModel, Body, Line
 from gateway.web.dependencies import Publisher, Reader
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/wording", tags=["notifications"])
+router = Routes(prefix="/wording", tags=["notifications"])
 Language = Annotated[str, Field(min_length=2, max_length=20, description="One that is written.", examples=["de"])]
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200,

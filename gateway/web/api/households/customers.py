@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from gateway.flow import people
@@ -21,8 +21,9 @@ from gateway.web.api.models import Body, Id
 from gateway.web.api.notifications import get_notification
 from gateway.web.dependencies import HouseholdEditor, Reader, TicketWorker, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/customers", tags=["households"])
+router = Routes(prefix="/customers", tags=["households"])
 
 
 class PageLinkBody(Body):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.exceptions import RequestValidationError
 from sqlmodel import Session
 
@@ -34,8 +34,9 @@ from gateway.web.api.models import EntryPage, Id
 from gateway.web.api.timelines import timeline_page
 from gateway.web.dependencies import Gw, HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/people", tags=["households"])
+router = Routes(prefix="/people", tags=["households"])
 
 
 @router.get("", summary="List people")

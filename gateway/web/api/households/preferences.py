@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, Field
 
@@ -22,8 +21,9 @@ from gateway.web.api.households.people import get_person
 from gateway.web.api.models import ApiModel, Body, Id, Time
 from gateway.web.dependencies import Caller, HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(tags=["households"])
+router = Routes(tags=["households"])
 _NEVER_MUTED = sorted(one.name for one in TOPICS.values() if RecipientKind.CUSTOMER in one.audience
                       and (one.required or one.group is None) and one.name != TopicName.DAILY)
 

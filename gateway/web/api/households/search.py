@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from gateway.access.rights import Right
@@ -10,8 +10,9 @@ from gateway.flow.telephones import find
 from gateway.store.search.terms import LONGEST_TEXT
 from gateway.web.api.models import ApiModel
 from gateway.web.dependencies import Reader
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/search", tags=["search"])
+router = Routes(prefix="/search", tags=["search"])
 Text = Annotated[str, Query(alias="q", min_length=1, max_length=LONGEST_TEXT, examples=["brunner lindenweg"],
                             description="As people say it; every word has to be there, or begin so.")]
 

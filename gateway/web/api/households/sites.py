@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from gateway.flow.people import change_site
 from gateway.store.views import households as views
@@ -12,8 +12,9 @@ from gateway.web.api.households.models import HouseholdBody, Site, SiteChange, S
 from gateway.web.api.models import Id
 from gateway.web.dependencies import HouseholdEditor, Reader, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/sites", tags=["households"])
+router = Routes(prefix="/sites", tags=["households"])
 
 
 @router.get("", summary="List sites")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
@@ -13,8 +13,9 @@ from gateway.web.api.models import ApiModel
 from gateway.web.dependencies import Reader
 from gateway.web.event_waiters import EventWaiters
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/events", tags=["events"])
+router = Routes(prefix="/events", tags=["events"])
 NOT_SHOWN = ("job", "link")  # of no use to anybody else
 LONGEST = 25.0  # seconds: proxies hang up after 30
 

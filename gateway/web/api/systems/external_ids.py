@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, HTTPException, Path
+from fastapi import Depends, HTTPException, Path
 from pydantic import Field, StringConstraints
 
 from gateway.access.rights import Right
@@ -14,6 +14,7 @@ from gateway.web.api.filters import SYSTEM
 from gateway.web.api.models import ApiModel, Body, ExternalIds, Id
 from gateway.web.dependencies import Caller, NeedsRight
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
 System = Annotated[str, Path(pattern=f"^{SYSTEM}$", description="The other system's name, as you call it.",
                              examples=["crm"])]
@@ -62,7 +63,7 @@ def _answer(gw: Gateway, kind: ExternalKind, row_id: str) -> NamedRow:
         return NamedRow(id=row_id, external_ids=external_ids.of_rows(session, kind, [row_id])[row_id])
 
 
-def _router(noun: _Noun) -> APIRouter:
+def _router(noun: _Noun) -> Routes:
     row_id = Annotated[Id, Path(alias=f"{noun.name}_id")]
     who: Any = Depends(NeedsRight(noun.right))
 
@@ -79,13 +80,13 @@ def _router(noun: _Noun) -> APIRouter:
             raise HTTPException(404, f"There is no such {noun.name}, or {system} has no id for it.")
         return _answer(by.gw, noun.kind, the_id)
 
-    router, path = APIRouter(tags=[noun.tag]), f"/{noun.path}/{{{noun.name}_id}}/external-ids/{{system}}"
+    router, path = Routes(tags=[noun.tag]), f"/{noun.path}/{{{noun.name}_id}}/external-ids/{{system}}"
     put.__name__, remove.__name__ = f"put_{noun.name}_external_id", f"delete_{noun.name}_external_id"
     router.put(path, summary="Say what another system calls it", responses=responses(404, 409))(put)
     router.delete(path, summary="Another system calls it nothing any more", responses=responses(404))(remove)
     return router
 
 
-router = APIRouter()
+router = Routes()
 for one in NOUNS:
-    router.include_router(_router(one))
+    router.include(_router(one))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 from sqlmodel import Session
 
@@ -17,8 +17,9 @@ from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.work.models import Offer, OfferDetail, OfferPage, offer_facts, ranking
 from gateway.web.dependencies import Gw, TicketWorker, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/offers", tags=["offers and visits"])
+router = Routes(prefix="/offers", tags=["offers and visits"])
 
 
 class AcceptBody(Body):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 from sqlmodel import Session
 
@@ -17,8 +17,9 @@ from gateway.web.api import filters, models
 from gateway.web.api.models import Body, Id, Words
 from gateway.web.dependencies import Gw, Now, ProviderJudge, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(tags=["providers"])
+router = Routes(tags=["providers"])
 
 
 class LeaveOutBody(Body):

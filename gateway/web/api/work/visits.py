@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field, StringConstraints, model_validator
 from sqlmodel import Session
 
@@ -28,8 +28,9 @@ from gateway.web.api.models import Body, GivenTime, Id, Line, Words
 from gateway.web.api.work.models import VisitDetail, VisitPage, visit_model
 from gateway.web.dependencies import Gw, TicketWorker, or_404
 from gateway.web.problems import responses
+from gateway.web.routes import Routes
 
-router = APIRouter(prefix="/visits", tags=["offers and visits"])
+router = Routes(prefix="/visits", tags=["offers and visits"])
 LONGEST = 24 * 60
 Minutes = Annotated[int, Field(ge=1, le=LONGEST, examples=[20])]
 Part = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80,

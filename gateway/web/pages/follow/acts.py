@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -31,8 +31,9 @@ from gateway.web.pages.links import LinkInvalid, Render, address, open_link
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, ticket_page_content
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 _NEEDS_WORDS = {CustomerAct.CALL: "page.change.about_needed", CustomerAct.TELL: "refused.words_needed"}
 _FIELD = {CustomerAct.NOT_FIXED: "notice", CustomerAct.NOT_NEEDED: "why", CustomerAct.CALL: "about",
           CustomerAct.TELL: "words", CustomerAct.ACCESS: "access"}  # what is typed for it

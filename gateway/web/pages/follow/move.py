@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 
@@ -25,8 +25,9 @@ from gateway.web.pages.follow.acts import Shown, load, possible, why_not
 from gateway.web.pages.links import Render
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 CHOICES = 6  # windows to choose from; any other is typed
 
 

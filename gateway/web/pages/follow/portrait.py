@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlmodel import Session
 
@@ -14,8 +13,9 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import open_link
 from gateway.web.pages.technician.photos import picture
 from gateway.web.pages.ticket_view import FollowPage
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 
 
 @router.get("/f/{token}/technician")

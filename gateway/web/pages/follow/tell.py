@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from gateway.flow.customers.pending_acts import ask
@@ -21,8 +21,9 @@ from gateway.web.pages.links import Render, open_link
 from gateway.web.pages.technician.decoding import Unusable, decode
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.technician.quota import DailyQuota
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 _TOO_LARGE = "page.photo.large"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
@@ -44,8 +44,9 @@ from gateway.web.pages.household.way_back import remember
 from gateway.web.pages.links import LinkInvalid, Render, address, open_link, somebody_reads
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import FollowPage, words_of
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 MOST_CREDITS = 10  # the newest
 _BY_THEMSELVES = Actor(ActorKind.CUSTOMER)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import BaseModel
 
@@ -28,8 +28,9 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 LANGUAGES = {locale: locale_name(locale) for locale in LOCALES}
 _SAID = ("saved", "quiet_off", "order", "contact_stopped", "contact_back", "stopped", "resumed", "code_sent",
          "code_right")

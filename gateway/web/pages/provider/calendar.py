@@ -2,7 +2,7 @@
 
 import hashlib
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from gateway.model import Instant, LinkPurpose
@@ -16,8 +16,9 @@ from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, open_link
 from gateway.web.pages.provider.work import cause_in
 from gateway.web.pages.ticket_view import is_reported
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 
 
 @router.api_route("/p/{token}/calendar.ics", methods=["GET", "HEAD"])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import Response
 from sqlmodel import Session
 
@@ -14,8 +13,9 @@ from gateway.store.views import pages
 from gateway.web.dependencies import Gw, Now
 from gateway.web.pages.links import LinkInvalid, Render, open_link
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 SHEET_FOR = 90 * DAY  # after the visit: so long a firm may take to write its invoice
 
 

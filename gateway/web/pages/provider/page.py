@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -28,8 +28,9 @@ from gateway.web.pages.links import InvalidInput, LinkInvalid, Render, address, 
 from gateway.web.pages.provider.job_sheet import has_sheet
 from gateway.web.pages.provider.work import Job, day_lines, offered_job, visited_job
 from gateway.web.pages.templates import Renderer
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 OVER = 10  # visits that are over, on the page
 # what the page can say that it has just done
 SAID = ("off", "on", "capacity", "calendar", "invites", "add", "rename", "end", "portrait", "portrait_off")

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated
 
-from fastapi import APIRouter, File, Request, UploadFile
+from fastapi import File, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from gateway.flow.firms import own_people
@@ -17,8 +17,9 @@ from gateway.web.pages.provider.page import opened_firm, shown_page
 from gateway.web.pages.technician.decoding import Unusable, decode
 from gateway.web.pages.technician.photos import picture
 from gateway.web.pages.technician.quota import DailyQuota
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 SIDE = 480  # pixels: shown at 96, on screens with several pixels for each
 
 

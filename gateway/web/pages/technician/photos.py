@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import File, Form, Request, UploadFile
 from fastapi.responses import RedirectResponse, Response
 
 from gateway.flow.gateway import Gateway
@@ -21,8 +21,9 @@ from gateway.web.pages.technician.decoding import Unusable, decode
 from gateway.web.pages.technician.form_errors import FormError
 from gateway.web.pages.technician.in_flight import StillRunning
 from gateway.web.pages.technician.quota import DailyQuota
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 _TOO_LARGE = "page.photo.large"
 _WRONG_FILE = (413, 422)
 

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
@@ -15,8 +15,9 @@ from gateway.web.feed import ChangeFeed
 from gateway.web.pages.links import Render
 from gateway.web.pages.technician import visit
 from gateway.web.problems import problem
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 
 
 class PositionForm(BaseModel):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlmodel import Session
@@ -81,8 +81,9 @@ from gateway.web.pages.technician.history import history_lines
 from gateway.web.pages.technician.in_flight import StillRunning
 from gateway.web.pages.templates import Renderer
 from gateway.web.pages.ticket_view import also_said, cause_of, payer_lines, words_of
+from gateway.web.routes import Routes
 
-router = APIRouter(include_in_schema=False)
+router = Routes(include_in_schema=False)
 MINUTES = (10, 20, 30, 45, 60)  # one tap each
 MORE_MINUTES = (30, 60, 90, 120)
 OUTCOMES = (str(VisitOutcome.COMPLETE), *(str(reason) for reason in IncompleteReason))  # how a visit can end

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 from sqlmodel import Session
@@ -45,8 +45,9 @@ from gateway.store.contexts import planning
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.store.migrations import upgrade
 from gateway.store.views.telephones import guesses
-from gateway.web import build_app
-from gateway.web.server import Server
+
+if TYPE_CHECKING:
+    from gateway.web.server import Server
 
 Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
@@ -82,7 +83,7 @@ class Running:
     gw: Gateway
     health_probe: HealthProbe
     listener: Listener | None = None
-    server: Server | None = None
+    server: "Server | None" = None
     _extra_stores: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -180,8 +181,11 @@ def health_probe(gw: Gateway, role: Role, now: Callable[[], Instant]) -> HealthP
     return HealthProbe(gw.store, f"{gw.settings.mqtt.client_id}/{role}", now, degraded)
 
 
-def _serve(running: Running) -> Server:
+def _serve(running: Running) -> "Server":
     """Starts the web server with database connections of its own. Raises BadSettings when its address is taken."""
+    from gateway.web import build_app  # 40 MB, only for the roles that serve it
+    from gateway.web.server import Server
+
     settings, gw = running.gw.settings.web, running.with_own_connections(WEB_CONNECTIONS, WEB_PATIENCE)
     try:
         return Server(build_app(gw, now, running.health), settings.host, settings.port)

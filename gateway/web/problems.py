@@ -52,6 +52,7 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def described() -> dict[str, Any]:
     """The schemas that `responses` names."""
     problem = Problem.model_json_schema(mode="serialization", ref_template=f"{_SCHEMAS}{{model}}")
+    del problem["properties"]["errors"]["default"]  # as FastAPI leaves out what is null
     return {**problem.pop("$defs"), Problem.__name__: problem}
 
 

@@ -210,9 +210,10 @@ def _examples() -> Examples:
                  Telemetry(_NODE, {"Inputs_Level": -1.0}, _NOON))),
         ("spBv1.0/Plant 1/NDATA/PLC", _said(1, {"alias": 1, "int_value": 7}), False,
          (Telemetry(_NODE, {"Inputs_Level": 7.0}, _NOON, 1),)),
-        ("spBv1.0/Plant 1/DBIRTH/PLC/pump", _said(2, {"name": "flow temp", "alias": 2, "datatype": 9, "float_value": 40.5}),
-         False, (Announced(f"{_NODE}/pump", "spBv1.0/Plant 1/DBIRTH/PLC/pump", "pump", via=_NODE),
-                 Presence(f"{_NODE}/pump", "online"), Telemetry(f"{_NODE}/pump", {"flow_temp": 40.5}, _NOON, 2))),
+        ("spBv1.0/Plant 1/DBIRTH/PLC/pump", _said(2, {"name": "flow temp", "alias": 2, "datatype": 9,
+                                                      "float_value": 40.5}), False, (
+             Announced(f"{_NODE}/pump", "spBv1.0/Plant 1/DBIRTH/PLC/pump", "pump", via=_NODE),
+             Presence(f"{_NODE}/pump", "online"), Telemetry(f"{_NODE}/pump", {"flow_temp": 40.5}, _NOON, 2))),
         ("spBv1.0/Plant 1/DDATA/PLC/pump", _said(3, {"alias": 2, "float_value": 41.5, "properties": {
             "keys": ["Quality"], "values": [{"type": 3, "int_value": 500}]}}), False,
          (Presence(f"{_NODE}/pump", "online"), Skipped(f"{_NODE}/pump", "metric that its device calls bad or stale"),)),

@@ -56,7 +56,7 @@ class ApiModel(BaseModel):
 class Body(BaseModel):
     """What a program gives us: a field that we do not know is refused, for it may be a misspelt one."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 ExternalIds = Annotated[dict[str, str], Field(description="What other systems call it: system → id.",

@@ -21,7 +21,7 @@ from gateway.model.plan import Draft
 from gateway.model.signals import Announced, Presence, Press, Signal
 from gateway.model.states import BridgeWord, GhostSign
 from gateway.monitoring import metrics
-from gateway.store import Conflict, apply, commands, dead_letters
+from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import (
@@ -98,26 +98,18 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
 
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
-    keys: set[str] = set()
-    try:
-        with gw.store.write() as session:
-            return _judge_and_store(gw, session, batch, decoded, keys, now)
-    except Conflict:  # the next attempt reads and locks them before it decides
-        gw.states.forget(keys)
-        raise
+    with gw.store.write() as session:
+        return _judge_and_store(gw, session, batch, decoded, now)
 
 
-def _judge_and_store(gw: Gateway, session: Session, batch: Sequence[MqttMessage], decoded: DecodedBatch,
-                     keys: set[str], now: Instant) -> BatchResult:
-    """Adds to `keys` those of the devices that it looks at."""
+def _judge_and_store(gw: Gateway, session: Session, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant
+                     ) -> BatchResult:
     notes = dialect_notes.notes(session, {source for number in decoded.later
                                    for source in gw.dialects.sources(batch[number].topic)})
     attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
     attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
                                                                                              batch, now)
-    keys |= attempt.alive
-    keys.update(signal.key for _, _, signal in attempt.signals)
-    known = _states(gw, session, keys)
+    known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals})
     judged = judge(attempt, known, gw.profiles, now)
     if judged.unclaimed:
         _hear_retired_buttons(gw, session, attempt, judged, now)
@@ -139,8 +131,8 @@ def _judge_and_store(gw: Gateway, session: Session, batch: Sequence[MqttMessage]
 
 def _states(gw: Gateway, session: Session, keys: set[str]) -> dict[str, ClaimedDevice]:
     """Key → state of the claimed devices among `keys`: as kept, else as it stands in the database. Whether it is
-    current still is known when it is saved."""
-    kept = gw.states.of(keys)
+    current still is known when it is saved; the attempt after that reads all of them, and locks them."""
+    kept = gw.states.take(keys)
     missing = keys - kept.keys() if kept else keys
     return kept | device_states.load(session, missing, gw.scheduled, lock=not kept) if missing else kept
 

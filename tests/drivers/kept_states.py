@@ -6,7 +6,7 @@ from sqlmodel import col, select
 
 from gateway.detection.device_state import ClaimedDevice
 from gateway.flow.gateway import Gateway
-from gateway.model import DeviceState
+from gateway.model import DeviceState, LinkState
 from gateway.store.devices import device_states
 
 NAMES = [one.name for one in fields(ClaimedDevice)]
@@ -14,7 +14,7 @@ NAMES = [one.name for one in fields(ClaimedDevice)]
 
 def assert_kept_states_are_current(gw: Gateway) -> None:
     """A kept state of the version that its row has is that row; any other is found out when it is written."""
-    kept = gw.states.of(gw.states)
+    kept = {state.key: state for state in gw.states}
     with gw.store.read() as session:
         stored = device_states.load(session, kept, gw.scheduled, lock=False)
         rows = {key: one.version for key, one in stored.items()}
@@ -23,6 +23,7 @@ def assert_kept_states_are_current(gw: Gateway) -> None:
             col(DeviceState.device_id).in_(gone))).all()) if gone else {}
         assert not now.items() & gone.items(), "they are heard under another key, or retired"
     for key, state in kept.items():
+        assert type(state.link) is LinkState
         if rows.get(key) == state.version:
             assert {name: getattr(state, name) for name in NAMES} == {
                 name: getattr(stored[key], name) for name in NAMES}

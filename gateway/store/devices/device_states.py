@@ -6,6 +6,7 @@ A state is written over the version that it was decided on, and over no other: s
 from collections.abc import Iterable, Sequence
 from itertools import compress
 from operator import attrgetter
+from sys import intern
 from typing import Any
 
 import orjson
@@ -70,7 +71,8 @@ _OUTDATE = {
     "sqlite": "UPDATE device_state SET version=version+1 WHERE device_id IN (SELECT value FROM json_each(?))",
     "postgresql": "UPDATE device_state SET version=version+1 WHERE device_id = ANY(%s)",
 }
-_by_id = attrgetter("device_id")
+_ONLINE = LinkState.ONLINE
+_by_id, _dumps = attrgetter("device_id"), orjson.dumps
 _LINKS = {str(link): link for link in LinkState}  # a look-up where LinkState(text) would be a call
 _READINGS = {
     "sqlite": "INSERT OR IGNORE INTO reading (device_id, at, seq, received_at, signals) VALUES (?, ?, ?, ?, ?)",
@@ -112,11 +114,9 @@ def due(session: Session, now: Instant, limit: int, zones: bool = False) -> list
 def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
     """Writes the states back to their rows, which stay locked until the transaction ends. Raises Conflict when one of
     them is no longer the version that was decided on: then nothing of this transaction may be kept."""
-    dumps = orjson.dumps
     # in the order of their ids: two processes that write the same ones wait for each other, not in a circle
     ordered = sorted(states, key=_by_id)
-    rows = [(str(s.link), s.link_at, s.seen_at, s.data_at, dumps(s.signals).decode(), memory.dumps(s.memory, s.history),
-             s.due_at, s.device_id, s.version) for s in ordered]
+    rows = [_values(state) for state in ordered]
     if session.connection().dialect.name == "sqlite":
         moved = [s.due_at != s.due_before for s in ordered]
         same = [(*row[:6], *row[7:]) for row, moves in zip(rows, moved, strict=True) if not moves]
@@ -130,6 +130,18 @@ def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
         raise Conflict(f"{len(rows) - written} of {len(rows)} device states: changed by somebody else meanwhile")
     for state in ordered:
         state.version += 1
+
+
+def _values(state: ClaimedDevice) -> tuple[Any, ...]:
+    """As in _STATE_COLUMNS."""
+    text = memory.NOTHING
+    if state.memory is not memory.HEALTHY or state.history is not None:
+        text = memory.dumps(state.memory, state.history)
+        if text == memory.NOTHING:
+            state.memory = memory.HEALTHY  # as it is when it is read again
+    link = state.link
+    return ("online" if link is _ONLINE else str(link), state.link_at, state.seen_at, state.data_at,
+            _dumps(state.signals).decode(), text, state.due_at, state.device_id, state.version)
 
 
 def outdate(session: Session, device_ids: Iterable[str]) -> None:
@@ -162,8 +174,8 @@ def _execute_for_all(session: Session, statement: dict[str, str], names: Sequenc
 def _state_from_row(row: Any) -> ClaimedDevice:
     key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, version, signals, text, *zone = row
     remembered, history = memory.loads(text)
-    state = ClaimedDevice(device_id, key, profile, site_id, _LINKS[link], link_at, seen_at, data_at, due_at, due_at,
-                          False, orjson.loads(signals), remembered, history, zone[0] if zone else "UTC",
+    state = ClaimedDevice(device_id, key, intern(profile), site_id, _LINKS[link], link_at, seen_at, data_at, due_at,
+                          due_at, False, orjson.loads(signals), remembered, history, zone[0] if zone else "UTC",
                           version)
     state.gone_before = state.gone
     return state

@@ -2,7 +2,8 @@
 
 A kept state is as the process last read or wrote it, with the version of its row. Whoever decides on it writes over
 that version only (`device_states.save`), and whoever changes what it is made of moves the version on: so a decision on
-a copy that is out of date is never committed, and the next attempt reads the row.
+a copy that is out of date is never committed. A batch takes out what it moves on in place, and only its commit brings
+it back: after anything else the next attempt reads the rows.
 """
 
 from collections import OrderedDict
@@ -23,23 +24,22 @@ class KeptStates:
         self._room = room
         self._states: OrderedDict[str, ClaimedDevice] = OrderedDict()  # the one written longest ago first
 
-    def of(self, keys: Iterable[str]) -> dict[str, ClaimedDevice]:
-        """Those of these that are kept."""
-        get = self._states.get
-        return {key: state for key in keys if (state := get(key)) is not None}
+    def take(self, keys: Iterable[str]) -> dict[str, ClaimedDevice]:
+        """Those of these that are kept, which are kept no longer."""
+        pop = self._states.pop
+        return {key: state for key in keys if (state := pop(key, None)) is not None}
 
     def keep(self, states: Iterable[ClaimedDevice]) -> None:
-        """What a transaction that is committed has read or written."""
-        kept, pop = self._states, self._states.pop
+        """What a transaction that is committed has written."""
+        kept = self._states
         for state in states:
             state.due_before, state.gone_before = state.due_at, state.gone
-            pop(state.key, None)
             kept[state.key] = state
         while len(kept) > self._room:
             kept.popitem(last=False)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(list(self._states))
+    def __iter__(self) -> Iterator[ClaimedDevice]:
+        return iter(list(self._states.values()))
 
     def forget(self, keys: Iterable[str]) -> None:
         for key in keys:

@@ -3,7 +3,7 @@
 A state is written over the version that it was decided on, and over no other: see `save`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import compress
 from operator import attrgetter
 from sys import intern
@@ -51,17 +51,26 @@ def _with_timezone(statement: str) -> str:
 
 _LOAD_WITH_ZONE = {name: _with_timezone(statement) for name, statement in _LOAD.items()}
 _DUE_WITH_ZONE = {name: _with_timezone(statement) for name, statement in _DUE.items()}
-_WRITTEN = ("link", "link_at", "seen_at", "data_at", "signals", "memory")
-_SET = ", ".join(f"{name}=?" for name in _WRITTEN)
+
+
+def _from_columns(*types: str) -> str:
+    """PostgreSQL's `SELECT` of rows that come as one JSON array for each column, of these types; "": text. Of all ways
+    this takes the least of us (0.5 µs a row of five; psycopg's own arrays 9.6, COPY 1.1) and no more of the server."""
+    names = [f"c{place}" for place in range(len(types))]
+    columns = ", ".join(f"{name}::{kind}" if kind else name for name, kind in zip(names, types, strict=True))
+    arrays = ", ".join(["json_array_elements_text(%s::json)"] * len(types))
+    return f"SELECT {columns} FROM ROWS FROM ({arrays}) AS n({', '.join(names)})"
+
+
+_WRITTEN = "link, link_at, seen_at, data_at, signals, memory"
+_SET = _WRITTEN.replace(",", "=?,") + "=?"
 _SAVE = {
     "sqlite": f"UPDATE device_state SET {_SET}, due_at=?, version=version+1 WHERE device_id=? AND version=?",
-    # one JSON text for all rows: psycopg writes arrays value by value in Python, which took 10 µs a message
     # Each row is there: its conflict leads to it by its key, where a join read all devices there are.
-    "postgresql": "INSERT INTO device_state (link, link_at, seen_at, data_at, signals, memory, due_at, device_id, "
-                  "version) SELECT * FROM json_to_recordset(%s::json) AS n(link text, link_at bigint, seen_at bigint, "
-                  "data_at bigint, signals text, memory text, due_at bigint, device_id text, version bigint) "
-                  "ON CONFLICT (device_id) DO UPDATE SET "
-                  + ", ".join(f"{name}=excluded.{name}" for name in (*_WRITTEN, "due_at"))
+    "postgresql": f"INSERT INTO device_state ({_WRITTEN}, due_at, device_id, version) "
+                  + _from_columns("", "bigint", "bigint", "bigint", "", "", "bigint", "", "bigint")
+                  + " ON CONFLICT (device_id) DO UPDATE SET "
+                  + ", ".join(f"{name}=excluded.{name}" for name in (*_WRITTEN.split(", "), "due_at"))
                   + ", version=excluded.version+1 WHERE device_state.version=excluded.version",
 }
 # SQLite rewrites an index for every column that a statement names; PostgreSQL compares values first
@@ -75,9 +84,8 @@ _by_id, _dumps = attrgetter("device_id"), orjson.dumps
 _LINKS = {str(link): link for link in LinkState}  # a look-up where LinkState(text) would be a call
 _READINGS = {
     "sqlite": "INSERT OR IGNORE INTO reading (device_id, at, seq, received_at, signals) VALUES (?, ?, ?, ?, ?)",
-    "postgresql": "INSERT INTO reading (device_id, at, seq, received_at, signals) SELECT * FROM "
-                  "json_to_recordset(%s::json) AS n(device_id text, at bigint, seq bigint, received_at bigint, "
-                  "signals text) ON CONFLICT DO NOTHING",
+    "postgresql": "INSERT INTO reading (device_id, at, seq, received_at, signals) "
+                  + _from_columns("", "bigint", "bigint", "bigint", "") + " ON CONFLICT DO NOTHING",
 }
 
 
@@ -121,9 +129,9 @@ def save(session: Session, states: Iterable[ClaimedDevice]) -> None:
         written = 0
         if same:
             written = session.connection().exec_driver_sql(_SAVE_SAME_DUE, same).rowcount
-        written += _execute_for_all(session, _SAVE, _named_states, [*compress(rows, moved)])
+        written += _execute_for_all(session, _SAVE, [*compress(rows, moved)])
     else:
-        written = _execute_for_all(session, _SAVE, _named_states, rows)
+        written = _execute_for_all(session, _SAVE, rows)
     if written != len(rows):
         raise Conflict(f"{len(rows) - written} of {len(rows)} device states: changed by somebody else meanwhile")
     for state in ordered:
@@ -154,31 +162,18 @@ def outdate(session: Session, device_ids: Iterable[str]) -> None:
 
 def add_readings(session: Session, rows: Sequence[tuple[str, Instant, int, Instant, str]]) -> None:
     """Adds rows of (device id, at, seq, received_at, signals as JSON); a row that exists is a redelivery and stays."""
-    _execute_for_all(session, _READINGS, _named_readings, rows)
+    _execute_for_all(session, _READINGS, rows)
 
 
-def _named_states(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """A literal for each: a third of what it takes to put names and values together."""
-    return [{"link": link, "link_at": link_at, "seen_at": seen_at, "data_at": data_at, "signals": signals,
-             "memory": text, "due_at": due_at, "device_id": device_id, "version": version}
-            for link, link_at, seen_at, data_at, signals, text, due_at, device_id, version in rows]
-
-
-def _named_readings(rows: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    return [{"device_id": device_id, "at": at, "seq": seq, "received_at": received_at, "signals": signals}
-            for device_id, at, seq, received_at, signals in rows]
-
-
-def _execute_for_all(session: Session, statement: dict[str, str],
-                     named: Callable[[Iterable[tuple[Any, ...]]], list[dict[str, Any]]],
-                     rows: Sequence[tuple[Any, ...]]) -> int:
+def _execute_for_all(session: Session, statement: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> int:
     """Returns how many rows were written."""
     if not rows:
         return 0
     connection = session.connection()
     if connection.dialect.name == "sqlite":
         return connection.exec_driver_sql(statement["sqlite"], list(rows)).rowcount
-    return connection.exec_driver_sql(statement["postgresql"], (_dumps(named(rows)).decode(),)).rowcount
+    columns = tuple(_dumps(column).decode() for column in zip(*rows, strict=True))
+    return connection.exec_driver_sql(statement["postgresql"], columns).rowcount
 
 
 def _state_from_row(row: Any) -> ClaimedDevice:

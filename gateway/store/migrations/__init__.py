@@ -14,6 +14,7 @@ from sqlmodel import Session
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.accounts.audit import protect
 from gateway.store.external_ids import end_with_rows
+from gateway.store.readings.partitions import split_by_time
 from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ def upgrade(store: Store) -> list[str]:
         if applied:  # never on a schema that is in use: a new trigger locks its table, and others are at work there
             protect(connection)
             end_with_rows(connection)
+            split_by_time(connection)
         _fill_search(connection)
     return applied
 

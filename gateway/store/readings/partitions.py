@@ -21,11 +21,11 @@ from gateway.store import Store
 
 PARTS = 30  # for the time that readings are kept: with 400 a query took ten times as long to plan as with 40
 AHEAD = 7 * DAY  # so long may a backup, which holds a lock, or a missing right keep us from creating more
-WAITS_MS = 100  # for a lock; whoever comes after us waits meanwhile
-WORKS_MS = 200  # and so long it may last with the lock
-MOVES_MS = 60_000  # holds nobody up
+HOLDS_MS = 200  # so long a statement may hold others up, half of it while it waits for its own lock
+MOVES_MS = 60_000  # for what holds nobody up
 ONE_AT_A_TIME = 7_134_026_114_935_031_202  # PostgreSQL advisory lock: any number, as long as it is always this one
-_LATER = ("55P03", "57014", "40P01", "23514")  # lock or time is over, a deadlock; a reading of that range came first
+_LATER = ("55P03", "57014", "40P01")  # SQLSTATEs: the wait for a lock or the time is over, a deadlock
+_SKIPPED = ("23514", "42P07")  # a reading of that range came first, or another process, or a table has that name
 _FORBIDDEN = "42501"
 
 _SPLIT = (
@@ -98,7 +98,7 @@ def lacks_right(store: Store) -> bool:
         return session.connection().scalar(_RIGHTS) is False
 
 
-def prepare(store: Store, now: Instant, kept_days: int) -> str | None:
+def prepare(store: Store, now: Instant, kept_days: int, may_hold_ms: int = HOLDS_MS) -> str | None:
     """Creates what is missing. Returns None, also when it has to be tried again, or what keeps us from it."""
     if store.sqlite:
         return None
@@ -111,7 +111,7 @@ def prepare(store: Store, now: Instant, kept_days: int) -> str | None:
         stray = any(one.start <= day < one.end for day in used)
         if stray and one.start <= now:
             continue  # readings of it may come any moment: it stays in the default partition, and is deleted there
-        state = _alone(store, _creating(one, stray))
+        state = _alone(store, _creating(one, stray), may_hold_ms)
         if state == _FORBIDDEN:
             return NO_RIGHT
         if state in _LATER:
@@ -119,7 +119,7 @@ def prepare(store: Store, now: Instant, kept_days: int) -> str | None:
     return None
 
 
-def drop_old(store: Store, before: Instant) -> int:
+def drop_old(store: Store, before: Instant, may_hold_ms: int = HOLDS_MS) -> int:
     """Drops the partitions whose readings are all from before that; returns how many."""
     if store.sqlite:
         return 0
@@ -127,7 +127,7 @@ def drop_old(store: Store, before: Instant) -> int:
         old = [name for name, one in _partitions(session.connection()) if one.end <= before]
     dropped = 0
     for name in old:
-        if _alone(store, [(f"DROP TABLE IF EXISTS {name}", WORKS_MS)]) is not None:
+        if _alone(store, [(f"DROP TABLE IF EXISTS {name}", True)], may_hold_ms) is not None:
             break  # somebody reads for long, or the right is missing, which `prepare` says
         dropped += 1
     return dropped
@@ -144,32 +144,32 @@ def _partitions(connection: Connection) -> Iterator[tuple[str, Range]]:
             yield name, Range(int(found[1]), int(found[2]))
 
 
-def _creating(one: Range, stray: bool) -> list[tuple[str, int]]:
-    """Statements, and how many ms each may take. `stray`: readings of that time lie in the default partition, from when
-    our clock was ahead; they move."""
+def _creating(one: Range, stray: bool) -> list[tuple[str, bool]]:
+    """Statements, and whether each holds others up. `stray`: readings of that time lie in the default partition, from
+    when our clock was ahead; they move."""
     name = f"reading_{datetime.fromtimestamp(one.start / 1000, UTC):%Y_%m_%d}"
     moving = (f"WITH moved AS (DELETE FROM reading_default WHERE at >= {one.start} AND at < {one.end} RETURNING *) "
               f"INSERT INTO {name} SELECT * FROM moved")
-    return [(f"CREATE TABLE {name} (LIKE reading INCLUDING DEFAULTS)", WORKS_MS),
-            *([(moving, MOVES_MS)] if stray else []),
-            # without a wait for whoever writes, as CREATE TABLE … PARTITION OF would
-            (f"ALTER TABLE reading ATTACH PARTITION {name} FOR VALUES FROM ({one.start}) TO ({one.end})", WORKS_MS)]
+    return [(f"CREATE TABLE {name} (LIKE reading INCLUDING DEFAULTS)", False),
+            *([(moving, False)] if stray else []),
+            # CREATE TABLE … PARTITION OF would wait for everybody who writes; this does for the default partition only
+            (f"ALTER TABLE reading ATTACH PARTITION {name} FOR VALUES FROM ({one.start}) TO ({one.end})", True)]
 
 
-def _alone(store: Store, statements: Sequence[tuple[str, int]]) -> str | None:
+def _alone(store: Store, statements: Sequence[tuple[str, bool]], may_hold_ms: int) -> str | None:
     """Executes them in one transaction unless another process is at it. Returns None, or the SQLSTATE when the database
     refused: all of it is undone."""
     try:
         with store.engine.begin() as connection:
             if not connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({ONE_AT_A_TIME})")):
                 return _LATER[0]
-            for statement, may_take in statements:
-                connection.execute(text(f"SET LOCAL lock_timeout = {WAITS_MS}"))
-                connection.execute(text(f"SET LOCAL statement_timeout = {may_take}"))
+            connection.execute(text(f"SET LOCAL lock_timeout = {may_hold_ms // 2}"))
+            for statement, holds in statements:
+                connection.execute(text(f"SET LOCAL statement_timeout = {may_hold_ms if holds else MOVES_MS}"))
                 connection.execute(text(statement))
     except DBAPIError as error:
         state: str | None = getattr(error.orig, "sqlstate", None)
-        if state not in (*_LATER, _FORBIDDEN, "42P07"):  # the table is there: another process was first
+        if state not in (*_LATER, *_SKIPPED, _FORBIDDEN):
             raise
         return state
     return None

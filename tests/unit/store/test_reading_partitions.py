@@ -19,9 +19,9 @@ from gateway.detection import BEHIND
 from gateway.model import DAY, HOUR, MINUTE, Instant, Reading
 from gateway.store import Conflict, Store, retention
 from gateway.store.devices.device_states import add_readings
-from gateway.store.migrations import upgrade
+from gateway.store.migrations import try_out, upgrade
 from gateway.store.readings import partitions
-from gateway.store.readings.partitions import AHEAD, Range, lacks_right, missing
+from gateway.store.readings.partitions import AHEAD, Range, missing
 from tests.fixtures.servers import wait_until
 
 NOON = 20_000 * DAY + 12 * HOUR
@@ -203,7 +203,7 @@ class TestOnPostgresql:
         assert places(postgres) == ["reading_2024_10_04"]
 
     def test_a_user_who_may_not_create_tables_stores_everything_and_is_told(self, postgres: Store) -> None:
-        assert not lacks_right(postgres)
+        assert try_out(postgres) == "it can be written"
         user = "reads_and_writes"
         with postgres.engine.begin() as owner:
             owner.exec_driver_sql(f"CREATE ROLE {user} LOGIN")
@@ -212,7 +212,7 @@ class TestOnPostgresql:
             owner.exec_driver_sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {user}")
         limited = Store(postgres.engine.url.set(username=user).render_as_string(hide_password=False))
         try:
-            assert lacks_right(limited)
+            assert try_out(limited) == f"it can be written; {partitions.NO_RIGHT}"
             assert prepare(limited, NOON, 30) == partitions.NO_RIGHT
             add(limited, reading(NOON), reading(NOON - 31 * DAY))
             forget(limited, NOON - 30 * DAY)

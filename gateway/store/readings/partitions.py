@@ -27,6 +27,7 @@ ONE_AT_A_TIME = 7_134_026_114_935_031_202  # PostgreSQL advisory lock: any numbe
 _LATER = ("55P03", "57014", "40P01")  # SQLSTATEs: the wait for a lock or the time is over, a deadlock
 _SKIPPED = ("23514", "42P07", "42P17")  # a reading of that range came first, or another process, or such a table
 _FORBIDDEN = "42501"
+_OTHER = "another process is at it"
 
 _SPLIT = (
     # The table as it was becomes the default partition with all that is in it: nothing is copied. Of its indexes it
@@ -51,6 +52,8 @@ _RIGHTS = text("SELECT has_schema_privilege(relnamespace, 'CREATE') AND pg_has_r
                "FROM pg_class WHERE oid = to_regclass('reading') AND relkind = 'p'")
 NO_RIGHT = ("all readings lie in one table, where forgetting them is slow: the database's user may not create tables, "
             "or is not the owner of the table reading — expected GRANT CREATE ON SCHEMA, and ALTER TABLE reading OWNER")
+PUT_OFF = ("no partition for the readings of today and tomorrow could be created within 0.2 s: somebody reads or writes "
+           "for long, or the table reading_default is large; until then they are kept there")
 
 
 class Range(NamedTuple):
@@ -96,7 +99,7 @@ def lacks_right(connection: Connection) -> bool:
 
 
 def prepare(store: Store, now: Instant, kept_days: int, may_hold_ms: int = HOLDS_MS) -> str | None:
-    """Creates what is missing. Returns None, also when it has to be tried again, or what keeps us from it."""
+    """Creates what is missing. Returns None, also when there is time to try again, or what keeps us from it."""
     if store.sqlite:
         return None
     with store.read() as session:
@@ -112,6 +115,8 @@ def prepare(store: Store, now: Instant, kept_days: int, may_hold_ms: int = HOLDS
         if state == _FORBIDDEN:
             return NO_RIGHT
         if state in _LATER:
+            return PUT_OFF if one.start - DAY <= now < one.end else None
+        if state == _OTHER:
             break
     return None
 
@@ -154,12 +159,12 @@ def _creating(one: Range, stray: bool) -> list[tuple[str, bool]]:
 
 
 def _alone(store: Store, statements: Sequence[tuple[str, bool]], may_hold_ms: int) -> str | None:
-    """Executes them in one transaction unless another process is at it. Returns None, or the SQLSTATE when the database
-    refused: all of it is undone."""
+    """Executes them in one transaction unless another process is at it. Returns None, or _OTHER, or the SQLSTATE when
+    the database refused: all of it is undone."""
     try:
         with store.engine.begin() as connection:
             if not connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({ONE_AT_A_TIME})")):
-                return _LATER[0]
+                return _OTHER
             connection.execute(text(f"SET LOCAL lock_timeout = {may_hold_ms // 2}"))
             for statement, holds in statements:
                 connection.execute(text(f"SET LOCAL statement_timeout = {may_hold_ms if holds else MOVES_MS}"))

@@ -169,10 +169,13 @@ class TestOnPostgresql:
     def test_somebody_who_writes_to_the_default_partition_puts_off_the_creation(self, postgres: Store) -> None:
         with postgres.engine.connect() as other:
             other.exec_driver_sql("LOCK TABLE reading_default IN ROW EXCLUSIVE MODE")
-            assert partitions.prepare(postgres, NOON, 30) is None
+            assert partitions.prepare(postgres, NOON, 30) == partitions.PUT_OFF
             assert ranges(postgres) == []
         prepare(postgres, NOON, 30)
         assert len(ranges(postgres)) == 38
+        with postgres.engine.connect() as other:
+            other.exec_driver_sql("LOCK TABLE reading_default IN ROW EXCLUSIVE MODE")
+            assert partitions.prepare(postgres, NOON + 3 * DAY, 30) is None  # there is time
 
     def test_a_reading_whose_partition_is_created_while_it_is_on_its_way_is_written_again(
             self, postgres: Store) -> None:

@@ -23,6 +23,7 @@ PARTS = 30  # for the time that readings are kept: with 400 a query took ten tim
 AHEAD = 7 * DAY  # so long may a backup, which holds a lock, or a missing right keep us from creating more
 HOLDS_MS = 200  # so long a statement may hold others up, half of it while it waits for its own lock
 MOVES_MS = 60_000  # for what holds nobody up
+ALL_THE_TIME_MS = 600_000  # while no gateway runs
 ONE_AT_A_TIME = 7_134_026_114_935_031_202  # PostgreSQL advisory lock: any number, as long as it is always this one
 _LATER = ("55P03", "57014", "40P01")  # SQLSTATEs: the wait for a lock or the time is over, a deadlock
 _SKIPPED = ("23514", "42P07", "42P17")  # a reading of that range came first, or another process, or such a table
@@ -52,8 +53,9 @@ _RIGHTS = text("SELECT has_schema_privilege(relnamespace, 'CREATE') AND pg_has_r
                "FROM pg_class WHERE oid = to_regclass('reading') AND relkind = 'p'")
 NO_RIGHT = ("all readings lie in one table, where forgetting them is slow: the database's user may not create tables, "
             "or is not the owner of the table reading — expected GRANT CREATE ON SCHEMA, and ALTER TABLE reading OWNER")
-PUT_OFF = ("no partition for the readings of today and tomorrow could be created within 0.2 s: somebody reads or writes "
-           "for long, or the table reading_default is large; until then they are kept there")
+PUT_OFF = ("no partition for readings of today and tomorrow could be created within 0.2 s: somebody reads or writes "
+           "for long, or the table reading_default is large; until then they are kept there; `gateway migrate`, while "
+           "no gateway runs, takes the time it needs")
 
 
 class Range(NamedTuple):

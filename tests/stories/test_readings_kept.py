@@ -1,6 +1,6 @@
 """Readings are kept as long as the operator says, on either database, however late they came and how often."""
 
-from gateway.flow.housekeeping import forget, prepare_partitions
+from gateway.flow.housekeeping import adjust_to_clock_jump, forget, prepare_partitions
 from gateway.model import DAY, HOUR, Instant, Reading
 from gateway.store import Store
 from tests.drivers.story import Story, begin
@@ -48,5 +48,20 @@ def test_what_comes_later_than_readings_are_kept_is_stored_once_and_goes_in_its_
     keep_house(story)
     assert kept(story) == [story.now - 20 * DAY]
     story.now += 2 * DAY + HOUR
+    keep_house(story)
+    assert kept(story) == []
+
+
+def test_nothing_is_forgotten_because_our_clock_was_set_wrong_for_an_hour(both_stores: Store) -> None:
+    story = begin(both_stores)
+    keep_house(story)
+    story.says("alice-pump", flow_temp=40)
+    said = story.now
+    for jump in (365 * DAY, -365 * DAY):
+        story.now += HOUR + jump
+        adjust_to_clock_jump(story.gw, jump, story.now)
+        keep_house(story)
+        assert kept(story) == [said]
+    story.now += 32 * DAY
     keep_house(story)
     assert kept(story) == []

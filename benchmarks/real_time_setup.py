@@ -16,6 +16,7 @@ import httpx
 from sqlalchemy import insert, text
 from sqlmodel import SQLModel
 
+from benchmarks.processor_time import Process
 from device_sim.load import command as load
 from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
 from gateway.mqtt.local_broker import start_broker
@@ -44,7 +45,6 @@ rules:
     cause: {en: The water pressure is low, de: Der Wasserdruck ist niedrig}
     skill: heating
 """
-TICK = os.sysconf("SC_CLK_TCK")
 SETTLE_S = 20  # at most, for what was due when the gateway started
 
 
@@ -57,7 +57,7 @@ class Scene:
 
     @contextmanager
     def gateway(self, role: str = "all", settings: Mapping[str, str] | None = None, await_listening: bool = True
-                ) -> Iterator["Process"]:
+                ) -> Iterator[Process]:
         """`python -m gateway run` with this scene's broker and database, past its start and its look at the broker."""
         environment = os.environ | {
             "GATEWAY_DATABASE_URL": self.url, "GATEWAY_SECRET": "benchmark-" + "x" * 32,
@@ -86,30 +86,6 @@ class Scene:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit("the gateway did not start: see its log above")
             time.sleep(0.05)
-
-
-@dataclass
-class Process:
-    """What the kernel says of another process."""
-
-    pid: int
-
-    @property
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-    @property
-    def peak_mb(self) -> float:
-        return self._memory_mb("VmHWM")
-
-    @property
-    def resident_mb(self) -> float:
-        return self._memory_mb("VmRSS")
-
-    def _memory_mb(self, line: str) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split(f"{line}:")[1].split()[0]) / 1024
 
 
 @contextmanager

@@ -27,7 +27,7 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
     "ingest": ("--messages 4000 --devices 100 --rounds 1 --mqtt-version 5",
                ("messages_per_s", "cpu_us_per_message", "paho_cpu_us", "ratio_cpu", "paho_per_s", "rss_mb",
                 "published_per_s", "rounds")),
-    "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
+    "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms", "sent_per_s", "stored_per_s", "to_claim_ms")),
     "pages": ("--viewers 30 --rate 50 --loud 50 --pages 20 --seconds 3 --customers 100",
               ("asked", "follow_ms_p50", "follow_ms_p99", "per_s", "live_viewers", "stored_per_s", "seen",
                "commit_to_page_ms_p99")),

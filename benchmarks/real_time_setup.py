@@ -22,6 +22,7 @@ from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
 from gateway.mqtt.local_broker import start_broker
 from gateway.store import Store
 from gateway.store.migrations import upgrade
+from gateway.store.search import index as search_index
 
 PROFILE = """
 profile: bench
@@ -117,21 +118,30 @@ def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str
 
 
 def _settle(store: Store, devices: int, prefix: str) -> None:
-    ids = [f"{prefix}{number + 1:05d}" for number in range(devices)]
-    homes = [f"home-{number:05d}" for number in range(-(-devices // 10))]
+    with store.write() as session:
+        session.connection().execute(insert(Provider), [
+            {"id": "firm", "name": "Firm", "locale": "en", "timezone": "UTC", "phone": "", "capacity": 1000,
+             "emergency": True, "skills": ["heating"], "territory": {"postcodes": ["*"]},
+             "hours": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}}])
+    for first in range(0, devices, 10_000):
+        _settle_some(store, range(first, min(first + 10_000, devices)), prefix)
+    with store.write() as session:  # in an index with nobody in it a start would first enter everybody
+        search_index.reindex(session, households=["home-00000"])
+
+
+def _settle_some(store: Store, devices: range, prefix: str) -> None:
+    """Those devices, with the homes that they are in: not all of a million at once."""
+    home_of = {f"{prefix}{number + 1:05d}": f"home-{number // 10:05d}" for number in devices}
+    homes = list(dict.fromkeys(home_of.values()))
     rows: list[tuple[type[SQLModel], list[dict[str, object]]]] = [
         (Customer, [{"id": home, "name": f"Family {home}", "locale": "en", "timezone": "UTC"} for home in homes]),
         (Contact, [{"id": f"K-{home}", "owner_kind": "customer", "owner_id": home, "channel": "webhook", "position": 0,
                     "address": f"http://127.0.0.1:1/{home}"} for home in homes]),
         (Site, [{"id": home, "customer_id": home, "name": home, "street": "Main Street 1", "postcode": "8001",
                  "town": "Town", "timezone": "UTC", "access": ""} for home in homes]),
-        (Provider, [{"id": "firm", "name": "Firm", "locale": "en", "timezone": "UTC", "phone": "", "capacity": 1000,
-                     "emergency": True, "skills": ["heating"], "territory": {"postcodes": ["*"]},
-                     "hours": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat",
-                                                                     "sun")}}]),
-        (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": homes[number // 10],
-                   "name": key} for number, key in enumerate(ids)]),
-        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "memory": "{}"} for key in ids]),
+        (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": home, "name": key}
+                  for key, home in home_of.items()]),
+        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "memory": "{}"} for key in home_of]),
     ]
     with store.write() as session:
         for table, values in rows:

@@ -2,7 +2,6 @@
 
 import copy
 import errno
-import gc
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from sqlmodel import Session
 
 from gateway.app.check_shadow import shadow_warnings
 from gateway.app.clock import CorrectedTime, monotonic_ms, now
+from gateway.app.memory import freeze_start, give_back
 from gateway.app.scheduler import every
 from gateway.calendars.desk_hours import names_hours
 from gateway.config.profiles_and_mappings import load_mappings, load_profiles
@@ -62,6 +62,7 @@ CLAMP_EVERY = 60.0  # seconds
 COUNT_EVERY = 60.0  # seconds: what is open and waits for nothing, which is nothing unless we have made a mistake
 RESEND_EVERY = 30.0  # seconds; what failed while a channel was down has waited already
 GOODWILL_EVERY = 30.0  # seconds; what is over has time
+GIVE_BACK_EVERY = 20.0  # seconds
 WITHDRAW_EVERY = 60.0  # seconds, and first of all at start: profiles have changed, or a device has another one
 NAMED = 100  # topic filters on /readyz
 PROBE_AGAIN = 30.0  # seconds, while the broker cannot be probed, or when it was away
@@ -170,7 +171,8 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
         running.listener.start()
     if role in ("all", "clock"):
         start_clock(running, gw, corrected_time)
-    _freeze_garbage_collector()
+    freeze_start()
+    running._threads.append(every(GIVE_BACK_EVERY, give_back, running._stop, "memory"))
     return running
 
 
@@ -216,13 +218,6 @@ def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Inst
     each(FORGET_EVERY, forget, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)
     each(COUNT_EVERY, count_unwatched, watched=False)
-
-
-def _freeze_garbage_collector() -> None:
-    """Takes what start-up created out of garbage collection, which walking it again made 10 % of ingest."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _check_profiles_in_use(gw: Gateway) -> None:

@@ -46,6 +46,9 @@ def client(version: str) -> Client:
     return Client(CallbackAPIVersion.VERSION2, client_id="x", manual_ack=True, protocol=protocol, **how)  # type: ignore[arg-type]
 
 
+_INNER = publish("a", b"as if it were one", 0)
+
+
 class Pieces:
     """A connection on which pieces come one by one, and then nothing, its end, or an error."""
 
@@ -64,8 +67,8 @@ class Pieces:
             return True
         return self._next == len(self._pieces) + 1 and self._end is not None
 
-    def recv(self, size: int) -> bytes:
-        part = self._here[self._at:self._at + size]
+    def recv(self, buffer_size: int) -> bytes:
+        part = self._here[self._at:self._at + buffer_size]
         if part:
             self._at += len(part)
             return part
@@ -76,9 +79,9 @@ class Pieces:
             raise self._end
         return self._end
 
-    def send(self, data: bytes) -> int:
-        self.sent += data
-        return len(data)
+    def send(self, buffer: bytes | bytearray) -> int:
+        self.sent += buffer
+        return len(buffer)
 
     def close(self) -> None:
         self.closed = True
@@ -109,9 +112,10 @@ def _properties(rng: Random) -> bytes:
 def _publish(rng: Random, version: str) -> bytes:
     odd = rng.random() < 0.03
     qos = rng.choices((0, 1, 2, 3), (30, 60, 9, 0.5))[0]
-    size = rng.choice(RARE_SIZES) if rng.random() < 0.004 else rng.choice(SIZES)
-    payload = bytes([rng.randrange(256)]) * size
-    return publish(rng.choice(ODD_TOPICS if odd else TOPICS), payload, qos, rng.choice((1, 2, 77, 300, 65535, 0)),
+    size = rng.choice(RARE_SIZES) if rng.random() < 0.01 else rng.choice(SIZES)
+    payload = bytes([rng.randrange(256)]) * size if rng.random() < 0.5 else (_INNER * (size // len(_INNER) + 1))[:size]
+    topic: str | bytes = rng.choice(ODD_TOPICS) if odd else rng.choice(TOPICS)
+    return publish(topic, payload, qos, rng.choice((1, 2, 77, 300, 65535, 0)),
                    rng.random() < 0.2, rng.random() < 0.2, _properties(rng) if version == "5" else None,
                    rng.randint(1, 2) if size < 1000 and rng.random() < 0.03 else 0)
 

@@ -85,3 +85,24 @@ def read_beside_paho(version: str, pieces: list[bytes], end: bytes | OSError | N
             assert len(recorder.queue) <= most, "more than there was room for"
             again = reader.ready
     return recorder.came()
+
+
+class Connected:
+    """A client and its reader on a connection of pieces, of which the first has come; or on another."""
+
+    def __init__(self, *pieces: bytes, end: bytes | OSError | None = None, version: str = "3.1.1",
+                 of: Client | None = None) -> None:
+        self.sock, self.client, self.queue = Pieces(list(pieces), end), of or client(version), MessageQueue()
+        self.reader = PublishReader(self.client)
+        self.client.on_message = lambda _client, _data, message: self.queue.add(message)
+        self.open(self.sock)
+        self.sock.bring()
+
+    def open(self, sock: Any) -> None:
+        use_socket(self.client, sock)
+        assert self.client.on_socket_open is not None
+        self.client.on_socket_open(self.client, None, sock)
+
+    def read(self, room: int = 500) -> int:
+        self.reader.read(self.queue, room)
+        return len(self.queue)

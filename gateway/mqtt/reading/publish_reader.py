@@ -53,7 +53,7 @@ class PublishReader:
         return self._stream is not None and not self._stream.closed and not self._stream.blocked
 
     def read(self, queue: MessageQueue, room: int) -> None:
-        """Adds to `queue` what is there until it holds `room` messages, or something else than a message came."""
+        """Adds to `queue` what is there, until it holds `room` messages or something else than a message came."""
         stream = self._stream
         while (count := len(queue)) < room and self._client.socket() is not None:
             if stream is None or self._lending:
@@ -63,19 +63,24 @@ class PublishReader:
                 self._take(stream, queue, room - count)
                 if len(queue) > count:
                     note_bytes_received(self._client)
-                elif not self._is_for_paho(stream):
-                    if not stream.fill():
-                        return
-                    self._lending = stream.lent > 0
-                    note_bytes_received(self._client)
+                elif self._lend_head(stream):
+                    self._let_paho_read()
+                elif self._fill(stream):
                     continue
                 else:
-                    self._let_paho_read()
+                    return
             if len(queue) == count:
                 return
 
-    def _is_for_paho(self, stream: BufferedSocket) -> bool:
-        """Lends paho the packet at the head, where there is one that must not be waited for."""
+    def _fill(self, stream: BufferedSocket) -> bool:
+        came = stream.fill()
+        if came:
+            note_bytes_received(self._client)
+            self._lending = stream.lent > 0  # the connection's end, with what came before it
+        return came
+
+    def _lend_head(self, stream: BufferedSocket) -> bool:
+        """Lends paho the packet at the head of the buffer, as soon as it need not be waited for."""
         size = stream.packet_size()
         if size is None or stream.available < size <= LARGEST:
             return False
@@ -96,7 +101,7 @@ class PublishReader:
         topics, messages, mids = self._topics, queue.messages, queue.mids
         head, number = _HEAD.unpack_from, _NUMBER.unpack_from
         for _ in range(most):
-            if start + 4 > size:
+            if start + 5 > size:  # the smallest is as long
                 break
             first, length, topic_length = head(data, start)
             at, kind, mid = start + 4, first & NOT_DUP_NOR_RETAIN, None
@@ -104,11 +109,11 @@ class PublishReader:
                 break
             if length > 127:
                 length = length & 0x7F | data[start + 2] << 7
-                if length > 16383 or start + 5 > size:  # longer than this is rare enough for paho
+                if length > 16383:  # in three bytes or four: rare enough for paho
                     break
                 topic_length, at = data[start + 3] << 8 | data[start + 4], at + 1
             end, after = at - 2 + length, at + topic_length
-            if end > size or not topic_length:
+            if end > size:
                 break
             topic = topics.get(data[at:after]) or self._decode(data[at:after])
             if kind == QOS_1:

@@ -146,17 +146,17 @@ class PublishReader:
 
     def _after_properties(self, data: bytes, start: int) -> int:
         """Where the payload begins; behind the end of all data when it is for paho to say."""
-        length = data[start]
+        length, nowhere = data[start], len(data) + 1
         after = start + 1 + length
         properties = data[start:after]
         if properties in self._healthy:
             return after
+        if length > 127:  # in two bytes or more: rare enough for paho
+            return nowhere
         try:
-            if length > 127:
-                return len(data) + 1
             Properties(PacketTypes.PUBLISH).unpack(properties)  # type: ignore[no-untyped-call]
         except (MQTTException, ValueError, LookupError, struct.error):
-            return len(data) + 1
+            return nowhere
         if len(self._healthy) >= REMEMBERED:
             self._healthy.clear()
         self._healthy.add(properties)

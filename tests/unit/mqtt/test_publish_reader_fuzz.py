@@ -1,4 +1,6 @@
-"""Any stream of packets, cut anywhere, comes out of our reader as it comes out of paho's own: SPLITS says how many."""
+"""Any stream of packets, cut anywhere, comes out of our reader as it comes out of paho's own.
+
+SPLITS: how many streams; scripts/endurance tries a million."""
 
 import os
 from random import Random

@@ -53,31 +53,36 @@ class PublishReader:
         return self._stream is not None and not self._stream.closed and not self._stream.blocked
 
     def read(self, queue: MessageQueue, room: int) -> None:
-        """Adds to `queue` what is there, until it holds `room` messages or something else than a message came."""
+        """Adds to `queue` what is there, until it holds `room` messages; what else comes meanwhile paho answers."""
         stream = self._stream
+        if stream is None:
+            self._read_by_paho(queue, room)
+            return
         while (count := len(queue)) < room and self._client.socket() is not None:
-            if stream is None or self._lending:
-                self._let_paho_read()
+            stream.blocked = False
+            if self._lending:
+                self._let_paho_read(stream)
             else:
-                stream.blocked = False
                 self._take(stream, queue, room - count)
                 if len(queue) > count:
                     note_bytes_received(self._client)
                 elif self._lend_head(stream):
-                    self._let_paho_read()
-                elif self._fill(stream):
-                    continue
+                    self._let_paho_read(stream)
                 else:
-                    return
-            if len(queue) == count:
+                    self._fill(stream)
+            if stream.blocked:
                 return
 
-    def _fill(self, stream: BufferedSocket) -> bool:
-        came = stream.fill()
-        if came:
+    def _read_by_paho(self, queue: MessageQueue, room: int) -> None:
+        while (count := len(queue)) < room and self._client.socket() is not None:
+            self._client.loop_read()
+            if len(queue) == count:  # would block, or was something other than a message
+                return
+
+    def _fill(self, stream: BufferedSocket) -> None:
+        if stream.fill():
             note_bytes_received(self._client)
             self._lending = stream.lent > 0  # the connection's end, with what came before it
-        return came
 
     def _lend_head(self, stream: BufferedSocket) -> bool:
         """Lends paho the packet at the head of the buffer, as soon as it need not be waited for."""
@@ -87,13 +92,11 @@ class PublishReader:
         stream.lent = size
         return True
 
-    def _let_paho_read(self) -> None:
+    def _let_paho_read(self, stream: BufferedSocket) -> None:
         """One packet, or a part of it. When something that it calls back fails it calls again the next time."""
-        stream, self._lending = self._stream, True
-        if stream is not None:
-            stream.blocked = False
+        self._lending = True
         self._client.loop_read()
-        self._lending = stream is not None and stream.lent > 0
+        self._lending = stream.lent > 0
 
     def _take(self, stream: BufferedSocket, queue: MessageQueue, most: int) -> None:
         """Moves up to `most` whole PUBLISH packets of QoS 0 and 1 from the head of the buffer, until another comes."""

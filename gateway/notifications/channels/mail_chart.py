@@ -1,7 +1,6 @@
 """Draws the chart of a fault for a mail: a small PNG on a light ground of its own, so that it is read in dark mode too.
 
-It holds lines and figures only; the words stand beside it in the mail, in the reader's letters and size. Pillow (5 MB)
-is imported for the first chart.
+It holds lines and figures only; the words stand beside it in the mail, in the reader's letters and size.
 """
 
 from functools import cache
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.model import local
 from gateway.notifications.charts.geometry import ChartFacts, Frame, Plot, axis_label, pieces, plot, times_between
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it takes 5 MB, which not everybody needs
     from PIL import ImageDraw, ImageFont
 
 _TWICE = 2  # pixels for each of the frame's: screens are fine

@@ -11,7 +11,8 @@ OVERRIDES: Mapping[str, tuple[str, ...]] = {
 
 
 def spelled(text: str) -> str:
-    return text.translate(_SPELLED)
+    other = text.translate(_SPELLED)
+    return text if other == text else other  # most sentences need not be kept twice
 
 
 def sentences(german: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

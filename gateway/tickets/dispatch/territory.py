@@ -1,14 +1,17 @@
 """Territories of providers: whether one covers a site and how closely, and which of many do, by an index.
 
-Shapely is imported where a polygon is looked at (0.06 s, once): it and NumPy take 16 MB, and most installations name
-postcodes.
+Shapely, with numpy, takes 15 MB and is loaded only for whoever has drawn a territory on the map.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from shapely.geometry import Point, Polygon
+    from shapely.strtree import STRtree
 
 EXACT, WILDCARD, AREA = 3, 2, 1  # how closely a territory names the site
 _Ring = tuple[tuple[float, float], ...]
@@ -22,6 +25,12 @@ class Place:
     lat: float | None  # degrees, WGS 84
     lon: float | None
     area_ids: frozenset[str]
+
+    @property
+    def point(self) -> "Point | None":
+        from shapely.geometry import Point
+
+        return Point(self.lon, self.lat) if self.lon is not None and self.lat is not None else None
 
 
 class Coverage(NamedTuple):
@@ -38,7 +47,7 @@ class TerritoryIndex:
         self._postcodes: dict[str, list[str]] = defaultdict(list)
         self._stems: dict[str, list[tuple[str, str]]] = defaultdict(list)  # "80" → (id, "80*" as written)
         self._areas: dict[str, list[str]] = defaultdict(list)
-        rings: list[Any] = []
+        rings: list[Polygon] = []
         self._ring_ids: list[str] = []
         for key, territory in territories.items():
             for listed in territory.get("postcodes") or ():
@@ -64,10 +73,10 @@ class TerritoryIndex:
         for length in range(len(postcode) + 1):
             for key, listed in self._stems.get(postcode[:length], ()):
                 found[key] = Coverage(WILDCARD, f"covers postcodes {listed}")
-        if self._rings is not None and place.lat is not None and place.lon is not None:
+        point = place.point if self._rings is not None else None
+        if self._rings is not None and point is not None:
             on_the_map = Coverage(EXACT, "its territory on the map covers the site")
-            found |= {self._ring_ids[at]: on_the_map
-                      for at in self._rings.query(_point(place.lon, place.lat), "intersects")}
+            found |= {self._ring_ids[at]: on_the_map for at in self._rings.query(point, "intersects")}
         if postcode:
             found |= dict.fromkeys(self._postcodes.get(postcode, ()),
                                    Coverage(EXACT, f"covers postcode {place.postcode}"))
@@ -89,8 +98,9 @@ def polygon_error(ring: _Ring) -> str | None:
     if _polygon(ring) is not None:
         return None
     import shapely
+    from shapely.geometry import Polygon
 
-    return f"{shapely.is_valid_reason(shapely.Polygon(ring))} — expected sides that do not cross"
+    return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
 
 
 def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
@@ -110,12 +120,13 @@ def _plain(postcode: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _polygon(ring: _Ring) -> Any:
+def _polygon(ring: _Ring) -> "Polygon | None":
     """Built and prepared once for the same corners; None when they make no polygon (polygon_error says why)."""
     import shapely
+    from shapely.geometry import Polygon
 
     try:
-        polygon = shapely.Polygon(ring)
+        polygon = Polygon(ring)
     except (ValueError, TypeError):
         return None
     if not polygon.is_valid:
@@ -124,13 +135,7 @@ def _polygon(ring: _Ring) -> Any:
     return polygon
 
 
-def _tree(rings: list[Any]) -> Any:
+def _tree(rings: "list[Polygon]") -> "STRtree":
     from shapely.strtree import STRtree
 
     return STRtree(rings)
-
-
-def _point(lon: float, lat: float) -> Any:
-    from shapely.geometry import Point
-
-    return Point(lon, lat)

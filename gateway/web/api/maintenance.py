@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlmodel import Session
 
 from gateway.flow.act import add_maintenance
@@ -34,7 +34,7 @@ class Window(ApiModel):
     external_ids: ExternalIds
 
 
-class WindowPage(BaseModel):
+class WindowPage(ApiModel):
     next: str | None
     items: list[Window]
 

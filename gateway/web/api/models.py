@@ -430,7 +430,7 @@ class Provider(ApiModel):
     external_ids: ExternalIds
 
 
-class Page(BaseModel):
+class Page(ApiModel):
     """Of a list."""
 
     next: str | None = Field(description="Pass as `cursor` for the following page; null on the last one.")

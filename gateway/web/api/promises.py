@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from gateway.model import PromiseKind, PromiseState
 from gateway.store.views.promises import PromiseCounts, promise_summary
@@ -14,7 +14,7 @@ from gateway.web.routes import Routes
 router = Routes(prefix="/promises", tags=["promises"])
 
 
-class DuePeriod(BaseModel):
+class DuePeriod(ApiModel):
     """Which promises: those whose time lies in a period."""
 
     model_config = ConfigDict(extra="forbid")

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gateway.model import (
     AuditOutcome,
@@ -16,13 +16,13 @@ from gateway.model import (
     TicketState,
     VisitState,
 )
-from gateway.web.api.models import ApiModel, GivenTime, Id, Language
+from gateway.web.api.models import GivenTime, Id, Language
 
 SYSTEM = r"[a-z0-9][a-z0-9._-]{0,39}"
 GivenExternalId = Annotated[str, StringConstraints(pattern=f"^{SYSTEM}:[^\\x00-\\x1f]{{1,200}}$")]
 
 
-class Pagination(ApiModel):
+class Pagination(BaseModel):
     """Which page."""
 
     model_config = ConfigDict(extra="forbid")

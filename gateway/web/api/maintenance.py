@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from gateway.flow.act import add_maintenance
@@ -34,7 +34,7 @@ class Window(ApiModel):
     external_ids: ExternalIds
 
 
-class WindowPage(ApiModel):
+class WindowPage(BaseModel):
     next: str | None
     items: list[Window]
 

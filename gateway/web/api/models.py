@@ -50,7 +50,7 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class ApiModel(BaseModel):
-    model_config = ConfigDict(extra="ignore", defer_build=True)  # FastAPI builds what a route needs: once is enough
+    model_config = ConfigDict(extra="ignore")
 
 
 class Body(BaseModel):
@@ -430,7 +430,7 @@ class Provider(ApiModel):
     external_ids: ExternalIds
 
 
-class Page(ApiModel):
+class Page(BaseModel):
     """Of a list."""
 
     next: str | None = Field(description="Pass as `cursor` for the following page; null on the last one.")

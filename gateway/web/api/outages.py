@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer
 from sqlmodel import Session
 
 from gateway.access.rights import messages_at_once
@@ -72,12 +72,12 @@ class Member(ApiModel):
     back_at: Time | None = Field(description="When it proved that it is back.")
 
 
-class OutagePage(ApiModel):
+class OutagePage(BaseModel):
     next: str | None
     items: list[Outage]
 
 
-class MemberPage(ApiModel):
+class MemberPage(BaseModel):
     next: str | None
     items: list[Member]
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.model import PromiseKind, PromiseState
 from gateway.store.views.promises import PromiseCounts, promise_summary
@@ -14,7 +14,7 @@ from gateway.web.routes import Routes
 router = Routes(prefix="/promises", tags=["promises"])
 
 
-class DuePeriod(ApiModel):
+class DuePeriod(BaseModel):
     """Which promises: those whose time lies in a period."""
 
     model_config = ConfigDict(extra="forbid")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.gateway import Gateway
@@ -46,7 +46,7 @@ class AuditPage(Page):
     items: list[AuditLine]
 
 
-class ExportPeriod(ApiModel):
+class ExportPeriod(BaseModel):
     """Which lines."""
 
     model_config = ConfigDict(extra="forbid")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.flow.accounts.audit import write_act
 from gateway.flow.after.goodwill import approve_goodwill, decline_goodwill, give_gesture, try_goodwill
@@ -58,7 +58,7 @@ class Credit(ApiModel):
     given_at: Time | None
 
 
-class CreditPage(ApiModel):
+class CreditPage(BaseModel):
     next: str | None
     items: list[Credit]
 
@@ -84,7 +84,7 @@ class Case(ApiModel):
     reason: str = Field(description="Why it was declined.")
 
 
-class CasePage(ApiModel):
+class CasePage(BaseModel):
     next: str | None
     items: list[Case]
 
@@ -104,7 +104,7 @@ class Trial(ApiModel):
     over_cap: bool = Field(description="Somebody would have to approve it.")
 
 
-class Trials(ApiModel):
+class Trials(BaseModel):
     items: list[Trial]
 
 
@@ -120,12 +120,12 @@ class Cases(filters.Pagination):
     state: GoodwillCaseState | None = None
 
 
-class TrialDays(ApiModel):
+class TrialDays(BaseModel):
     model_config = ConfigDict(extra="forbid")
     days: int = Field(30, ge=1, le=90, description="What was over in the last so many days.")
 
 
-class ExportPeriod(ApiModel):
+class ExportPeriod(BaseModel):
     """By when it was given, or asked."""
 
     model_config = ConfigDict(extra="forbid")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query
 from fastapi.responses import StreamingResponse
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.flow.accounts.audit import write_act
 from gateway.model import DAY, Provider, SurveyMark
@@ -36,7 +36,7 @@ class Survey(ApiModel):
     words: str = Field(description="Theirs.", examples=["Very friendly"])
 
 
-class SurveyPage(ApiModel):
+class SurveyPage(BaseModel):
     next: str | None
     items: list[Survey]
 
@@ -61,7 +61,7 @@ class Firm(ApiModel):
     care: Answers
 
 
-class Summary(ApiModel):
+class Summary(BaseModel):
     total: Firm
     by_provider: list[Firm]
 
@@ -72,7 +72,7 @@ class Surveys(filters.Period):
     answered: bool | None = None
 
 
-class SummaryPeriod(ApiModel):
+class SummaryPeriod(BaseModel):
     """By when they were asked; without it the last 90 days."""
 
     model_config = ConfigDict(extra="forbid")

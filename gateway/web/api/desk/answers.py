@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from gateway.access.rights import Right
 from gateway.flow.act import save_answer, withdraw_answer
@@ -37,7 +37,7 @@ class SavedAnswer(ApiModel):
     withdrawn_by: str | None
 
 
-class SavedAnswerPage(ApiModel):
+class SavedAnswerPage(BaseModel):
     next: str | None
     items: list[SavedAnswer]
 

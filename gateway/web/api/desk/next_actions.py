@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from gateway.access.audit import action_name
 from gateway.explain.next_actions import word_action
@@ -23,7 +23,7 @@ router = Routes()
 _TIMES = ("window_from", "window_until", "until", "ring_from")
 
 
-class WordsQuery(ApiModel):
+class WordsQuery(BaseModel):
     language: Language = Field("en", description="Of the sentences; English where that language is not written.")
 
 

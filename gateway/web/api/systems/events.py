@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import HTTPException, Query, Request
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from gateway.flow.gateway import Gateway
@@ -38,7 +38,7 @@ class Event(ApiModel):
     site_id: str | None = Field(examples=["lindenweg-4"])
 
 
-class EventPage(ApiModel):
+class EventPage(BaseModel):
     """News, and where to go on."""
 
     items: list[Event]
@@ -46,7 +46,7 @@ class EventPage(ApiModel):
                       examples=["90210"])
 
 
-class EventQuery(ApiModel):
+class EventQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
     after: Annotated[str, Field(max_length=2000, pattern=r"^[0-9:,\-~]+$")] | None = Field(
         None, description="`next` of the answer before. Left out: from now on, at once and without events.",

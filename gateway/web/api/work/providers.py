@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from gateway.model import ExternalKind, Instant
@@ -14,7 +14,7 @@ from gateway.store.views import api_lists
 from gateway.tickets.actions import LeaveOutOffer, LeaveOutVisit
 from gateway.tickets.dispatch.track_record import NO_RECORD
 from gateway.web.api import filters, models
-from gateway.web.api.models import ApiModel, Body, Id, Words
+from gateway.web.api.models import Body, Id, Words
 from gateway.web.dependencies import Gw, Now, ProviderJudge, or_404
 from gateway.web.problems import responses
 from gateway.web.routes import Routes
@@ -27,7 +27,7 @@ class LeaveOutBody(Body):
                        examples=["The road was closed by the police"])
 
 
-class LeftOut(ApiModel):
+class LeftOut(BaseModel):
     """What does not count in the provider's track record, and why."""
 
     id: str = Field(examples=["O-4F7QK2M9"])

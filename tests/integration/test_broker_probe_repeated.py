@@ -148,7 +148,7 @@ def _says(running: Running, text: str) -> bool:
 def test_every_warning_names_a_setting() -> None:
     bad = BrokerReport("mosquitto version 2.0.11", ("3.1.1", "5"), keeps_session=True, queued=1000, sent=1500,
                        window=20, retained=False, shared=False, limits={"SessionExpiryInterval": 60})
-    said = [finding.text for finding in findings_of(bad, "5", ours=False, share="gateways") if finding.kind != "good"]
+    said = [finding.text for finding in findings_of(bad, "5", ours=None, share="gateways") if finding.kind != "good"]
     assert len(said) == 6
     for setting in ("max_queued_messages", "max_inflight_messages", "mqtt.durable", "persistent_client_expiration",
                     "retain_available", "mqtt.share"):
@@ -157,7 +157,7 @@ def test_every_warning_names_a_setting() -> None:
 
 def test_shared_subscriptions_that_nobody_asked_for_are_no_matter() -> None:
     good = BrokerReport("", ("5",), keeps_session=True, queued=1500, sent=1500, retained=True, shared=False)
-    assert {finding.kind for finding in findings_of(good, "5", ours=True)} == {"good"}
+    assert {finding.kind for finding in findings_of(good, "5", ours="nats")} == {"good"}
 
 
 @pytest.mark.parametrize("report", [
@@ -167,7 +167,7 @@ def test_shared_subscriptions_that_nobody_asked_for_are_no_matter() -> None:
     BrokerReport("", ("3.1.1", "5"), keeps_session=True, queued=700, sent=700),
 ])
 def test_what_was_not_answered_in_time_is_not_called_a_loss(report: BrokerReport) -> None:
-    said = findings_of(report, "5", ours=True)
+    said = findings_of(report, "5", ours="nats")
     assert "unknown" in {finding.kind for finding in said}
     assert {finding.kind for finding in said} <= {"good", "unknown"}
     assert not any("700" in finding.text for finding in said), "the next look counts otherwise"

@@ -148,7 +148,7 @@ def test_without_any_broker_it_says_what_to_install(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_probe_finds_nothing_against_the_broker_we_start(kind: str, tmp_path: Path) -> None:
     with _start(kind, tmp_path) as broker:
-        report = probe(Mqtt(port=broker.port, version="3.1.1"), ours=True)
+        report = probe(Mqtt(port=broker.port, version="3.1.1"), broker.ours)
 
     assert report.keeps_session
     assert report.queued is not None
@@ -213,25 +213,25 @@ def test_a_port_that_never_answers_costs_a_bounded_time() -> None:
 def test_a_broker_without_sessions_is_named_as_a_loss() -> None:
     report = BrokerReport("", ("3.1.1",), keeps_session=False, queued=0, sent=1_500)
 
-    assert [finding.kind for finding in findings_of(report, "3.1.1", ours=False)] == ["good", "loss"]
+    assert [finding.kind for finding in findings_of(report, "3.1.1", ours=None)] == ["good", "loss"]
 
 
 def test_forbidden_probe_topics_are_not_called_a_loss() -> None:
-    said = findings_of(BrokerReport("", ("5",), keeps_session=None), "5", ours=False)
+    said = findings_of(BrokerReport("", ("5",), keeps_session=None), "5", ours=None)
 
     assert [finding.kind for finding in said] == ["good", "unknown"]
     assert "gateway-probe/#" in said[1].text
 
 
 def test_a_version_that_the_broker_does_not_speak_is_named() -> None:
-    said = findings_of(BrokerReport("", ("3.1.1",), keeps_session=True, queued=1_500, sent=1_500), "5", ours=True)
+    said = findings_of(BrokerReport("", ("3.1.1",), keeps_session=True, queued=1_500, sent=1_500), "5", ours="nats")
 
     assert 'set mqtt.version to "3.1.1"' in said[1].text
 
 
 @pytest.mark.parametrize(("sent", "queued"), [(0, None), (700, 700), (1_500, None)])
 def test_a_broker_too_slow_to_be_tried_is_not_called_a_loss(sent: int, queued: int | None) -> None:
-    said = findings_of(BrokerReport("", ("5",), keeps_session=True, queued=queued, sent=sent), "5", ours=True)
+    said = findings_of(BrokerReport("", ("5",), keeps_session=True, queued=queued, sent=sent), "5", ours="nats")
 
     assert [finding.kind for finding in said] == ["good", "unknown", "good"]
 

@@ -16,16 +16,19 @@ from gateway.mqtt.local_broker import free_port, installed_brokers, mosquitto_co
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0  # seconds to start: Mosquitto reads its whole file first
+NATS, MOSQUITTO = 45.0, 5.0  # seconds of patience: nats-server sends again after 30, Mosquitto at once
 
 
 class Setting(NamedTuple):
     kind: str  # mosquitto | nats
     configure: Callable[[Path, int], str]  # (folder of its data, port) → the text of its configuration
+    patience: float  # seconds without a message, while some are missing, after which they are lost
 
 
 def _mosquitto(more: str) -> Setting:
     """The gateway's own configuration with other lines at its end: of a line that comes twice the last one counts."""
-    return Setting("mosquitto", lambda data, port: mosquitto_config(data, port, root=os.geteuid() == 0) + more)
+    return Setting("mosquitto", lambda data, port: mosquitto_config(data, port, root=os.geteuid() == 0) + more,
+                   MOSQUITTO)
 
 
 def _as_installed(data: Path, port: int) -> str:
@@ -39,7 +42,7 @@ def _nats(sync: str = '"1s"', mqtt: str = "") -> Setting:
     def configure(data: Path, port: int) -> str:
         text = nats_config(data, port, ["bench/#"]).replace('sync_interval: "1s"', f"sync_interval: {sync}")
         return text.replace("mqtt {", f"mqtt {{ {mqtt}")
-    return Setting("nats", configure)
+    return Setting("nats", configure, NATS)
 
 
 SETTINGS = {
@@ -53,7 +56,7 @@ SETTINGS = {
     "mosquitto-each-second": _mosquitto("autosave_on_changes false\nautosave_interval 1\n"),
     "mosquitto-each-10-seconds": _mosquitto("autosave_on_changes false\nautosave_interval 10\n"),
     "mosquitto-at-its-end": _mosquitto("autosave_on_changes false\nautosave_interval 0\n"),
-    "mosquitto-as-installed": Setting("mosquitto", _as_installed),
+    "mosquitto-as-installed": Setting("mosquitto", _as_installed, MOSQUITTO),
 }
 
 

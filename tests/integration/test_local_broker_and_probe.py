@@ -50,6 +50,16 @@ def test_anonymous_clients_are_let_in_on_loopback_only(tmp_path: Path) -> None:
     assert 'mqtt { listen: "127.0.0.1:18883"' in nats_config(tmp_path, 18883)
 
 
+def test_our_nats_server_hands_what_it_acknowledged_to_the_disk_each_second(tmp_path: Path) -> None:
+    assert 'sync_interval: "1s"' in nats_config(tmp_path, 18883)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_we_started_is_known_by_its_settings(kind: str, tmp_path: Path) -> None:
+    with start_broker(tmp_path, save="each second", find=lambda: {kind: FOUND[kind]}) as broker:
+        assert broker.ours == {"mosquitto": "mosquitto-each-second", "nats": "nats"}[kind]
+
+
 def test_started_as_root_it_stays_root_and_only_then(tmp_path: Path) -> None:
     assert "user root" in mosquitto_config(tmp_path, 18883, root=True).splitlines()
     assert "user root" not in mosquitto_config(tmp_path, 18883, root=False).splitlines()

@@ -38,10 +38,10 @@ def _as_installed(data: Path, port: int) -> str:
 
 
 def _nats(sync: str = '"1s"', mqtt: str = "") -> Setting:
-    """The gateway's own configuration with another `sync_interval`, and more for its MQTT."""
+    """The gateway's own configuration with another `sync_interval`, and `mqtt` in the place of its `ack_wait`."""
     def configure(data: Path, port: int) -> str:
         text = nats_config(data, port, ["bench/#"]).replace('sync_interval: "1s"', f"sync_interval: {sync}")
-        return text.replace("mqtt {", f"mqtt {{ {mqtt}")
+        return text.replace('ack_wait: "5s"', mqtt) if mqtt else text
     return Setting("nats", configure, NATS)
 
 
@@ -49,8 +49,8 @@ SETTINGS = {
     "nats": _nats(),
     "nats-sync-2m": _nats('"2m"'),  # its default
     "nats-sync-always": _nats("always"),
-    "nats-consumers-in-memory": _nats(mqtt="consumer_memory_storage: true, "),
-    "nats-ack-wait-5s": _nats(mqtt='ack_wait: "5s", '),
+    "nats-ack-wait-30s": _nats(mqtt='ack_wait: "30s"'),  # its default
+    "nats-consumers-in-memory": _nats(mqtt='consumer_memory_storage: true, ack_wait: "5s"'),
     "mosquitto-each-change": _mosquitto("autosave_on_changes true\nautosave_interval 1\n"),
     "mosquitto-each-100-changes": _mosquitto("autosave_on_changes true\nautosave_interval 100\n"),
     "mosquitto-each-second": _mosquitto("autosave_on_changes false\nautosave_interval 1\n"),

@@ -154,7 +154,8 @@ def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bo
 
 def nats_config(data: Path, port: int, filters: Iterable[str] = ()) -> str:
     """A nats-server configuration with its MQTT listener; it always hands what it acknowledges to the kernel, and to
-    the disk each second: its own default of two minutes is no faster.
+    the disk each second: its own default of two minutes is no faster. What it had handed out when it was killed, it
+    hands out again after `ack_wait`: by its own default after half a minute, which is long for whoever pressed.
 
     It grants one client all of `filters` and some 250 more: it counts the full window of each against one limit.
     """
@@ -164,7 +165,7 @@ def nats_config(data: Path, port: int, filters: Iterable[str] = ()) -> str:
 listen: "{_HOST}:-1"
 max_payload: {_LARGEST}
 jetstream {{ store_dir: "{data / 'nats'}", sync_interval: "1s" }}
-mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {window} }}
+mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {window}, ack_wait: "5s" }}
 """
 
 

@@ -50,8 +50,11 @@ def test_anonymous_clients_are_let_in_on_loopback_only(tmp_path: Path) -> None:
     assert 'mqtt { listen: "127.0.0.1:18883"' in nats_config(tmp_path, 18883)
 
 
-def test_our_nats_server_hands_what_it_acknowledged_to_the_disk_each_second(tmp_path: Path) -> None:
-    assert 'sync_interval: "1s"' in nats_config(tmp_path, 18883)
+def test_our_nats_server_writes_to_the_disk_each_second_and_hands_out_again_after_five(tmp_path: Path) -> None:
+    config = nats_config(tmp_path, 18883)
+
+    assert 'sync_interval: "1s"' in config
+    assert 'ack_wait: "5s"' in config
 
 
 @pytest.mark.parametrize("kind", KINDS)

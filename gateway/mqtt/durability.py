@@ -44,9 +44,9 @@ def said_of_survival(name: str, pace: Pace, ours: OurBroker | None, durable: boo
         return ("good", "you say that what it acknowledged is on its disk, also when it is killed (mqtt.durable: true)")
     if "mosquitto" not in name:
         return ("unknown", "whether it still has what it acknowledged after being killed cannot be tried from here: "
-                           "make sure that it keeps sessions and queued messages on disk (nats-server does; against "
-                           "power cuts set its jetstream { sync_interval: 1s }; EMQX: durable_sessions.enable), and "
-                           f"then say so (mqtt.durable: true); {_WHERE}")
+                           "make sure that it keeps sessions and queued messages on disk (nats-server does without "
+                           "consumer_memory_storage; against power cuts set its jetstream { sync_interval: 1s }; "
+                           f"EMQX: durable_sessions.enable), and then say so (mqtt.durable: true); {_WHERE}")
     if pace.one_by_one:
         return ("unknown", f"{name}: it seems to save at each change; then a kill or power cut loses at most one "
                            "message of each device. If its file has persistence true and autosave_on_changes true, "

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.real_time_setup import Process
+from benchmarks.processor_time import Process
 from gateway.mqtt.local_broker import free_port, installed_brokers, mosquitto_config, nats_config
 
 HOST = "127.0.0.1"

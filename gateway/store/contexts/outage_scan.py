@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, or_, text, update
 from sqlalchemy import select as columns_of
@@ -71,6 +71,13 @@ _SCAN_AGAIN = update(Loss).where(
 ).values(unprocessed=True)
 _MARK_PROCESSED = update(Loss).where(col(Loss.device_id).in_(bindparam("devices",
                                                                        expanding=True))).values(unprocessed=False)
+
+_AREAS_OF_DARK = columns_of(col(SiteArea.site_id), col(SiteArea.area_id)).where(col(SiteArea.site_id).in_(
+    select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= bindparam("since"))))
+_OPEN_MEMBERS: Any = columns_of(
+    col(OutageMember.site_id), col(OutageMember.outage_id), col(OutageMember.state),
+    col(Outage.state).label("of")).join(Outage, col(Outage.id) == OutageMember.outage_id).where(
+    col(OutageMember.back_at).is_(None))
 
 
 def has_work(session: Session, now: Instant) -> bool:
@@ -214,8 +221,8 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
 def _homes(session: Session, since: Instant, detectable: Detectable, now: Instant
            ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
     rows = session.connection().execute(detectable.statement(_DARK), detectable.values(since=since)).all()
-    lowest, areas = _areas_of(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
-        col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
+    lowest, areas = _areas_of(session, ((site, area) for site, area in session.connection().execute(
+        _AREAS_OF_DARK, {"since": since})))
     members = _open_members(session)
     planned = windows(session, now)
     areas_of = areas_above(lowest, areas)
@@ -235,8 +242,7 @@ def _homes(session: Session, since: Instant, detectable: Detectable, now: Instan
 def _open_members(session: Session) -> dict[str, tuple[str, bool]]:
     """Site id → (outage id, whether the home may still turn out to belong elsewhere) of every home that has not come
     back from an outage."""
-    rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
-        Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
+    rows = session.connection().execute(_OPEN_MEMBERS)
     return {site: (outage, member is not MemberState.NESTED and state in DECIDING)
             for site, outage, member, state in rows}
 
@@ -258,7 +264,8 @@ def _areas_of(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[s
             select(Area).where(col(Area.id).in_(some)))]
         areas |= {row.id: row for row in found}
         missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
-    return {site: frozenset(ids) for site, ids in direct.items()}, areas
+    shared: dict[frozenset[str], frozenset[str]] = {}  # thousands of homes lie in the same
+    return {site: shared.setdefault(same := frozenset(ids), same) for site, ids in direct.items()}, areas
 
 
 def _open_outage(row: Outage) -> OpenOutage:

@@ -24,7 +24,7 @@ LIMITS = Limits()
 # in one transaction at most: whoever presses a button meanwhile waits for its end
 LOSSES = 1000  # devices that were lost or came back
 JOINING = 500  # homes that become members of an outage
-TOLD = 250  # homes that are told of it
+TOLD = 500  # homes that are told of it
 BY_SHARE = replace(LIMITS, burst_homes=10**9)  # for homes dark for long, when they went dark says nothing any more
 
 

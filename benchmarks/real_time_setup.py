@@ -16,11 +16,13 @@ import httpx
 from sqlalchemy import insert, text
 from sqlmodel import SQLModel
 
+from benchmarks.processor_time import Process
 from device_sim.load import command as load
 from gateway.model import Contact, Customer, Device, DeviceState, Provider, Site
 from gateway.mqtt.local_broker import start_broker
 from gateway.store import Store
 from gateway.store.migrations import upgrade
+from gateway.store.search import index as search_index
 
 PROFILE = """
 profile: bench
@@ -44,7 +46,6 @@ rules:
     cause: {en: The water pressure is low, de: Der Wasserdruck ist niedrig}
     skill: heating
 """
-TICK = os.sysconf("SC_CLK_TCK")
 SETTLE_S = 20  # at most, for what was due when the gateway started
 
 
@@ -57,7 +58,7 @@ class Scene:
 
     @contextmanager
     def gateway(self, role: str = "all", settings: Mapping[str, str] | None = None, await_listening: bool = True
-                ) -> Iterator["Process"]:
+                ) -> Iterator[Process]:
         """`python -m gateway run` with this scene's broker and database, past its start and its look at the broker."""
         environment = os.environ | {
             "GATEWAY_DATABASE_URL": self.url, "GATEWAY_SECRET": "benchmark-" + "x" * 32,
@@ -86,30 +87,6 @@ class Scene:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit("the gateway did not start: see its log above")
             time.sleep(0.05)
-
-
-@dataclass
-class Process:
-    """What the kernel says of another process."""
-
-    pid: int
-
-    @property
-    def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
-
-    @property
-    def peak_mb(self) -> float:
-        return self._memory_mb("VmHWM")
-
-    @property
-    def resident_mb(self) -> float:
-        return self._memory_mb("VmRSS")
-
-    def _memory_mb(self, line: str) -> float:
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.split(f"{line}:")[1].split()[0]) / 1024
 
 
 @contextmanager
@@ -141,21 +118,30 @@ def scene(devices: int, url: str | None = None, prefix: str = "load-", save: str
 
 
 def _settle(store: Store, devices: int, prefix: str) -> None:
-    ids = [f"{prefix}{number + 1:05d}" for number in range(devices)]
-    homes = [f"home-{number:05d}" for number in range(-(-devices // 10))]
+    with store.write() as session:
+        session.connection().execute(insert(Provider), [
+            {"id": "firm", "name": "Firm", "locale": "en", "timezone": "UTC", "phone": "", "capacity": 1000,
+             "emergency": True, "skills": ["heating"], "territory": {"postcodes": ["*"]},
+             "hours": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}}])
+    for first in range(0, devices, 10_000):
+        _settle_some(store, range(first, min(first + 10_000, devices)), prefix)
+    with store.write() as session:  # in an index with nobody in it a start would first enter everybody
+        search_index.reindex(session, households=["home-00000"])
+
+
+def _settle_some(store: Store, devices: range, prefix: str) -> None:
+    """Those devices, with the homes that they are in: not all of a million at once."""
+    home_of = {f"{prefix}{number + 1:05d}": f"home-{number // 10:05d}" for number in devices}
+    homes = list(dict.fromkeys(home_of.values()))
     rows: list[tuple[type[SQLModel], list[dict[str, object]]]] = [
         (Customer, [{"id": home, "name": f"Family {home}", "locale": "en", "timezone": "UTC"} for home in homes]),
         (Contact, [{"id": f"K-{home}", "owner_kind": "customer", "owner_id": home, "channel": "webhook", "position": 0,
                     "address": f"http://127.0.0.1:1/{home}"} for home in homes]),
         (Site, [{"id": home, "customer_id": home, "name": home, "street": "Main Street 1", "postcode": "8001",
                  "town": "Town", "timezone": "UTC", "access": ""} for home in homes]),
-        (Provider, [{"id": "firm", "name": "Firm", "locale": "en", "timezone": "UTC", "phone": "", "capacity": 1000,
-                     "emergency": True, "skills": ["heating"], "territory": {"postcodes": ["*"]},
-                     "hours": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat",
-                                                                     "sun")}}]),
-        (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": homes[number // 10],
-                   "name": key} for number, key in enumerate(ids)]),
-        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "memory": "{}"} for key in ids]),
+        (Device, [{"id": key, "key": f"native:{key}", "profile": "bench", "site_id": home, "name": key}
+                  for key, home in home_of.items()]),
+        (DeviceState, [{"device_id": key, "link": "unheard", "signals": "{}", "memory": "{}"} for key in home_of]),
     ]
     with store.write() as session:
         for table, values in rows:

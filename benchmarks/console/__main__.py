@@ -29,8 +29,8 @@ from benchmarks.console.households import (
 )
 from benchmarks.console.searches import KINDS, searches, times
 from benchmarks.figures import measured, percentile
+from benchmarks.processor_time import Process
 from benchmarks.real_time_setup import (
-    Process,
     Scene,
     await_web,
     cpu_pct,

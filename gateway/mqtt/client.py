@@ -64,7 +64,7 @@ def send_acknowledgements(client: paho.Client, mids: list[int]) -> None:
         wait_for(client.socket(), reading=False, writing=True, seconds=KEEPALIVE)
         if client.loop_write() != MQTTErrorCode.MQTT_ERR_SUCCESS:
             return
-    left = memoryview(b"".join(_PUBACK.pack(0x40, 2, mid) for mid in mids))
+    left = memoryview(struct.pack(f">{len(mids)}I", *[_PUBACK | mid for mid in mids]))
     while left:
         sock: Any = client.socket()
         if sock is None:
@@ -91,4 +91,4 @@ def wait_for(sock: Any, reading: bool, writing: bool, seconds: float, or_read: A
     return any(what & ~select.POLLIN for _, what in poll.poll(seconds * 1000))
 
 
-_PUBACK = struct.Struct(">BBH")  # packet type, remaining length, packet id
+_PUBACK = 0x40_02_0000  # packet type, remaining length, and room for the packet id

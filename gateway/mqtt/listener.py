@@ -9,12 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import paho.mqtt.client as paho
 import structlog
 
-from gateway.detection.batch import MqttMessage
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import load_announced_topics
 from gateway.model import Instant
@@ -25,6 +24,7 @@ from gateway.mqtt.command_publisher import CommandPublisher
 from gateway.mqtt.host_messages import HostMessages
 from gateway.mqtt.listener_report import ListenerReport, build_report, filters_to_subscribe, record_listening
 from gateway.mqtt.press_connection import PressConnection
+from gateway.mqtt.reading import MessageQueue, PublishReader
 from gateway.mqtt.repeated_warnings import RepeatedWarnings
 from gateway.mqtt.subscriptions import Subscriptions
 from gateway.store import Conflict, DatabaseUnavailable
@@ -50,20 +50,12 @@ HINTS = {
 log = structlog.get_logger()
 
 
-class UnacknowledgedMessage(NamedTuple):
-    """A message and what acknowledges it; its id is only good on the connection it came by."""
-
-    message: MqttMessage
-    mid: int
-    qos: int
-
-
 class Listener:
     """The listener of one gateway process on one broker."""
 
     def __init__(self, gw: Gateway, now: Callable[[], Instant]) -> None:
         self._gw, self._now, self._mqtt = gw, now, gw.settings.mqtt
-        self._queue: list[UnacknowledgedMessage] = []  # read and not yet acknowledged; bounded by not reading on
+        self._queue = MessageQueue()  # read and not yet acknowledged; bounded by not reading on
         self._room = min(BATCH, self._mqtt.queue)
         self._stop = threading.Event()
         self._since: Instant | None = None  # listening without a gap since; None: not connected or not subscribed
@@ -99,6 +91,7 @@ class Listener:
         self._commands.prepare(client)
         # before connecting: a kept session's messages come before we could subscribe
         client.on_message = self._on_message
+        self._reader = PublishReader(client)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
@@ -212,7 +205,7 @@ class Listener:
         if not self._queue:
             self._waiting_since = time.monotonic()
         self._commit_presses()
-        self._read()
+        self._reader.read(self._queue, self._room)
         if self._client.is_connected():
             self._subscribe()
         if self._queue and not self._pausing:
@@ -226,19 +219,11 @@ class Listener:
 
     def _wait(self, reading: bool) -> None:
         """Until there is something to read or it is time to look at the clock."""
-        if wait_for(self._client.socket(), reading, self._client.want_write(), LOOK,
-                    None if self._pausing else self._presses.socket):
+        presses = not self._pausing
+        ready = (reading and self._reader.ready) or (presses and self._presses.ready)
+        if wait_for(self._client.socket(), reading, self._client.want_write(), 0 if ready else LOOK,
+                    self._presses.socket if presses else None):
             self._client.loop_write()
-
-    def _read(self) -> None:
-        """Takes messages off the socket until it is empty or a batch is full."""
-        read, queue = self._client.loop_read, self._queue
-        while (count := len(queue)) < self._room:
-            if self._client.socket() is None:
-                return
-            read()
-            if len(queue) == count:  # would block, or was something other than a message
-                return
 
     def _commit_presses(self) -> None:
         """Those that came by their own connection are answered before anything else is looked at."""
@@ -246,8 +231,7 @@ class Listener:
             self._commands.send(self._client, self._now())
 
     def _commit(self) -> None:
-        batch = self._queue[:BATCH]
-        messages = [waiting.message for waiting in batch]
+        messages, mids = self._queue.first(BATCH)
         started = time.perf_counter()
         try:
             receive_all(self._gw, self._presses.without_seen(messages), self._now())
@@ -262,9 +246,9 @@ class Listener:
             self._retry_at, self._problem = 0, "" if self._since is not None else self._problem
         metrics.BATCH_SECONDS.observe(time.perf_counter() - started)
         self._presses.stored(messages)
-        del self._queue[:BATCH]
+        self._queue.remove_first(BATCH)
         self._waiting_since = time.monotonic()
-        send_acknowledgements(self._client, [waiting.mid for waiting in batch if waiting.qos])
+        send_acknowledgements(self._client, mids)
 
     def _do_upkeep(self) -> None:
         """Keep-alive, commands to devices, and the heartbeat."""
@@ -354,12 +338,7 @@ class Listener:
     # -- paho's callbacks: an exception that escapes from here would end the connection
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = "(topic is not UTF-8)"
-        received = MqttMessage(topic, bytes(message.payload), message.retain)
-        self._queue.append(UnacknowledgedMessage(received, message.mid, message.qos))
+        self._queue.add(message)
 
     def _on_connect(self, _client: paho.Client, _userdata: Any, flags: paho.ConnectFlags, reason: Any,
                     properties: Any) -> None:
@@ -395,8 +374,7 @@ class Listener:
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         since, self._since, self._beat_at, self._new_connection = self._since, None, 0.0, None
-        # what was not acknowledged comes again under a new id; what needs no acknowledgement would not
-        self._queue[:] = [waiting for waiting in self._queue if not waiting.qos]
+        self._queue.forget_unacknowledged()
         now = self._now()  # may fail, with the database: what must be true of this connection's end is by now
         if not self._stop.is_set() and not self._refused:
             self._warn("the connection to the broker is lost", str(reason))

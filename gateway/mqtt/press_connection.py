@@ -18,6 +18,7 @@ from gateway.flow.gateway import Gateway
 from gateway.model import Instant
 from gateway.model.signals import Ignored, Press, Undecodable
 from gateway.mqtt.batches import receive_all
+from gateway.mqtt.reading import MessageQueue, PublishReader
 from gateway.mqtt.side_connection import SideConnection
 
 AT_ONCE = 500  # presses in one transaction at most: a button that floods us must not keep us from everything else
@@ -37,7 +38,8 @@ class PressConnection(SideConnection):
         self._filters = [] if self._mqtt.share else gw.dialects.press_filters
         self._matches = re.compile("|".join(map(_pattern, self._filters)) or "(?!)").fullmatch
         self._subscribed = False
-        self._queue: list[MqttMessage] = []
+        self._queue = MessageQueue()
+        self._reader: PublishReader | None = None
         # stored, and their other copies still to come: how many more came here (below 0: there) than by the other way
         self._ahead: dict[MqttMessage, int] = {}
 
@@ -45,6 +47,11 @@ class PressConnection(SideConnection):
         """Connects when it is time, and says now and then that we are here."""
         if self._filters:
             super().keep_up()
+
+    @property
+    def ready(self) -> bool:
+        """Whether to read at once, whatever a poll of the socket shows."""
+        return self._reader is not None and self._reader.ready
 
     def process(self, now: Callable[[], Instant]) -> bool:
         """Reads what is there and stores it; returns whether there was anything. What cannot be stored comes once more,
@@ -81,15 +88,10 @@ class PressConnection(SideConnection):
                 self._count(press, -1)
 
     def _read(self) -> list[MqttMessage]:
-        if self._client is None:
+        if self._reader is None:
             return []
-        while self.socket is not None and len(self._queue) < AT_ONCE:
-            count = len(self._queue)
-            self._client.loop_read()
-            if len(self._queue) == count:  # would block, or was something other than a message
-                break
-        read, self._queue = self._queue, []
-        return read
+        self._reader.read(self._queue, AT_ONCE)
+        return self._queue.take_messages()
 
     def _was_stored(self, press: MqttMessage) -> bool:
         """Whether the listener's copy came first."""
@@ -116,6 +118,7 @@ class PressConnection(SideConnection):
     def _prepare(self, client: paho.Client) -> None:
         client.on_connect, client.on_subscribe = self._on_connect, self._on_subscribe
         client.on_message, client.on_disconnect = self._on_message, self._on_disconnect
+        self._reader = PublishReader(client)
 
     # -- paho's callbacks
 
@@ -135,7 +138,7 @@ class PressConnection(SideConnection):
             self._works()
 
     def _on_message(self, _client: paho.Client, _userdata: Any, message: paho.MQTTMessage) -> None:
-        self._queue.append(MqttMessage(message.topic, bytes(message.payload), message.retain))
+        self._queue.add(message)
 
     def _on_disconnect(self, _client: paho.Client, _userdata: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._subscribed = False

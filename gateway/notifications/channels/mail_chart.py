@@ -5,11 +5,13 @@ It holds lines and figures only; the words stand beside it in the mail, in the r
 
 from functools import cache
 from io import BytesIO
-
-from PIL import Image, ImageDraw, ImageFont
+from typing import TYPE_CHECKING
 
 from gateway.model import local
 from gateway.notifications.charts.geometry import ChartFacts, Frame, Plot, axis_label, pieces, plot, times_between
+
+if TYPE_CHECKING:  # it takes 5 MB, which not everybody needs
+    from PIL import ImageDraw, ImageFont
 
 _TWICE = 2  # pixels for each of the frame's: screens are fine
 _SMOOTH = 2  # drawn so much larger and made smaller again: Pillow's lines have steps
@@ -22,6 +24,8 @@ _COLOURS = 48  # of the palette: lines and figures need no more
 
 def drawn(facts: ChartFacts, frame: Frame) -> bytes:
     """A PNG; of a course that cannot be drawn an empty ground."""
+    from PIL import Image, ImageDraw
+
     factor = _TWICE * _SMOOTH
     canvas = Image.new("RGB", (frame.width * factor, frame.height * factor), _GROUND)
     found = plot(facts, frame)
@@ -37,7 +41,7 @@ def drawn(facts: ChartFacts, frame: Frame) -> bytes:
     return file.getvalue()
 
 
-def _lines(pen: ImageDraw.ImageDraw, facts: ChartFacts, found: Plot, factor: int) -> None:
+def _lines(pen: "ImageDraw.ImageDraw", facts: ChartFacts, found: Plot, factor: int) -> None:
     scale = found.scale
     left, top, right, bottom = scale.frame.left, scale.frame.top, scale.right, scale.bottom
     for span in sorted(facts.spans, key=lambda one: one.kind, reverse=True):  # the alarm above the outage
@@ -62,7 +66,7 @@ def _lines(pen: ImageDraw.ImageDraw, facts: ChartFacts, found: Plot, factor: int
             pen.circle((x, y), 1.25 * factor if len(places) > 1 else 3 * factor, fill=_COURSE)
 
 
-def _figures(pen: ImageDraw.ImageDraw, facts: ChartFacts, found: Plot) -> None:
+def _figures(pen: "ImageDraw.ImageDraw", facts: ChartFacts, found: Plot) -> None:
     scale, font = found.scale, _font()
     for value in found.axis:
         pen.text(((scale.frame.left - 8) * _TWICE, scale.y(value) * _TWICE), axis_label(value, found.axis, facts.say),
@@ -78,6 +82,8 @@ def _box(left: float, top: float, right: float, bottom: float, factor: int) -> t
 
 
 @cache
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font() -> "ImageFont.FreeTypeFont | ImageFont.ImageFont":
     """Pillow's own: the same on every machine."""
+    from PIL import ImageFont
+
     return ImageFont.load_default(_SIZE * _TWICE)

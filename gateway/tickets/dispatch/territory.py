@@ -1,14 +1,17 @@
-"""Territories of providers: whether one covers a site and how closely, and which of many do, by an index."""
+"""Territories of providers: whether one covers a site and how closely, and which of many do, by an index.
+
+Shapely, with numpy, takes 15 MB and is loaded only for whoever has drawn a territory on the map.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import shapely
-from shapely.geometry import Point, Polygon
-from shapely.strtree import STRtree
+if TYPE_CHECKING:
+    from shapely.geometry import Point, Polygon
+    from shapely.strtree import STRtree
 
 EXACT, WILDCARD, AREA = 3, 2, 1  # how closely a territory names the site
 _Ring = tuple[tuple[float, float], ...]
@@ -24,7 +27,9 @@ class Place:
     area_ids: frozenset[str]
 
     @property
-    def point(self) -> Point | None:
+    def point(self) -> "Point | None":
+        from shapely.geometry import Point
+
         return Point(self.lon, self.lat) if self.lon is not None and self.lat is not None else None
 
 
@@ -57,7 +62,7 @@ class TerritoryIndex:
             if polygon is not None:
                 rings.append(polygon)
                 self._ring_ids.append(key)
-        self._rings = STRtree(rings)
+        self._rings = _tree(rings) if rings else None
 
     def covering(self, place: Place) -> dict[str, Coverage]:
         """Id → the closest way in which its territory covers the place."""
@@ -68,8 +73,8 @@ class TerritoryIndex:
         for length in range(len(postcode) + 1):
             for key, listed in self._stems.get(postcode[:length], ()):
                 found[key] = Coverage(WILDCARD, f"covers postcodes {listed}")
-        point = place.point
-        if point is not None and self._ring_ids:
+        point = place.point if self._rings is not None else None
+        if self._rings is not None and point is not None:
             on_the_map = Coverage(EXACT, "its territory on the map covers the site")
             found |= {self._ring_ids[at]: on_the_map for at in self._rings.query(point, "intersects")}
         if postcode:
@@ -92,6 +97,9 @@ def polygon_error(ring: _Ring) -> str | None:
     """What is wrong with the corners of a territory, in words; None when they make a polygon."""
     if _polygon(ring) is not None:
         return None
+    import shapely
+    from shapely.geometry import Polygon
+
     return f"{shapely.is_valid_reason(Polygon(ring))} — expected sides that do not cross"
 
 
@@ -100,6 +108,8 @@ def inside(ring: _Ring, points: Sequence[tuple[float, float]]) -> list[bool]:
     polygon = _polygon(ring)
     if polygon is None or not points:
         return [False] * len(points)
+    import shapely
+
     return [bool(one) for one in shapely.intersects_xy(polygon, *zip(*points, strict=True))]
 
 
@@ -110,8 +120,11 @@ def _plain(postcode: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _polygon(ring: _Ring) -> Polygon | None:
+def _polygon(ring: _Ring) -> "Polygon | None":
     """Built and prepared once for the same corners; None when they make no polygon (polygon_error says why)."""
+    import shapely
+    from shapely.geometry import Polygon
+
     try:
         polygon = Polygon(ring)
     except (ValueError, TypeError):
@@ -120,3 +133,9 @@ def _polygon(ring: _Ring) -> Polygon | None:
         return None
     shapely.prepare(polygon)
     return polygon
+
+
+def _tree(rings: "list[Polygon]") -> "STRtree":
+    from shapely.strtree import STRtree
+
+    return STRtree(rings)

@@ -24,8 +24,11 @@ SMALL = {  # benchmark: (options, figures that must be above 0)
                  ("rank_ms_p50", "rank_ms_p99", "accept_race_winners", "sweep_ms")),
     "fanout": ("--customers 300", ("per_s", "p50_ms", "p99_ms", "critical_ms", "rss_mb", "attempts")),
     "findings": ("--sites 5", ("first_press", "fault", "second_fault_clears")),
-    "ingest": ("--messages 2000 --devices 100", ("messages_per_s", "cpu_us_per_message", "published_per_s")),
-    "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms")),
+    "ingest": ("--messages 4000 --devices 100 --rounds 1 --mqtt-version 5",
+               ("messages_per_s", "cpu_us_per_message", "paho_cpu_us", "ratio_cpu", "paho_per_s", "rss_mb",
+                "published_per_s", "rounds")),
+    "latency": ("--faults 10 --rate 50", ("told", "p50_ms", "max_ms", "sent_per_s", "stored_per_s", "to_claim_ms")),
+    "memory": ("--devices 200 --registered 2000 --one-in 100", ("all_speak", "few_speak", "messages_each")),
     "pages": ("--viewers 30 --rate 50 --loud 50 --pages 20 --seconds 3 --customers 100",
               ("asked", "follow_ms_p50", "follow_ms_p99", "per_s", "live_viewers", "stored_per_s", "seen",
                "commit_to_page_ms_p99")),
@@ -81,12 +84,12 @@ def test_a_benchmark_that_measured_nothing_fails(nothing: float | None) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["console", "ingest", "latency", "press", "silence"])
+@pytest.mark.parametrize("name", ["console", "ingest", "latency", "memory", "press", "silence"])
 def test_a_benchmark_without_any_device_ends_with_an_error(name: str) -> None:
     nothing = {"console": ["--customers", "100", "--open", "50", "--over", "0", "--rate", "1", "--loud", "1",
                            "--seconds", "0", "--rounds", "1"],
                "ingest": ["--messages", "0", "--devices", "10"], "latency": ["--faults", "0", "--rate", "10"],
-               "press": ["--presses", "0", "--rate", "10", "--waiting", "0"],
+               "memory": ["--devices", "0"], "press": ["--presses", "0", "--rate", "10", "--waiting", "0"],
                "silence": ["--devices", "10", "--silent", "0"]}[name]
     done = subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *nothing], cwd=ROOT, capture_output=True,
                           text=True, timeout=120, check=False)

@@ -288,6 +288,7 @@ def dusk_with(asked: argparse.Namespace) -> Iterator[Dusk]:
             connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     upgrade(store)
     settle(store, asked.homes, asked.others, now())
+    store.longest.clear()
     settings = Settings(database_url=url, secret="benchmark-" + "x" * 32)
     gw = Gateway(settings, store, {"home": compile_profile(PROFILE, "home.yaml")}, {})
     dusk, stop = Dusk(gw, longest=store.longest), threading.Event()

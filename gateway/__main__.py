@@ -51,6 +51,7 @@ from gateway.store import Store
 from gateway.store.accounts.api_keys import all_keys, create_key, find_key, revoke_key
 from gateway.store.fleet import Count, providers_not_in
 from gateway.store.migrations import newest, upgrade
+from gateway.store.readings.partitions import ALL_THE_TIME_MS, prepare
 from gateway.store.views import export_rows
 from gateway.tickets.context import Policy
 
@@ -176,13 +177,17 @@ def _save(store: Store, fleet: Fleet, policy: Policy, dry_run: bool) -> dict[str
 
 @app.command()
 def migrate(config: Config = None) -> None:
-    """Bring the database to the newest version of its schema (`run` does so by itself)."""
+    """Bring the database to the newest version of its schema (`run` does so by itself), and on PostgreSQL create the
+    partitions for readings, however long that takes: while no gateway runs."""
     with errors_as_messages():
         settings = settings_from(config)
         store = Store(settings.database_url)
         applied = upgrade(store)
+        obstacle = prepare(store, now(), settings.readings_days, ALL_THE_TIME_MS)
         store.close()
     out.print(f"applied {', '.join(applied)}" if applied else f"nothing to do: already at {newest()}", highlight=False)
+    if obstacle is not None:
+        err.print(escape(obstacle), style="yellow", highlight=False, soft_wrap=True)
 
 
 @keys.command("create")

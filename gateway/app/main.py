@@ -27,7 +27,13 @@ from gateway.flow.after.goodwill import pay_goodwill
 from gateway.flow.deliver import deliver, finish
 from gateway.flow.gateway import Gateway
 from gateway.flow.health_probe import EVERY, HealthProbe, listener_problem
-from gateway.flow.housekeeping import adjust_to_clock_jump, clamp_future_times, count_unwatched, forget
+from gateway.flow.housekeeping import (
+    adjust_to_clock_jump,
+    clamp_future_times,
+    count_unwatched,
+    forget,
+    prepare_partitions,
+)
 from gateway.flow.messages.resend import resend
 from gateway.flow.plan_button_tests import plan_button_tests
 from gateway.flow.remove_rules import remove_rules
@@ -55,6 +61,7 @@ DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbo
 STOP_WITHIN = 30.0  # seconds, when we stop, for what the clock has begun: all of it together
 FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
+PARTITIONS_EVERY = 3600.0  # seconds; there are some for days ahead
 CLAMP_EVERY = 60.0  # seconds
 COUNT_EVERY = 60.0  # seconds: what is open and waits for nothing, which is nothing unless we have made a mistake
 RESEND_EVERY = 30.0  # seconds; what failed while a channel was down has waited already
@@ -152,6 +159,7 @@ def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> R
     with store.write() as session:
         save_dispatcher_contacts(session, settings, now())
     clamp_future_times(gw, now(), everywhere=True)
+    prepare_partitions(gw, now())
     adopt_policies(gw, now())
     running = Running(gw, health_probe(gw, role, now))
     if role in ("all", "web"):  # first: a port in use is mostly another gateway's, whose queue must not be taken
@@ -210,6 +218,7 @@ def start_clock(running: Running, gw: Gateway, corrected_time: Callable[[], Inst
     each(RESEND_EVERY, resend, watched=False)
     each(GOODWILL_EVERY, pay_goodwill, watched=False)
     each(FORGET_EVERY, forget, watched=False)
+    each(PARTITIONS_EVERY, prepare_partitions, watched=False)
     each(CLAMP_EVERY, clamp_future_times, watched=False)
     each(COUNT_EVERY, count_unwatched, watched=False)
 

@@ -43,7 +43,7 @@ from gateway.config.settings import Settings
 from gateway.devices.profiles import BadProfile
 from gateway.model import Instant, from_iso
 from gateway.store import Store, sqlite_path
-from gateway.store import readings as kept
+from gateway.store.readings import history as kept
 
 PATIENCE = 2.0  # seconds before a progress bar appears
 FEW = 4_000_000  # bytes of history, below which other processes are not worth their start

@@ -14,7 +14,7 @@ from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import Instant
 from gateway.store import Store
-from gateway.store import readings as kept
+from gateway.store.readings import history as kept
 
 Pair = tuple[Outcome, Outcome | None]
 """With the rules on trial, and with those in force when they differ."""

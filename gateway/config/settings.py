@@ -58,7 +58,7 @@ class Mqtt(Section):
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(1883, ge=1, le=65535)
     client_id: ClientId = Field("gateway", min_length=1, max_length=60)  # fixed: the broker keeps our session under it
-    version: Literal["3.1.1", "5"] = "3.1.1"  # both cost the same to receive (ADR 25)
+    version: Literal["3.1.1", "5"] = "3.1.1"  # both cost the same to receive (ADR 27)
     username: str | None = None
     password: SecretStr | None = None
     tls: bool = False

@@ -16,13 +16,11 @@ from gateway.model import Instant
 from gateway.model.signals import (
     Ack,
     Announced,
-    ButtonWord,
     FaultCode,
     FaultList,
     Ignored,
     Notes,
     Presence,
-    Press,
     Request,
     Signal,
     Skipped,
@@ -92,8 +90,7 @@ class BatchResult:
     def add(self, later: "BatchResult") -> None:
         """Adds a later result, which was judged on the devices as this one left them."""
         self.changed_devices |= later.changed_devices
-        self.findings = [Finding(self.changed_devices[device.device_id], verdict)
-                         for device, verdict in (*self.findings, *later.findings)]
+        self.findings += later.findings
 
 
 def decode_all(batch: Sequence[MqttMessage], dialects: DialectRegistry) -> DecodedBatch:
@@ -133,71 +130,63 @@ def _decode(decoded: DecodedBatch, number: int, message: MqttMessage, dialects: 
 def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles: Mapping[str, Profile],
           now: Instant) -> BatchResult:
     """Runs detection on the batch's signals in order. `devices`: key → ClaimedDevice of every claimed device in
-    the batch; they are not changed, their new states are in `changed_devices`."""
+    the batch; those in `changed_devices` have been moved on in place."""
     judged = BatchResult()
-    states: dict[str, ClaimedDevice] = {}  # our own copies, moved on from signal to signal
+    changed_devices = judged.changed_devices
     back: list[str] = []  # keys of those that were away, with their bridge perhaps, and speak
     for number, retained, signal in decoded.signals:
-        if isinstance(signal, Announced):
-            judged.announced = True
+        device = devices.get(signal.key)
+        telemetry = type(signal) is Telemetry
+        if not telemetry and _is_no_news(signal, number, device, devices, judged, decoded):
             continue
-        if isinstance(signal, Request):
-            if _is_claimed(signal.key, devices):
-                judged.requests.append(signal)
-            continue
-        if isinstance(signal, Skipped):
-            decoded.drop(signal.reason)
-            continue
-        device = states.get(signal.key) or _own(devices, states, signal.key)
         if device is None:
             judged.unclaimed[signal.key] = (judged.unclaimed.get(signal.key, (0, 0))[0] + 1, number)
-            continue
-        if isinstance(signal, Ack):
-            judged.acks.append((device.device_id, signal.command_id, signal.ok))
             continue
         profile = profiles.get(device.profile)
         if profile is None:
             decoded.drop("device of an unknown profile")
             continue
-        if type(signal) is Telemetry and not retained and signal.at is not None:
-            _measure_clock(device, signal.at, now)
-        believed = _plausible(signal, number, retained, device, judged, decoded, now)
-        if believed is None:
+        if telemetry and retained:
+            decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             continue
-        away = device.link != _ONLINE
+        believed = _plausible_telemetry(signal, number, device, judged, decoded, now) if type(
+            signal) is Telemetry else _plausible(signal, device, decoded, now)
+        away = device.link is not _ONLINE
         for verdict in advance(profile, device, believed, now, retained):
             judged.findings.append(Finding(device, verdict))
-        if away and device.link == _ONLINE:
+        if away and device.link is _ONLINE:
             back.append(signal.key)
-        judged.changed_devices[device.device_id] = device
+        changed_devices[device.device_id] = device
     for key in decoded.alive:  # it is there, whatever it meant
-        device = states.get(key) or _own(devices, states, key)
+        device = devices.get(key)
         if device is not None and (profile := profiles.get(device.profile)) is not None:
             if device.link != _ONLINE:
                 back.append(key)
             judged.findings += [Finding(device, verdict)
                                 for verdict in advance(profile, device, Presence(key, _ONLINE), now)]
-            judged.changed_devices[device.device_id] = device
+            changed_devices[device.device_id] = device
     for key in back:
-        bridge = states[key].memory.bridge
-        if bridge is not None and states[key].link == _ONLINE:
+        bridge = devices[key].memory.bridge
+        if bridge is not None and devices[key].link == _ONLINE:
             judged.working.add(bridge.bridge)
     return judged
 
 
-def _own(devices: Mapping[str, ClaimedDevice], states: dict[str, ClaimedDevice], key: str) -> ClaimedDevice | None:
-    """Our own copy of the device, made at its first signal in this batch."""
-    device = devices.get(key)
-    if device is not None:
-        states[key] = device = device.copy()
-    return device
-
-
-def _measure_clock(device: ClaimedDevice, at: Instant, now: Instant) -> None:
-    """Updates the offset of the device's clock by a timestamp of its own."""
-    clock = measure_clock(device.memory.clock, at, now)
-    if clock is not device.memory.clock:
-        device.remember(clock=clock)
+def _is_no_news(signal: Signal, number: int, device: ClaimedDevice | None, devices: Mapping[str, ClaimedDevice],
+                judged: BatchResult, decoded: DecodedBatch) -> bool:
+    """Whether it says nothing of how its device is: what it says is noted in `judged`."""
+    if isinstance(signal, Announced):
+        judged.announced = True
+    elif isinstance(signal, Request):
+        if _is_claimed(signal.key, devices):
+            judged.requests.append(signal)
+    elif isinstance(signal, Skipped):
+        decoded.drop(signal.reason)
+    elif isinstance(signal, Ack) and device is not None:
+        judged.acks.append((device.device_id, signal.command_id, signal.ok))
+    else:
+        return False
+    return True
 
 
 def _is_claimed(key: str, devices: Mapping[str, ClaimedDevice]) -> bool:
@@ -205,28 +194,34 @@ def _is_claimed(key: str, devices: Mapping[str, ClaimedDevice]) -> bool:
     return key in devices or any(claimed.startswith(f"{key}/") for claimed in devices)
 
 
-def _plausible(signal: Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence, number: int, retained: bool,
-               device: ClaimedDevice, judged: BatchResult, decoded: DecodedBatch, now: Instant
-               ) -> Telemetry | Press | ButtonWord | FaultCode | FaultList | Presence | None:
-    """The signal to judge: itself, only a sign of life when its timestamp is invalid, or None."""
-    if type(signal) is Telemetry:
-        if retained:
-            decoded.drop("retained telemetry")  # old news from the broker, no sign of life
-            return None
-    elif type(signal) is not FaultCode and type(signal) is not FaultList:
-        off = clock_offset(device)
-        return signal._replace(at=signal.at - off) if off and signal.at is not None else signal
-    at = signal.at
-    if at is not None:
-        at -= clock_offset(device)
-        if (why := invalid_timestamp_reason(at, now)) is not None:
-            decoded.drop(why)
-            return Presence(signal.key, _ONLINE, heard_at=getattr(signal, "heard_at", None))
-        if at != signal.at:
-            signal = signal._replace(at=at)
-    if type(signal) is Telemetry:
+def _plausible_telemetry(signal: Telemetry, number: int, device: ClaimedDevice, judged: BatchResult,
+                         decoded: DecodedBatch, now: Instant) -> Telemetry | Presence:
+    """The telemetry to judge, by our clock, and noted as a reading; only a sign of life when its time is invalid."""
+    at, clock = signal.at, device.memory.clock
+    if at is None:
         # without the device's own number two messages of one millisecond would look like one
-        seq = number if at is None else signal.seq
-        judged.readings.append((device.device_id, now if at is None or at > now else at, seq, now,
-                                orjson.dumps(signal.values).decode()))
+        judged.readings.append((device.device_id, now, number, now, orjson.dumps(signal.values).decode()))
+        return signal
+    if (measured := measure_clock(clock, at, now)) is not clock:
+        device.remember(clock=measured)
+    if measured is not None and (off := measured.offset_ms):
+        at -= off
+        signal = signal._replace(at=at)
+    if (why := invalid_timestamp_reason(at, now)) is not None:
+        decoded.drop(why)
+        return Presence(signal.key, _ONLINE, heard_at=signal.heard_at)
+    judged.readings.append((device.device_id, now if at > now else at, signal.seq, now,
+                            orjson.dumps(signal.values).decode()))
     return signal
+
+
+def _plausible(signal: Signal, device: ClaimedDevice, decoded: DecodedBatch, now: Instant) -> Signal:
+    """The signal to judge, by our clock; only a sign of life when a fault's time is invalid."""
+    off = clock_offset(device)
+    at: Instant | None = getattr(signal, "at", None)
+    if at is None:
+        return signal
+    if isinstance(signal, FaultCode | FaultList) and (why := invalid_timestamp_reason(at - off, now)) is not None:
+        decoded.drop(why)
+        return Presence(signal.key, _ONLINE, heard_at=signal.heard_at)
+    return signal._replace(at=at - off) if off else signal  # type: ignore[call-arg]

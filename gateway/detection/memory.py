@@ -1,7 +1,6 @@
 """What rules, fault codes and clocks keep of a device between messages: typed values, stored as JSON.
 
-All of it but the history is immutable: who changes something makes a new value, so that two states may share what they
-have in common. A history is moved on in place by the state that owns it (see `ClaimedDevice.copy`).
+All of it is immutable: who changes something makes a new value, so that two states may share what they have in common.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -22,7 +22,7 @@ from gateway.store import apply
 from gateway.store.contexts import planning
 from gateway.store.contexts.action import action_context
 from gateway.store.contexts.providers import provider_loads, sites_of_provider
-from gateway.store.devices import device_registry
+from gateway.store.devices import device_registry, device_states
 from gateway.store.fleet import Count, Progress, save_fleet
 from gateway.tickets.actions import MoveIn
 from gateway.tickets.alarms.withdrawal import plan_retired, retirement_errors, unfinished_tickets
@@ -129,7 +129,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     Raises BadDevice when there are such tickets and `cancel` is false.
     """
     key = device_registry.active(session, device_id).key
-    device_registry.lock_state(session, device_id)  # an alarm that its last message raises must be seen here
+    device_states.outdate(session, [device_id])  # an alarm that its last message raises must be seen here
     draft = Draft()
     context = planning.planning_contexts(session, draft, [device_id],
                                          provider_loads=provider_loads(session, now))[device_id]

@@ -17,6 +17,7 @@ from gateway.notifications.catalogues import messages
 from gateway.notifications.channels import Channel
 from gateway.notifications.messages import MessageRenderer
 from gateway.store import Conflict, Store
+from gateway.store.devices.kept_states import KeptStates
 from gateway.tickets.context import Policy
 from gateway.tickets.sla.policy import SlaPolicies
 
@@ -42,12 +43,15 @@ class Gateway:
     requests: deque[Request] = field(default_factory=lambda: deque(maxlen=1000))  # to publish soon, or never
     positions: Positions = field(default_factory=Positions, repr=False)  # of technicians on the way; kept nowhere else
     dialects: DialectRegistry = field(init=False)
+    states: KeptStates = field(default_factory=KeptStates)  # of the devices that were heard lately
     announcements: dict[str, int] = field(default_factory=dict)  # topic → checksum of what was announced there
     routes_change: int = 0  # the newest change of announced topics that `dialects` knows
     watched_at: Instant | None = None  # the watch last looked then; None: not since the start
     clock_jumped_at: Instant = 0  # our clock last jumped then; a silence before it proves nothing
 
     def __post_init__(self) -> None:
+        if self.settings.mqtt.share:  # another process writes the same ones all the time
+            self.states = KeptStates(room=0)
         self.dialects = understand(self.settings.dialects, self.mapped)
 
     @property

@@ -12,6 +12,7 @@ from gateway.store.accounts import audit, desk, flows, open_pages, sent_acts, se
 from gateway.store.customers import contact_checks, pending_acts, sent_tests
 from gateway.store.firms.forget import forget_time_off
 from gateway.store.firms.portraits import forget_unused
+from gateway.store.readings import partitions
 from gateway.store.views.unwatched import unwatched
 from gateway.store.visits import photos, signatures
 
@@ -41,9 +42,20 @@ def clamp_future_times(gw: Gateway, now: Instant, everywhere: bool = False) -> N
                                        clock_jumps.PAST_TIMES if everywhere else clock_jumps.CLAMPED_OFTEN)
 
 
+def prepare_partitions(gw: Gateway, now: Instant) -> None:
+    """Creates the partitions for readings of the coming days, on PostgreSQL, and logs why it cannot."""
+    if (obstacle := partitions.prepare(gw.store, now, gw.settings.readings_days)) is not None:
+        _log.warning("%s", obstacle)
+
+
 def forget(gw: Gateway, now: Instant) -> int:
-    """Deletes a bounded number of readings, dead letters and losses past their retention, and what is old in the change
-    feed and at the console; returns how many messages."""
+    """Drops partitions of readings past their retention, deletes a bounded number of other readings, dead letters and
+    losses past theirs, and what is old in the change feed and at the console; returns how many messages it deleted one
+    by one. In the day after our clock jumped it keeps all messages."""
+    kept_since = now - gw.settings.readings_days * DAY
+    clock_is_sure = abs(now - gw.clock_jumped_at) > DAY  # by a clock that is wrong all readings would be old
+    if clock_is_sure:
+        partitions.drop_old(gw.store, kept_since)  # a transaction each: what holds the whole table must be over at once
     with gw.store.write() as session:
         flows.forget_old(session, now)
         retention.delete_old_losses(session, now)
@@ -63,7 +75,7 @@ def forget(gw: Gateway, now: Instant) -> int:
         sent_tests.forget_old(session, now)
         signatures.forget_old(session, now)
         desk.forget_old(session, now)
-        return retention.delete_old_messages(session, now - gw.settings.readings_days * DAY)
+        return retention.delete_old_messages(session, kept_since) if clock_is_sure else 0
 
 
 def count_unwatched(gw: Gateway, now: Instant) -> None:

@@ -14,7 +14,7 @@ from gateway.detection.batch import (
     decode_with_notes,
     judge,
 )
-from gateway.detection.device_state import Pressed, Raised, RuleFailed
+from gateway.detection.device_state import ClaimedDevice, Pressed, Raised, RuleFailed
 from gateway.flow.gateway import Gateway, retry_on_conflict
 from gateway.model import Alarm, Instant, LinkState
 from gateway.model.plan import Draft
@@ -43,6 +43,7 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
         batch = [message for message in batch if not _is_repeated_announcement(gw, message)]
     decoded = decode_all(batch, gw.dialects)
     judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now))
+    gw.states.keep(judged.changed_devices.values())
     metrics.received(received_count, len(judged.readings), judged.drops,
                      (gw.dialects.name_of(message.topic) for message, _ in judged.refused),
                      (f.verdict.severity for f in judged.findings
@@ -98,30 +99,42 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
-        notes = dialect_notes.notes(session, {source for number in decoded.later
-                                       for source in gw.dialects.sources(batch[number].topic)})
-        attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
-        attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
-                                                                                                 batch, now)
-        keys = attempt.alive | {signal.key for _, _, signal in attempt.signals}
-        known = device_states.load(session, keys, gw.scheduled)
-        judged = judge(attempt, known, gw.profiles, now)
-        if judged.unclaimed:
-            _hear_retired_buttons(gw, session, attempt, judged, now)
-        if judged.working:
-            _prove_bridges_working(gw, session, judged, now)
-        dialect_notes.save_notes(session, notes)
-        device_states.save(session, judged.changed_devices.values())
-        connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
-        device_states.add_readings(session, judged.readings)
-        dead_letters.save_dead_letters(session, [
-            (gw.dialects.name_of(message.topic), *message[:2], reason) for message, reason in attempt.refused], now)
-        unclaimed.note_unclaimed(session, {
-            key: (count, batch[number].topic) for key, (count, number) in judged.unclaimed.items()}, now)
-        commands.settle(session, judged.acks, now)
-        judged.saved = apply_findings(gw, session, judged.findings, now)
+        return _judge_and_store(gw, session, batch, decoded, now)
+
+
+def _judge_and_store(gw: Gateway, session: Session, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant
+                     ) -> BatchResult:
+    notes = dialect_notes.notes(session, {source for number in decoded.later
+                                   for source in gw.dialects.sources(batch[number].topic)})
+    attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
+    attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
+                                                                                             batch, now)
+    known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals})
+    judged = judge(attempt, known, gw.profiles, now)
+    if judged.unclaimed:
+        _hear_retired_buttons(gw, session, attempt, judged, now)
+    if judged.working:
+        _prove_bridges_working(gw, session, judged, now)
+    dialect_notes.save_notes(session, notes)
+    device_states.save(session, judged.changed_devices.values())
+    connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
+    device_states.add_readings(session, judged.readings)
+    dead_letters.save_dead_letters(session, [
+        (gw.dialects.name_of(message.topic), *message[:2], reason) for message, reason in attempt.refused], now)
+    unclaimed.note_unclaimed(session, {
+        key: (count, batch[number].topic) for key, (count, number) in judged.unclaimed.items()}, now)
+    commands.settle(session, judged.acks, now)
+    judged.saved = apply_findings(gw, session, judged.findings, now)
     judged.drops, judged.refused, judged.unrouted_messages = attempt.drops, attempt.refused, attempt.unrouted_messages
     return judged
+
+
+def _states(gw: Gateway, session: Session, keys: set[str]) -> dict[str, ClaimedDevice]:
+    """Key → state of the claimed devices among `keys`: as kept, else as it stands in the database. Whether it is
+    current still is known when it is saved; the attempt after that reads all of them, and locks them."""
+    kept = gw.states.take(keys)
+    missing = keys - kept.keys() if kept else keys
+    return kept | device_states.load(session, missing, gw.scheduled, lock=not kept) if missing else kept
 
 
 def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], now: Instant) -> int:
@@ -183,7 +196,7 @@ def _hear_retired_buttons(gw: Gateway, session: Session, decoded: DecodedBatch, 
         return
     heard = judge(DecodedBatch(pressed), device_states.load_retired(session, {one[2].key for one in pressed}),
                   gw.profiles, now)
-    judged.changed_devices |= heard.changed_devices  # how often it was pressed: it may stick
+    device_states.save(session, heard.changed_devices.values())  # how often it was pressed: it may stick
     judged.findings += [Finding(device, verdict._replace(suspicion=GhostSign.RETIRED))
                         for device, verdict in heard.findings if isinstance(verdict, Pressed) and verdict.emergency]
 

@@ -57,7 +57,8 @@ def _sweep_devices(gw: Gateway, now: Instant) -> int:
             device_states.save(session, known)
             connection_losses.record_losses(session, known, gw.profiles, now)
             apply_findings(gw, session, findings, now)
-        return len(known)
+    gw.states.forget(device.key for device in known)  # they would be found to be out of date, at their next message
+    return len(known)
 
 
 def _sweep_work(gw: Gateway, now: Instant) -> int:

@@ -74,6 +74,9 @@ class DeviceState(Row, table=True):
     due_at: Instant | None = Field(default=None, sa_type=BigInteger)  # earliest moment the clock must look again
     signals: str = Field(default="{}", sa_type=Text)  # JSON: last value of each signal
     memory: str = Field(default="{}", sa_type=Text)  # JSON of detection/memory.py; "{}" of a healthy device
+    # goes up with each change of this row, of the device's key, profile or site, and of the site's time zone: by it a
+    # process knows that the copy it keeps is current (store/devices/kept_states.py)
+    version: int = Field(default=0, sa_type=BigInteger)
 
 
 class Reading(Row, table=True):

@@ -177,7 +177,10 @@ def shift_deadlines(session: Session, by: int, now: Instant) -> bool:
     for table, name in DEADLINES:
         column = _of(table, name)
         waits = column.is_not(None) & _STILL_OPEN[table] if table in _STILL_OPEN else column.is_not(None)
-        connection.execute(update(table).where(waits).values({name: column + by}))
+        moved = {name: column + by}
+        if table is DeviceState:
+            moved["version"] = col(DeviceState.version) + 1
+        connection.execute(update(table).where(waits).values(moved))
     connection.execute(update(Notification).where(col(Notification.state) == NotificationState.HELD).values(due_at=now))
     _correct_memories(session, by, now, select(DeviceState.device_id, DeviceState.memory).where(
         DeviceState.memory != memory.NOTHING))
@@ -191,7 +194,8 @@ def clamp_future_times(session: Session, now: Instant, columns: Iterable[_Column
     if session.exec(select(DeviceState.device_id).where(ahead).limit(1)).first() is not None:
         _correct_memories(session, 0, now, select(DeviceState.device_id, DeviceState.memory).where(
             ahead, DeviceState.memory != memory.NOTHING))
-        session.connection().execute(update(DeviceState).where(ahead).values(due_at=now))
+        session.connection().execute(update(DeviceState).where(ahead).values(
+            due_at=now, version=DeviceState.version + 1))
     for table, name in columns:
         column = _of(table, name)
         session.connection().execute(update(table).where(column > now + AHEAD).values({name: now}))
@@ -206,7 +210,8 @@ def _correct_memories(session: Session, by: int, now: Instant, found: Any) -> No
             changed.append({"device": device_id, "text": memory.dumps(*moved)})
     if changed:
         one = col(DeviceState.device_id) == bindparam("device")
-        session.connection().execute(update(DeviceState).where(one).values(memory=bindparam("text")), changed)
+        session.connection().execute(update(DeviceState).where(one).values(
+            memory=bindparam("text"), version=DeviceState.version + 1), changed)
 
 
 def _of(table: type[SQLModel], name: str) -> Any:

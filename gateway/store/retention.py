@@ -16,6 +16,7 @@ from gateway.model import (
     SavedAnswer,
     Survey,
 )
+from gateway.store.readings import partitions
 
 LOSSES_KEPT = 90 * DAY  # after the end of a loss
 ANSWERS_KEPT = 90 * DAY  # they are told only as long as what they are about is open
@@ -25,9 +26,14 @@ GOODWILL_KEPT = 3 * 365 * DAY  # as long as somebody may ask about an invoice
 
 
 def delete_old_messages(session: Session, before: Instant, limit: int = 20_000) -> int:
-    """Deletes readings and dead letters received before `before`, at most `limit` of each; returns how many."""
+    """Deletes readings and dead letters received before `before`, at most `limit` of each; returns how many. Readings
+    in partitions of a time of their own are not deleted: see `partitions.drop_old`."""
     deleted = 0
-    for table in (Reading, DeadLetter):
+    tables: tuple[type[Reading | DeadLetter], ...] = (Reading, DeadLetter)
+    if partitions.is_split(session):
+        deleted = partitions.delete_from_default(session, before, limit)
+        tables = (DeadLetter,)
+    for table in tables:
         # ids grow with time, so the oldest rows are the first by id: no index and no scan is needed
         first = select(table.id, table.received_at).order_by(col(table.id)).limit(limit).subquery()
         old = select(first.c.id).where(first.c.received_at < before)

@@ -50,6 +50,7 @@ from gateway.store import Store, commands, listeners
 from gateway.store.fleet import save_dispatcher_contacts
 from gateway.tickets.actions import AcceptOffer, AcknowledgePage, Act
 from gateway.tickets.new_rows import subject_of
+from tests.drivers.kept_states import assert_kept_states_are_current
 from tests.drivers.timelines import actor, sentence
 from tests.fixtures.database_copies import fill
 from tests.fixtures.sample_fleet import save_sample_fleet
@@ -121,6 +122,7 @@ class Story:
         """One message from the broker; dicts are sent as JSON."""
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         receive(self.gw, [MqttMessage(topic, body, retained)], self.now)
+        assert_kept_states_are_current(self.gw)
 
     def says(self, *devices: str, **signals: float) -> None:
         """The devices send telemetry, taken now, and are heard together."""
@@ -136,6 +138,7 @@ class Story:
 
     def wait(self, minutes: float = 0, seconds: float = 0) -> None:
         """Time passes; the clock looks at what is due, and messages go out."""
+        assert_kept_states_are_current(self.gw)
         self.now += round(minutes * MINUTE + seconds * 1000)
         self.listen()
         while sweep(self.gw, self.now) + watch(self.gw, self.now):

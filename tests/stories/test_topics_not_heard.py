@@ -10,6 +10,7 @@ from gateway.flow.watch import watch
 from gateway.model import HOUR, MINUTE, SECOND, Device, DeviceState, Instant, Notification, Outage, RecipientKind
 from gateway.model.states import LinkState
 from gateway.store import Store, listeners
+from gateway.store.devices import device_states
 from gateway.store.listeners import MissingFilter
 from tests.drivers.story import NOON, Story, begin
 from tests.fixtures.outage_fleet import OutageStory, begin_outage_story
@@ -145,6 +146,7 @@ def test_neighbours_whom_we_do_not_hear_are_no_proof_that_the_power_is_on(both_s
     with quarter.gw.store.write() as session:
         for home in missing_topics:
             session.get_one(Device, f"{home}-pump").key = f"tasmota:{home}"
+        device_states.outdate(session, [f"{home}-pump" for home in missing_topics])
     quarter.dark |= set(missing_topics)
     pass_time(quarter, minutes=1)
     for home in ("c0", "c1", "c2", "c3"):

@@ -68,6 +68,7 @@ class DialectRegistry:
         self._announcing = next((d for d in self.dialects if _announces(d)), None)
         self.announced = AnnouncedTopics()
         self._readers: dict[str, _Reader] = {}
+        self._without_notes = [_Reader(dialect) for dialect in self.dialects]  # one for all topics: there are many
 
     @property
     def filters(self) -> list[str]:
@@ -184,8 +185,10 @@ class DialectRegistry:
         filters = self._filters.get(topic.count("/"), self._open)
         readers = [(wanted.startswith("+"), place) for wanted, place in filters if matches(wanted, topic)]
         if readers:
-            dialect = self.dialects[min(readers)[1]]
-            return _Reader(dialect, dialect.sources(topic) if _remembers(dialect) else ())
+            place = min(readers)[1]
+            dialect = self.dialects[place]
+            sources = dialect.sources(topic) if _remembers(dialect) else ()
+            return _Reader(dialect, sources) if sources else self._without_notes[place]
         routes = self.announced.of(topic)
         if not routes or not _announces(self._announcing):
             return _Reader(None)

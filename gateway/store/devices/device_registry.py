@@ -76,8 +76,9 @@ def _bring_back(session: Session, row: Device, request: DeviceRequest) -> None:
     row.key, row.profile, row.name, row.via = request.key, request.profile, request.name or row.name, request.via
     row.retired_at = row.retired_key = None
     set_cover(session, row, request.cover)
-    blank = DeviceState(device_id=row.id).model_dump()
-    session.exec(update(DeviceState).where(col(DeviceState.device_id) == row.id).values(**blank))
+    blank = DeviceState(device_id=row.id).model_dump(exclude={"version"})
+    session.exec(update(DeviceState).where(col(DeviceState.device_id) == row.id).values(
+        **blank, version=DeviceState.version + 1))
 
 
 def set_cover(session: Session, device: Device, cover: DeviceCover) -> None:
@@ -92,11 +93,6 @@ def set_login(session: Session, device_id: str, hashed: str, now: Instant) -> No
     row.hash, row.made_at = hashed, now
     session.add(row)
     session.flush()
-
-
-def lock_state(session: Session, device_id: str) -> None:
-    """Waits until no gateway is in the middle of one of this device's messages, and holds the next ones back."""
-    session.exec(select(DeviceState.device_id).where(DeviceState.device_id == device_id).with_for_update()).all()
 
 
 def end_login_and_commands(session: Session, device_id: str) -> None:

@@ -38,6 +38,7 @@ from gateway.model import (
 )
 from gateway.store.changes import record_rows
 from gateway.store.chunks import chunks
+from gateway.store.devices import device_states
 from gateway.store.fleet.people import save_people, save_person_sites, who_has_left
 from gateway.store.fleet.tables import Count, Values, insert_rows, stored_rows, upsert
 from gateway.store.search.index import reindex
@@ -69,6 +70,7 @@ def save_fleet(session: Session, fleet: Fleet, now: Instant, progress: Progress 
     file, or was retired, and for a person who has moved out.
     """
     who_has_left(session, fleet)
+    device_states.outdate(session, _judged_otherwise(session, fleet))
     sites = {row.id for row in fleet.sites} | _sites_of_devices(session, [row.id for row in fleet.devices])
     steps: list[tuple[str, Callable[[], Count]]] = [
         ("areas", lambda: upsert(session, Area, _areas(fleet.areas))),
@@ -188,6 +190,18 @@ def _devices(session: Session, devices: Sequence[file.Device]) -> Count:
     for some in chunks(keys):
         session.connection().execute(delete(Unclaimed).where(col(Unclaimed.key).in_(some)))
     return count
+
+
+def _judged_otherwise(session: Session, fleet: Fleet) -> set[str]:
+    """The devices that have another key, profile or site in the file than until now, or whose site another time zone.
+    """
+    said = {row.id: (row.key, row.profile, row.site) for row in fleet.devices}
+    zones = {str(row["id"]): row["timezone"] for row in _sites(fleet)}
+    stored = session.connection().execute(select(
+        col(Device.id), col(Device.key), col(Device.profile), col(Device.site_id), col(Site.timezone)).join(
+            Site, col(Site.id) == Device.site_id))
+    return {device for device, key, profile, site, zone in stored
+            if said.get(device, (key, profile, site)) != (key, profile, site) or zones.get(site, zone) != zone}
 
 
 def _sites_of_devices(session: Session, ids: Iterable[str]) -> set[str]:

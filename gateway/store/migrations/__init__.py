@@ -14,6 +14,7 @@ from sqlmodel import Session
 from gateway.store import DatabaseUnavailable, Store
 from gateway.store.accounts.audit import protect
 from gateway.store.external_ids import end_with_rows
+from gateway.store.readings.partitions import NO_RIGHT, lacks_right, split_by_time
 from gateway.store.search import index as search_index
 
 HERE = Path(__file__).parent
@@ -46,6 +47,7 @@ def upgrade(store: Store) -> list[str]:
         if applied:  # never on a schema that is in use: a new trigger locks its table, and others are at work there
             protect(connection)
             end_with_rows(connection)
+            split_by_time(connection)
         _fill_search(connection)
     return applied
 
@@ -111,17 +113,21 @@ def _refuse_others(connection: Connection, directory: ScriptDirectory) -> None:
 
 
 def try_out(store: Store) -> str:
-    """What a start would find, as a sentence: connects, creates a table and rolls it back. Raises DatabaseUnavailable
-    or WrongVersion."""
+    """What a start would find, as a sentence: connects, creates a table and rolls it back; a user who may not, and need
+    not, deletes nothing instead. Raises DatabaseUnavailable or WrongVersion."""
     try:
         with _connected(store) as connection, connection.begin() as transaction:
             current = MigrationContext.configure(connection).get_current_revision()
             _refuse_others(connection, scripts())
-            connection.execute(text("CREATE TABLE gateway_check (one INTEGER)"))
+            limited = current == newest() and lacks_right(connection)
+            connection.execute(text("DELETE FROM reading WHERE false" if limited else
+                                    "CREATE TABLE gateway_check (one INTEGER)"))
             transaction.rollback()
     except DBAPIError as error:
         raise DatabaseUnavailable(str(error.orig).strip()) from error
     if current is None:
         return "it is empty and can be written: the first start makes its tables"
     behind = "" if current == newest() else f"; the next start brings it from {current} to {newest()}"
+    if limited:
+        return f"it can be written; {NO_RIGHT}"
     return f"it can be written{behind}"

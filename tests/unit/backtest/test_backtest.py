@@ -32,7 +32,8 @@ from gateway.cli.readings_file import BadHistory, joined, parts, read_part, unpa
 from gateway.config.settings import Service
 from gateway.devices.profiles import Profile, compile_profile
 from gateway.model import HOUR, MINUTE, SECOND, Alarm, Instant, from_iso, to_iso
-from gateway.store import Store, readings
+from gateway.store import Store
+from gateway.store.readings import history
 from tests import ROOT
 from tests.drivers.command_line import gateway
 from tests.drivers.story import HEAT_PUMP, begin
@@ -278,8 +279,8 @@ def test_the_gateways_own_readings_give_the_alarms_it_raised(database: str, requ
     live = [(alarm.device_id, alarm.rule, alarm.opened_at, alarm.closed_at) for alarm in story.all(Alarm)]
     trial = Trial((("".join(HEAT_PUMP), "p.yaml"),), (), frozenset(), Service(), url)
     with store.read() as session:
-        places = [place for place in readings.places(session) if place.profile == "heat-pump"]
-        last, count, _ = readings.time_range(session, None, None)
+        places = [place for place in history.places(session) if place.profile == "heat-pump"]
+        last, count, _ = history.time_range(session, None, None)
     store.close()
     with worker_pool(trial, alone=True) as pool:
         pairs = pool.each(replay_batch, batches(places, None, last, [], 20), lambda done: None)

@@ -90,7 +90,7 @@ def test_the_api_shows_what_is_raised_or_near() -> None:
 
 def test_a_copy_of_a_state_has_all_of_it() -> None:
     state = ClaimedDevice("d", "native:d", "p", "s", LinkState.LOST, 1, 2, 3, 4, 5, True, {"temp": 1.0}, FULL, PAST,
-                  "Europe/Rome")
+                  "Europe/Rome", 7)
     assert all(getattr(state, one.name) != getattr(ClaimedDevice("", "", "", ""),
                                                    one.name) for one in fields(ClaimedDevice))
     assert state.copy() == state

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -149,6 +150,17 @@ def test_a_database_that_does_not_answer_is_said_in_words(elsewhere: Path, monke
 def test_migrate_says_what_it_did(elsewhere: Path) -> None:
     assert "applied 0200" in gateway("migrate").output
     assert "nothing to do" in gateway("migrate").output
+
+
+@pytest.mark.slow
+def test_migrate_creates_the_partitions_for_readings_on_postgresql(
+        elsewhere: Path, empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", empty_postgres_url)
+    monkeypatch.setenv("GATEWAY_READINGS_DAYS", "400")
+    assert gateway("migrate").output.strip() == "applied 0200"
+    with psycopg.connect(empty_postgres_url) as connection:
+        partitions = connection.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'reading'::regclass")
+        assert partitions.fetchone() in [(5,), (6,)]  # 13 days each, those of the last 30 days, and the default one
 
 
 def test_the_version_is_one(elsewhere: Path) -> None:

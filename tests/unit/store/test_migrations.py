@@ -25,7 +25,9 @@ INDEXES = {
 def indexes(store: Store) -> dict[str, str]:
     with store.engine.connect() as connection:
         found = connection.exec_driver_sql(INDEXES[store.engine.dialect.name])
-        return {name: re.sub(r"\s+", " ", sql) for name, sql in found if name != "alembic_version_pkc"}
+        return {name: re.sub(r"\s+", " ", sql) for name, sql in found
+                if name != "alembic_version_pkc" and not (store.engine.dialect.name == "postgresql"
+                                                          and name.startswith("reading_"))}  # in partitions
 
 
 def from_model(store: Store) -> Store:
@@ -35,7 +37,8 @@ def from_model(store: Store) -> Store:
 
 def test_the_migrations_lead_to_the_models_tables(both_stores: Store) -> None:
     with both_stores.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={
+            "compare_type": True, "include_name": lambda name, kind, _: (kind, name) != ("table", "reading_default")})
         differences = compare_metadata(context, SQLModel.metadata)
     assert differences == [], "write a migration: python -m gateway.store.migrations.autogenerate \"what it is for\""
 

@@ -913,6 +913,7 @@ def upgrade() -> None:
         sa.Column('due_at', sa.BigInteger(), nullable=True),
         sa.Column('signals', sa.Text(), nullable=False),
         sa.Column('memory', sa.Text(), nullable=False),
+        sa.Column('version', sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(['device_id'], ['device.id']),
         sa.PrimaryKeyConstraint('device_id')
     )

@@ -44,6 +44,7 @@ from gateway.model import Instant
 from gateway.monitoring.file_descriptors import raise_limit
 from gateway.monitoring.health import Health
 from gateway.mqtt import Listener, probe
+from gateway.mqtt.local_broker import OurBroker
 from gateway.notifications import catalogues
 from gateway.notifications.channels import build_channels
 from gateway.notifications.channels.failing import failing
@@ -97,6 +98,7 @@ class Running:
     server: "Server | None" = None
     _extra_stores: list[Store] = field(default_factory=list)
     broker: list[str] = field(default_factory=list)  # what the probe found
+    losses: list[str] = field(default_factory=list)  # of these, what the broker would lose
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
 
@@ -142,11 +144,11 @@ class Running:
         problems += [f"not heard: {one}" for one in status.missing[:NAMED]]
         if len(status.missing) > NAMED:
             problems.append(f"not heard: {len(status.missing) - NAMED} more topic filters")
-        return Health(ready=ready, broker=self.broker, problems=problems, degraded=self.health_probe.degraded,
-                      details={"listening_since": status.since})
+        return Health(ready=ready, broker=self.broker, losses=self.losses, problems=problems,
+                      degraded=self.health_probe.degraded, details={"listening_since": status.since})
 
 
-def start(settings: Settings, role: Role = "all", our_broker: bool = False) -> Running:
+def start(settings: Settings, role: Role = "all", our_broker: OurBroker | None = None) -> Running:
     """Starts what `role` names. Raises BadSettings, BadProfile, BadMapping, BadSla, BadWording or
     ValueError when it cannot."""
     settings = ensure_secret(settings)
@@ -255,7 +257,7 @@ def warn_of_buttons(gw: Gateway) -> None:
         log.warning("service.callback_hours is not set: a press at 23:13 is promised a call at 00:13", profiles=buttons)
 
 
-def _probe(running: Running, ours: bool) -> None:
+def _probe(running: Running, ours: OurBroker | None) -> None:
     """Logs what this broker would lose, without the listener waiting for it. Probes again after the broker was away,
     since its settings may have changed, and from time to time while there are warnings."""
     while not running._stop.is_set():
@@ -265,7 +267,7 @@ def _probe(running: Running, ours: bool) -> None:
             for finding in report.findings:
                 if finding.text not in running.broker:
                     (log.warning if finding.kind == "loss" else log.info)("broker", finding=finding.text)
-            running.broker = [finding.text for finding in report.findings]
+            running.broker, running.losses = [finding.text for finding in report.findings], report.losses
         warned = any(finding.kind in ("loss", "slow") for finding in report.findings)
         while not running._stop.wait(PROBE_AGAIN) and report.versions:
             if running.connections > max(connections, 1) or (warned and time.monotonic() - looked > PROBE_WARNED_AGAIN):

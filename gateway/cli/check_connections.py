@@ -58,7 +58,8 @@ def _broker(settings: Settings) -> Iterator[CheckLine]:
         yield CheckLine("✗", f"{where}: {said}")
         return
     yield CheckLine("✓", f"{where}: lets us in, with MQTT {' and '.join(report.versions)}")
-    yield from (CheckLine("!", f"{where}: {loss}") for loss in report.losses)
+    yield from (CheckLine("!", f"{where}: {finding.text}") for finding in report.findings
+                if finding.kind in ("loss", "slow"))
 
 
 def _database(settings: Settings) -> CheckLine:

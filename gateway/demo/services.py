@@ -95,10 +95,10 @@ def town(data: Path, kind: str = "auto", play: bool = False) -> Iterator[Running
           web_hook(mailbox, hook_secret, _same_port(data / "web-hook-port")) as hook):
         settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, _web_port(), minutes))
         try:
-            running = start(settings, our_broker=True)
+            running = start(settings, our_broker=broker.ours)
         except BadSettings:  # another demonstration was as quick as we
             settings = ensure_secret(_settings(data, broker, mail_port, hook_secret, free_port(), minutes))
-            running = start(settings, our_broker=True)
+            running = start(settings, our_broker=broker.ours)
         try:
             fleet, key = _import_fleet(running, data / "town.yaml", hook)
             console, agent = _console_links(running)

@@ -33,6 +33,7 @@ from gateway.model import (
     new_id,
 )
 from gateway.model.plan import Draft
+from gateway.model.row import unwatched
 from gateway.monitoring import file_descriptors, metrics
 from gateway.notifications.bundling.bundle import bundle, bundle_key, readers_of_several
 from gateway.notifications.context import NotificationContext
@@ -191,8 +192,8 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         for row, decision in decided:
             context = contexts[row.id]
             if isinstance(decision, Send):
-                attempt = Attempt(id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
-                                  channel=decision.contact.channel, started_at=now)
+                attempt = unwatched(Attempt, id=new_id("S"), notification_id=row.id, contact_id=decision.contact.id,
+                                    channel=decision.contact.channel, started_at=now)
                 if not context.in_shadow:
                     draft.add(attempt)
                 told, settled = _tell_times(draft, ledger, told_before, row, context, gw.settings.service, now)

@@ -22,7 +22,7 @@ from gateway.tickets.on_call.pages import plan_page_due
 from gateway.tickets.plan_due import plan_deadlines
 from gateway.tickets.sla.follow import complete
 
-SWEEP = 500  # devices a sweep looks at in one transaction
+SWEEP = 200  # devices a sweep looks at in one transaction: a press waits for one
 
 
 def sweep(gw: Gateway, now: Instant) -> int:

@@ -44,6 +44,7 @@ class Outage(Row, table=True):
     __table_args__ = (
         _while("outage_open", "closed_at IS NULL", "key", unique=True),
         _while("outage_next", "next_at IS NOT NULL", "next_at"),
+        _while("outage_untold", "untold", "id"),
     )
     id: str = Field(primary_key=True)
     key: str  # what there can be one of: the area's id, "!gateway", "!deaf", "!unheard"
@@ -66,6 +67,8 @@ class Outage(Row, table=True):
     closed_at: Instant | None = Field(default=None, sa_type=BigInteger)
     etr_at: Instant | None = Field(default=None, sa_type=BigInteger)  # estimated, from how long others took
     next_at: Instant | None = Field(default=None, sa_type=BigInteger)  # when the clock must look
+    # homes of it have yet to be told: they are told a few at a time, each few in a transaction of their own
+    untold: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     evidence: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
@@ -74,6 +77,7 @@ class OutageMember(Row, table=True):
 
     __tablename__ = "outage_member"
     __table_args__ = (_while("outage_member_dark", "back_at IS NULL", "site_id"),
+                      _while("outage_member_untold", "NOT told AND back_at IS NULL", "outage_id"),
                       Index("outage_member_of", "outage_id", "customer_id"))
     id: str = Field(primary_key=True)  # <outage id>/<site id>
     outage_id: str = Field(foreign_key="outage.id")
@@ -85,6 +89,8 @@ class OutageMember(Row, table=True):
     joined_at: Instant = Field(sa_type=BigInteger)
     back_at: Instant | None = Field(default=None, sa_type=BigInteger)
     reported_at: Instant | None = Field(default=None, sa_type=BigInteger)  # somebody there said that it has no power
+    # what follows for the home from its being confirmed is written down: its message, its call, its own ticket
+    told: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     # for how long it was in earlier rounds, as it proved itself
     dark_before_ms: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
 

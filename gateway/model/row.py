@@ -60,6 +60,19 @@ def unattached(kind: type[R], values: dict[str, Any]) -> R:
     return row
 
 
+def unwatched(kind: type[R], /, **values: Any) -> R:
+    """A new row that no session will be told of, only `apply`: made in a third of the time. A column that there is not
+    raises AttributeError."""
+    row: R = kind.__new__(kind)
+    mine = row.__dict__
+    for name, default, make in _defaults(kind):
+        mine[name] = default if make is None else make()
+    mine.update(values)
+    if not values.keys() <= _fields(kind):
+        raise AttributeError(f"{kind.__name__} has no {', '.join(sorted(values.keys() - _fields(kind)))}")
+    return row
+
+
 @cache
 def _fields(kind: type[SQLModel]) -> frozenset[str]:
     return frozenset(kind.model_fields)

@@ -4,9 +4,11 @@ Over 400 lines because it is one story: the sentences only make sense beside the
 """
 
 import secrets
+import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import paho.mqtt.client as paho
@@ -15,6 +17,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.config.settings import Mqtt
 from gateway.mqtt.client import KEEPALIVE, connect_options, make_client
+from gateway.mqtt.durability import Pace, said_of_speed, said_of_survival
+from gateway.mqtt.local_broker import OurBroker
 
 Version = Literal["3.1.1", "5"]
 
@@ -23,11 +27,12 @@ _MESSAGES = 1_500  # sent to a session that is away: more than the 1,000 that Mo
 _STEP = 5.0  # seconds one answer may take
 _COMING_BACK = 0.4  # of the budget: kept for counting what comes back
 _CLEANING_UP = 5.0  # seconds more to leave nothing behind
+_PASSED_ON = 300  # sent to nobody: how fast it is when it need not keep anything
 _UNDER_WAY = 200  # messages sent and not yet acknowledged
 _PAUSE = 0.3  # seconds to wait for what may not come
 _QUIET = 1.0  # seconds without another message before we ask whether that was all
 _DEFAULT = 1_000  # messages that Mosquitto keeps for an absent client unless told otherwise
-_NARROW = 200  # messages in flight below which a batch of the gateway stays too small to be fast
+_NARROW = 100  # messages in flight below which a batch of the gateway stays too small to be fast; 255 take 7,500/s
 
 
 class Finding(NamedTuple):
@@ -45,6 +50,7 @@ class BrokerReport(NamedTuple):
     keeps_session: bool | None = None  # None: could not be tried
     queued: int | None = None  # messages that came back of `sent`
     sent: int = 0
+    pace: Pace = Pace()
     window: int | None = None  # messages it hands us before it wants the first acknowledged
     retained: bool | None = None
     shared: bool | None = None
@@ -59,11 +65,11 @@ class BrokerReport(NamedTuple):
         return [finding.text for finding in self.findings if finding.kind == "loss"]
 
 
-def probe(mqtt: Mqtt, ours: bool = False, budget: float = _BUDGET) -> BrokerReport:
+def probe(mqtt: Mqtt, ours: OurBroker | None = None, budget: float = _BUDGET) -> BrokerReport:
     """Tries the broker at `mqtt`, in at most about `budget` seconds; a failure is a finding, never an exception.
 
     What was not answered in time is not known, and never called a loss. `ours`: the gateway started it, so its
-    configuration is known to survive a kill.
+    configuration is known.
     """
     try:
         return _probe(mqtt, ours, _Budget(budget))
@@ -83,7 +89,7 @@ class _Budget:
         return max(0.05, min(_STEP, (until or self.end) - time.monotonic()))
 
 
-def _probe(mqtt: Mqtt, ours: bool, clock: _Budget) -> BrokerReport:
+def _probe(mqtt: Mqtt, ours: OurBroker | None, clock: _Budget) -> BrokerReport:
     name = f"gateway-probe-{secrets.token_hex(3)}"  # with its ending 22 characters: some brokers take 23
     versions, silent, refusals = _versions(mqtt, name, clock)
     if not versions:
@@ -108,7 +114,10 @@ def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
     with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
         says = here.read_retained("$SYS/broker/version", f"{root}/pause")
         shared = here.supports_shared(f"{root}/shared", f"{root}/pause")
-        sent = here.publish(f"{root}/away/n", _MESSAGES) if allowed else set()
+        here.publish(f"{root}/nobody", _PASSED_ON if allowed else 0)
+        passed_on = here.usual_gap()
+        sent = here.publish(f"{root}/away/n", _MESSAGES if allowed else 0)
+        pace = Pace(here.usual_gap(), passed_on)
     with _ProbeConnection(mqtt, f"{name}-2", clock, keep=False) as here:
         retained = here.keeps_retained(f"{root}/retained")
     with _ProbeConnection(mqtt, name, clock, keep=True) as back:
@@ -117,7 +126,7 @@ def _run_experiments(mqtt: Mqtt, name: str, clock: _Budget) -> BrokerReport:
         came = back.collect(f"{root}/away/n", sent) if sent and kept else None
     return BrokerReport(
         name=says, versions=(), keeps_session=kept, queued=None if came is None else len(came), sent=len(sent),
-        window=window if came is not None and window is not None and 0 < window < len(came) else None,
+        pace=pace, window=window if came is not None and window is not None and 0 < window < len(came) else None,
         retained=retained, shared=shared, limits=away.limits, forbidden=allowed is False)
 
 
@@ -150,6 +159,7 @@ class _ProbeConnection:
         self._received: list[paho.MQTTMessage] = []
         self._granted: dict[int | None, bool] = {}
         self._acked: set[int] = set()  # ids of messages that the broker took: each waits for its own
+        self._acked_at: list[float] = []  # of those since the last `publish` began
         self._gone = False
         self._holding = keep
         self._client = make_client(mqtt, client_id, clean=not keep)
@@ -178,6 +188,7 @@ class _ProbeConnection:
     def publish(self, topic: str, messages: int) -> set[int]:
         """Which of the numbers 0, 1, … below `messages` were acknowledged while there was time for them."""
         mids: list[int] = []
+        self._acked_at.clear()
         behind = 0  # of those sent so far, the first that is not acknowledged
         for number in range(messages):
             mids.append(self._client.publish(topic, str(number), qos=1).mid)
@@ -191,6 +202,12 @@ class _ProbeConnection:
         self._until(lambda: self._acked.issuperset(mids), self._clock.sent_by - time.monotonic())
         with self._answer:
             return {number for number, mid in enumerate(mids) if mid in self._acked}
+
+    def usual_gap(self) -> float | None:
+        """Seconds between two acknowledgements of the last `publish`; the median, which a halt in between leaves."""
+        with self._answer:
+            at = self._acked_at
+            return statistics.median(b - a for a, b in pairwise(at)) if len(at) > 1 else None
 
     def window(self, pause: str) -> int | None:
         """How many messages come before the first is acknowledged; None: not known. Acknowledges from here on."""
@@ -328,10 +345,12 @@ class _ProbeConnection:
         with self._answer:
             if not reason.is_failure:
                 self._acked.add(mid)
+                self._acked_at.append(time.monotonic())
             self._answer.notify_all()
 
-def findings_of(report: BrokerReport, version: str, ours: bool, *, durable: bool = False, queue: int = 4_000,
-                share: str | None = None) -> list[Finding]:
+
+def findings_of(report: BrokerReport, version: str, ours: OurBroker | None, *, durable: bool = False,
+                queue: int = 4_000, share: str | None = None) -> list[Finding]:
     """What the report means, in words for the operator, which name what to set; `version` is the MQTT that we are set
     to speak, `durable`, `queue` and `share` the settings mqtt.…
     """
@@ -356,7 +375,8 @@ def findings_of(report: BrokerReport, version: str, ours: bool, *, durable: bool
     return found
 
 
-def _session(report: BrokerReport, version: str, ours: bool, durable: bool, queue: int) -> Iterator[Finding]:
+def _session(report: BrokerReport, version: str, ours: OurBroker | None, durable: bool, queue: int
+             ) -> Iterator[Finding]:
     if report.keeps_session is None:
         yield Finding("unknown", "we may not use the topics gateway-probe/#, so what it keeps while we are away could "
                                  "not be tried: allow them to our user to learn it" if report.forbidden else
@@ -374,7 +394,9 @@ def _session(report: BrokerReport, version: str, ours: bool, durable: bool, queu
             yield Finding("slow", f"{text} (set mqtt.queue to 4000)")
         else:
             yield Finding("slow", f"{text} (Mosquitto: max_inflight_messages 4000; nats-server: max_ack_pending 1000)")
-    yield _survival(report, ours, durable)
+    if speed := said_of_speed(report.pace, ours):
+        yield Finding(*speed)
+    yield Finding(*said_of_survival(report.name, report.pace, ours, durable))
 
 
 def _queue(report: BrokerReport) -> Finding:
@@ -388,20 +410,3 @@ def _queue(report: BrokerReport) -> Finding:
         return Finding("unknown", "it kept all messages that could be sent in time while we were away; whether it "
                                   f"keeps more than {_DEFAULT:,} is not known")
     return Finding("good", f"it kept all {sent:,} messages that were sent while we were away")
-
-
-def _survival(report: BrokerReport, ours: bool, durable: bool) -> Finding:
-    if ours:
-        return Finding("good", "we started it: what it acknowledged is on its disk milliseconds later, "
-                               "also when it is killed")
-    if durable:
-        return Finding("good", "you say that what it acknowledged is on its disk, also when it is killed "
-                               "(mqtt.durable: true)")
-    if "mosquitto" in report.name:
-        return Finding("loss", f"{report.name}: unless it is configured otherwise, a crash or power cut loses what it "
-                               "acknowledged in the last 30 minutes, or all of it when persistence is off (set "
-                               "persistence true, autosave_on_changes true, autosave_interval 1 in its file; that "
-                               "cannot be seen from here, so then say so: mqtt.durable: true)")
-    return Finding("unknown", "whether it still has what it acknowledged after being killed cannot be tried from here: "
-                              "make sure that it keeps sessions and queued messages on disk, and then say so "
-                              "(mqtt.durable: true)")

@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import IO, Literal
 
 Save = Literal["each change", "each second"]
-"""When Mosquitto writes its whole file. Each change: what it acknowledged is on the disk one write later, at up to
-2,500 messages/s (measured). Each second: at any rate, and a kill loses the last second.
-"""
+"""When Mosquitto writes its whole file: docs/brokers.md has what each takes a second, and what a kill loses."""
+
+OurBroker = Literal["mosquitto-each-change", "mosquitto-each-second", "nats"]
+"""What we started, so that its settings are known; named as in `benchmarks.brokers`."""
 
 _HOST = "127.0.0.1"
 _INFLIGHT = 4_000  # unacknowledged messages the broker gives one client: the back-pressure of MQTT 3.1.1 clients
@@ -38,12 +39,20 @@ class NoBroker(Exception):
 class Broker:
     """A running broker on the loopback interface; leaving the `with` block stops it."""
 
-    def __init__(self, kind: str, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, kind: str, port: int, process: subprocess.Popen[bytes], log: Path,
+                 save: Save = "each change") -> None:
         self.host = _HOST
         self.port = port
         self.kind = kind  # mosquitto | nats
         self.log = log
         self.process = process
+        self._save = save
+
+    @property
+    def ours(self) -> OurBroker:
+        if self.kind == "nats":
+            return "nats"
+        return "mosquitto-each-change" if self._save == "each change" else "mosquitto-each-second"
 
     def stop(self) -> None:
         """Asks it to save and end; kills it when it does not."""
@@ -84,7 +93,7 @@ def start_broker(data: Path, port: int = 0, save: Save = "each change",
                                    stdout=out, stderr=out, stdin=subprocess.DEVNULL, pass_fds=(lock.fileno(),))
         lock.truncate(0)
         lock.write(f"{process.pid} {os.getpid()}")
-    broker = Broker(kind, port, process, log)
+    broker = Broker(kind, port, process, log, save)
     _wait_until_it_answers(broker)
     return broker
 
@@ -122,7 +131,8 @@ def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bo
         "allow_anonymous true",  # safe only because the listener is on loopback
         "persistence true",
         f"persistence_location {data}/",
-        "autosave_interval 1",  # changes or seconds, as the next line says; the default is half an hour
+        # changes, or seconds (1 is then every second one), as the next line says; the default is half an hour
+        "autosave_interval 1",
         f"autosave_on_changes {'true' if save == 'each change' else 'false'}",
         # the default keeps 1,000 and silently drops the rest; 0 (no limit) dropped all in some 2.0.x: issue 2879
         "max_queued_messages 1000000000",
@@ -143,7 +153,9 @@ def mosquitto_config(data: Path, port: int, save: Save = "each change", root: bo
 
 
 def nats_config(data: Path, port: int, filters: Iterable[str] = ()) -> str:
-    """A nats-server configuration with its MQTT listener; it always stores what it acknowledges.
+    """A nats-server configuration with its MQTT listener; it always hands what it acknowledges to the kernel, and to
+    the disk each second: its own default of two minutes is no faster. What it had handed out when it was killed, it
+    hands out again after `ack_wait`: by its own default after half a minute, which is long for whoever pressed.
 
     It grants one client all of `filters` and some 250 more: it counts the full window of each against one limit.
     """
@@ -152,8 +164,8 @@ def nats_config(data: Path, port: int, filters: Iterable[str] = ()) -> str:
     return f"""server_name: gateway
 listen: "{_HOST}:-1"
 max_payload: {_LARGEST}
-jetstream {{ store_dir: "{data / 'nats'}" }}
-mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {window} }}
+jetstream {{ store_dir: "{data / 'nats'}", sync_interval: "1s" }}
+mqtt {{ listen: "{_HOST}:{port}", max_ack_pending: {window}, ack_wait: "5s" }}
 """
 
 

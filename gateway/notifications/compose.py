@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.model import Instant, Notification, Recipient, Subject
+from gateway.model.row import unwatched
 from gateway.notifications.stored_facts import keys_of
 from gateway.notifications.topics import TOPICS, TopicName
 
@@ -25,9 +26,9 @@ def compose(notification_id: str, to: Recipient, topic: TopicName, subject: Subj
         raise ValueError(f"{topic} says nothing of {', '.join(sorted(unknown))} — add it to {rules.facts.__name__}")
     if link_id is not None and rules.link is None:
         raise ValueError(f"{topic} carries no link")
-    return Notification(
-        id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id, occurrence=str(occurrence),
-        recipient_kind=to.kind, recipient_id=to.id,
+    return unwatched(
+        Notification, id=notification_id, topic=topic, subject_kind=subject.kind, subject_id=subject.id,
+        occurrence=str(occurrence), recipient_kind=to.kind, recipient_id=to.id,
         critical=rules.is_critical(severity, answers),
         priority=rules.priority(subject.kind, severity, answers=answers, call_for_help=call_for_help),
         link_id=link_id, facts=facts, created_at=now, due_at=now, heard_at=heard_at,

@@ -17,6 +17,7 @@ from gateway.model import (
     Suppressor,
     customer,
 )
+from gateway.model.row import unwatched
 from gateway.notifications.topics import TopicName
 from gateway.outages import Candidate, DarkSite, Limits
 from gateway.outages.context import OutageContext
@@ -62,9 +63,9 @@ class OutageChanges:
         for home in homes:
             member = members.get(home.site_id)
             if member is None:
-                member = OutageMember(
-                    id=f"{outage.id}/{home.site_id}", outage_id=outage.id, site_id=home.site_id, died_at=home.died_at,
-                    customer_id=self.context.customers[home.site_id], joined_at=self.now)
+                member = unwatched(
+                    OutageMember, id=f"{outage.id}/{home.site_id}", outage_id=outage.id, site_id=home.site_id,
+                    died_at=home.died_at, customer_id=self.context.customers[home.site_id], joined_at=self.now)
                 members[home.site_id] = member
                 self.context.draft.add(member)
                 new += 1

@@ -58,3 +58,9 @@ class OutageContext:
     others_heard_at: Instant | None = None  # when a live home was last heard
     live: int = 0  # homes
     listening_since: Instant | None = None  # None: the gateway hears no broker
+
+    @property
+    def needy_customers(self) -> set[str]:
+        """Who is seen to first."""
+        return {member.customer_id for members in self.members.values() for site, member in members.items()
+                if site in self.needy}

@@ -109,6 +109,6 @@ def move_member(member: OutageMember, action: MemberAction, now: Instant) -> Non
     if action is MemberAction.RELAPSE:
         if was is MemberState.RESTORED and member.back_at is not None:
             member.dark_before_ms += max(member.back_at - member.died_at, 0)
-        member.back_at = None
+        member.back_at, member.told = None, False
     elif action is not MemberAction.NEST:
         member.back_at = now

@@ -23,12 +23,11 @@ from gateway.outages.changes import RESTORED_AFTER, OutageChanges
 from gateway.outages.context import CUSTOMER_KINDS, OutageContext
 from gateway.outages.homes.calls import answer_calls, link_calls, move_calls, unlink_calls
 from gateway.outages.homes.devices import Power, has_working_button, power_of
-from gateway.outages.homes.rung_first import look_at_returned, ring_first
+from gateway.outages.homes.rung_first import look_at_returned
 from gateway.outages.homes.still_out import open_by_word
 from gateway.outages.lifecycle import DECIDING, Action, MemberAction, move, move_member
 from gateway.outages.restoration_estimate import LEAD
 from gateway.outages.ticket import (
-    cancel_own_tickets,
     cancel_ticket,
     open_ticket,
     reopen_ticket,
@@ -66,9 +65,7 @@ def plan_watch(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkS
     for outage in loaded:
         if outage.next_at is not None and outage.next_at <= now and outage.closed_at is None:
             _handle_deadline(changes, outage)
-    needy = {member.customer_id for members in context.members.values() for site, member in members.items()
-             if site in context.needy}
-    return complete(context.draft, policy, now, first=needy)
+    return complete(context.draft, policy, now, first=context.needy_customers)
 
 
 def _record_returns(changes: OutageChanges) -> None:
@@ -179,10 +176,9 @@ def _absorb(changes: OutageChanges, outage: Outage, other: Outage) -> None:
             notified[recipient] = row
             row.subject_id = outage.id
     joined = changes.add_homes(outage, homes)
-    # `other` may only have been suspected: nobody was told
-    if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
-        changes.notify_customers(outage, joined)
-        cancel_own_tickets(changes, outage)
+    if joined and outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
+        # `other` may only have been suspected: nobody was told
+        outage.untold = True
     if other.ticket_id is not None:
         cancel_ticket(changes, other, Reason(ReasonKind.PART_OF_OUTAGE, {"outage": outage.id}))
     cancel_promises(changes.context.promises.get(other.id, []), changes.now)
@@ -204,9 +200,7 @@ def _add_dark_homes(changes: OutageChanges, outage: Outage, homes: Sequence[Dark
     elif outage.state is OutageState.CONFIRMED:
         changes.add_entry(outage, EntryKind.OUTAGE_GREW, more=len(joined), dark=outage.dark)
     if outage.state is OutageState.CONFIRMED and outage.kind in CUSTOMER_KINDS:
-        changes.notify_customers(outage, joined)
-        ring_first(changes, outage, joined)
-        cancel_own_tickets(changes, outage)
+        outage.untold = True
 
 
 def _handle_deadline(changes: OutageChanges, outage: Outage) -> None:
@@ -280,11 +274,10 @@ def _confirm(changes: OutageChanges, outage: Outage) -> None:
     open_ticket(changes, outage)
     dark = [member for member in changes.context.members[outage.id].values() if member.back_at is None]
     answer_calls(changes, outage)
-    count = changes.notify_customers(outage, dark)
-    ring_first(changes, outage, dark)
-    held = cancel_own_tickets(changes, outage)
-    outage.evidence = outage.evidence | {"held_back": {"tickets_cancelled": held, "homes": outage.dark}}
-    changes.add_entry(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=count,
+    customers = {member.customer_id for member in dark} - changes.context.notified.get(outage.id, {}).keys()
+    outage.untold = True
+    outage.evidence = outage.evidence | {"held_back": {"homes": outage.dark}}
+    changes.add_entry(outage, EntryKind.OUTAGE_CONFIRMED, outage.evidence, dark=outage.dark, customers=len(customers),
                       ticket=outage.ticket_id)
 
 

@@ -82,8 +82,8 @@ def reopen_ticket(changes: OutageChanges, outage: Outage) -> None:
 
 
 def cancel_own_tickets(changes: OutageChanges, outage: Outage) -> int:
-    """Tickets that its homes opened before it was known, unless somebody is on the way already, they have another
-    fault, or a person has reported something."""
+    """Tickets that these homes of it opened before it was known, unless somebody is on the way already, they have
+    another fault, or a person has reported something."""
     count = 0
     for site in changes.context.members.get(outage.id, {}):
         work = changes.context.sites.get(site)

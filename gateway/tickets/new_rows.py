@@ -27,6 +27,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.entries import PARAMETERS, EntryKind
+from gateway.model.row import unwatched
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
@@ -55,8 +56,8 @@ def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY
         raise TypeError(f"{kind} has the parameters {PARAMETERS.get(kind, ())}, not {tuple(parameters)}")
     stored = {name: value.stored() if isinstance(value, Reason) else value for name, value in parameters.items()}
     subject = subject_of(row)
-    return Entry(subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
-                 by_kind=who.kind, by_name=who.name, evidence=evidence or {})
+    return unwatched(Entry, subject_kind=subject.kind, subject_id=subject.id, at=at, kind=kind, parameters=stored,
+                     by_kind=who.kind, by_name=who.name, evidence=evidence or {})
 
 
 def add_entries(of: Job | Visit, work: SiteWork, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,
@@ -71,8 +72,8 @@ def link(policy: Policy, purpose: LinkPurpose, opens: SubjectRow | Offer | Visit
          site_id: str = "") -> Link:
     """`site_id`: of an outage: whose home it shows."""
     subject = subject_of(opens)
-    return Link(id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
-                site_id=site_id, created_at=now, expires_at=until)
+    return unwatched(Link, id=policy.new_id("L"), purpose=purpose, subject_kind=subject.kind, subject_id=subject.id,
+                     site_id=site_id, created_at=now, expires_at=until)
 
 
 def show_time(time: PromisedTime, work: SiteWork, policy: Policy, now: Instant, corrects: Promise | None = None

@@ -53,6 +53,25 @@ def test_looks_in_a_row_at_a_good_mosquitto_all_say_the_same(version: str, tmp_p
     assert {finding.kind for finding in said} == {"good"}
 
 
+@slow
+@pytest.mark.parametrize("halt", [0.0, 1.6])
+def test_a_mosquitto_that_saves_at_each_change_is_seen_to_and_one_that_does_not_is_not(
+        halt: float, tmp_path: Path) -> None:
+    said = {}
+    for each in ("true", "false"):
+        with broker_with(tmp_path / each, f"{GOOD}autosave_on_changes {each}\nautosave_interval 1\n") as broker:
+            halting = Halting(broker.port, 0 if halt else 1 << 40, halt)
+            report = probe(Mqtt(port=halting.port))
+            halting.close()
+        said[each] = {finding.kind: finding.text for finding in report.findings}
+        assert report.pace.one_by_one is (each == "true"), report.pace
+    assert "messages/s from one device" in said["true"]["slow"]
+    assert "it seems to save at each change" in said["true"]["unknown"]
+    assert "loss" not in said["true"]
+    assert "it does not save at each change" in said["false"]["loss"]
+    assert "slow" not in said["false"]
+
+
 class Halting:
     """Stands between a client and its broker, and holds back what the broker says for a while, again and again."""
 
@@ -111,6 +130,7 @@ def test_a_machine_that_halts_for_a_second_and_a_half_is_slow_and_loses_nothing(
     ("retain_available", "retain_available false\n", "retain_available true\n", {}),
     ("mqtt.queue", "", "", {"version": "5", "queue": 50}),
     ("mqtt.durable", "", "", {"durable": False}),
+    ("autosave_on_changes false", "autosave_on_changes true\nautosave_interval 1\n", "", {}),
 ])
 def test_a_warning_names_what_ends_it_and_is_gone_when_that_is_done(
         about: str, before: str, then: str, settings: dict[str, Any], tmp_path: Path) -> None:
@@ -148,7 +168,7 @@ def _says(running: Running, text: str) -> bool:
 def test_every_warning_names_a_setting() -> None:
     bad = BrokerReport("mosquitto version 2.0.11", ("3.1.1", "5"), keeps_session=True, queued=1000, sent=1500,
                        window=20, retained=False, shared=False, limits={"SessionExpiryInterval": 60})
-    said = [finding.text for finding in findings_of(bad, "5", ours=False, share="gateways") if finding.kind != "good"]
+    said = [finding.text for finding in findings_of(bad, "5", ours=None, share="gateways") if finding.kind != "good"]
     assert len(said) == 6
     for setting in ("max_queued_messages", "max_inflight_messages", "mqtt.durable", "persistent_client_expiration",
                     "retain_available", "mqtt.share"):
@@ -157,7 +177,7 @@ def test_every_warning_names_a_setting() -> None:
 
 def test_shared_subscriptions_that_nobody_asked_for_are_no_matter() -> None:
     good = BrokerReport("", ("5",), keeps_session=True, queued=1500, sent=1500, retained=True, shared=False)
-    assert {finding.kind for finding in findings_of(good, "5", ours=True)} == {"good"}
+    assert {finding.kind for finding in findings_of(good, "5", ours="nats")} == {"good"}
 
 
 @pytest.mark.parametrize("report", [
@@ -167,7 +187,7 @@ def test_shared_subscriptions_that_nobody_asked_for_are_no_matter() -> None:
     BrokerReport("", ("3.1.1", "5"), keeps_session=True, queued=700, sent=700),
 ])
 def test_what_was_not_answered_in_time_is_not_called_a_loss(report: BrokerReport) -> None:
-    said = findings_of(report, "5", ours=True)
+    said = findings_of(report, "5", ours="nats")
     assert "unknown" in {finding.kind for finding in said}
     assert {finding.kind for finding in said} <= {"good", "unknown"}
     assert not any("700" in finding.text for finding in said), "the next look counts otherwise"

@@ -50,6 +50,19 @@ def test_anonymous_clients_are_let_in_on_loopback_only(tmp_path: Path) -> None:
     assert 'mqtt { listen: "127.0.0.1:18883"' in nats_config(tmp_path, 18883)
 
 
+def test_our_nats_server_writes_to_the_disk_each_second_and_hands_out_again_after_five(tmp_path: Path) -> None:
+    config = nats_config(tmp_path, 18883)
+
+    assert 'sync_interval: "1s"' in config
+    assert 'ack_wait: "5s"' in config
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_we_started_is_known_by_its_settings(kind: str, tmp_path: Path) -> None:
+    with start_broker(tmp_path, save="each second", find=lambda: {kind: FOUND[kind]}) as broker:
+        assert broker.ours == {"mosquitto": "mosquitto-each-second", "nats": "nats"}[kind]
+
+
 def test_started_as_root_it_stays_root_and_only_then(tmp_path: Path) -> None:
     assert "user root" in mosquitto_config(tmp_path, 18883, root=True).splitlines()
     assert "user root" not in mosquitto_config(tmp_path, 18883, root=False).splitlines()
@@ -148,7 +161,7 @@ def test_without_any_broker_it_says_what_to_install(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_probe_finds_nothing_against_the_broker_we_start(kind: str, tmp_path: Path) -> None:
     with _start(kind, tmp_path) as broker:
-        report = probe(Mqtt(port=broker.port, version="3.1.1"), ours=True)
+        report = probe(Mqtt(port=broker.port, version="3.1.1"), broker.ours)
 
     assert report.keeps_session
     assert report.queued is not None
@@ -213,25 +226,25 @@ def test_a_port_that_never_answers_costs_a_bounded_time() -> None:
 def test_a_broker_without_sessions_is_named_as_a_loss() -> None:
     report = BrokerReport("", ("3.1.1",), keeps_session=False, queued=0, sent=1_500)
 
-    assert [finding.kind for finding in findings_of(report, "3.1.1", ours=False)] == ["good", "loss"]
+    assert [finding.kind for finding in findings_of(report, "3.1.1", ours=None)] == ["good", "loss"]
 
 
 def test_forbidden_probe_topics_are_not_called_a_loss() -> None:
-    said = findings_of(BrokerReport("", ("5",), keeps_session=None), "5", ours=False)
+    said = findings_of(BrokerReport("", ("5",), keeps_session=None), "5", ours=None)
 
     assert [finding.kind for finding in said] == ["good", "unknown"]
     assert "gateway-probe/#" in said[1].text
 
 
 def test_a_version_that_the_broker_does_not_speak_is_named() -> None:
-    said = findings_of(BrokerReport("", ("3.1.1",), keeps_session=True, queued=1_500, sent=1_500), "5", ours=True)
+    said = findings_of(BrokerReport("", ("3.1.1",), keeps_session=True, queued=1_500, sent=1_500), "5", ours="nats")
 
     assert 'set mqtt.version to "3.1.1"' in said[1].text
 
 
 @pytest.mark.parametrize(("sent", "queued"), [(0, None), (700, 700), (1_500, None)])
 def test_a_broker_too_slow_to_be_tried_is_not_called_a_loss(sent: int, queued: int | None) -> None:
-    said = findings_of(BrokerReport("", ("5",), keeps_session=True, queued=queued, sent=sent), "5", ours=True)
+    said = findings_of(BrokerReport("", ("5",), keeps_session=True, queued=queued, sent=sent), "5", ours="nats")
 
     assert [finding.kind for finding in said] == ["good", "unknown", "good"]
 

@@ -66,9 +66,10 @@ class Receiver:
         self._client, self._subscribed = make_client(mqtt, "receiver", clean=False), False
         self._reader = PublishReader(self._client)
         self._client.on_message = self._on_message
-        self._client.on_connect = lambda client, *_rest: client.subscribe("#", 2)
+        self._client.on_connect = lambda client, *_rest: client.subscribe("#", 1)
         self._client.on_subscribe = self._on_subscribe
-        self._client.connect(mqtt.host, mqtt.port, **connect_options(mqtt, clean=False))
+        # it reads nothing while a test publishes, however long that takes
+        self._client.connect(mqtt.host, mqtt.port, 3600, **connect_options(mqtt, clean=False))
         wait_until(lambda: self.turn() and self._subscribed, what="the broker to let us listen")
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
@@ -116,11 +117,8 @@ def test_every_kind_of_message_comes_as_it_was_sent(broker: Broker, version: str
         expected.append(MqttMessage(topic, b"x" * size))
     try:
         wait_until(lambda: receiver.turn() and len(receiver.messages) >= len(expected), 30, "all messages")
-        # those of QoS 2 come when the exchange about them is over
-        assert sorted(receiver.messages) == sorted(expected)
-        for topic in ("devices/pump-1/telemetry", "häuser/ß/温度"):
-            assert len([one for one in receiver.messages if one.topic == topic]) == 300
-        assert receiver.by_paho < 60, "of QoS 2 or large"
+        assert receiver.messages == expected
+        assert receiver.by_paho < 20, "only the large ones"
     finally:
         publisher.disconnect()
         publisher.loop_stop()

@@ -328,7 +328,7 @@ def changes_by_hand(source: Source) -> Iterator[str]:
 
 ENDS_A_PLAN = {  # whose plan is not about tickets, or who has set their SLA clocks already
     "tickets/sla/follow.py": {"complete"}, "flow/adopt_sla.py": {"_adopt_some"},
-    "flow/watch.py": {"_watch", "_maintenance"}, "flow/deliver.py": {"_claim"},
+    "flow/watch.py": {"_watch_ourselves", "_maintenance"}, "flow/deliver.py": {"_claim"},
     "flow/messages/record_outcomes.py": {"_write_down"},
     "store/outbox.py": {"release_lease"}}
 

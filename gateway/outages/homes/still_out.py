@@ -44,6 +44,7 @@ def plan_still_out(callback: Callback, around: Surroundings, note: str, work: Si
         member.reported_at = now
         return None
     member = _joins(member, outage, work, now)
+    member.told = outage.state is not OutageState.SUSPECTED  # below, in writing: nobody need ring them again
     outage.dark += 1
     if outage.state is OutageState.RESTORED:
         move(outage, Action.REOPEN, now)

@@ -1,8 +1,8 @@
 """Loads the OutageContext: the outages, homes, alarms and tickets that one run of watch may change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import case, func, text
+from sqlalchemy import bindparam, case, func, text
 from sqlmodel import Session, col, select
 
 from gateway.detection.device_state import SILENT
@@ -39,7 +39,19 @@ from gateway.store.contexts.promises import open_promises
 from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import home_devices
 from gateway.store.households import households, needs_at
+from gateway.store.plain_rows import plain_rows, rows_where
 from gateway.tickets.lifecycle import UNASSIGNED
+
+_SILENT = col(Alarm.rule) == SILENT
+_OPEN_ALARM = col(Alarm.closed_at).is_(None)
+_NOT_BACK = col(OutageMember.back_at).is_(None)
+_UNTOLD = select(OutageMember).where(
+    OutageMember.outage_id == bindparam("outage"), ~col(OutageMember.told), _NOT_BACK,
+    OutageMember.state == MemberState.AFFECTED).order_by(
+    col(OutageMember.died_at), col(OutageMember.site_id)).limit(bindparam("most"))
+_SENT = select(Notification).where(
+    Notification.subject_id == bindparam("outage"), col(Notification.recipient_id).in_(bindparam("to", expanding=True)),
+    Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))
 
 
 def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], verdicts: Sequence[Verdict],
@@ -52,24 +64,25 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     context.outages = {row.id: draft.copy(row) for row in session.exec(
         select(Outage).where(col(Outage.closed_at).is_(None), col(Outage.key).not_in(OWN_OUTAGES)))}
     new_members = _new_members(verdicts, joining)
-    _add_members(session, context, changed, new_members, {one for verdict in verdicts for one in verdict.absorbs}, now)
+    absorbed = {one for verdict in verdicts for one in verdict.absorbs}
+    _add_members(session, context, changed, new_members, absorbed, now)
     _add_callers(session, context, verdicts, now)
     _add_answered(session, context, verdicts)
     reported = {site for members in context.members.values() for site, member in members.items()
                 if member.reported_at is not None and member.dark}
     devices = home_devices(session, reported)
     context.reported = {site: devices[site] for site in reported}
-    _add_needy(session, context, new_members, changed, profiles, now)
+    _add_needy(session, context, (), changed, profiles)
     _add_unproven(session, context, len(changed), now)
-    sites = {site for _, site in new_members} | {site for members in context.members.values() for site in members}
-    for some in chunks(sorted(sites)):
+    joined = {site for _, site in new_members}
+    joined |= {site for one in absorbed for site in context.members.get(one, {})}
+    for some in chunks(sorted(joined)):
         context.customers |= dict(session.exec(select(Site.id, Site.customer_id).where(col(Site.id).in_(some))).all())
-        for alarm in session.exec(select(Alarm).where(col(Alarm.site_id).in_(some), Alarm.rule == SILENT,
-                                                      col(Alarm.closed_at).is_(None))):
-            context.alarms.setdefault(alarm.site_id, []).append(draft.copy(alarm))
-    merging = {one for verdict in verdicts if verdict.absorbs for one in (verdict.outage_id, *verdict.absorbs)}
-    _add_sent_notifications(session, context, {one for one in {outage_id for outage_id,
-                                                               _ in new_members} | merging if one})
+    _add_alarms(session, context, joined | {site for members in context.members.values() for site in members})
+    _add_sent_notifications(session, context, {
+        outage_id: {member.customer_id for one in merging for member in context.members.get(one, {}).values()}
+        for merging in ((verdict.outage_id or "", *verdict.absorbs) for verdict in verdicts if verdict.absorbs)
+        for outage_id in merging if outage_id})
     _add_sites(session, context, now)
     for outage_id, promises in open_promises(session, context.outages).items():
         context.promises[outage_id] = [draft.copy(promise) for promise in promises]
@@ -83,6 +96,33 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     return context
 
 
+def untold_context(session: Session, draft: Draft, profiles: Mapping[str, Profile], most: int, now: Instant
+                   ) -> tuple[OutageContext, set[str]]:
+    """(what plan_untold needs for `most` homes that have yet to be told, those that died first, made of copies of
+    `draft`; the outages of which others are left). No outages in it: there are none such homes."""
+    context, more = OutageContext(draft), set()
+    for outage in session.exec(select(Outage).where(col(Outage.untold)).order_by(
+            col(Outage.suspected_at), col(Outage.id)).limit(1)):
+        context.outages[outage.id] = draft.copy(outage)
+        rows = plain_rows(session, OutageMember, _UNTOLD, {"outage": outage.id, "most": most})
+        context.members[outage.id] = {row.site_id: draft.copy(row) for row in rows}
+        if len(rows) == most:
+            more.add(outage.id)
+        here = set(context.members[outage.id])
+        _add_needy(session, context, [(outage.id, site) for site in here], set(), profiles)
+        _add_alarms(session, context, here)
+        _add_sent_notifications(session, context, {outage.id: {row.customer_id for row in rows}})
+        _add_sites(session, context, now)
+    session.expunge_all()
+    return context, more
+
+
+def _add_alarms(session: Session, context: OutageContext, sites: Collection[str]) -> None:
+    for some in chunks(sorted(sites)):
+        for alarm in rows_where(session, Alarm, Alarm.site_id, some, _SILENT, _OPEN_ALARM):
+            context.alarms.setdefault(alarm.site_id, []).append(context.draft.copy(alarm))
+
+
 def _new_members(verdicts: Sequence[Verdict], joining: Mapping[str, Sequence[DarkSite]]) -> list[tuple[str, str]]:
     """(outage id, "" for a new one; site id) of every home that becomes a member."""
     found = [(verdict.outage_id or "", home.site_id) for verdict in verdicts for home in verdict.candidate.homes
@@ -94,13 +134,11 @@ def _add_members(session: Session, context: OutageContext, changed: set[str], ne
                  absorbed: set[str], now: Instant) -> None:
     whole = {row.id for row in context.outages.values() if row.next_at is not None and row.next_at <= now}
     whole |= absorbed
-    rows = [row for some in chunks(sorted(whole)) for row in session.exec(
-        select(OutageMember).where(col(OutageMember.outage_id).in_(some)))]
-    rows += [row for some in chunks(sorted(changed)) for row in session.exec(select(OutageMember).where(
-        col(OutageMember.site_id).in_(some), col(OutageMember.back_at).is_(None)))]
-    wanted = [f"{outage_id}/{site}" for outage_id, site in new_members if outage_id]
-    rows += [row for some in chunks(sorted(wanted)) for row in session.exec(
-        select(OutageMember).where(col(OutageMember.id).in_(some)))]
+    rows = rows_where(session, OutageMember, OutageMember.outage_id, sorted(whole))
+    for some in chunks(sorted(changed)):
+        rows += rows_where(session, OutageMember, OutageMember.site_id, some, _NOT_BACK)
+    for some in chunks(sorted(f"{outage_id}/{site}" for outage_id, site in new_members if outage_id)):
+        rows += rows_where(session, OutageMember, OutageMember.id, some)
     for row in rows:
         context.members.setdefault(row.outage_id, {})[row.site_id] = context.draft.copy(row)
     missing = context.members.keys() - context.outages.keys()
@@ -135,15 +173,12 @@ def _add_callers(session: Session, context: OutageContext, verdicts: Sequence[Ve
             context.members.setdefault(row.outage_id, {}).setdefault(row.site_id, context.draft.copy(row))
 
 
-def _add_needy(session: Session, context: OutageContext, new_members: Sequence[tuple[str, str]], changed: set[str],
-               profiles: Mapping[str, Profile], now: Instant) -> None:
-    """Adds the homes that went dark, as customers are told, where somebody has to be rung first; and those that were to
-    be rung, where something has changed."""
-    confirmed = {row.id for row in context.outages.values() if row.kind in CUSTOMER_KINDS and row.state in DARK
-                 and (row.state is not OutageState.SUSPECTED or (row.next_at is not None and row.next_at <= now))}
-    dark = {site for outage_id, site in new_members if outage_id in confirmed}
-    dark |= {site for outage_id in confirmed for site, member in context.members.get(outage_id, {}).items()
-             if member.back_at is None and context.outages[outage_id].state is OutageState.SUSPECTED}
+def _add_needy(session: Session, context: OutageContext, untold: Sequence[tuple[str, str]], changed: set[str],
+               profiles: Mapping[str, Profile]) -> None:
+    """Adds the homes where somebody has to be rung first, of those that are to be told now (outage id, site); and those
+    that were to be rung, where something has changed."""
+    confirmed = {row.id for row in context.outages.values() if row.kind in CUSTOMER_KINDS and row.state in DARK}
+    dark = {site for outage_id, site in untold if outage_id in confirmed}
     emergency = [name for name, one in profiles.items() if one.emergency]
     needs: dict[str, frozenset[Need]] = {}
     with_button: set[str] = set()
@@ -205,13 +240,12 @@ def _add_unproven(session: Session, context: OutageContext, changed: int, now: I
         context.unproven[outage_id] = {one: (site_id, devices[site_id]) for one, site_id in sites.items()}
 
 
-def _add_sent_notifications(session: Session, context: OutageContext, ids: set[str]) -> None:
-    for outage_id in sorted(ids):
-        for some in chunks(sorted(set(context.customers.values()))):
-            notified = context.notified.setdefault(outage_id, {})
-            for row in session.exec(select(Notification).where(
-                    Notification.subject_id == outage_id, col(Notification.recipient_id).in_(some),
-                    Notification.topic == TopicName.OUTAGE).order_by(col(Notification.created_at))):
+def _add_sent_notifications(session: Session, context: OutageContext, of: Mapping[str, Collection[str]]) -> None:
+    """`of`: outage id → customers."""
+    for outage_id, customers in sorted(of.items()):
+        notified = context.notified.setdefault(outage_id, {})
+        for some in chunks(sorted(customers)):
+            for row in plain_rows(session, Notification, _SENT, {"outage": outage_id, "to": some}):
                 if not row.facts.get("answered") or row.recipient_id not in notified:  # else the round was told too
                     notified[row.recipient_id] = context.draft.copy(row)
 

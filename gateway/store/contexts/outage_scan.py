@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, exists, or_, text, update
 from sqlalchemy import select as columns_of
@@ -56,13 +56,28 @@ _SITE_PROOFS = f"""
 _ANYTHING = columns_of(or_(*(exists(rows) for rows in (  # one question, built once: it is asked every second
     select(Loss.device_id).where(col(Loss.unprocessed)),
     select(Outage.id).where(col(Outage.next_at) <= bindparam("now")),
+    select(Outage.id).where(col(Outage.untold)),
     select(MaintenanceWindow.id).where(col(MaintenanceWindow.next_at) <= bindparam("now")),
 ))))
 _UNPROCESSED = columns_of(*(getattr(Loss, name) for name in (
     "device_id", "site_id", "died_at", "uncertainty_ms", "ended_at"))).where(
-    col(Loss.unprocessed)).order_by(col(Loss.device_id)).with_for_update()
+    col(Loss.unprocessed)).order_by(col(Loss.device_id)).limit(bindparam("most")).with_for_update()
+_LOST = columns_of(col(Loss.device_id), col(Loss.died_at), col(Loss.uncertainty_ms)).where(
+    col(Loss.unprocessed), col(Loss.ended_at).is_(None))
+_LOST_SITES = columns_of(col(Loss.site_id)).where(
+    col(Loss.site_id).in_(bindparam("sites", expanding=True)), col(Loss.ended_at).is_(None))
+_SCAN_AGAIN = update(Loss).where(
+    col(Loss.site_id).in_(bindparam("sites", expanding=True)), col(Loss.ended_at).is_(None), ~col(Loss.unprocessed)
+).values(unprocessed=True)
 _MARK_PROCESSED = update(Loss).where(col(Loss.device_id).in_(bindparam("devices",
                                                                        expanding=True))).values(unprocessed=False)
+
+_AREAS_OF_DARK = columns_of(col(SiteArea.site_id), col(SiteArea.area_id)).where(col(SiteArea.site_id).in_(
+    select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= bindparam("since"))))
+_OPEN_MEMBERS: Any = columns_of(
+    col(OutageMember.site_id), col(OutageMember.outage_id), col(OutageMember.state),
+    col(Outage.state).label("of")).join(Outage, col(Outage.id) == OutageMember.outage_id).where(
+    col(OutageMember.back_at).is_(None))
 
 
 def has_work(session: Session, now: Instant) -> bool:
@@ -86,25 +101,47 @@ class NewLoss(NamedTuple):
     ended_at: Instant | None
 
 
-def take_unprocessed(session: Session) -> list[NewLoss]:
-    """What was lost or came back since the last watch, marked as processed; locks the rows."""
-    rows = [NewLoss(*row) for row in session.connection().execute(_UNPROCESSED)]
-    for some in chunks([row.device_id for row in rows]):
+Seen = frozenset[tuple[str, Instant]]
+"""(device id, when it died) of losses that a Snapshot was made for."""
+
+
+def unprocessed_losses(session: Session, limits: Limits) -> tuple[Seen, Instant | None]:
+    """(What was lost and not processed yet, the time after which what else was lost may belong to it; None: nothing
+    was)."""
+    rows = session.connection().execute(_LOST).all()
+    since = min((died_at - max(limits.window, uncertainty_ms) for _, died_at, uncertainty_ms in rows), default=None)
+    return frozenset((device_id, died_at) for device_id, died_at, _ in rows), since
+
+
+def take_unprocessed(session: Session, most: int, seen: Seen, left: Collection[str]) -> tuple[list[NewLoss], bool]:
+    """(Of what came back since the last watch, and of the losses in `seen`, up to `most`, marked as processed; whether
+    there is more of it.) What was lost since belongs to the next watch, what is at the sites `left` to a later one.
+    Locks the rows."""
+    rows = [NewLoss(*row) for row in session.connection().execute(_UNPROCESSED, {"most": most})]
+    taken = [row for row in rows if row.site_id not in left
+             and (row.ended_at is not None or (row.device_id, row.died_at) in seen)]
+    for some in chunks([row.device_id for row in taken]):
         session.connection().execute(_MARK_PROCESSED, {"devices": some})
-    return rows
+    return taken, len(rows) == most and bool(taken)
 
 
-def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectable, limits: Limits,
-             now: Instant) -> Snapshot:
-    """All dark homes, areas and open outages that may belong together with the losses in `losses`."""
-    open_outages = tuple(_open_outage(row) for row in session.exec(select(Outage).where(
-        col(Outage.closed_at).is_(None), Outage.kind != OutageKind.GATEWAY)))
-    own_outages = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), Outage.key == "!gateway")).all()
-    open_outages += tuple(_open_outage(row) for row in own_outages)
-    lost = [row for row in losses if row.ended_at is None]
-    if not lost:
-        return Snapshot((), {}, 0, open=open_outages)
-    since = min(row.died_at - max(limits.window, row.uncertainty_ms) for row in lost)
+def sites_lost(session: Session, sites: Collection[str]) -> set[str]:
+    """Those of which a device is lost now."""
+    return {site for some in chunks(sites) for site in session.connection().execute(
+        _LOST_SITES, {"sites": some}).scalars()}
+
+
+def scan_again(session: Session, sites: Collection[str]) -> None:
+    """Has these homes, which are dark, looked at once more."""
+    for some in chunks(sites):
+        session.connection().execute(_SCAN_AGAIN, {"sites": some})
+
+
+def snapshot(session: Session, since: Instant | None, detectable: Detectable, limits: Limits, now: Instant) -> Snapshot:
+    """All homes that are dark since then (None: nothing has been lost), their areas, and the open outages."""
+    outages = open_outages(session)
+    if since is None:
+        return Snapshot((), {}, 0, open=outages)
     homes, lowest, areas = _homes(session, max(since, now - DAY), detectable, now)
     by_area: dict[str, int] = defaultdict(int)
     for home in homes:
@@ -112,11 +149,21 @@ def snapshot(session: Session, losses: Collection[NewLoss], detectable: Detectab
             by_area[area] += 1
     if len(homes) < limits.fewest:
         stats = {area: AreaStats(area, row.kind, row.parent_id, name=row.name) for area, row in areas.items()}
-        return Snapshot(homes, stats, 0, open=open_outages, lowest=lowest)
+        return Snapshot(homes, stats, 0, open=outages, lowest=lowest)
     wanted = [area for area, count in by_area.items() if count >= limits.fewest]
     stats = area_stats(session, areas, wanted, detectable)
     live, heard_at = session.connection().execute(detectable.statement(_COUNT_LIVE_HOMES), detectable.values()).one()
-    return Snapshot(homes, stats, live, heard_at, open=open_outages, lowest=lowest)
+    return Snapshot(homes, stats, live, heard_at, open=outages, lowest=lowest)
+
+
+def open_outages(session: Session) -> tuple[OpenOutage, ...]:
+    """As they stand now; our own faults only where a home may turn out to belong to one."""
+    rows = session.exec(select(Outage).where(col(Outage.closed_at).is_(None), or_(
+        col(Outage.kind) != OutageKind.GATEWAY, col(Outage.key) == "!gateway")).order_by(
+        col(Outage.kind) == OutageKind.GATEWAY, col(Outage.suspected_at), col(Outage.id))).all()
+    found = tuple(_open_outage(row) for row in rows)
+    session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
+    return found
 
 
 def homes_still_dark(session: Session, detectable: Detectable, limits: Limits, now: Instant) -> dict[str, Snapshot]:
@@ -174,8 +221,8 @@ def windows(session: Session, now: Instant) -> list[MaintenanceWindow]:
 def _homes(session: Session, since: Instant, detectable: Detectable, now: Instant
            ) -> tuple[tuple[DarkSite, ...], dict[str, frozenset[str]], dict[str, Area]]:
     rows = session.connection().execute(detectable.statement(_DARK), detectable.values(since=since)).all()
-    lowest, areas = _areas_of(session, session.exec(select(SiteArea.site_id, SiteArea.area_id).where(
-        col(SiteArea.site_id).in_(select(Loss.site_id).where(col(Loss.ended_at).is_(None), Loss.died_at >= since)))))
+    lowest, areas = _areas_of(session, ((site, area) for site, area in session.connection().execute(
+        _AREAS_OF_DARK, {"since": since})))
     members = _open_members(session)
     planned = windows(session, now)
     areas_of = areas_above(lowest, areas)
@@ -195,8 +242,7 @@ def _homes(session: Session, since: Instant, detectable: Detectable, now: Instan
 def _open_members(session: Session) -> dict[str, tuple[str, bool]]:
     """Site id → (outage id, whether the home may still turn out to belong elsewhere) of every home that has not come
     back from an outage."""
-    rows = session.exec(select(OutageMember.site_id, OutageMember.outage_id, OutageMember.state, Outage.state).join(
-        Outage, col(Outage.id) == OutageMember.outage_id).where(col(OutageMember.back_at).is_(None)))
+    rows = session.connection().execute(_OPEN_MEMBERS)
     return {site: (outage, member is not MemberState.NESTED and state in DECIDING)
             for site, outage, member, state in rows}
 
@@ -218,7 +264,8 @@ def _areas_of(session: Session, rows: Iterable[tuple[str, str]]) -> tuple[dict[s
             select(Area).where(col(Area.id).in_(some)))]
         areas |= {row.id: row for row in found}
         missing = {row.parent_id for row in found if row.parent_id is not None} - areas.keys()
-    return {site: frozenset(ids) for site, ids in direct.items()}, areas
+    shared: dict[frozenset[str], frozenset[str]] = {}  # thousands of homes lie in the same
+    return {site: shared.setdefault(same := frozenset(ids), same) for site, ids in direct.items()}, areas
 
 
 def _open_outage(row: Outage) -> OpenOutage:

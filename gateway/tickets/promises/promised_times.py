@@ -42,7 +42,7 @@ def promised_times(row: Notification, context: NotificationContext, ledger: Iter
                    now: Instant) -> list[PromisedTime]:
     """What a message that is about to go out tells. `ledger`: the promises that are open about the same subjects."""
     topic = TOPICS.get(row.topic)
-    if topic is None or row.recipient_kind != RecipientKind.CUSTOMER:
+    if topic is None or not topic.promises or row.recipient_kind != RecipientKind.CUSTOMER:
         return []
     told = [_promised_time(kind, row, context, ledger, service, now) for kind in PromiseKind if kind in topic.promises]
     return [time for time in told if time is not None and time.due_at > now]

@@ -236,7 +236,7 @@ def _system(facts: NowFacts, health: Health) -> Iterator[Line]:
 
 def _sentences(health: Health) -> Iterable[tuple[str, str]]:
     yield from ((one, "bad") for one in health.problems)
-    yield from ((one, "alert") for one in (*health.degraded, *health.broker))
+    yield from ((one, "alert") for one in (*health.degraded, *health.losses))
 
 
 def _counted(count: int, noun: str) -> str:

@@ -124,6 +124,13 @@ def test_what_is_wrong_with_the_gateway_itself(there: WebStory) -> None:
         assert sentence in shown, sentence
 
 
+def test_of_what_is_known_about_the_broker_only_what_it_would_lose_is_named(there: WebStory) -> None:
+    there.health = Health(True, broker=["it speaks MQTT 5", "it keeps no session"], losses=["it keeps no session"])
+    shown = card(there, "system")
+    assert "It keeps no session" in shown
+    assert "It speaks MQTT 5" not in shown
+
+
 def test_more_than_fit_are_counted_and_one_click_away(there: WebStory) -> None:
     for site in ("alice-home", "bob-home", "charlie-home"):
         there.act(OpenCallback(site, "Asks about the price"), "agent")

@@ -14,6 +14,7 @@ from tests import ROOT
 SMALL = {  # benchmark: (options, figures that must be above 0)
     "areas": ("--seeds 1 --hours 1 --streets 10", ("cuts", "messages", "messages_per_s")),
     "backtest": ("--readings 30000 --devices 50", ("readings_per_s", "compared_readings_per_s", "differs")),
+    "brokers": ("mosquitto-each-second nats --messages 500 --seconds 1 --kills 1", ("away_per_s", "here_per_s")),
     "console": ("--customers 600 --open 100 --over 50 --rate 50 --loud 50 --seconds 3 --rounds 1",
                 ("rows_seen", "commit_to_row_ms_p99", "now_ms_p50", "tickets_ms_p50", "ticket_ms_p50", "search_ms_p99",
                  "rss_mb_more", "stored_per_s", "events")),

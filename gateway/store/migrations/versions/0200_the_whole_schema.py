@@ -521,6 +521,7 @@ def upgrade() -> None:
         sa.Column('closed_at', sa.BigInteger(), nullable=True),
         sa.Column('etr_at', sa.BigInteger(), nullable=True),
         sa.Column('next_at', sa.BigInteger(), nullable=True),
+        sa.Column('untold', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('evidence', sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(['area_id'], ['area.id']),
         sa.PrimaryKeyConstraint('id')
@@ -530,6 +531,7 @@ def upgrade() -> None:
     op.create_index(op.f('ix_outage_ticket_id'), 'outage', ['ticket_id'], unique=False)
     op.create_index('outage_next', 'outage', ['next_at'], unique=False, sqlite_where=sa.text('next_at IS NOT NULL'), postgresql_where=sa.text('next_at IS NOT NULL'))
     op.create_index('outage_open', 'outage', ['key'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+    op.create_index('outage_untold', 'outage', ['id'], unique=False, sqlite_where=sa.text('untold'), postgresql_where=sa.text('untold'))
     op.create_table('person',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('customer_id', sa.String(), nullable=False),
@@ -720,6 +722,7 @@ def upgrade() -> None:
         sa.Column('joined_at', sa.BigInteger(), nullable=False),
         sa.Column('back_at', sa.BigInteger(), nullable=True),
         sa.Column('reported_at', sa.BigInteger(), nullable=True),
+        sa.Column('told', sa.Boolean(), server_default=sa.text('false'), nullable=False),
         sa.Column('dark_before_ms', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
         sa.ForeignKeyConstraint(['outage_id'], ['outage.id']),
         sa.ForeignKeyConstraint(['site_id'], ['site.id']),
@@ -727,6 +730,7 @@ def upgrade() -> None:
     )
     op.create_index('outage_member_dark', 'outage_member', ['site_id'], unique=False, sqlite_where=sa.text('back_at IS NULL'), postgresql_where=sa.text('back_at IS NULL'))
     op.create_index('outage_member_of', 'outage_member', ['outage_id', 'customer_id'], unique=False)
+    op.create_index('outage_member_untold', 'outage_member', ['outage_id'], unique=False, sqlite_where=sa.text('NOT told AND back_at IS NULL'), postgresql_where=sa.text('NOT told AND back_at IS NULL'))
     op.create_table('person_site',
         sa.Column('id', sa.String(), nullable=False),
         sa.Column('person_id', sa.String(), nullable=False),

@@ -61,7 +61,7 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
-SWITCH_EVERY = 0.0001  # seconds a thread may keep Python's lock while others wait: with Python's own 5 ms a message to
+SWITCH_EVERY = 0.0005  # seconds a thread may keep Python's lock while others wait: with Python's own 5 ms a message to
 # a customer, whose every statement gives the lock away and waits to have it back, left 8 ms later (measured)
 STOP_WITHIN = 30.0  # seconds, when we stop, for what the clock has begun: all of it together
 FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house

@@ -3,7 +3,6 @@
 import copy
 import errno
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -61,8 +60,6 @@ Role = Literal["all", "ingest", "clock", "web"]
 SWEEP_EVERY = 0.25  # seconds: silence is found within this of its deadline
 WATCH_EVERY = 1.0  # seconds: homes that went dark together are looked at within this
 DELIVER_EVERY = 0.5  # seconds, and at once when this process wrote to the outbox
-SWITCH_EVERY = 0.0005  # seconds a thread may keep Python's lock while others wait: with Python's own 5 ms a message to
-# a customer, whose every statement gives the lock away and waits to have it back, left 8 ms later (measured)
 STOP_WITHIN = 30.0  # seconds, when we stop, for what the clock has begun: all of it together
 FINISH_WITHIN = 8.0  # seconds, when we stop, for writing down what became of messages that have left the house
 FORGET_EVERY = 600.0  # seconds
@@ -153,7 +150,6 @@ def start(settings: Settings, role: Role = "all", our_broker: OurBroker | None =
     ValueError when it cannot."""
     settings = ensure_secret(settings)
     raise_limit()
-    sys.setswitchinterval(SWITCH_EVERY)
     catalogues.load()
     store = Store(settings.database_url)
     upgrade(store)

@@ -73,7 +73,7 @@ class Tab:
 
     def text(self) -> str:
         """The words on it, one space between them."""
-        return " ".join(str(self.run("document.body.innerText")).split())
+        return " ".join(str(self.run("document.body?.innerText ?? ''")).split())
 
     def hide(self, hidden: bool) -> None:
         """Somebody looks at another tab, or at this one again: without a screen a tab never is in the background."""

@@ -117,7 +117,6 @@ def test_on_friday_night_the_first_on_call_sleeps_and_the_second_takes_it(town: 
         hers.run("document.querySelector('button[value=acknowledge]').click()")
         button.state(light="coming")
         theirs.wait("document.querySelector('#live').innerText.includes('We are about to call you')")
-        print(hers.text())
         assert theirs.said == hers.said == []
     [call] = town.calls("night")
     assert (call.state, call.agent) == ("claimed", "agent Nina Roth")

@@ -198,6 +198,7 @@ class Watch:
                     remembered, history = memory.loads(state.memory)
                     faults = {**remembered.faults, signal.code: memory.FaultState(True, 1)}
                     state.memory = memory.dumps(remembered._replace(faults=faults), history)
+                    state.version += 1
                     open_now = select(Alarm).where(Alarm.device_id == signal.key, Alarm.rule == rule)
                     if session.exec(open_now.where(col(Alarm.closed_at).is_(None))).first() is None:
                         session.add(Alarm(id=f"A-{self.marks}-{signal.code}", device_id=signal.key, site_id="home",

@@ -149,8 +149,10 @@ def judge(decoded: DecodedBatch, devices: Mapping[str, ClaimedDevice], profiles:
         if telemetry and retained:
             decoded.drop("retained telemetry")  # old news from the broker, no sign of life
             continue
-        believed = _plausible_telemetry(signal, number, device, judged, decoded, now) if type(
-            signal) is Telemetry else _plausible(signal, device, decoded, now)
+        if type(signal) is Telemetry:
+            believed: Signal = _plausible_telemetry(signal, number, device, judged, decoded, now)
+        else:
+            believed = _plausible(signal, device, decoded, now)
         away = device.link is not _ONLINE
         for verdict in advance(profile, device, believed, now, retained):
             judged.findings.append(Finding(device, verdict))

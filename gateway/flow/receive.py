@@ -99,32 +99,27 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
 
 def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
     with gw.store.write() as session:
-        return _judge_and_store(gw, session, batch, decoded, now)
-
-
-def _judge_and_store(gw: Gateway, session: Session, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant
-                     ) -> BatchResult:
-    notes = dialect_notes.notes(session, {source for number in decoded.later
-                                   for source in gw.dialects.sources(batch[number].topic)})
-    attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
-    attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
-                                                                                             batch, now)
-    known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals})
-    judged = judge(attempt, known, gw.profiles, now)
-    if judged.unclaimed:
-        _hear_retired_buttons(gw, session, attempt, judged, now)
-    if judged.working:
-        _prove_bridges_working(gw, session, judged, now)
-    dialect_notes.save_notes(session, notes)
-    device_states.save(session, judged.changed_devices.values())
-    connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
-    device_states.add_readings(session, judged.readings)
-    dead_letters.save_dead_letters(session, [
-        (gw.dialects.name_of(message.topic), *message[:2], reason) for message, reason in attempt.refused], now)
-    unclaimed.note_unclaimed(session, {
-        key: (count, batch[number].topic) for key, (count, number) in judged.unclaimed.items()}, now)
-    commands.settle(session, judged.acks, now)
-    judged.saved = apply_findings(gw, session, judged.findings, now)
+        notes = dialect_notes.notes(session, {source for number in decoded.later
+                                       for source in gw.dialects.sources(batch[number].topic)})
+        attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
+        attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
+                                                                                                 batch, now)
+        known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals})
+        judged = judge(attempt, known, gw.profiles, now)
+        if judged.unclaimed:
+            _hear_retired_buttons(gw, session, attempt, judged, now)
+        if judged.working:
+            _prove_bridges_working(gw, session, judged, now)
+        dialect_notes.save_notes(session, notes)
+        device_states.save(session, judged.changed_devices.values())
+        connection_losses.record_losses(session, judged.changed_devices.values(), gw.profiles, now)
+        device_states.add_readings(session, judged.readings)
+        dead_letters.save_dead_letters(session, [
+            (gw.dialects.name_of(message.topic), *message[:2], reason) for message, reason in attempt.refused], now)
+        unclaimed.note_unclaimed(session, {
+            key: (count, batch[number].topic) for key, (count, number) in judged.unclaimed.items()}, now)
+        commands.settle(session, judged.acks, now)
+        judged.saved = apply_findings(gw, session, judged.findings, now)
     judged.drops, judged.refused, judged.unrouted_messages = attempt.drops, attempt.refused, attempt.unrouted_messages
     return judged
 

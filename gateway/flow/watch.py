@@ -11,14 +11,14 @@ from gateway.model import Instant
 from gateway.model.plan import Draft
 from gateway.outages import Limits, OpenOutage, assess, find_candidates, homes_joining
 from gateway.outages.connection_losses import detectable_profiles
-from gateway.outages.homes.slices import Joining, plan_untold, still_to_join, take_first
+from gateway.outages.homes.slices import Joining, plan_homes_to_tell, still_to_join, take_first
 from gateway.outages.maintenance import plan_maintenance_due
 from gateway.outages.plan_watch import plan_watch
 from gateway.outages.self_monitoring import NOT_LISTENING, TOPICS_MISSING, plan_missing_topics, plan_not_listening
 from gateway.store import Conflict, apply, listeners
 from gateway.store.contexts import maintenance, outage_scan, self_monitoring
 from gateway.store.contexts.areas import Detectable
-from gateway.store.contexts.outage import outage_context, untold_context
+from gateway.store.contexts.outage import homes_to_tell_context, outage_context
 
 LIMITS = Limits()
 # in one transaction at most: whoever presses a button meanwhile waits for its end
@@ -28,7 +28,7 @@ TOLD = 500  # homes that are told of it
 BY_SHARE = replace(LIMITS, burst_homes=10**9)  # for homes dark for long, when they went dark says nothing any more
 
 
-class Look(NamedTuple):
+class WatchSnapshot(NamedTuple):
     """What was found without a lock: it holds as long as the outages stand as they did."""
 
     seen: outage_scan.Seen
@@ -88,19 +88,19 @@ def _watch_homes(gw: Gateway, heard: Heard, now: Instant) -> int:
     return looked
 
 
-def _look(gw: Gateway, heard: Heard, now: Instant) -> Look:
+def _look(gw: Gateway, heard: Heard, now: Instant) -> WatchSnapshot:
     """Everything that is dark: the longest part, in which nobody waits for us."""
     with gw.store.read() as session:
         seen, since = outage_scan.unprocessed_losses(session, LIMITS)
         snapshot = outage_scan.snapshot(session, since, heard.detectable, LIMITS, now)
         dark = outage_scan.homes_still_dark(session, heard.detectable, LIMITS, now)
     verdicts = assess(snapshot, LIMITS)
-    return Look(seen, snapshot.open, Joining(verdicts, homes_joining(snapshot, verdicts, LIMITS)), {
+    return WatchSnapshot(seen, snapshot.open, Joining(verdicts, homes_joining(snapshot, verdicts, LIMITS)), {
         one: {home.site_id for found in find_candidates(left, BY_SHARE) for home in found.homes}
         for one, left in dark.items()})
 
 
-def _move_on(gw: Gateway, heard: Heard, look: Look, now: Instant) -> tuple[int, bool, Look]:
+def _move_on(gw: Gateway, heard: Heard, look: WatchSnapshot, now: Instant) -> tuple[int, bool, WatchSnapshot]:
     """One transaction: (how many losses it processed, whether there is more, what is left). A crash after it loses
     nothing: what is left is found again. Raises Conflict when somebody else has changed the outages since the look."""
     first, rest = take_first(look.joining, JOINING, LIMITS.fewest)
@@ -129,8 +129,8 @@ def _tell(gw: Gateway, now: Instant) -> bool:
     """
     with gw.store.write() as session:
         outage_scan.lock_watch(session)
-        context, more = untold_context(session, Draft(), gw.profiles, TOLD, now)
-        apply(session, plan_untold(context, more, LIMITS, gw.policy, now))
+        context, more = homes_to_tell_context(session, Draft(), gw.profiles, TOLD, now)
+        apply(session, plan_homes_to_tell(context, more, LIMITS, gw.policy, now))
         return bool(context.outages)
 
 

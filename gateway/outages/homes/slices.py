@@ -90,7 +90,8 @@ def _oldest(homes: Sequence[DarkSite], most: int) -> tuple[list[DarkSite], dict[
     return ordered[:most], {home.site_id: home for home in ordered[most:]}
 
 
-def plan_untold(context: OutageContext, more: Collection[str], limits: Limits, policy: Policy, now: Instant) -> Plan:
+def plan_homes_to_tell(context: OutageContext, more: Collection[str], limits: Limits, policy: Policy, now: Instant
+                       ) -> Plan:
     """What follows for homes of confirmed outages that have yet to be told: each customer hears it, homes are rung
     first, tickets of their own are cancelled. `more`: the outages of which others are left for the next time."""
     changes = OutageChanges(context, policy, limits, now)

@@ -96,10 +96,10 @@ def outage_context(session: Session, draft: Draft, losses: Sequence[NewLoss], ve
     return context
 
 
-def untold_context(session: Session, draft: Draft, profiles: Mapping[str, Profile], most: int, now: Instant
-                   ) -> tuple[OutageContext, set[str]]:
-    """(what plan_untold needs for `most` homes that have yet to be told, those that died first, made of copies of
-    `draft`; the outages of which others are left). No outages in it: there are none such homes."""
+def homes_to_tell_context(session: Session, draft: Draft, profiles: Mapping[str, Profile], most: int, now: Instant
+                          ) -> tuple[OutageContext, set[str]]:
+    """(what plan_homes_to_tell needs for `most` homes that have yet to be told, those that died first, made of copies
+    of `draft`; the outages of which others are left). No outages in it: there are none such homes."""
     context, more = OutageContext(draft), set()
     for outage in session.exec(select(Outage).where(col(Outage.untold)).order_by(
             col(Outage.suspected_at), col(Outage.id)).limit(1)):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from gateway.detection.device_state import ClaimedDevice
 
-ROOM = 100_000  # states, of some 600 bytes each
+ROOM = 100_000  # states, of about 1 kB each
 
 
 class KeptStates:

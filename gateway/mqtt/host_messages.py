@@ -3,6 +3,7 @@
 from typing import Any
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import MQTTErrorCode
 
 from gateway.flow.gateway import Gateway
 from gateway.model import SECOND, Instant
@@ -33,8 +34,10 @@ class HostMessages:
         self._prompt_at = 0
         self._publish_host_state(client, True, self._birth_at)
 
-    def goodbye(self, client: paho.Client, now: Instant) -> None:
-        self._publish_host_state(client, False, now)
+    def goodbye(self, client: paho.Client, now: Instant) -> paho.MQTTMessageInfo | None:
+        """None: there was nothing to say, or no connection to say it on."""
+        info = self._publish_host_state(client, False, now)
+        return info if info is not None and info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
     def publish_due(self, client: paho.Client, now: Instant) -> None:
         """Publishes the requests and prompts that have become due."""
@@ -49,7 +52,8 @@ class HostMessages:
                 for topic, payload in dialect.prompts(keys):
                     client.publish(topic, payload, qos=0)
 
-    def _publish_host_state(self, client: paho.Client, online: bool, at: Instant) -> None:
-        if self._dialect_with_host_state is not None and self.retains:
-            topic, payload = self._dialect_with_host_state.host_state(self._gw.settings.mqtt.client_id, online, at)
-            client.publish(topic, payload, qos=1, retain=True)
+    def _publish_host_state(self, client: paho.Client, online: bool, at: Instant) -> paho.MQTTMessageInfo | None:
+        if self._dialect_with_host_state is None or not self.retains:
+            return None
+        topic, payload = self._dialect_with_host_state.host_state(self._gw.settings.mqtt.client_id, online, at)
+        return client.publish(topic, payload, qos=1, retain=True)

@@ -32,6 +32,7 @@ from gateway.store import Conflict, DatabaseUnavailable
 BATCH = 500  # messages in one transaction at most: a press waits for one, and 1000 cost as much a message (measured)
 BEAT = 2.0  # seconds: how often the database hears that we listen
 LOOK = 0.25  # seconds between looks at the clock when nothing comes
+GOODBYE = 1.0  # seconds to wait at the end for the broker's answer
 RETRY = 1.0  # seconds, after the database was away
 BACKOFF = (0.2, 0.5, 1, 2, 5, 10, 20, 30)  # seconds between attempts to connect
 STEADY = 10.0  # seconds: a connection that lasts so long is none that fails again and again
@@ -165,7 +166,7 @@ class Listener:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
         with suppress(DatabaseUnavailable, Conflict):
-            self._host_messages.goodbye(self._client, self._now())
+            self._say_goodbye()
         self._presses.close()
         self._commands.close()
         with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
@@ -173,6 +174,16 @@ class Listener:
             self._client.loop_write()
         with suppress(DatabaseUnavailable, Conflict):
             record_listening(self._gw, None, self._now(), process=self._process)
+
+    def _say_goodbye(self) -> None:
+        """Waits a moment for the broker's answer: one that cannot send it takes us for dead and publishes our will too.
+        What comes meanwhile is not acknowledged, so it comes again."""
+        said, until = self._host_messages.goodbye(self._client, self._now()), time.monotonic() + GOODBYE
+        while said is not None and not said.is_published() and self._client.is_connected() and \
+                time.monotonic() < until:
+            self._wait(reading=True)
+            self._reader.read(self._queue, self._room)
+            self._queue.take_messages()
 
     def _connect(self) -> None:
         # a client that has been connected would say again, maybe hours later, what its broker never confirmed

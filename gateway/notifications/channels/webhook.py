@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 from gateway.config.settings import Webhook
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.address import check_address
+from gateway.notifications.channels.http_client import Client, Headers
 from gateway.notifications.channels.outcome import (
     Check,
     NotSent,
@@ -31,7 +32,6 @@ IDLE_S = 4.0  # shorter than the 5 s after which many servers hang up, else we w
 ANSWER_BYTES = 64 * 1024  # an answer is read so that its connection can be used again, but no more than this
 STATUS_BYTES = 4096  # of an answer that says what became of the message; a longer one says something else
 AGENT = "proactive-service-gateway"
-Headers = list[tuple[str | bytes, str | bytes]]
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")  # all that IANA hands out of IPv6
 # What the IANA IPv4 and IPv6 Special-Purpose Address Registries (2026) and multicast take out of the open internet.
@@ -87,16 +87,15 @@ def is_public(address: str) -> bool:
 def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
     """A Send that keeps connections open, so that the next message to a host costs no new handshake."""
     signer = Signer(webhook.secret.get_secret_value())
-    mine, patience = _Pools(webhook), _patience(answer_s)
+    mine = _Clients(webhook, answer_s)
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         if check_address("webhook", address, webhook.allow_private):
             return NotSent(True, "not a usable web address", kind="unusable")
         body = content(message)
         try:
-            return _post(mine.pool, address, ref, _headers(signer, ref, body), body.encode(), patience)
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError,
-                httpcore.UnsupportedProtocol, OSError) as error:
+            return _post(mine.client, address, ref, _headers(signer, ref, body), body.encode())
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             return _no_way_in(error) or Unknown(
                 f"no answer after the request was sent ({type(error).__name__})", said=str(error))
 
@@ -105,46 +104,40 @@ def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
 
 def checker(webhook: Webhook, answer_s: float = ANSWER_S) -> Check:
     """Asks for the head of the page: whatever is answered, the way there is open. Only a real message tells more."""
-    pool, patience = _pool(webhook), _patience(answer_s)
 
     def check(address: str) -> NotSent | None:
         if check_address("webhook", address, webhook.allow_private):
             return NotSent(True, "not a usable web address", kind="unusable")
+        client = _client(webhook, answer_s)
         try:
-            with pool.stream("HEAD", address, headers=[("user-agent", AGENT)], extensions={"timeout": patience}):
-                return None
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError,
-                httpcore.UnsupportedProtocol, OSError) as error:
+            client.ask("HEAD", address, [("user-agent", AGENT)])
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
             return _no_way_in(error) or NotSent(False, f"no answer ({type(error).__name__})", kind="no answer",
                                                 said=str(error))
+        finally:
+            client.close()
+        return None
 
     return check
 
 
-class _Pools(threading.local):
-    """A pool for each thread that sends: in one for all, a message spends most of its time waiting for the others'
+class _Clients(threading.local):
+    """A client for each thread that sends: with one for all, a message spends most of its time waiting for the others'
     turn (measured: 32 threads, 2.5 times the processor's time)."""
 
-    def __init__(self, webhook: Webhook) -> None:
-        self.pool = _pool(webhook)
+    def __init__(self, webhook: Webhook, answer_s: float) -> None:
+        self.client = _client(webhook, answer_s)
 
 
-def _pool(webhook: Webhook) -> httpcore.ConnectionPool:
-    return httpcore.ConnectionPool(
-        network_backend=httpcore.SyncBackend() if webhook.allow_private else PublicOnly(),
-        max_connections=2, keepalive_expiry=IDLE_S)
-
-
-def _patience(answer_s: float) -> dict[str, float]:
-    return {"connect": CONNECT_S, "read": answer_s, "write": answer_s, "pool": CONNECT_S}
+def _client(webhook: Webhook, answer_s: float) -> Client:
+    return Client(httpcore.SyncBackend() if webhook.allow_private else PublicOnly(), IDLE_S, CONNECT_S, answer_s)
 
 
 def _no_way_in(error: Exception) -> NotSent | None:
     """What went wrong before anything was handed over; None when that is not sure."""
     if isinstance(error, NotPublic):
         return NotSent(True, "the host is not on the public internet", kind="unusable")
-    if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.PoolTimeout |
-                  httpcore.UnsupportedProtocol | httpcore.LocalProtocolError):
+    if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.LocalProtocolError):
         secure = "SSL" in str(error) or "CERTIFICATE" in str(error).upper()
         return NotSent(False, f"no connection ({type(error).__name__})", said=str(error),
                        kind="no secure connection" if secure else "unreachable", ours=file_descriptors.ran_out(error))
@@ -168,15 +161,13 @@ def _headers(signer: Signer, ref: str, body: str) -> Headers:
     ]
 
 
-def _post(pool: httpcore.ConnectionPool, url: str, ref: str, headers: Headers, body: bytes,
-          patience: dict[str, float]) -> Sent | NotSent:
-    with pool.stream("POST", url, headers=headers, content=body, extensions={"timeout": patience}) as answer:
-        wait = next((value.decode("ascii", "replace") for name, value in answer.headers
-                     if name.lower() == b"retry-after"), None)
-        read = _read_out(answer)
-        # the words beside the status, not the page: that may repeat the message, with all that is personal in it
-        said = one_line(answer.status, answer.extensions.get("reason_phrase", b""))
-        return by_answer(read, ref) if 200 <= answer.status < 300 else refused_status(answer.status, wait, said)
+def _post(client: Client, address: str, ref: str, headers: Headers, body: bytes) -> Sent | NotSent:
+    answer = client.ask("POST", address, headers, body, ANSWER_BYTES)
+    if 200 <= answer.status < 300:
+        return by_answer(answer.body if len(answer.body) <= STATUS_BYTES else b"", ref)
+    wait = next((value.decode("ascii", "replace") for name, value in answer.headers if name == b"retry-after"), None)
+    # the words beside the status, not the page: that may repeat the message, with all that is personal in it
+    return refused_status(answer.status, wait, one_line(answer.status, answer.reason))
 
 
 def by_answer(body: bytes, ref: str) -> Sent | NotSent:
@@ -195,18 +186,3 @@ def by_answer(body: bytes, ref: str) -> Sent | NotSent:
         case "unknown_recipient":
             return NotSent(True, "the other side knows no such recipient", gone=True, kind="recipient refused")
     return Sent(ref, Receipt.ARRIVED)
-
-
-def _read_out(answer: httpcore.Response) -> bytes:
-    """The HTTP status decides; of a body that breaks off or never ends nothing is read, and it changes nothing."""
-    chunks, size = [], 0
-    try:
-        for chunk in answer.iter_stream():
-            size += len(chunk)
-            if size > ANSWER_BYTES:
-                return b""
-            if size <= STATUS_BYTES:
-                chunks.append(chunk)
-    except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError):
-        return b""
-    return b"".join(chunks) if size <= STATUS_BYTES else b""

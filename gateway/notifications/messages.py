@@ -369,7 +369,7 @@ def webhook_data(facts: Facts) -> dict[str, object]:
              "expires_at", "etr", "pressed_at", "due_at", "answer_by", "next_word", "word_by", "opens_at", "missed_by",
              "held_until", "test_asked_at", "next_at")
     known = {name: value for name, value in vars(facts).items()
-             if name not in ("now", "for_customer", "branding", "chart", "unsubscribe") and value}
+             if value and name not in ("now", "for_customer", "branding", "chart", "unsubscribe")}
     return {name: to_iso(value) if name in times else value for name, value in known.items()}
 
 

@@ -15,7 +15,10 @@ _PATHS = {LinkPurpose.OFFER: "o", LinkPurpose.VISIT: "v", LinkPurpose.FOLLOW: "f
 def _signer(secret: str, purpose: LinkPurpose) -> Signer:
     # One secret a line, the newest first: it signs, the older ones still open what they signed (key rotation).
     # 20 bytes of HMAC are 27 characters of which the last is never "-" or "_", which phones leave out of a link.
-    return Signer(secret.strip().splitlines()[::-1] or [""], salt=f"link/{purpose}", key_derivation="hmac")
+    # The keys are derived here, once, and not for each link.
+    salt, secrets = f"link/{purpose}", secret.strip().splitlines()[::-1] or [""]
+    keys = [Signer(one, salt=salt, key_derivation="hmac").derive_key() for one in secrets]
+    return Signer(keys, salt=salt, key_derivation="none")
 
 
 def sign(secret: str, purpose: LinkPurpose, link_id: str) -> str:

@@ -72,8 +72,9 @@ def reader_of(notification: Notification, context: NotificationContext, own_zone
 
 
 def facts_of(notification: Notification, context: NotificationContext, now: Instant, link: str, signed: Signature,
-             catalogues: Catalogues) -> Facts:
-    """Everything the wording of this notification may say to its reader, and nothing it may not."""
+             catalogues: Catalogues, **known: Any) -> Facts:
+    """Everything the wording of this notification may say to its reader, and nothing it may not. `known`: facts that
+    are not in its context."""
     reader, locale, zone = reader_of(notification, context, signed.zone)
     facts, catalogue = notification.facts, catalogues.best_for(locale)
     values: dict[str, Any] = {
@@ -128,7 +129,7 @@ def facts_of(notification: Notification, context: NotificationContext, now: Inst
         values |= _of_the_home(context) | _of_the_visit(facts, context) | _of_the_end(context)
     if notification.recipient_kind in _OURS and context.visit is not None and context.provider is not None:
         values["provider_phone"] = context.provider.phone
-    return Facts(**values)
+    return Facts(**values | known)
 
 
 def payer_in_short(payers: Sequence[Payer], catalogue: Catalogue) -> str:

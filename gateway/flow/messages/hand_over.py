@@ -62,16 +62,17 @@ def _worded(gw: DeliveryContext, hand_over: StartedAttempt, now: Instant) -> Wor
         service = settings.service
         signed = Signature(service.name, service.phone, service.callback_timezone, service.country,
                            settings.branding)
-        context = replace(hand_over.context, reader=hand_over.context.residents.get(contact.owner_id)
-                          if contact.owner_kind is RecipientKind.PERSON else None)
-        facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues)
+        context = hand_over.context
+        if contact.owner_kind is RecipientKind.PERSON:
+            context = replace(context, reader=context.residents.get(contact.owner_id))
         locale = reader_of(row, context, signed.zone)[1]
         items = [_item(gw, one, replace(about, reader=context.reader), signed, locale, now)
                  for one, about in context.items]
-        facts = replace(facts, may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
-                        passes_stop=passes_a_stop(row, context.choices.get(contact.owner)),
-                        preferences=_preferences(settings, hand_over), code=_code(settings, row),
-                        items=[line for line, _ in items])
+        facts = facts_of(row, context, now, _link(settings, context, now), signed, gw.messages.catalogues,
+                         may_be_second=hand_over.may_be_second, next_word=hand_over.next_word,
+                         passes_stop=passes_a_stop(row, context.choices.get(contact.owner)),
+                         preferences=_preferences(settings, hand_over), code=_code(settings, row),
+                         items=[line for line, _ in items])
         if row.topic == TopicName.CONTACT_CODE:  # whose address it is nobody knows yet: it names nobody
             facts = replace(facts, reader="", customer="", number="", preferences="")
         facts = with_extras(gw, row, context, contact.channel, facts, locale, now)

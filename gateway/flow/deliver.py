@@ -81,7 +81,7 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
     Away or Conflict when the database cannot be written now; what became of the tries under way is kept for the next
     call, and nothing else is begun before it is written.
     """
-    began, looked = monotonic(), 0
+    began, looked, claimed = monotonic(), 0, 0
     under_way = gw.attempts_in_progress.take()
     try:
         while not gw.attempts_in_progress.stopping:
@@ -90,7 +90,9 @@ def deliver(gw: DeliveryContext, now: Instant) -> int:
             passed = monotonic() - began
             if passed > ENOUGH_S:  # what is under way is for the next call: to wait for it here would hold up a page
                 break
-            claimed, begun = _begin(gw, AT_ONCE - len(under_way), now + int(passed * SECOND))
+            limit, at = AT_ONCE - len(under_way), now + int(passed * SECOND)
+            # after half a batch there will be more: no need to look first
+            claimed, begun = _begin(gw, limit, at) if claimed >= A_BATCH // 2 or _any_due(gw, limit, at) else (0, [])
             looked += claimed
             for started in begun:
                 under_way[_pool.submit(hand_over, gw, started, now, began)] = started
@@ -146,18 +148,26 @@ def _give_back(gw: DeliveryContext, now: Instant) -> None:
                 raise
 
 
+def _kept_free(limit: int) -> Mapping[Priority, int]:
+    """Of `limit` places, how many are for more urgent messages only. Few are free: all of them."""
+    return KEPT_FREE if limit >= A_BATCH + KEPT_FREE[Priority.ORDINARY] else KEPT_FREE | {Priority.ORDINARY: limit}
+
+
+def _any_due(gw: DeliveryContext, limit: int, now: Instant) -> bool:
+    """Whether anything may be begun."""
+    kept_free = _kept_free(limit)
+    with gw.store.read() as session:
+        return any(limit > kept_free.get(one, 0) for one in outbox.due_priorities(session, now))
+
+
 def _begin(gw: DeliveryContext, limit: int, now: Instant) -> tuple[int, list[StartedAttempt]]:
     """Claims and decides in one transaction; every try is on the disk before anything leaves the house."""
-    kept_free = KEPT_FREE if limit >= A_BATCH + KEPT_FREE[Priority.ORDINARY] else KEPT_FREE | {Priority.ORDINARY: limit}
-    with gw.store.read() as session:
-        if not outbox.anything_due(session, now, [one for one in Priority if limit > kept_free.get(one, 0)]):
-            return 0, []
     if file_descriptors.exhausted():  # nothing can be sent: no try is begun, so that none is used up
         log.error("no descriptor is left: nothing is sent until one is")
         return 0, []
     lease = secrets.token_hex(8)
     try:
-        return _claim(gw, limit, kept_free, lease, now)
+        return _claim(gw, limit, _kept_free(limit), lease, now)
     except (DatabaseUnavailable, Conflict):
         gw.attempts_in_progress.doubtful.append(lease)
         raise
@@ -170,6 +180,8 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
     failures: list[Failure] = []
     with gw.store.write() as session:
         rows = outbox.claim(session, now, limit, lease, kept_free)
+        if not rows:
+            return 0, []
         short = frozenset(name for name, channel in gw.channels.items() if channel.form == "short")
         full = len(rows) >= limit - kept_free.get(Priority.ORDINARY, 0)  # else it holds all that is due
         companions = claim_companions(session, rows, now + outbox.LEASE, lease, now) if full else {}
@@ -179,7 +191,7 @@ def _claim(gw: DeliveryContext, limit: int, kept_free: Mapping[Priority, int], l
         outbox.close_undeliverable(session, contexts.values(), now)
         rates, limit_of = gw.settings.channels.limits, gw.settings.channels.limit_of
         uses = {one.channel: Budget(rates[one.channel], one, now)
-                for one in outbox.channel_use(session, rates)} if rows else {}
+                for one in outbox.channel_use(session, rates)}
         budgets = {name: uses[key] for name, key in limit_of.items() if key in uses}
         decided = decide_all(rows, contexts, now, budgets, short)
         if companions:

@@ -67,7 +67,7 @@ class NotificationContext:
     choices: Mapping[Recipient, Preference] = field(default_factory=dict)  # by whose contacts they are about
     items: tuple[tuple[Notification, "NotificationContext"], ...] = ()  # that a daily message lists, those still true
     is_well: bool = True  # of a message that says so: nothing is open there, and all speaks
-    can_be_rung: bool = False  # a household of which a telephone number is known
+    can_be_rung: bool = False  # a household without such contacts of which a telephone number is known
     reader: Person | None = None  # whose contact it goes to, where it is one of the residents'
     telephones: tuple[Telephone, ...] = ()  # of whoever could not be told, for the dispatcher to ring
     attempts: tuple[Attempt, ...] = ()  # at this notification

@@ -149,11 +149,11 @@ def channel_use(session: Session, channels: Iterable[str]) -> list[ChannelUse]:
                              .order_by(col(ChannelUse.channel)).with_for_update()))
 
 
-def anything_due(session: Session, now: Instant, priorities: Iterable[Priority] = Priority) -> bool:
-    """A cheap look that takes no lock: the outbox is asked often and is mostly empty."""
-    asked = set(priorities)
-    return any(first is not None and first <= now and priority in asked
-               for priority, first in session.connection().execute(_FIRST_DUE))
+def due_priorities(session: Session, now: Instant) -> list[Priority]:
+    """Of which something is due, the most urgent first. A cheap look that takes no lock: the outbox is asked often and
+    is mostly empty."""
+    return sorted(Priority(priority) for priority, first in session.connection().execute(_FIRST_DUE)
+                  if first is not None and first <= now)
 
 
 def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Mapping[Priority, int] | None = None
@@ -161,7 +161,7 @@ def claim(session: Session, now: Instant, limit: int, lease: str, kept_free: Map
     """Takes up to `limit` due notifications for the holder of `lease`, the most urgent first; one whose holder died
     comes back after LEASE. `kept_free`: of `limit`, how many are for more urgent ones only."""
     due: list[Notification] = []
-    for priority in Priority:  # one statement each: there the index has them in order, whatever else waits
+    for priority in due_priorities(session, now):  # one statement each: there the index has them in order
         room = limit - (kept_free or {}).get(priority, 0) - len(due)
         if room > 0:
             due += plain_rows(session, Notification, _DUE, {"now": now, "limit": room, "priority": priority})
@@ -276,8 +276,9 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
     subjects, usable = {row.subject_id for row in notifications}, set(channels)
     recipients = {row.recipient for row in notifications}
     customer_ids = {one.id for one in recipients if one.kind == RecipientKind.CUSTOMER}
-    named = {row.occurrence for row in notifications}  # ids of visits and offers, among others
-    named |= {row.facts["visit_id"] for row in notifications if "visit_id" in row.facts}
+    about_tickets = [row for row in notifications if row.subject_kind == SubjectKind.TICKET]
+    named = {row.occurrence for row in about_tickets}  # ids of visits and offers, among others
+    named |= {row.facts["visit_id"] for row in about_tickets if "visit_id" in row.facts}
     tickets = rows_by_id(session, Ticket, _about_a(SubjectKind.TICKET, notifications))
     callbacks = rows_by_id(session, Callback, _about_a(SubjectKind.CALLBACK, notifications))
     outages = rows_by_id(session, Outage, _about_a(SubjectKind.OUTAGE, notifications))
@@ -303,7 +304,8 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                                             if to.kind is RecipientKind.CUSTOMER))
     customers = {home.customer.id: home.customer for home in homes.values()}
     customers |= rows_by_id(session, Customer, {row.customer_id for row in works} - customers.keys())
-    choices = choices_of(session, {one.owner for home in homes.values() for one in home.for_messages})
+    reached = {key: home.for_messages for key, home in homes.items()}
+    choices = choices_of(session, {one.owner for some in reached.values() for one in some})
     contacts = households.contacts_of(session, {one for one in recipients if one.kind is not RecipientKind.CUSTOMER})
     numbers = _numbers(session, notifications, tickets, callbacks, devices)
     recent, on_call = _recent(session, notifications), pages_about(session, notifications)
@@ -325,7 +327,10 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
                  or visits.get((ticket and ticket.visit_id) or ""))
         firm = to.id if to.kind == RecipientKind.PROVIDER else (visit.provider_id if visit else "")
         others = tuple(other for other in siblings[row.subject_id, to] if other.id != row.id)
-        home = homes.get((to.id, whose[row.id][1])) if to.kind is RecipientKind.CUSTOMER else None
+        key = to.id, whose[row.id][1]
+        home = homes.get(key) if to.kind is RecipientKind.CUSTOMER else None
+        mine = tuple(one for one in (in_order(reached[key], choices, row.topic) if home else contacts[to])
+                     if one.channel in usable)
         contexts[row.id] = NotificationContext(
             ticket=ticket, callback=callback, is_promised_anew=row.subject_id in anew, visit=visit,
             offer=offers.get(row.occurrence),
@@ -335,12 +340,11 @@ def load_contexts(session: Session, notifications: Sequence[Notification], chann
             homes=households.homes_of(row, place, members, sites, links.get(pages[row.id] or "")),
             device=devices.get((work and work.device_id) or row.subject_id), button_test=tests.get(row.subject_id),
             provider=providers.get(firm), link=links.get(pages[row.id] or ""), telephones=numbers.get(row.id, ()),
-            contacts=tuple(one for one in (in_order(home.for_messages, choices, row.topic) if home else contacts[to])
-                           if one.channel in usable),
-            choices={one: choices[one] for one in {it.owner for it in home.for_messages} & choices.keys()}
+            contacts=mine,
+            choices={one: choices[one] for one in {it.owner for it in reached[key]} & choices.keys()}
             if home and choices else {},
             residents={one.id: one for one in home.residents} if home else {},
-            is_well=row.id not in not_well, can_be_rung=bool(home and home.telephones),
+            is_well=row.id not in not_well, can_be_rung=bool(home and not mine and home.telephones),
             attempts=tuple(one for one in attempts[row.id] if not _is_over(one, row)),
             siblings=others, sla_clocks=tuple(clocks.get(row.subject_id, ())),
             sent=frozenset((other.id, attempt.contact_id) for other in others for attempt in attempts[other.id]

@@ -35,21 +35,19 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.store.customers import pending_acts
 from gateway.store.customers.preferences import choices_of
-from gateway.store.plain_rows import plain_row, plain_rows, rows_by_id
+from gateway.store.plain_rows import is_one_of, plain_row, plain_rows, rows_by_id
 from gateway.tickets.context import HomeContext
 
 Whose = tuple[Recipient, str | None]
 """A recipient, and the site that it is about (None: any of theirs)."""
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_CONTACTS = select(Contact).where(col(Contact.owner_id).in_(_IDS)).order_by(col(Contact.position), col(Contact.id))
+_CONTACTS = select(Contact).where(is_one_of(Contact.owner_id)).order_by(col(Contact.position), col(Contact.id))
 # only at sites that are still their household's: one that has gone to others tells them nothing more
 _PEOPLE = (select(Person, PersonSite.site_id).join(PersonSite, col(PersonSite.person_id) == Person.id)
            .join(Site, (col(Site.id) == PersonSite.site_id) & (col(Site.customer_id) == Person.customer_id))
-           .where(col(Person.customer_id).in_(_IDS), col(Person.left_at).is_(None), col(PersonSite.left_at).is_(None))
+           .where(is_one_of(Person.customer_id), col(Person.left_at).is_(None), col(PersonSite.left_at).is_(None))
            .order_by(col(Person.position), col(Person.id)))
-_TO: BindParameter[Any] = bindparam("to", expanding=True)
-_MEMBERS = select(OutageMember).where(col(OutageMember.outage_id).in_(_IDS), col(OutageMember.customer_id).in_(_TO))
+_MEMBERS = select(OutageMember).where(is_one_of(OutageMember.outage_id), is_one_of(OutageMember.customer_id, "to"))
 _SITE: BindParameter[Any] = bindparam("site")
 _LINKS = select(Link).where(
     col(Link.revoked_at).is_(None),
@@ -60,7 +58,7 @@ _LINKS = select(Link).where(
         col(Link.subject_id).in_(select(Callback.id).where(col(Callback.site_id) == _SITE))))
 _NEEDS = (select_columns(col(PersonSite.site_id), col(Person.needs), col(Person.role))
           .join(Person, col(Person.id) == PersonSite.person_id)
-          .where(col(PersonSite.site_id).in_(_IDS), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None)))
+          .where(is_one_of(PersonSite.site_id), col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None)))
 
 
 class Household(NamedTuple):

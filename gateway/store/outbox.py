@@ -73,7 +73,7 @@ from gateway.store.customers.contacts_gone import gone_within
 from gateway.store.customers.preferences import choices_of
 from gateway.store.devices.button_tests import open_tests
 from gateway.store.households import Whose, telephones
-from gateway.store.plain_rows import plain_rows, rows_by_id, write_alike
+from gateway.store.plain_rows import is_one_of, plain_rows, rows_by_id, write_alike
 from gateway.store.search.index import follow_contact
 
 LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another worker takes over
@@ -81,7 +81,6 @@ LEASE = 2 * MINUTE  # longer than the slowest channel takes; after it another wo
 # built once: putting a statement together costs as much as running it, and a message waits for each of them
 _NOW: BindParameter[Any] = bindparam("now")
 _LIMIT: BindParameter[Any] = bindparam("limit")
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _PRIORITY: BindParameter[Any] = bindparam("priority")
 # asked whether any row is due, PostgreSQL reads the finished ones until it meets one (measured)
 _FIRST_DUE = union_all(*(
@@ -90,12 +89,11 @@ _FIRST_DUE = union_all(*(
 _DUE = (select(Notification).where(col(Notification.priority) == _PRIORITY, col(Notification.due_at) <= _NOW)
         .order_by(col(Notification.due_at)).limit(_LIMIT)
         .with_for_update(skip_locked=True))  # SQLite leaves the locking out: it has one writer anyway
-_TO: BindParameter[Any] = bindparam("to", expanding=True)
 # only what these recipients were told: an outage tells ten thousand; the caller tells a customer from a firm of that id
-_SAID = select(Notification).where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO),
+_SAID = select(Notification).where(is_one_of(Notification.subject_id), is_one_of(Notification.recipient_id, "to"),
                                    or_(col(Notification.lease).is_(None), col(Notification.lease) != bindparam("but")))
 _TRIES = (select(Attempt).join(Notification, col(Notification.id) == col(Attempt.notification_id))
-          .where(col(Notification.subject_id).in_(_IDS), col(Notification.recipient_id).in_(_TO))
+          .where(is_one_of(Notification.subject_id), is_one_of(Notification.recipient_id, "to"))
           .order_by(col(Attempt.started_at)))
 _CHANNEL: BindParameter[Any] = bindparam("channel")
 _NEWEST = (select(Attempt).where(col(Attempt.channel) == _CHANNEL, col(Attempt.finished_at).is_not(None),
@@ -110,13 +108,13 @@ _PROBED = select(Attempt.id).where(col(Attempt.channel) == _CHANNEL, col(Attempt
                                    col(Attempt.finished_at).is_(None))
 _RECENT = (columns_of(col(Notification.id), col(Notification.recipient_id), col(Notification.done_at),
                       col(Notification.due_at), col(Notification.state))
-           .where(col(Notification.recipient_id).in_(_TO),
+           .where(is_one_of(Notification.recipient_id, "to"),
                   col(Notification.recipient_kind) == RecipientKind.CUSTOMER, or_(
                       and_(col(Notification.state).in_(
                           (NotificationState.SENT, NotificationState.UNKNOWN, NotificationState.SHADOW)),
                            col(Notification.done_at) > _SINCE),
                       col(Notification.state) == NotificationState.SENDING)))
-_HELD = select(Notification).where(col(Notification.id).in_(_IDS)).order_by(col(Notification.id)).with_for_update()
+_HELD = select(Notification).where(is_one_of(Notification.id)).order_by(col(Notification.id)).with_for_update()
 
 
 def latest_attempts(session: Session, channel: str, limit: int = 50) -> list[Attempt]:

@@ -10,17 +10,16 @@ from sqlmodel import Session, col, select
 from gateway.model import Attempt, Instant, Notification, RecipientKind
 from gateway.notifications.lifecycle import Action, move
 from gateway.notifications.topics import TOPICS, Priority
-from gateway.store.plain_rows import plain_rows, write_alike
+from gateway.store.plain_rows import is_one_of, plain_rows, write_alike
 
 MOST = 512  # in one claim; all of a reader's before those of the next
 _CLAIMED = ("state", "due_at", "lease", "done_at")  # what a claim writes
 
-_TO: BindParameter[Any] = bindparam("to", expanding=True)
 _NOW: BindParameter[Any] = bindparam("now")
 _MERGED = sorted(name for name, topic in TOPICS.items() if topic.may_be_merged)
 # by recipient: through the index of what is due, a database would read all that waits for somebody else
 _COMPANIONS = (select(Notification).where(
-    col(Notification.recipient_id).in_(_TO), col(Notification.recipient_kind) == RecipientKind.CUSTOMER,
+    is_one_of(Notification.recipient_id, "to"), col(Notification.recipient_kind) == RecipientKind.CUSTOMER,
     col(Notification.priority) + 0 == int(Priority.ORDINARY), col(Notification.due_at) + 0 <= _NOW,
     col(Notification.topic).in_(_MERGED)).with_for_update(skip_locked=True))
 

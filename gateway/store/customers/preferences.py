@@ -3,9 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, delete
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from gateway.model import (
@@ -26,10 +25,9 @@ from gateway.notifications.context import NotificationContext
 from gateway.notifications.preferences.daily import daily_message, occurrence_of, only_true
 from gateway.notifications.preferences.wanted import OfTheDay
 from gateway.notifications.topics import TopicName
-from gateway.store.plain_rows import plain_rows
+from gateway.store.plain_rows import is_one_of, plain_rows
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
-_CHOICES = select(Preference).where(col(Preference.owner_id).in_(_IDS))
+_CHOICES = select(Preference).where(is_one_of(Preference.owner_id))
 
 
 def choices_of(session: Session, owners: Collection[Recipient]) -> dict[Recipient, Preference]:

@@ -1,15 +1,19 @@
 """Web hooks' own HTTP client against a server that answers byte for byte what a test has it say."""
 
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Thread
 
 import httpcore
 import pytest
 
-from gateway.notifications.channels.http_client import HEAD_BYTES, KEPT_OPEN, Client
+from gateway.notifications.channels.http_client import HEAD_BYTES, KEPT_OPEN, Client, public_authorities
 from tests.fixtures.servers import HOST
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -25,14 +29,15 @@ class Server:
 
 
 @contextmanager
-def answering(*scripts: list[bytes]) -> Iterator[Server]:
-    """A script for each connection: what is said to one request after the other."""
+def answering(*scripts: list[bytes], secret: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """A script for each connection: what is said to one request after the other. `secret`: over TLS."""
     with socket.create_server((HOST, 0)) as listening:
-        server = Server(f"http://{HOST}:{listening.getsockname()[1]}")
+        port = listening.getsockname()[1]
+        server = Server(f"http://{HOST}:{port}" if secret is None else f"https://localhost:{port}")
 
         def serve() -> None:
             for script in scripts:
-                with listening.accept()[0] as line:
+                with suppress(ssl.SSLError, ConnectionResetError), accepted(listening, secret) as line:
                     server.connections.append([])
                     for answer in script:
                         if not (request := _read(line)):
@@ -48,6 +53,11 @@ def answering(*scripts: list[bytes]) -> Iterator[Server]:
         thread.start()
         yield server
         thread.join(5)
+
+
+def accepted(listening: socket.socket, secret: ssl.SSLContext | None) -> socket.socket:
+    line, _ = listening.accept()
+    return line if secret is None else secret.wrap_socket(line, server_side=True)
 
 
 def _read(line: socket.socket) -> bytes:
@@ -67,8 +77,8 @@ def _length(request: bytes) -> int:
 
 
 @contextmanager
-def client(idle_s: float = 4.0, answer_s: float = 5.0) -> Iterator[Client]:
-    one = Client(httpcore.SyncBackend(), idle_s, 5.0, answer_s)
+def client(idle_s: float = 4.0, answer_s: float = 5.0, trusted: ssl.SSLContext | None = None) -> Iterator[Client]:
+    one = Client(httpcore.SyncBackend(), lambda: trusted or public_authorities(), idle_s, 5.0, answer_s)
     try:
         yield one
     finally:
@@ -190,3 +200,31 @@ def test_a_server_that_refuses_before_it_has_read_everything_is_heard() -> None:
         answer = one.ask("POST", f"http://{HOST}:{listening.getsockname()[1]}", [], b"x" * 10_000_000)
         thread.join(5)
     assert (answer.status, answer.reason) == (413, b"Too Large")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of localhost, with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    file = tmp_path / "localhost.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2",
+                    "-keyout", str(file), "-out", str(tmp_path / "public.pem")], check=True, capture_output=True)
+    with file.open("a") as both:
+        both.write((tmp_path / "public.pem").read_text())
+    return file
+
+
+def test_over_tls_the_connection_is_kept_too_and_nobody_else_can_take_the_host_s_place(certificate: Path) -> None:
+    secret, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), public_authorities()
+    secret.load_cert_chain(certificate)
+    with answering([], [NO_CONTENT] * 2, [], secret=secret) as server:
+        with client() as one, pytest.raises(httpcore.ConnectError, match="CERTIFICATE"):
+            post(one, server.url)  # no authority that is trusted has signed it
+        trusted.load_verify_locations(certificate)
+        with client(trusted=trusted) as one:
+            assert [post(one, server.url), post(one, server.url)] == [(204, b""), (204, b"")]
+        with client(trusted=trusted) as one, pytest.raises(httpcore.ConnectError, match="CERTIFICATE"):
+            post(one, server.url.replace("localhost", HOST))  # signed, and for another host
+    assert [len(requests) for requests in server.connections] == [2]

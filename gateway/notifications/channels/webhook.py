@@ -4,8 +4,10 @@ import ipaddress
 import json
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
+from ssl import SSLContext
 
 import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
@@ -13,7 +15,7 @@ from standardwebhooks.webhooks import Webhook as Signer
 from gateway.config.settings import Webhook
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.http_client import Client, Headers
+from gateway.notifications.channels.http_client import Client, Headers, public_authorities
 from gateway.notifications.channels.outcome import (
     Check,
     NotSent,
@@ -87,7 +89,7 @@ def is_public(address: str) -> bool:
 def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
     """A Send that keeps connections open, so that the next message to a host costs no new handshake."""
     signer = Signer(webhook.secret.get_secret_value())
-    mine = _Clients(webhook, answer_s)
+    mine = _Clients(webhook, cache(public_authorities), answer_s)
 
     def send(address: str, message: Message, ref: str) -> Outcome:
         if check_address("webhook", address, webhook.allow_private):
@@ -108,7 +110,7 @@ def checker(webhook: Webhook, answer_s: float = ANSWER_S) -> Check:
     def check(address: str) -> NotSent | None:
         if check_address("webhook", address, webhook.allow_private):
             return NotSent(True, "not a usable web address", kind="unusable")
-        client = _client(webhook, answer_s)
+        client = _client(webhook, public_authorities, answer_s)
         try:
             client.ask("HEAD", address, [("user-agent", AGENT)])
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
@@ -125,12 +127,13 @@ class _Clients(threading.local):
     """A client for each thread that sends: with one for all, a message spends most of its time waiting for the others'
     turn (measured: 32 threads, 2.5 times the processor's time)."""
 
-    def __init__(self, webhook: Webhook, answer_s: float) -> None:
-        self.client = _client(webhook, answer_s)
+    def __init__(self, webhook: Webhook, trusted: Callable[[], SSLContext], answer_s: float) -> None:
+        self.client = _client(webhook, trusted, answer_s)
 
 
-def _client(webhook: Webhook, answer_s: float) -> Client:
-    return Client(httpcore.SyncBackend() if webhook.allow_private else PublicOnly(), IDLE_S, CONNECT_S, answer_s)
+def _client(webhook: Webhook, trusted: Callable[[], SSLContext], answer_s: float) -> Client:
+    network = httpcore.SyncBackend() if webhook.allow_private else PublicOnly()
+    return Client(network, trusted, IDLE_S, CONNECT_S, answer_s)
 
 
 def _no_way_in(error: Exception) -> NotSent | None:

@@ -66,11 +66,8 @@ class DialectRegistry:
         self.dialects = tuple(dialects)
         for dialect in self.dialects:
             getattr(dialect, "prepare", _nothing)()
-        # first level of a filter → those with it: there are 70 in all, and 12,000 new topics in an outage
-        self._filters: dict[str, list[tuple[str, int]]] = {}
-        for place, dialect in enumerate(self.dialects):
-            for wanted in dialect.FILTERS:
-                self._filters.setdefault(wanted.partition("/")[0], []).append((wanted, place))
+        self._filters = sorted((wanted.startswith("+"), place, wanted) for place, dialect in enumerate(self.dialects)
+                               for wanted in dialect.FILTERS)  # in the order in which they are tried
         levels = zip_longest(*(wanted.split("/") for wanted in self.filters))
         self._words = [frozenset(words) - {None, "+", "#"} for words in levels] + [frozenset()]  # at each level
         self._place = lru_cache(_SHAPES)(self._find_place)
@@ -209,11 +206,7 @@ class DialectRegistry:
 
     def _find_place(self, shape: str) -> int | None:
         """The dialect that reads topics of this shape, as its place in `dialects`."""
-        for level in (shape.partition("/")[0], "+", "#"):
-            for wanted, place in self._filters.get(level, ()):
-                if matches(wanted, shape):
-                    return place
-        return None
+        return next((place for _, place, wanted in self._filters if matches(wanted, shape)), None)
 
     def _settled(self, signals: Sequence[Signal]) -> Sequence[Signal]:
         """A device that is announced in one dialect and speaks another that we read is one device, under that key."""

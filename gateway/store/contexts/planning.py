@@ -1,7 +1,6 @@
 """Loads the PlanningContext of devices: alarms, tickets, customers and providers in a fixed number of queries."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func
@@ -11,14 +10,13 @@ from gateway.detection.batch import Finding
 from gateway.detection.device_state import RuleFailed
 from gateway.model import (
     Alarm,
-    Area,
     ButtonTest,
     Callback,
     Command,
     CommandState,
-    Customer,
     Device,
     Due,
+    Instant,
     Job,
     JobTicket,
     Link,
@@ -29,21 +27,22 @@ from gateway.model import (
     PressRecord,
     Promise,
     PromiseState,
-    SiteArea,
     SlaClock,
     Ticket,
     Visit,
 )
 from gateway.model.plan import Draft, R
+from gateway.store.contexts.areas import areas_of
 from gateway.store.contexts.on_call import load_open_pages
+from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import add_hubs, add_suppression, add_surroundings, suppression_context
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
 from gateway.store.locks.site_locks import lock_sites
 from gateway.store.plain_rows import rows_by_id, rows_where
+from gateway.store.sites.open_rows import WAITS_FOR_HUB, OpenRows, open_rows_at
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
-from gateway.tickets.dispatch.workload import ProviderLoad
 
 _OPEN_ALARM = col(Alarm.closed_at).is_(None)
 _TRIED = col(Alarm.command_id).is_not(None)
@@ -60,53 +59,67 @@ _UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.pres
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
-                      press_ids: Mapping[str, set[str]] | None = None, provider_loads: ProviderLoad | None = None,
+                      press_ids: Mapping[str, set[str]] | None = None, now: Instant | None = None,
                       sites: dict[str, SiteWork] | None = None, site_ids: Iterable[str] = (),
-                      visit_ids: Iterable[str] = (), ticket_ids: Iterable[str] = ()) -> dict[str, PlanningContext]:
+                      visit_ids: Iterable[str] = (), ticket_ids: Iterable[str] = (), opens: bool = True
+                      ) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch; a press concerns neither alarms nor tickets, so where nothing but presses happened they are not read.
-    Without `provider_loads` the providers are left out. `sites` is filled with what there is to do at each site,
+    Without `now` the providers are left out. `sites` is filled with what there is to do at each site,
     those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
     workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids`, and
-    `ticket_ids`, are in it even when they are over."""
+    `ticket_ids`, are in it even when they are over. Without `opens`, what happened opens nothing: then only where a
+    ticket is open somebody asks for providers, or for what may explain a fault."""
     works = {} if sites is None else sites
     presses = press_ids or {}
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
     troubled = set(device_ids)
     wanted = troubled | presses.keys()
     devices = rows_by_id(session, Device, wanted - known.keys())
+    device_sites = {device.site_id for device in devices.values()}
     troubled_sites = {device.site_id for device in devices.values() if device.id in troubled} | set(site_ids)
-    places = lock_sites(session, ({device.site_id for device in devices.values()} | troubled_sites) - works.keys())
+    places = lock_sites(session, (device_sites | troubled_sites) - works.keys())
     only_pressed = places.keys() - troubled_sites
-    tickets = _tickets(session, draft, places.keys() - only_pressed, visit_ids)
+    there = open_rows_at(session, places.keys() | device_sites)
+    tickets = _tickets(session, draft, there.tickets & (places.keys() - only_pressed), visit_ids)
     known_tickets = {ticket.id for ticket in tickets}
     tickets += [one for one in _copies(session, draft, Ticket, Ticket.id, ticket_ids) if one.id not in known_tickets]
     devices |= rows_by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
-    around = suppression_context(session)
-    areas = areas_of(session, set(places)) if provider_loads is not None or around else {}
-    customers = rows_by_id(session, Customer, {site.customer_id for site in places.values()})
-    fresh = {site.id: SiteWork(draft, site, customers[site.customer_id], areas.get(site.id, frozenset()),
-                               provider_loads=provider_loads or ProviderLoad()) for site in places.values()}
-    if provider_loads is not None:
-        for site_id, needs in needs_at(session, fresh).items():
-            fresh[site_id].needs = needs
+    fresh = {site.id: SiteWork(draft, site, there.customers[site.id]) for site in places.values()}
     works |= fresh
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
         context.work.devices[context.device.id] = context
+    if opens or tickets:
+        _add_around(session, contexts, fresh, there, presses, now)
     with_alarms = {one: context for one, context in contexts.items() if context.site.id not in only_pressed}
-    _add_alarms(session, draft, with_alarms)
-    add_hubs(session, draft, with_alarms)
-    add_suppression(session, contexts, around)
+    _add_alarms(session, draft, with_alarms, there)
     _add_work(session, draft, fresh, tickets)
-    _add_callbacks(session, draft, fresh)
+    _add_callbacks(session, draft, fresh, there)
     _add_presses(session, draft, contexts, presses)
-    if around:
-        add_surroundings(session, (contexts[one] for one in presses if one in contexts), around)
-    load_open_pages(session, draft, list(places))
+    load_open_pages(session, draft, there.pages & places.keys())
+    session.flush()  # what the caller has written
     session.expunge_all()  # the plan is written behind the session's back: who asks again reads again
     return {device_id: context for device_id, context in (known | contexts).items() if device_id in wanted}
+
+
+def _add_around(session: Session, contexts: Mapping[str, PlanningContext], fresh: Mapping[str, SiteWork],
+                there: OpenRows, presses: Collection[str], now: Instant | None) -> None:
+    """Adds what may explain a fault or answer a press, and, with `now`, who can come."""
+    around = suppression_context(session, there)
+    if around or now is not None:
+        areas = areas_of(session, fresh)
+        for site_id, work in fresh.items():
+            work.area_ids = areas.get(site_id, frozenset())
+    if now is not None:
+        loads, needs = provider_loads(session, now), needs_at(session, there.needs & fresh.keys())
+        for site_id, work in fresh.items():
+            work.provider_loads, work.needs = loads, needs.get(site_id, frozenset())
+    add_hubs(session, contexts)
+    add_suppression(session, contexts, around)
+    if around:
+        add_surroundings(session, (contexts[one] for one in presses if one in contexts), around)
 
 
 def not_yet_reported(session: Session, findings: Iterable[Finding]) -> list[Finding]:
@@ -144,16 +157,26 @@ def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids:
     return tickets
 
 
-def _add_alarms(session: Session, draft: Draft, contexts: dict[str, PlanningContext]) -> None:
-    """Adds the devices' open alarms, and the newest remote fix of each rule, whatever its outcome."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _OPEN_ALARM):
+def _add_alarms(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext], there: OpenRows) -> None:
+    """Adds the devices' open alarms, the newest remote fix of each rule, whatever its outcome, and the alarms that wait
+    for the device as a hub."""
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, _at(contexts, there.alarms), _OPEN_ALARM):
         contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _TRIED, order=Alarm.opened_at):
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, _at(contexts, there.remote_fixes), _TRIED,
+                         order=Alarm.opened_at):
         contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
     newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):
         contexts[command.device_id].commands[command.id] = command
+    for alarm in _copies(session, draft, Alarm, Alarm.suppressed_by_id, _at(contexts, there.waiting_for_hub),
+                         WAITS_FOR_HUB):
+        contexts[alarm.suppressed_by_id or ""].children.append(alarm)
+
+
+def _at(contexts: Mapping[str, PlanningContext], site_ids: Collection[str]) -> list[str]:
+    """The devices at these sites."""
+    return [device_id for device_id, context in contexts.items() if context.site.id in site_ids]
 
 
 def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tickets: Iterable[Ticket]) -> None:
@@ -216,12 +239,13 @@ def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork]
                 work.visit_links.setdefault(came_of[link.subject_id], []).append(link)
 
 
-def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]) -> None:
+def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork], there: OpenRows) -> None:
     """Adds the open callbacks and button tests of these sites, with their deadlines, links and promises."""
-    callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id, works, _OPEN_CALLBACK)}
+    callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id,
+                                                there.callbacks & works.keys(), _OPEN_CALLBACK)}
     for callback in callbacks.values():
         works[callback.site_id].callbacks[callback.kind] = callback
-    tested = [draft.copy(test) for test in rows_where(session, ButtonTest, ButtonTest.site_id, works, _OPEN_TEST)]
+    tested = _copies(session, draft, ButtonTest, ButtonTest.site_id, there.button_tests & works.keys(), _OPEN_TEST)
     for test in tested:
         works[test.site_id].button_tests[test.device_id] = test
     for due in _copies(session, draft, Due, Due.subject_id, [*callbacks, *(test.device_id for test in tested)]):
@@ -263,28 +287,6 @@ def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressR
         if "" in ids:
             presses += session.exec(_LAST_PRESS, params={"device": device_id})
     return presses
-
-
-def areas_of(session: Session, site_ids: set[str]) -> dict[str, frozenset[str]]:
-    """Site id → ids of its areas and all above them."""
-    direct: dict[str, set[str]] = defaultdict(set)
-    for row in rows_where(session, SiteArea, SiteArea.site_id, site_ids):
-        direct[row.site_id].add(row.area_id)
-    parent: dict[str, str | None] = {}
-    missing = {area_id for ids in direct.values() for area_id in ids}
-    while missing:
-        found = rows_by_id(session, Area, missing)
-        parent |= {area_id: area.parent_id for area_id, area in found.items()}
-        missing = {area.parent_id for area in found.values() if area.parent_id and area.parent_id not in parent}
-    return {site_id: frozenset(_upwards(ids, parent)) for site_id, ids in direct.items()}
-
-
-def _upwards(area_ids: Iterable[str], parent: Mapping[str, str | None]) -> Iterable[str]:
-    for area_id in area_ids:
-        above: str | None = area_id
-        while above is not None:
-            yield above
-            above = parent.get(above)
 
 
 def _copies(session: Session, draft: Draft, table: type[R], column: Any, ids: Iterable[str], *also: Any,

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func
+from sqlalchemy import bindparam, func, or_
 from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
@@ -28,6 +28,7 @@ from gateway.model import (
     Promise,
     PromiseState,
     SlaClock,
+    SubjectKind,
     Ticket,
     Visit,
 )
@@ -39,7 +40,7 @@ from gateway.store.contexts.suppression import add_hubs, add_suppression, add_su
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
 from gateway.store.locks.site_locks import lock_sites
-from gateway.store.plain_rows import rows_by_id, rows_where
+from gateway.store.plain_rows import plain_rows, rows_by_id, rows_where
 from gateway.store.sites.open_rows import WAITS_FOR_HUB, OpenRows, open_rows_at
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
@@ -50,12 +51,13 @@ _OPEN_TICKET = col(Ticket.closed_at).is_(None)
 _OPEN_CALLBACK = col(Callback.closed_at).is_(None)
 _OPEN_TEST = col(ButtonTest.closed_at).is_(None)
 _OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
-_VALID = col(Link.revoked_at).is_(None)
-_FOLLOW = col(Link.purpose) == LinkPurpose.FOLLOW
+_VALID_OR_A_CALLBACKS = or_(col(Link.revoked_at).is_(None), col(Link.subject_kind) == SubjectKind.CALLBACK)
 _PRESSES = select(PressRecord).where(col(PressRecord.id).in_(bindparam("ids", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
-_UNSENT_REPLY = and_(col(Command.state) == CommandState.QUEUED, col(Command.press_id).is_not(None))
+_UNSENT_REPLIES = select(Command).where(
+    col(Command.state) == CommandState.QUEUED, col(Command.device_id).in_(bindparam("devices", expanding=True)),
+    col(Command.press_id).in_(bindparam("presses", expanding=True)))
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -97,6 +99,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     _add_alarms(session, draft, with_alarms, there)
     _add_work(session, draft, fresh, tickets)
     _add_callbacks(session, draft, fresh, there)
+    _add_what_hangs_on_it(session, draft, fresh.values())
     _add_presses(session, draft, contexts, presses)
     load_open_pages(session, draft, there.pages & places.keys())
     session.flush()  # what the caller has written
@@ -180,7 +183,7 @@ def _at(contexts: Mapping[str, PlanningContext], site_ids: Collection[str]) -> l
 
 
 def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tickets: Iterable[Ticket]) -> None:
-    """Adds the tickets, and their jobs, offers, visits, deadlines, links and promises."""
+    """Adds the tickets, and their jobs, offers, visits and SLA clocks."""
     by_ticket = {ticket.id: works[ticket.site_id] for ticket in tickets}
     if not by_ticket:
         return
@@ -198,62 +201,54 @@ def _add_work(session: Session, draft: Draft, works: Mapping[str, SiteWork], tic
         works[job.site_id].jobs[job.id] = job
     for work in works.values():
         work.job_tickets.sort(key=lambda one: (work.jobs[one.job_id].opened_at, one.job_id, one.ticket_id))
-    by_offer, by_visit = {}, {}
     for offer in _copies(session, draft, Offer, Offer.job_id, by_job, order=Offer.offered_at):
-        by_offer[offer.id] = by_job[offer.job_id]
         by_job[offer.job_id].offers.setdefault(offer.job_id, []).append(offer)
     for visit in _copies(session, draft, Visit, Visit.job_id, by_job, order=Visit.created_at):
-        by_visit[visit.id] = by_job[visit.job_id]
         by_job[visit.job_id].visits[visit.id] = visit
-    firms = {work.visits[visit_id].provider_id for visit_id, work in by_visit.items()}
-    technicians = reachable_technicians(session, firms)
+    technicians = reachable_technicians(session, {visit.provider_id for work in by_job.values()
+                                                  for visit in work.visits.values()})
     for work in by_job.values():
         work.technicians = technicians
-    subjects = {**by_ticket, **by_job, **by_offer, **by_visit}
-    for due in _copies(session, draft, Due, Due.subject_id, subjects):
-        subjects[due.subject_id].due[due.kind, due.subject_id] = due
     for clock in _copies(session, draft, SlaClock, SlaClock.ticket_id, by_ticket):
         by_ticket[clock.ticket_id].sla_clocks.setdefault(clock.ticket_id, {})[clock.kind] = clock
-    _add_links(session, draft, by_ticket, by_offer, by_visit)
-    for promise in _copies(session, draft, Promise, Promise.subject_id, [*by_ticket, *by_job], _OPEN_PROMISE,
-                           order=Promise.made_at):
-        subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
     for outage in _copies(session, draft, Outage, Outage.id, [one.outage_id for one in tickets if one.outage_id]):
         for work in works.values():
             if any(ticket.outage_id == outage.id for ticket in work.tickets.values()):
                 work.outages[outage.id] = outage
 
 
-def _add_links(session: Session, draft: Draft, by_ticket: Mapping[str, SiteWork], by_offer: Mapping[str, SiteWork],
-               by_visit: Mapping[str, SiteWork]) -> None:
-    came_of = {work.visits[visit_id].offer_id: visit_id for visit_id, work in by_visit.items()}
-    for link in _copies(session, draft, Link, Link.subject_id, [*by_ticket, *by_offer, *by_visit], _VALID):
+def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork], there: OpenRows) -> None:
+    """Adds the open callbacks and button tests of these sites."""
+    for callback in _copies(session, draft, Callback, Callback.site_id, there.callbacks & works.keys(), _OPEN_CALLBACK):
+        works[callback.site_id].callbacks[callback.kind] = callback
+    for test in _copies(session, draft, ButtonTest, ButtonTest.site_id, there.button_tests & works.keys(), _OPEN_TEST):
+        works[test.site_id].button_tests[test.device_id] = test
+
+
+def _add_what_hangs_on_it(session: Session, draft: Draft, works: Iterable[SiteWork]) -> None:
+    """Adds the deadlines, links and open promises of all that was loaded of these sites."""
+    subjects: dict[str, SiteWork] = {}
+    came_of: dict[str, str] = {}  # offer id → visit id
+    for work in works:
+        offers = [offer.id for some in work.offers.values() for offer in some]
+        callbacks = [callback.id for callback in work.callbacks.values()]
+        for ids in (work.tickets, work.jobs, offers, work.visits, callbacks, work.button_tests):
+            subjects |= dict.fromkeys(ids, work)
+        came_of |= {visit.offer_id: visit.id for visit in work.visits.values() if visit.offer_id is not None}
+    for due in _copies(session, draft, Due, Due.subject_id, subjects):
+        subjects[due.subject_id].due[due.kind, due.subject_id] = due
+    for promise in _copies(session, draft, Promise, Promise.subject_id, subjects, _OPEN_PROMISE, order=Promise.made_at):
+        subjects[promise.subject_id].promises.setdefault(promise.subject_id, []).append(promise)
+    for link in _copies(session, draft, Link, Link.subject_id, subjects, _VALID_OR_A_CALLBACKS):
+        work = subjects[link.subject_id]
         if link.purpose == LinkPurpose.FOLLOW:
-            by_ticket[link.subject_id].follow[link.subject_id] = link
+            work.follow[link.subject_id] = link
         elif link.purpose == LinkPurpose.VISIT:
-            by_visit[link.subject_id].visit_links.setdefault(link.subject_id, []).append(link)
+            work.visit_links.setdefault(link.subject_id, []).append(link)
         elif link.purpose == LinkPurpose.OFFER:
-            work = by_offer[link.subject_id]
             work.offer_links.setdefault(link.subject_id, []).append(link)
             if link.subject_id in came_of:
                 work.visit_links.setdefault(came_of[link.subject_id], []).append(link)
-
-
-def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork], there: OpenRows) -> None:
-    """Adds the open callbacks and button tests of these sites, with their deadlines, links and promises."""
-    callbacks = {one.id: one for one in _copies(session, draft, Callback, Callback.site_id,
-                                                there.callbacks & works.keys(), _OPEN_CALLBACK)}
-    for callback in callbacks.values():
-        works[callback.site_id].callbacks[callback.kind] = callback
-    tested = _copies(session, draft, ButtonTest, ButtonTest.site_id, there.button_tests & works.keys(), _OPEN_TEST)
-    for test in tested:
-        works[test.site_id].button_tests[test.device_id] = test
-    for due in _copies(session, draft, Due, Due.subject_id, [*callbacks, *(test.device_id for test in tested)]):
-        works[due.site_id].due[due.kind, due.subject_id] = due
-    for link in _copies(session, draft, Link, Link.subject_id, callbacks, _FOLLOW):
-        works[callbacks[link.subject_id].site_id].follow[link.subject_id] = link
-    for promise in _copies(session, draft, Promise, Promise.subject_id, callbacks, _OPEN_PROMISE):
-        works[callbacks[promise.subject_id].site_id].promises.setdefault(promise.subject_id, []).append(promise)
 
 
 def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext],
@@ -273,10 +268,9 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
             context.press_callbacks[press.callback_id] = known[press.callback_id]
     repeating = [device_id for device_id, context in contexts.items() if context.presses]
     repeated = {press_id for device_id in repeating for press_id in contexts[device_id].presses}
-    # not all that wait for these devices: each batch of a flood would read what all the others left
-    for command in _copies(session, draft, Command, Command.device_id, repeating, _UNSENT_REPLY,
-                           col(Command.press_id).in_(repeated)):
-        contexts[command.device_id].unsent_replies[command.press_id or ""] = command
+    if repeated:  # not all that wait for these devices: each batch of a flood would read what all the others left
+        for command in plain_rows(session, Command, _UNSENT_REPLIES, {"devices": repeating, "presses": list(repeated)}):
+            contexts[command.device_id].unsent_replies[command.press_id or ""] = draft.copy(command)
 
 
 def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressRecord]:

@@ -4,7 +4,7 @@ takes a statement to read."""
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, and_, bindparam, cast, exists, select
+from sqlalchemy import String, and_, cast, exists, select
 from sqlmodel import Session, SQLModel, col
 
 from gateway.model import (
@@ -23,7 +23,7 @@ from gateway.model import (
     Ticket,
 )
 from gateway.model.row import columns_of, table_of
-from gateway.store.plain_rows import plain_row
+from gateway.store.plain_rows import is_one_of, plain_row
 
 WAITS_FOR_HUB = and_(col(Alarm.suppressed_by_kind) == SuppressedBy.HUB, col(Alarm.closed_at).is_(None),
                      col(Alarm.suppressed_until).is_(None))
@@ -85,4 +85,4 @@ _WIDTH = len(columns_of(Customer))
 _OPEN = (
     select(col(Site.id), *table_of(Customer).columns,
            exists().where(col(Outage.closed_at).is_(None)), exists().where(OPEN_WINDOW), *_KINDS)
-    .join(Customer, col(Customer.id) == Site.customer_id).where(col(Site.id).in_(bindparam("ids", expanding=True))))
+    .join(Customer, col(Customer.id) == Site.customer_id).where(is_one_of(Site.id)))

@@ -44,6 +44,7 @@ from gateway.store.plain_rows import plain_rows, rows_by_id, rows_where
 from gateway.store.sites.open_rows import WAITS_FOR_HUB, OpenRows, open_rows_at
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
+from gateway.tickets.dispatch.workload import ProviderLoad
 
 _OPEN_ALARM = col(Alarm.closed_at).is_(None)
 _TRIED = col(Alarm.command_id).is_not(None)
@@ -88,7 +89,8 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     tickets += [one for one in _copies(session, draft, Ticket, Ticket.id, ticket_ids) if one.id not in known_tickets]
     devices |= rows_by_id(session, Device, {ticket.device_id for ticket in tickets if ticket.device_id is not None}
                       - devices.keys() - known.keys())
-    fresh = {site.id: SiteWork(draft, site, there.customers[site.id]) for site in places.values()}
+    nobody = ProviderLoad()
+    fresh = {key: SiteWork(draft, site, there.customers[key], provider_loads=nobody) for key, site in places.items()}
     works |= fresh
     contexts = {device.id: PlanningContext(works[device.site_id], draft.copy(device)) for device in devices.values()}
     for context in contexts.values():
@@ -112,7 +114,7 @@ def _add_around(session: Session, contexts: Mapping[str, PlanningContext], fresh
     """Adds what may explain a fault or answer a press, and, with `now`, who can come."""
     around = suppression_context(session, there)
     if around or now is not None:
-        areas = areas_of(session, fresh)
+        areas = areas_of(session, there.areas & fresh.keys())
         for site_id, work in fresh.items():
             work.area_ids = areas.get(site_id, frozenset())
     if now is not None:

@@ -19,6 +19,7 @@ from gateway.model import (
     Person,
     PersonSite,
     Site,
+    SiteArea,
     SuppressedBy,
     Ticket,
 )
@@ -36,6 +37,7 @@ class OpenRows(NamedTuple):
     customers: dict[str, Customer]  # site id → whose it is
     outages: bool  # anywhere
     windows: bool  # of maintenance, anywhere
+    areas: set[str]  # that it lies in
     tickets: set[str]
     callbacks: set[str]
     button_tests: set[str]
@@ -73,6 +75,7 @@ def _of_devices(column: Any, *also: Any) -> Any:
 
 
 _KINDS = (  # as OpenRows has them
+    exists().where(col(SiteArea.site_id) == col(Site.id)).correlate(Site),
     _here(Ticket), _here(Callback), _here(ButtonTest), _here(OnCallPage),
     exists().where(col(PersonSite.site_id) == col(Site.id), col(Person.id) == col(PersonSite.person_id),
                    col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import JSON
 
 from gateway.model.reasons import RefusedReason
-from gateway.model.row import Row, columns_of, table_of, unattached
+from gateway.model.row import Row, columns_of, kind_of, table_of, unattached
 
 R = TypeVar("R", bound=Row)
 
@@ -64,7 +64,7 @@ class Draft:
 
     def copy(self, row: R) -> R:
         """A row that may be changed freely, and belongs to no session: for one id the same one each time."""
-        kind, key = type(row), row.__dict__["id"]
+        kind, key = kind_of(row), row.__dict__["id"]
         copies = self._copies.setdefault(kind, {})
         known = copies.get(key)
         if known is None:
@@ -76,15 +76,15 @@ class Draft:
     def add(self, *rows: Row) -> None:
         """New rows, in the order in which they shall be read; each may still be changed until the plan is taken."""
         for row in rows:
-            self._added.setdefault(type(row), []).append(row)
+            self._added.setdefault(kind_of(row), []).append(row)
 
     def drop(self, row: Row) -> None:
         """A new row that something else takes the place of: it is not in the plan."""
-        self._added[type(row)] = [one for one in self._added[type(row)] if one is not row]
+        self._added[kind_of(row)] = [one for one in self._added[kind_of(row)] if one is not row]
 
     def forget(self, row: Row) -> None:
         """A row that has been deleted: what was changed on its copy is not in the plan."""
-        self._copies.get(type(row), {}).pop(row.__dict__["id"], None)
+        self._copies.get(kind_of(row), {}).pop(row.__dict__["id"], None)
 
     def rows(self, kind: type[R]) -> Iterator[tuple[R, Mapping[str, Any] | None]]:
         """(row as it stands, its columns as they were) of each that was handed out or (None) added."""

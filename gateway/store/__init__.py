@@ -19,7 +19,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from gateway.model import Promise, PromiseState
 from gateway.model.plan import Change, Plan
-from gateway.model.row import table_of
+from gateway.model.row import Row, columns_of, kind_of, table_of
 from gateway.monitoring import metrics
 from gateway.store import changes
 from gateway.store.errors import is_statement_error
@@ -187,10 +187,11 @@ def _update(kind: Any, columns: tuple[str, ...], expected: tuple[tuple[str, bool
     return statement
 
 
-def _add(session: Session, rows: Iterable[SQLModel]) -> None:
-    by_table: dict[type[SQLModel], list[dict[str, Any]]] = {}
+def _add(session: Session, rows: Iterable[Row]) -> None:
+    by_table: dict[type[Row], list[dict[str, Any]]] = {}
     for row in rows:
-        by_table.setdefault(type(row), []).append(_columns(row))
+        kind = kind_of(row)
+        by_table.setdefault(kind, []).append(_columns(kind, row))
     for kind in sorted(by_table, key=lambda kind: _table_order()[kind.__tablename__]):
         session.connection().execute(insert(kind), by_table[kind])
 
@@ -201,18 +202,13 @@ def _table_order() -> dict[Any, int]:
     return {table.name: place for place, table in enumerate(SQLModel.metadata.sorted_tables)}
 
 
-def _columns(row: SQLModel) -> dict[str, Any]:
+def _columns(kind: type[Row], row: Row) -> dict[str, Any]:
     """The row's values; an id the database shall give is left out."""
     mine = row.__dict__  # asking the row for each costs ten times as much
-    values = {name: mine.get(name) for name in _column_names(type(row))}
+    values = {name: mine.get(name) for name in columns_of(kind)}
     if values.get("id", "") is None:
         del values["id"]
     return values
-
-
-@cache
-def _column_names(kind: type[SQLModel]) -> list[str]:
-    return [column.name for column in table_of(kind).columns]
 
 
 def _is_race(error: DBAPIError) -> bool:

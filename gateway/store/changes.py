@@ -35,7 +35,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.plan import Plan
-from gateway.model.row import table_of
+from gateway.model.row import kind_of, table_of
 
 MOST = 50  # rows of one transaction; of more the feed only says that there were many
 KEPT = 50_000  # of the newest: hours, and a reader is never seconds behind
@@ -133,8 +133,8 @@ def _rows(plan: Plan) -> Iterator[_Row]:
         if change.table in WATCHED:
             yield change.table, change.row
     for row in plan.add:
-        if type(row) in WATCHED:
-            yield type(row), row.__dict__
+        if (kind := kind_of(row)) in WATCHED:
+            yield kind, row.__dict__
 
 
 class ChangeReader:

@@ -27,7 +27,7 @@ from gateway.model import (
     Visit,
 )
 from gateway.model.entries import PARAMETERS, EntryKind
-from gateway.model.row import unwatched
+from gateway.model.row import kind_of, unwatched
 from gateway.notifications.compose import compose
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
@@ -46,7 +46,7 @@ _KINDS: dict[type[Any], SubjectKind] = {
 
 def subject_of(row: SubjectRow | Offer | Visit | Job) -> Subject:
     """What an entry, a message or a link about this row is about."""
-    return row if isinstance(row, Subject) else Subject(_KINDS[type(row)], row.id)
+    return row if isinstance(row, Subject) else Subject(_KINDS[kind_of(row)], row.id)
 
 
 def entry(row: SubjectRow, at: Instant, kind: EntryKind, *, who: Actor = GATEWAY,

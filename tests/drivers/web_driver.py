@@ -28,6 +28,7 @@ from gateway.model import (
     User,
     Visit,
 )
+from gateway.model.row import kind_of
 from gateway.monitoring.health import Health
 from gateway.notifications import signed_links
 from gateway.store import Store
@@ -95,7 +96,7 @@ class WebStory(Story):
 
     def again(self, row: Any) -> Any:
         """The row as it is now."""
-        return self.one(type(row), type(row).id == row.id)
+        return self.one(kind_of(row), kind_of(row).id == row.id)
 
     def add(self, *rows: SQLModel) -> None:
         with self.gw.store.write() as session:
@@ -105,7 +106,7 @@ class WebStory(Story):
 
     def change(self, row: Any, **values: Any) -> None:
         with self.gw.store.write() as session:
-            kept = session.get(type(row), row.id)
+            kept = session.get(kind_of(row), row.id)
             for name, value in values.items():
                 setattr(kept, name, value)
 

@@ -20,6 +20,7 @@ from gateway.model import (
     Site,
 )
 from gateway.model.plan import Plan
+from gateway.model.row import kind_of
 from gateway.store.chunks import chunks
 from gateway.store.search.terms import phone_terms, terms_of, terms_of_street
 
@@ -48,8 +49,8 @@ def follow(session: Session, plan: Plan) -> None:
         if change.table in _INDEXED:
             written[change.table].append(change.row)
     for row in plan.add:
-        if type(row) in _INDEXED:
-            written[type(row)].append(row.__dict__)
+        if (kind := kind_of(row)) in _INDEXED:
+            written[kind].append(row.__dict__)
     if not written:
         return
     named = {row["id"] for row in written[Customer]} | {row["customer_id"] for row in written[Person]}

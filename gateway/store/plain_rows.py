@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, Boolean, Dialect, String, bindparam
+from sqlalchemy import ARRAY, Dialect, String, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -29,11 +29,12 @@ class _Ids(TypeDecorator[list[str]]):
         return list(value) if dialect.name == "postgresql" else json.dumps(list(value))
 
 
-class is_one_of(FunctionElement[bool]):
+class is_one_of(FunctionElement[Any]):
     """Whether a column of strings is one of the parameter `ids`, however many these are: with `in_` the statement is
-    another one for each count of them, which takes twice as long."""
+    another one for each count of them, which takes twice as long. It is of no type: to a Boolean SQLAlchemy adds "= 1",
+    for which SQLite reads the whole table."""
 
-    type, inherit_cache, name = Boolean(), True, "is_one_of"
+    inherit_cache, name = True, "is_one_of"
 
     def __init__(self, column: Any, ids: str = "ids") -> None:
         super().__init__(col(column), bindparam(ids, type_=_Ids()))

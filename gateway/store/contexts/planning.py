@@ -40,7 +40,7 @@ from gateway.store.contexts.suppression import add_hubs, add_suppression, add_su
 from gateway.store.contexts.visits import reachable_technicians
 from gateway.store.households import needs_at
 from gateway.store.locks.site_locks import lock_sites
-from gateway.store.plain_rows import plain_rows, rows_by_id, rows_where
+from gateway.store.plain_rows import is_one_of, plain_rows, rows_by_id, rows_where
 from gateway.store.sites.open_rows import WAITS_FOR_HUB, OpenRows, open_rows_at
 from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
@@ -53,12 +53,11 @@ _OPEN_CALLBACK = col(Callback.closed_at).is_(None)
 _OPEN_TEST = col(ButtonTest.closed_at).is_(None)
 _OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
 _VALID_OR_A_CALLBACKS = or_(col(Link.revoked_at).is_(None), col(Link.subject_kind) == SubjectKind.CALLBACK)
-_PRESSES = select(PressRecord).where(col(PressRecord.id).in_(bindparam("ids", expanding=True)))
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
 _UNSENT_REPLIES = select(Command).where(
-    col(Command.state) == CommandState.QUEUED, col(Command.device_id).in_(bindparam("devices", expanding=True)),
-    col(Command.press_id).in_(bindparam("presses", expanding=True)))
+    col(Command.state) == CommandState.QUEUED, is_one_of(Command.device_id, "devices"),
+    is_one_of(Command.press_id, "presses"))
 
 
 def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
@@ -68,11 +67,11 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
                       ) -> dict[str, PlanningContext]:
     """Device id → its PlanningContext, made of copies of `draft`. `press_ids`: device id → ids of the presses in this
     batch; a press concerns neither alarms nor tickets, so where nothing but presses happened they are not read.
-    Without `now` the providers are left out. `sites` is filled with what there is to do at each site,
-    those of `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other
-    workers wait for these sites until the transaction ends. The tickets of the visits `visit_ids`, and
-    `ticket_ids`, are in it even when they are over. Without `opens`, what happened opens nothing: then only where a
-    ticket is open somebody asks for providers, or for what may explain a fault."""
+    Without `now` the providers are left out. `sites` is filled with what there is to do at each site, those of
+    `site_ids` too; what is in it already is used again, because one site must not be decided on twice. Other workers
+    wait for these sites until the transaction ends. The tickets of the visits `visit_ids`, and `ticket_ids`, are in it
+    even when they are over. Without `opens` nothing new follows from what happened: then providers, and what may
+    explain a fault, are read only where a ticket is open."""
     works = {} if sites is None else sites
     presses = press_ids or {}
     known = {device_id: context for work in works.values() for device_id, context in work.devices.items()}
@@ -271,14 +270,14 @@ def _add_presses(session: Session, draft: Draft, contexts: Mapping[str, Planning
     repeating = [device_id for device_id, context in contexts.items() if context.presses]
     repeated = {press_id for device_id in repeating for press_id in contexts[device_id].presses}
     if repeated:  # not all that wait for these devices: each batch of a flood would read what all the others left
-        for command in plain_rows(session, Command, _UNSENT_REPLIES, {"devices": repeating, "presses": list(repeated)}):
+        for command in plain_rows(session, Command, _UNSENT_REPLIES, {"devices": repeating, "presses": repeated}):
             contexts[command.device_id].unsent_replies[command.press_id or ""] = draft.copy(command)
 
 
 def _presses(session: Session, press_ids: Mapping[str, set[str]]) -> list[PressRecord]:
     """Those with these ids, and the last of each device that needs it."""
     wanted = [f"{device_id}/{press_id}" for device_id, ids in press_ids.items() for press_id in ids if press_id]
-    presses = list(session.exec(_PRESSES, params={"ids": wanted})) if wanted else []
+    presses = list(rows_by_id(session, PressRecord, wanted).values())
     for device_id, ids in press_ids.items():
         if "" in ids:
             presses += session.exec(_LAST_PRESS, params={"device": device_id})

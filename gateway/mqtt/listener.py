@@ -179,8 +179,8 @@ class Listener:
         """Waits a moment for the broker's answer: one that cannot send it takes us for dead and publishes our will too.
         What comes meanwhile is not acknowledged, so it comes again."""
         said, until = self._host_messages.goodbye(self._client, self._now()), time.monotonic() + GOODBYE
-        while said is not None and not said.is_published() and self._client.is_connected() and \
-                time.monotonic() < until:
+        while said is not None and self._client.socket() is not None and not said.is_published() \
+                and time.monotonic() < until:
             self._wait(reading=True)
             self._reader.read(self._queue, self._room)
             self._queue.take_messages()

@@ -1,7 +1,9 @@
 """What the listener says without being told, and what it hears because devices announced it: on a real broker."""
 
 import json
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -107,3 +109,13 @@ def test_a_sparkplug_node_with_a_gap_is_asked_for_its_birth(village: Store, mosq
         wait_until(lambda: len(heard) == 1, 10, "a request for a rebirth")
     (metric,) = read_payload(bytes(heard[0].payload)).metrics
     assert (heard[0].topic, metric.name, metric.raw) == ("spBv1.0/Plant 1/NCMD/PLC", "Node Control/Rebirth", True)
+
+
+def test_a_broker_that_never_answers_our_goodbye_does_not_keep_us(village: Store, mosquitto: Mosquitto) -> None:
+    with running_listener(village, mosquitto.port) as listener:
+        assert mosquitto.process is not None
+        mosquitto.process.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        listener.stop()
+        mosquitto.process.send_signal(signal.SIGCONT)
+    assert time.monotonic() - began < 5

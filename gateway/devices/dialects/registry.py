@@ -63,11 +63,11 @@ class DialectRegistry:
         self.dialects = tuple(dialects)
         for dialect in self.dialects:
             getattr(dialect, "prepare", _nothing)()
-        filters = [(wanted, place) for place, dialect in enumerate(self.dialects) for wanted in dialect.FILTERS]
-        # only those with as many levels as a topic has, or with an open end, can match it: there are 70 in all
-        self._open = [(wanted, place) for wanted, place in filters if wanted.endswith("#")]
-        self._filters = {slashes: [(wanted, place) for wanted, place in filters if wanted.count("/") == slashes
-                                   or wanted.endswith("#")] for slashes in {wanted.count("/") for wanted, _ in filters}}
+        # first level of a filter → those with it: there are 70 in all, and 12,000 new topics in an outage
+        self._filters: dict[str, list[tuple[str, int]]] = {}
+        for place, dialect in enumerate(self.dialects):
+            for wanted in dialect.FILTERS:
+                self._filters.setdefault(wanted.partition("/")[0], []).append((wanted, place))
         self._announcing = next((d for d in self.dialects if _announces(d)), None)
         self.announced = AnnouncedTopics()
         self._readers: dict[str, _Reader] = {}
@@ -185,10 +185,10 @@ class DialectRegistry:
             return reader
 
     def _find(self, topic: str) -> _Reader:
-        filters = self._filters.get(topic.count("/"), self._open)
-        readers = [(wanted.startswith("+"), place) for wanted, place in filters if matches(wanted, topic)]
-        if readers:
-            place = min(readers)[1]
+        for level in (topic.partition("/")[0], "+", "#"):
+            place = next((place for wanted, place in self._filters.get(level, ()) if matches(wanted, topic)), None)
+            if place is None:
+                continue
             dialect = self.dialects[place]
             sources = dialect.sources(topic) if _remembers(dialect) else ()
             return _Reader(dialect, sources) if sources else self._without_notes[place]

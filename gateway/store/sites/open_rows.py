@@ -63,10 +63,10 @@ def open_rows_at(session: Session, site_ids: Iterable[str]) -> OpenRows:
     return OpenRows(customers, *anywhere, *found)
 
 
-def _here(row: type[SQLModel], *also: Any) -> Any:
+def _here(kind: type[SQLModel]) -> Any:
     """Whether there is such a row that is open."""
-    table = table_of(row)
-    return exists().where(table.c.site_id == col(Site.id), table.c.closed_at.is_(None), *also).correlate(Site)
+    columns = table_of(kind).columns
+    return exists().where(columns.site_id == col(Site.id), columns.closed_at.is_(None)).correlate(Site)
 
 
 def _of_devices(column: Any, *also: Any) -> Any:

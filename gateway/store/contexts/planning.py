@@ -100,7 +100,7 @@ def planning_contexts(session: Session, draft: Draft, device_ids: Iterable[str],
     _add_alarms(session, draft, with_alarms, there)
     _add_work(session, draft, fresh, tickets)
     _add_callbacks(session, draft, fresh, there)
-    _add_what_hangs_on_it(session, draft, fresh.values())
+    _add_deadlines_links_promises(session, draft, fresh.values())
     _add_presses(session, draft, contexts, presses)
     load_open_pages(session, draft, there.pages & places.keys())
     session.flush()  # what the caller has written
@@ -226,7 +226,7 @@ def _add_callbacks(session: Session, draft: Draft, works: Mapping[str, SiteWork]
         works[test.site_id].button_tests[test.device_id] = test
 
 
-def _add_what_hangs_on_it(session: Session, draft: Draft, works: Iterable[SiteWork]) -> None:
+def _add_deadlines_links_promises(session: Session, draft: Draft, works: Iterable[SiteWork]) -> None:
     """Adds the deadlines, links and open promises of all that was loaded of these sites."""
     subjects: dict[str, SiteWork] = {}
     came_of: dict[str, str] = {}  # offer id → visit id

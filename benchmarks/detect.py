@@ -69,7 +69,7 @@ def main() -> None:
 
 def took(profile: Profile, count: int) -> tuple[list[float], ClaimedDevice]:
     """µs a message, by round; a healthy device that reports four signals a minute, none of them round numbers."""
-    state = ClaimedDevice("pump", "native:pump", profile.id, "home")
+    state = ClaimedDevice("pump", "native:pump", profile.id)
     rounds, now = [], NOON
     for _ in range(count):
         said = []

@@ -119,7 +119,7 @@ def run_profile_tests(profile: Profile, text: str, file: str) -> list[str]:
 
 def run(profile: Profile, test: ProfileTestRow) -> list[SimulatedAlarm]:
     """What the profile's rules make of the readings; between them the clock looks whenever it is due."""
-    state = ClaimedDevice("test", "test:device", profile.id, "test", zone=test.zone)
+    state = ClaimedDevice("test", "test:device", profile.id, zone=test.zone)
     seen: list[SimulatedAlarm] = []
     for row in sorted(test.readings, key=lambda row: row.at):
         now = test.start + row.at

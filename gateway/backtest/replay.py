@@ -23,7 +23,7 @@ def replay(profile: Profile, place: Place, rows: Iterable[Row], until: Instant, 
     received nothing, so that silence proves nothing.
     """
     dispatch = SimulatedDispatch(place, service, profile)
-    device = ClaimedDevice(place.device_id, place.key, profile.id, place.site_id, zone=place.timezone)
+    device = ClaimedDevice(place.device_id, place.key, profile.id, zone=place.timezone)
     clock = _Clock(profile, device, dispatch, gaps)
     key, next_active, count = place.key, inf, 0
     for now, at, values in rows:

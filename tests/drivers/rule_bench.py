@@ -48,7 +48,7 @@ class RuleBench:
 
     def __init__(self, of: Profile, zone: str = "UTC", start: Instant = NOON) -> None:
         self.profile, self.start, self.now = of, start, start
-        self.state = ClaimedDevice("boiler", "native:boiler", "boiler", "home", zone=zone)
+        self.state = ClaimedDevice("boiler", "native:boiler", "boiler", zone=zone)
         self.verdicts: list[Verdict] = []
         self.said: list[tuple[float, str]] = []
 

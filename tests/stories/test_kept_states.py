@@ -14,7 +14,7 @@ from gateway.flow import administer
 from gateway.flow.gateway import Gateway
 from gateway.flow.receive import receive
 from gateway.flow.sweep import sweep
-from gateway.model import HOUR, MINUTE, SECOND, Actor, ActorKind, Alarm, DeviceState, Reading, Unclaimed
+from gateway.model import HOUR, MINUTE, SECOND, Actor, ActorKind, Alarm, DeviceState, Loss, Reading, Unclaimed
 from gateway.store import Store
 from gateway.store.clock_jumps import shift_deadlines
 from gateway.store.devices.kept_states import KeptStates
@@ -111,9 +111,9 @@ def test_what_a_new_fleet_file_says_holds_at_the_next_message(story: Story, befo
     assert_kept_states_are_current(story.gw)
     story.now += MINUTE
     story.says("alice-pump", "bob-pump", pressure=1.5, flow_temp=40.0)
-    there = kept(story)[KEY]
-    assert (there.profile, there.site_id) == (("button" if "button" in after else "heat-pump"),
-                                            ("bob-home" if "site: bob" in after else "alice-home"))
+    assert kept(story)[KEY].profile == ("button" if "button" in after else "heat-pump")
+    story.receive("devices/alice-pump/status", {"state": "lost", "ts": story.now})
+    assert [loss.site_id for loss in story.all(Loss)] == ["bob-home" if "site: bob" in after else "alice-home"]
 
 
 def test_the_clock_of_another_process_and_the_message_after_it_end_one_alarm(story: Story) -> None:

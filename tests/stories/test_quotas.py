@@ -53,7 +53,7 @@ class Bare:
         self.profile = compile_profile(
             "profile: p\nname: {en: p, de: p}\nsignals: {known: {unit: bar}}\n"
             "faults:\n  '*': {severity: minor, skill: x, cause: {en: a, de: b}}\n", "p.yaml")
-        self.known, self.now = ClaimedDevice("d", "native:d", "p", "s"), NOON
+        self.known, self.now = ClaimedDevice("d", "native:d", "p"), NOON
         self.open: set[str] = set()
         self.raised: list[str] = []
 

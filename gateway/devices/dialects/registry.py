@@ -1,6 +1,8 @@
 """The registry of dialects in use: finds the one for a topic, and decodes a message with it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
 import orjson
@@ -10,7 +12,8 @@ from gateway.model import Instant
 from gateway.model.signals import Announced, Ignored, Notes, Route, Signal, Undecodable
 
 Examples = tuple[tuple[str, bytes, bool, tuple[Signal, ...] | type[Exception]], ...]
-READERS = 100_000  # topics whose reader is remembered; past this all are looked up again
+READERS = 20_000  # topics whose reader is remembered; past this all are looked up again
+_SHAPES = 5_000  # of topics: who reads one of each is remembered too
 
 
 class Dialect(Protocol):
@@ -63,11 +66,11 @@ class DialectRegistry:
         self.dialects = tuple(dialects)
         for dialect in self.dialects:
             getattr(dialect, "prepare", _nothing)()
-        # first level of a filter → those with it: there are 70 in all, and 12,000 new topics in an outage
-        self._filters: dict[str, list[tuple[str, int]]] = {}
-        for place, dialect in enumerate(self.dialects):
-            for wanted in dialect.FILTERS:
-                self._filters.setdefault(wanted.partition("/")[0], []).append((wanted, place))
+        self._filters = sorted((wanted.startswith("+"), place, wanted) for place, dialect in enumerate(self.dialects)
+                               for wanted in dialect.FILTERS)  # in the order in which they are tried
+        levels = zip_longest(*(wanted.split("/") for wanted in self.filters))
+        self._words = [frozenset(words) - {None, "+", "#"} for words in levels] + [frozenset()]  # at each level
+        self._place = lru_cache(_SHAPES)(self._find_place)
         self._announcing = next((d for d in self.dialects if _announces(d)), None)
         self.announced = AnnouncedTopics()
         self._readers: dict[str, _Reader] = {}
@@ -176,19 +179,16 @@ class DialectRegistry:
             raise Undecodable(f"{dialect.NAME} could not read this message ({type(error).__name__})") from error
 
     def _reader(self, topic: str) -> _Reader:
-        try:
-            return self._readers[topic]
-        except KeyError:
+        reader = self._readers.get(topic)
+        if reader is None:
             if len(self._readers) >= READERS:
                 self._readers.clear()
             reader = self._readers[topic] = self._find(topic)
-            return reader
+        return reader
 
     def _find(self, topic: str) -> _Reader:
-        for level in (topic.partition("/")[0], "+", "#"):
-            place = next((place for wanted, place in self._filters.get(level, ()) if matches(wanted, topic)), None)
-            if place is None:
-                continue
+        place = self._place(self._shape(topic))
+        if place is not None:
             dialect = self.dialects[place]
             sources = dialect.sources(topic) if _remembers(dialect) else ()
             return _Reader(dialect, sources) if sources else self._without_notes[place]
@@ -196,6 +196,17 @@ class DialectRegistry:
         if not routes or not _announces(self._announcing):
             return _Reader(None)
         return _Reader(self._announcing, self._announcing.routed_sources(routes), routes)
+
+    def _shape(self, topic: str) -> str:
+        """The topic with nothing where no filter has that word, so that it matches the same filters: of a million
+        topics there are a few."""
+        parts = topic.split("/", len(self._words) - 1)  # what is deeper than any filter stays in one
+        shape = "/".join([part if part in words else "" for part, words in zip(parts, self._words, strict=False)])
+        return "$" + shape if topic.startswith("$") and parts[0] not in self._words[0] else shape
+
+    def _find_place(self, shape: str) -> int | None:
+        """The dialect that reads topics of this shape, as its place in `dialects`."""
+        return next((place for _, place, wanted in self._filters if matches(wanted, shape)), None)
 
     def _settled(self, signals: Sequence[Signal]) -> Sequence[Signal]:
         """A device that is announced in one dialect and speaks another that we read is one device, under that key."""

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from gateway.detection.device_state import ClaimedDevice
 from gateway.devices.profiles import Profile
-from gateway.model import Instant, LinkState, Loss
+from gateway.model import Device, Instant, LinkState, Loss
 from gateway.outages.connection_losses import count_with, is_lost, lost_at
 
 # not "ended_at IS NULL": where the open losses are many and new, PostgreSQL takes their index for a short way to one
@@ -34,16 +34,19 @@ def record_losses(session: Session, changed_devices: Iterable[ClaimedDevice], pr
 
 
 def _add(session: Session, gone: dict[str, ClaimedDevice], profiles: Mapping[str, Profile], now: Instant) -> None:
-    before = {device: (count, at) for device, count, at in session.exec(
-        select(Loss.device_id, Loss.loss_count, Loss.loss_count_at).where(col(Loss.device_id).in_(list(gone))))}
-    rows = []
+    places = {device: (site_id, count, at) for device, site_id, count, at in session.exec(
+        select(Device.id, Device.site_id, Loss.loss_count, Loss.loss_count_at).outerjoin(
+            Loss, col(Loss.device_id) == Device.id).where(col(Device.id).in_(list(gone))))}
+    rows, before = [], []
     for state in gone.values():
-        count, at = before.get(state.device_id, (0.0, now))
+        site_id, count, at = places[state.device_id]
+        if count is not None:
+            before.append(state.device_id)
         died_at, uncertainty_ms = lost_at(state, profiles[state.profile].silence.link_ms, now)
-        rows.append({"device_id": state.device_id, "site_id": state.site_id, "died_at": died_at,
+        rows.append({"device_id": state.device_id, "site_id": site_id, "died_at": died_at,
                      "uncertainty_ms": uncertainty_ms, "silent": state.link != LinkState.LOST, "ended_at": None,
-                     "link": state.link, "unprocessed": True, "loss_count": count_with(count, now - at),
+                     "link": state.link, "unprocessed": True, "loss_count": count_with(count or 0.0, now - (at or now)),
                      "loss_count_at": now})
     if before:
-        session.connection().execute(delete(Loss).where(col(Loss.device_id).in_(list(before))))
+        session.connection().execute(delete(Loss).where(col(Loss.device_id).in_(before)))
     session.connection().execute(insert(Loss), rows)

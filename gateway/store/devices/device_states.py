@@ -18,7 +18,7 @@ from gateway.model import Instant
 from gateway.model.states import LinkState
 from gateway.store import Conflict
 
-_COLUMNS = ("d.key, d.id, d.profile, d.site_id, s.link, s.link_at, s.seen_at, s.data_at, s.due_at, s.version, "
+_COLUMNS = ("d.key, d.id, d.profile, s.link, s.link_at, s.seen_at, s.data_at, s.due_at, s.version, "
             "s.signals, s.memory")
 _BOTH = "device d JOIN device_state s ON s.device_id = d.id WHERE d.retired_at IS NULL"
 
@@ -145,9 +145,9 @@ def _values(state: ClaimedDevice) -> tuple[Any, ...]:
         text = memory.dumps(state.memory, state.history)
         if text == memory.NOTHING:
             state.memory = memory.HEALTHY  # as it is when it is read again
-    link = state.link
+    link, state.signals_json = state.link, _dumps(state.signals).decode()
     return ("online" if link is _ONLINE else str(link), state.link_at, state.seen_at, state.data_at,
-            _dumps(state.signals).decode(), text, state.due_at, state.device_id, state.version)
+            state.signals_json, text, state.due_at, state.device_id, state.version)
 
 
 def outdate(session: Session, device_ids: Iterable[str]) -> None:
@@ -177,10 +177,10 @@ def _execute_for_all(session: Session, statement: dict[str, str], rows: Sequence
 
 
 def _state_from_row(row: Any) -> ClaimedDevice:
-    key, device_id, profile, site_id, link, link_at, seen_at, data_at, due_at, version, signals, text, *zone = row
+    key, device_id, profile, link, link_at, seen_at, data_at, due_at, version, signals, text, *zone = row
     remembered, history = memory.loads(text)
-    state = ClaimedDevice(device_id, key, intern(profile), site_id, _LINKS[link], link_at, seen_at, data_at, due_at,
-                          due_at, False, orjson.loads(signals), remembered, history, zone[0] if zone else "UTC",
+    state = ClaimedDevice(device_id, key, intern(profile), _LINKS[link], link_at, seen_at, data_at, due_at, due_at,
+                          False, orjson.loads(signals), signals, remembered, history, zone[0] if zone else "UTC",
                           version)
     state.gone_before = state.gone
     return state

@@ -9,7 +9,7 @@ NOON = 1_800_000_000_000
 
 
 def known() -> ClaimedDevice:
-    return ClaimedDevice("pump", "native:pump", "heat-pump", "home")
+    return ClaimedDevice("pump", "native:pump", "heat-pump")
 
 
 def true_time(state: ClaimedDevice, at: Instant, now: Instant) -> Instant:

@@ -31,7 +31,7 @@ NOW = 1_800_000_000_000
 
 
 def known() -> DeviceStepper:
-    return DeviceStepper(ClaimedDevice("pump", "native:pump", "heat-pump", "home"))
+    return DeviceStepper(ClaimedDevice("pump", "native:pump", "heat-pump"))
 
 
 def hot(value: float, at: Instant) -> Telemetry:

@@ -89,9 +89,9 @@ def test_the_api_shows_what_is_raised_or_near() -> None:
 
 
 def test_a_copy_of_a_state_has_all_of_it() -> None:
-    state = ClaimedDevice("d", "native:d", "p", "s", LinkState.LOST, 1, 2, 3, 4, 5, True, {"temp": 1.0}, FULL, PAST,
+    state = ClaimedDevice("d", "native:d", "p", LinkState.LOST, 1, 2, 3, 4, 5, True, {"temp": 1.0}, "{…}", FULL, PAST,
                   "Europe/Rome", 7)
-    assert all(getattr(state, one.name) != getattr(ClaimedDevice("", "", "", ""),
+    assert all(getattr(state, one.name) != getattr(ClaimedDevice("", "", ""),
                                                    one.name) for one in fields(ClaimedDevice))
     assert state.copy() == state
 
@@ -130,7 +130,7 @@ said: st.SearchStrategy[Says] = st.one_of(
 @given(st.lists(st.tuples(said, st.sampled_from([SECOND, 20 * SECOND, MINUTE, 10 * MINUTE, 2 * HOUR])), max_size=25))
 def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[Says, int]]) -> None:
     """`DeviceStepper` compares each; beside it one whose state goes through the database after each step."""
-    device, restarted = (DeviceStepper(ClaimedDevice("d", KEY, "boiler", "home")) for _ in range(2))
+    device, restarted = (DeviceStepper(ClaimedDevice("d", KEY, "boiler")) for _ in range(2))
     now = NOON
     for says, passed in story:
         now += passed
@@ -141,7 +141,7 @@ def test_no_step_changes_the_state_it_is_given_whatever_comes(story: list[tuple[
 
 
 def test_one_state_may_be_judged_twice_with_different_signals() -> None:
-    calm = DeviceStepper(ClaimedDevice("d", KEY, "boiler", "home"))
+    calm = DeviceStepper(ClaimedDevice("d", KEY, "boiler"))
     calm.step(PROFILE, Telemetry(KEY, {"temp": 40.0, "back": 30.0}, NOON), NOON)
     ends = []
     for temp in (95.0, 41.0):

@@ -58,7 +58,7 @@ def test_a_fault_that_can_be_raised_can_end(name: str, topic: str, payload: byte
         b"PART", fault.code.removesuffix("_battery_low").encode())
     if name == "shelly" and "/" in fault.key:
         over = BLU % fault.key.rpartition("/")[2].encode()
-    device, notes, found = DeviceStepper(ClaimedDevice("it", fault.key, "plain", "home")), dict[str, Notes](), []
+    device, notes, found = DeviceStepper(ClaimedDevice("it", fault.key, "plain")), dict[str, Notes](), []
     for said in (payload, over):
         for signal in read(dialect, topic, said, notes):
             if isinstance(signal, FaultCode | FaultList) and signal.key == fault.key:

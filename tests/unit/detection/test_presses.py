@@ -166,7 +166,7 @@ REMOTE = "profile: remote\nname: {en: remote control}\n"
 
 def pressed(profile: Profile, topic: str, payload: object) -> list[tuple[str, bool, bool]]:
     """(kind, urgent, emergency) of what a device with this profile comes to."""
-    device = DeviceStepper(ClaimedDevice("remote", "zigbee2mqtt:remote", "remote", "home"))
+    device = DeviceStepper(ClaimedDevice("remote", "zigbee2mqtt:remote", "remote"))
     verdicts = [verdict for signal in hear(topic, payload) for verdict in device.step(profile, signal, NOW)]
     assert device.state.link == "online"
     return [(one.kind, one.urgent, one.emergency) for one in verdicts if isinstance(one, Pressed)]

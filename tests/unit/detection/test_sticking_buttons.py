@@ -21,7 +21,7 @@ class Button:
     def __init__(self, profile: Profile = HELP) -> None:
         self.profile = profile
         self.now: Instant = NOON
-        self.device = DeviceStepper(ClaimedDevice("b", "native:b", profile.id, "home"))
+        self.device = DeviceStepper(ClaimedDevice("b", "native:b", profile.id))
         self.verdicts: list[Verdict] = []
         self.number = 0
 

@@ -77,7 +77,7 @@ def said(verdicts: list[Verdict]) -> list[tuple[str, str]]:
 
 def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump"))
     birth = Presence("native:d", "online", 1000)
     device.step(pump, birth, 1000)
     assert said(device.step(pump, ClockTick(0), HOUR)) == [("Raised", "silent")]
@@ -88,7 +88,7 @@ def test_a_device_found_silent_is_not_back_because_the_broker_had_kept_its_birth
 
 def test_a_device_that_is_not_heard_at_all_has_no_second_fault_of_old_data() -> None:
     pump = load_profiles(PROFILES)["heat-pump"]
-    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump", "home"))
+    device = DeviceStepper(ClaimedDevice("d", "native:d", "heat-pump"))
     device.step(pump, Telemetry("native:d", {"flow_temp": 40.0}, None, 1), 0)
     assert said(device.step(pump, ClockTick(0), 6 * MINUTE)) == [("Raised", "silent")]
     assert device.step(pump, ClockTick(0), 2 * HOUR) == []

@@ -166,7 +166,7 @@ def device_facts(session: Session, device_id: str) -> DeviceFacts | None:
     if device is None:
         return None
     state = session.get(DeviceState, device_id)
-    known = ClaimedDevice(device.id, device.key, device.profile, device.site_id)
+    known = ClaimedDevice(device.id, device.key, device.profile)
     if state is not None:
         known.link, known.link_at, known.seen_at = state.link, state.link_at, state.seen_at
         known.data_at, known.due_at = state.data_at, state.due_at

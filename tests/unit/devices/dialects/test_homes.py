@@ -23,7 +23,7 @@ class Device:
     """One device: it hears what its topics say, a second apart, and gathers what follows."""
 
     def __init__(self) -> None:
-        self.state = ClaimedDevice("d", "d", "heat-pump", "home")
+        self.state = ClaimedDevice("d", "d", "heat-pump")
         self.verdicts: list[Verdict] = []
         self.now = NOW
 

@@ -21,7 +21,7 @@ from gateway.model.plan import Draft
 from gateway.store import apply
 from gateway.store.contexts import planning
 from gateway.store.contexts.action import action_context
-from gateway.store.contexts.providers import provider_loads, sites_of_provider
+from gateway.store.contexts.providers import sites_of_provider
 from gateway.store.devices import device_registry, device_states
 from gateway.store.fleet import Count, Progress, save_fleet
 from gateway.tickets.actions import MoveIn
@@ -62,7 +62,7 @@ def remove_provider(session: Session, provider_id: str, policy: Policy, hand_ove
     session.add(provider)
     session.flush()
     draft, sites = Draft(), dict[str, SiteWork]()
-    planning.planning_contexts(session, draft, (), provider_loads=provider_loads(session, now), sites=sites,
+    planning.planning_contexts(session, draft, (), now=now, sites=sites,
                                site_ids=sites_of_provider(session, provider_id))
     errors = removal_errors(provider_id, sites.values(), hand_over)
     if errors:
@@ -132,7 +132,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     device_states.outdate(session, [device_id])  # an alarm that its last message raises must be seen here
     draft = Draft()
     context = planning.planning_contexts(session, draft, [device_id],
-                                         provider_loads=provider_loads(session, now))[device_id]
+                                         now=now)[device_id]
     errors = [] if cancel else retirement_errors(context)
     if errors:
         raise BadDevice(errors)

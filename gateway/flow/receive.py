@@ -23,7 +23,6 @@ from gateway.model.states import BridgeWord, GhostSign
 from gateway.monitoring import metrics
 from gateway.store import apply, commands, dead_letters
 from gateway.store.contexts import planning
-from gateway.store.contexts.providers import provider_loads
 from gateway.store.devices import (
     announced_topics,
     bridges,
@@ -145,9 +144,10 @@ def apply_findings(gw: Gateway, session: Session, findings: Sequence[Finding], n
         if isinstance(verdict, Pressed):
             presses.setdefault(device.device_id, set()).add(verdict.press_id or "")
     troubled = {finding.device.device_id for finding in findings if not isinstance(finding.verdict, Pressed)}
-    loads = provider_loads(session, now) if troubled else None
     draft = Draft()
-    contexts = planning.planning_contexts(session, draft, troubled, presses, loads)
+    contexts = planning.planning_contexts(
+        session, draft, troubled, presses, now if troubled else None,
+        opens=any(isinstance(finding.verdict, Raised | Pressed) for finding in findings))
     apply(session, plan_findings(findings, contexts, draft, gw.policy, now))
     return sum(alarm.fixed_by is not None for alarm, before in draft.rows(Alarm)
                if before is None or before["fixed_by"] is None)

@@ -13,7 +13,6 @@ from gateway.model.plan import Draft
 from gateway.store import apply, due_work, listeners
 from gateway.store.after.surveys import note_surveys
 from gateway.store.contexts import on_call, planning
-from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.visits import sites_after
 from gateway.store.devices import connection_losses, device_states
 from gateway.store.devices.button_tests import note_reach
@@ -69,7 +68,7 @@ def _sweep_work(gw: Gateway, now: Instant) -> int:
             sites: dict[str, SiteWork] = {}
             site_ids = work.site_ids | sites_after(session, work.overrun_visits)
             contexts = planning.planning_contexts(session, draft, work.device_ids, sites=sites, site_ids=site_ids,
-                                                  visit_ids=work.visit_ids, provider_loads=provider_loads(session, now))
+                                                  visit_ids=work.visit_ids, now=now)
             note_reach(session, [sites[contexts[one].site.id] for one in work.tested_devices])
             note_surveys(session, [sites[one] for one in work.proofs])
             apply(session, plan_deadlines(work, contexts, sites, draft, gw.policy, now))

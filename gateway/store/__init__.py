@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Dialect, Engine, Update, bindparam, create_engine, event, insert, update
+from sqlalchemy import URL, Dialect, Engine, Insert, Update, bindparam, create_engine, event, insert, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.util import LRUCache
@@ -193,7 +193,13 @@ def _add(session: Session, rows: Iterable[Row]) -> None:
         kind = kind_of(row)
         by_table.setdefault(kind, []).append(_columns(kind, row))
     for kind in sorted(by_table, key=lambda kind: _table_order()[kind.__tablename__]):
-        session.connection().execute(insert(kind), by_table[kind])
+        session.connection().execute(_insert(kind), by_table[kind])
+
+
+@cache
+def _insert(kind: type[Row]) -> Insert:
+    """Made once: that takes as long as running it."""
+    return insert(kind)
 
 
 @cache

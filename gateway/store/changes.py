@@ -59,6 +59,7 @@ _AFTER: BindParameter[Any] = bindparam("after")
 _GAPS: BindParameter[Any] = bindparam("gaps", expanding=True)
 _NEW = (select(ChangedRow).where(or_(col(ChangedRow.id) > _AFTER, col(ChangedRow.id).in_(_GAPS)))
         .order_by(col(ChangedRow.id)).limit(READ_AT_ONCE))
+_INSERT = insert(ChangedRow)
 _NEWEST = select(func.max(ChangedRow.id))
 _OLDEST = select(func.min(ChangedRow.id))
 
@@ -104,7 +105,7 @@ def record_many(session: Session) -> None:
 
 def _write(session: Session, written: _Written, lines: Iterable[_Line]) -> None:
     session.info[_INFO] = written
-    session.connection().execute(insert(ChangedRow), [
+    session.connection().execute(_INSERT, [
         {"transaction": written.transaction, "kind": kind, "row_id": row_id, "subject_id": subject, "site_id": site}
         for kind, row_id, subject, site in lines])
 

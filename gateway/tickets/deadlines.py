@@ -15,6 +15,7 @@ from gateway.model import (
     Ticket,
     Visit,
 )
+from gateway.model.row import unwatched
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import Action, follow_jobs, move_job
 from gateway.tickets.new_rows import subject_of
@@ -31,8 +32,9 @@ def set_due(row: SetFor, kind: DueKind, at: Instant, responsible: Responsible,
         due.at, due.responsible = at, responsible
         return
     subject = subject_of(row)
-    work.due[kind, row.id] = due = Due(id=policy.new_id("D"), kind=kind, subject_kind=subject.kind,
-                                       subject_id=subject.id, site_id=work.site.id, responsible=responsible, at=at)
+    work.due[kind, row.id] = due = unwatched(
+        Due, id=policy.new_id("D"), kind=kind, subject_kind=subject.kind, subject_id=subject.id, site_id=work.site.id,
+        responsible=responsible, at=at)
     work.draft.add(due)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from gateway.model import Instant, Job, JobTicket, Ticket
+from gateway.model.row import unwatched
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.lifecycle import NOBODY_COMES, UNDER_WAY, UNSETTLED, follow_jobs
 
@@ -21,8 +22,8 @@ def job_for(ticket: Ticket, skill: str, work: SiteWork, policy: Policy, now: Ins
             if can_grow(job, ticket, needed, work):
                 add_to(job, ticket, needed, work)
                 return job
-    job = Job(id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
-              first_asked=_preferred_provider(ticket, needed, work))
+    job = unwatched(Job, id=policy.new_id("J"), site_id=work.site.id, skills=needed, opened_at=now,
+                    first_asked=_preferred_provider(ticket, needed, work))
     work.jobs[job.id] = job
     work.draft.add(job)
     add_to(job, ticket, [], work)

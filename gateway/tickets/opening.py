@@ -20,6 +20,7 @@ from gateway.model import (
     provider,
 )
 from gateway.model.plan import NoSuch
+from gateway.model.row import unwatched
 from gateway.model.tickets import REPORTED
 from gateway.notifications.catalogue import FALLBACK
 from gateway.notifications.topics import TopicName
@@ -84,9 +85,10 @@ def is_on_ticket(rule: str, context: PlanningContext) -> bool:
 
 def _open(alarm: Alarm, context: PlanningContext, policy: Policy, now: Instant) -> None:
     work = context.work
-    ticket = Ticket(id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
-                    device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
-                    severity=alarm.severity, opened_at=now)
+    ticket = unwatched(
+        Ticket, id=policy.new_id("T"), site_id=context.site.id, customer_id=context.customer.id,
+        device_id=context.device.id, cause_key=alarm.rule, cause=alarm.cause, skill=alarm.skill,
+        severity=alarm.severity, opened_at=now)
     ticket.cover, ticket.price = cover_at(context.device, context.site.timezone, now)
     work.tickets[ticket.id], alarm.ticket_id = ticket, ticket.id
     work.causes[ticket.id] = {alarm.rule: alarm.cause_texts}

@@ -34,7 +34,6 @@ from gateway.notifications.topics import TopicName
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.store.after.surveys import survey_of
 from gateway.store.contexts import planning
-from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import dark_homes, home_devices
 from gateway.store.contexts.visits import before_arrival, booked, sites_after, technician_of
 from gateway.store.households import home_context
@@ -173,7 +172,7 @@ def _with_closed(session: Session, draft: Draft, ticket_id: str, now: Instant) -
     there = device is not None and device.site_id == site_id and device.retired_at is None
     sites: dict[str, SiteWork] = {}
     planning.planning_contexts(session, draft, [device.id] if device is not None and there else [], sites=sites,
-                               site_ids={site_id}, ticket_ids=[ticket_id], provider_loads=provider_loads(session, now))
+                               site_ids={site_id}, ticket_ids=[ticket_id], now=now)
     return ActionContext(sites[site_id], ticket=ticket)
 
 
@@ -194,7 +193,7 @@ def _at_site(session: Session, draft: Draft, act: OpenTicket, now: Instant) -> A
         raise NoSuch(f"there is no device {device.id} at site {act.site_id}")
     sites: dict[str, SiteWork] = {}
     planning.planning_contexts(session, draft, [] if device is None else [device.id], sites=sites,
-                               site_ids={act.site_id}, provider_loads=provider_loads(session, now))
+                               site_ids={act.site_id}, now=now)
     work = sites[act.site_id]
     return ActionContext(work, ticket=work.ticket_of_subject(act.skill) if device is None
                          else work.ticket_of_device(device.id))
@@ -207,7 +206,7 @@ def _with_callback(session: Session, draft: Draft, callback_id: str, now: Instan
     sites: dict[str, SiteWork] = {}
     known = {*device_ids, *([] if callback.device_id is None else [callback.device_id])}
     devices = planning.planning_contexts(session, draft, known, sites=sites, site_ids={site_id},
-                                         provider_loads=provider_loads(session, now))
+                                         now=now)
     last = session.exec(select(PressRecord).where(PressRecord.callback_id == callback_id)
                         .order_by(col(PressRecord.received_at).desc()).limit(1)).first()
     members = {row.outage_id: row for row in session.exec(dark_homes().where(OutageMember.site_id == site_id))}
@@ -234,7 +233,7 @@ def _outages_at(session: Session, draft: Draft, work: SiteWork) -> dict[str, Any
 def _sites(session: Session, draft: Draft, site_ids: set[str], now: Instant, *visit_ids: str) -> dict[str, SiteWork]:
     sites: dict[str, SiteWork] = {}
     planning.planning_contexts(session, draft, (), sites=sites, site_ids=site_ids, visit_ids=visit_ids,
-                               provider_loads=provider_loads(session, now))
+                               now=now)
     return sites
 
 

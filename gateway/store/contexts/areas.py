@@ -24,6 +24,11 @@ _LIVE_BELOW = f"""{_BELOW}
     WHERE d.retired_at IS NULL AND s.link = '{LinkState.ONLINE}' AND d.profile IN :missed
           AND (l.device_id IS NULL OR l.ended_at IS NOT NULL)
     """
+_ABOVE = text("""
+    WITH RECURSIVE above(site_id, id) AS (
+        SELECT site_id, area_id FROM site_area WHERE site_id IN :ids UNION SELECT above.site_id, a.parent_id
+        FROM above JOIN area a ON a.id = above.id WHERE a.parent_id IS NOT NULL)
+    SELECT site_id, id FROM above""").bindparams(bindparam("ids", expanding=True))
 _CHILDREN = text("""
     WITH RECURSIVE below(top, id) AS (
         SELECT id, id FROM area WHERE parent_id IN :ids UNION SELECT below.top, a.id FROM area a JOIN below
@@ -91,6 +96,15 @@ def _live(session: Session, wanted: list[str], detectable: Detectable) -> dict[s
         for area in above[ids]:
             live[area].append(loss)
     return live
+
+
+def areas_of(session: Session, site_ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Site id → ids of its areas and all above them, of the sites that lie in any."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for some in chunks(site_ids):
+        for site_id, area_id in session.connection().execute(_ABOVE, {"ids": some}):
+            found[site_id].add(area_id)
+    return {site_id: frozenset(area_ids) for site_id, area_ids in found.items()}
 
 
 def areas_above(lowest: Mapping[str, frozenset[str]], areas: Mapping[str, Area]) -> dict[str, frozenset[str]]:

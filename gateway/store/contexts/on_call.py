@@ -22,23 +22,20 @@ from gateway.model import (
 from gateway.model.plan import Draft
 from gateway.notifications.topics import TOPICS
 from gateway.store.contexts.sla import add_clocks
-from gateway.store.plain_rows import write_alike
+from gateway.store.plain_rows import rows_where, write_alike
 from gateway.tickets.new_rows import FOLLOW_FOR
 from gateway.tickets.on_call.ladder import ACKNOWLEDGED_FOR
 from gateway.tickets.on_call.pages import Paged
 
-_OPEN = select(OnCallPage).where(  # built once: it is asked for each batch of findings
-    col(OnCallPage.site_id).in_(bindparam("sites", expanding=True)), col(OnCallPage.closed_at).is_(None))
-
+_OPEN = col(OnCallPage.closed_at).is_(None)
 _ABOUT = select(OnCallPage).where(
     col(OnCallPage.subject_id).in_(bindparam("subjects", expanding=True)), col(OnCallPage.closed_at).is_(None))
 
 
 def load_open_pages(session: Session, draft: Draft, site_ids: Collection[str]) -> None:
     """The draft holds every open page of these sites afterwards: page_dispatcher finds them there."""
-    if site_ids:
-        for page in session.exec(_OPEN, params={"sites": list(site_ids)}):
-            draft.copy(page)
+    for page in rows_where(session, OnCallPage, OnCallPage.site_id, site_ids, _OPEN):
+        draft.copy(page)
 
 
 def due_pages(session: Session, draft: Draft, now: Instant, limit: int = 50) -> list[tuple[OnCallPage, Paged]]:

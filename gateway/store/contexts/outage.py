@@ -36,7 +36,6 @@ from gateway.store.contexts import outage_scan, planning
 from gateway.store.contexts.areas import Detectable, areas_above
 from gateway.store.contexts.outage_scan import NewLoss
 from gateway.store.contexts.promises import open_promises
-from gateway.store.contexts.providers import provider_loads
 from gateway.store.contexts.suppression import home_devices
 from gateway.store.households import households, needs_at
 from gateway.store.plain_rows import plain_rows, rows_where
@@ -258,8 +257,5 @@ def _add_sites(session: Session, context: OutageContext, now: Instant) -> None:
     for some in chunks(sorted(tickets)):
         sites |= set(session.exec(select(Ticket.site_id).where(
             col(Ticket.id).in_(some), col(Ticket.state).in_(UNASSIGNED))))
-    if sites:
-        loads = provider_loads(session, now)
-        for some in chunks(sorted(sites)):
-            planning.planning_contexts(session, context.draft, (), site_ids=some, provider_loads=loads,
-                                       sites=context.sites)
+    for some in chunks(sorted(sites)):
+        planning.planning_contexts(session, context.draft, (), site_ids=some, now=now, sites=context.sites)

@@ -1,9 +1,24 @@
 """Loads the providers, what they have to do today, and their track records: cheap, as it comes before each plan."""
 
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Engine, bindparam, case, exists, func, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Engine,
+    String,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlmodel import Session, col
 
 from gateway.calendars.opening_hours import local_day
@@ -36,14 +51,23 @@ WORK_TAKES = 60 * MINUTE  # until somebody who is there, or should be, is taken 
 
 _REVISION = select(*(select(figure).select_from(table).scalar_subquery() for table in (Provider, Technician)
                      for figure in (func.count(), func.sum(col(table.revision)))))
-_TODAY = select(col(Visit.provider_id), func.count()).where(
-    col(Visit.window_from) >= bindparam("begins"), col(Visit.window_from) < bindparam("ends"),
-    col(Visit.state) != VisitState.CANCELLED).group_by(col(Visit.provider_id))
-_PENDING = select(col(Offer.provider_id), func.count(), func.min(col(Offer.expires_at))).where(
-    col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
-_OUT = select(col(Visit.provider_id), col(Visit.technician), col(Visit.eta), col(Visit.window_until),
-              col(Visit.on_site_at)).where(
-    col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
+_PENDING, _OUT = -1, -2
+
+
+@cache
+def _work(zones: int) -> Any:
+    """All that the providers have to do: (what, provider, technician, how many, until or from when). `what` is _PENDING
+    offers, somebody who is _OUT, or the place of a zone: visits of its day, from `begins0` to `ends0` for the first."""
+    nobody, never = cast(null(), String), cast(null(), BigInteger)
+    days = (select(literal(zone), col(Visit.provider_id), nobody, func.count(), never).where(
+        col(Visit.window_from) >= bindparam(f"begins{zone}"), col(Visit.window_from) < bindparam(f"ends{zone}"),
+        col(Visit.state) != VisitState.CANCELLED).group_by(col(Visit.provider_id)) for zone in range(zones))
+    pending = select(literal(_PENDING), col(Offer.provider_id), nobody, func.count(), func.min(
+        col(Offer.expires_at))).where(col(Offer.closed_at).is_(None)).group_by(col(Offer.provider_id))
+    out = select(literal(_OUT), col(Visit.provider_id), col(Visit.technician), literal(1), func.coalesce(
+        col(Visit.on_site_at), col(Visit.eta), col(Visit.window_until))).where(
+        col(Visit.done_at).is_(None), col(Visit.state).in_(OUT))
+    return union_all(out, pending, *days)
 
 
 def _sum(condition: Any) -> Any:
@@ -80,18 +104,20 @@ _DONE = select(col(Visit.provider_id), _sum(ARRIVED), _sum(ON_TIME), _sum(LET_IN
 def provider_loads(session: Session, now: Instant) -> ProviderLoad:
     """Every provider with its technicians, its work on this local day, and its track record at the last full hour."""
     directory = provider_directory(session)
-    rows = session.connection()
     days = {zone: local_day(zone, now) for zone in directory.zones}
+    given = {f"{name}{place}": at for place, day in enumerate(days.values())
+             for name, at in zip(("begins", "ends"), day, strict=True)}
     visits: dict[str, int] = {}
-    for zone, (begins, ends) in days.items():
-        found = rows.execute(_TODAY, {"begins": begins, "ends": ends}).all()
-        visits |= {key: count for key, count in found if len(days) == 1 or directory[key].timezone == zone}
-    pending = {key: (count, until) for key, count, until in rows.execute(_PENDING).all()}
+    pending: dict[str, tuple[int, Instant]] = {}
     out: dict[str, tuple[tuple[str, ...], Instant]] = {}
-    for key, technician, eta, window_until, on_site_at in rows.execute(_OUT).all():
-        there = on_site_at if on_site_at is not None else eta if eta is not None else window_until
-        names, back_at = out.get(key, ((), there + WORK_TAKES))
-        out[key] = (*names, technician), min(back_at, there + WORK_TAKES)
+    for what, key, technician, count, at in session.connection().execute(_work(len(days)), given):
+        if what == _PENDING:
+            pending[key] = count, at
+        elif what == _OUT:
+            names, back_at = out.get(key, ((), at + WORK_TAKES))
+            out[key] = (*names, technician), min(back_at, at + WORK_TAKES)
+        elif len(days) == 1 or directory[key].timezone == list(days)[what]:
+            visits[key] = count
     nothing, nobody = (0, None), ((), None)
     before = {key: Workload(visits.get(key, 0), *pending.get(key, nothing), *out.get(key, nobody))
               for key in visits.keys() | pending.keys() | out.keys()}

@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, exists
+from sqlalchemy import exists
 from sqlalchemy import select as columns_of
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from gateway.model import (
-    Alarm,
     Area,
     Callback,
     CallbackState,
@@ -24,21 +23,16 @@ from gateway.model import (
     OutageMember,
     OutageState,
     PressRecord,
-    SuppressedBy,
 )
-from gateway.model.plan import Draft
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.lifecycle import OPEN
 from gateway.outages.maintenance import BACK_AFTER
 from gateway.store.chunks import chunks
+from gateway.store.sites.open_rows import OPEN_WINDOW, OpenRows
 from gateway.tickets.context import HomeDevice, PlanningContext, Surroundings
 
 _OUTAGES = select(Outage).where(col(Outage.closed_at).is_(None))
-_WINDOWS = select(MaintenanceWindow).where(col(MaintenanceWindow.next_at).is_not(None))
-_ANY = select(exists(_OUTAGES), exists(_WINDOWS))
-_WAIT_FOR_HUB = select(Alarm).where(
-    Alarm.suppressed_by_kind == SuppressedBy.HUB, col(Alarm.suppressed_by_id).in_(bindparam("hubs", expanding=True)),
-    col(Alarm.closed_at).is_(None), col(Alarm.suppressed_until).is_(None))
+_WINDOWS = select(MaintenanceWindow).where(OPEN_WINDOW)
 _CARRIER_KINDS = (OutageKind.GATEWAY, OutageKind.NETWORK)
 
 
@@ -52,11 +46,10 @@ class SuppressionContext(NamedTuple):
         return bool(self.outages or self.windows)
 
 
-def suppression_context(session: Session) -> SuppressionContext:
+def suppression_context(session: Session, there: OpenRows) -> SuppressionContext:
     """The open outages and maintenance windows of all devices; mostly there are none."""
-    outages, windows = session.connection().execute(_ANY).one()
-    return SuppressionContext(list(session.exec(_OUTAGES)) if outages else [],
-                              list(session.exec(_WINDOWS)) if windows else [])
+    return SuppressionContext(list(session.exec(_OUTAGES)) if there.outages else [],
+                              list(session.exec(_WINDOWS)) if there.windows else [])
 
 
 def add_suppression(session: Session, contexts: Mapping[str, PlanningContext], around: SuppressionContext) -> None:
@@ -115,15 +108,13 @@ def home_devices(session: Session, site_ids: Collection[str]) -> defaultdict[str
     return found
 
 
-def add_hubs(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext]) -> None:
-    """Adds to each PlanningContext whether its hub is silent, and which alarms wait for it as a hub."""
+def add_hubs(session: Session, contexts: Mapping[str, PlanningContext]) -> None:
+    """Adds to each PlanningContext whether its hub is silent."""
     hubs = {context.device.via for context in contexts.values() if context.device.via is not None}
     gone = set(session.exec(select(Loss.device_id).where(
         col(Loss.device_id).in_(hubs), col(Loss.ended_at).is_(None)))) if hubs else set()
     for context in contexts.values():
         context.hub_silent = context.device.via in gone
-    for alarm in session.exec(_WAIT_FOR_HUB, params={"hubs": list(contexts)}) if contexts else ():
-        contexts[alarm.suppressed_by_id or ""].children.append(draft.copy(alarm))
 
 
 def _add_outages(session: Session, contexts: Mapping[str, PlanningContext], outages: Mapping[str, Outage]) -> None:

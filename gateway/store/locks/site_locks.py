@@ -7,13 +7,12 @@ same one nine times in a row.
 
 from collections.abc import Iterable
 
-from sqlalchemy import bindparam
 from sqlmodel import Session, col, select
 
 from gateway.model import Site
-from gateway.store.plain_rows import plain_rows
+from gateway.store.plain_rows import is_one_of, plain_rows
 
-_SITES = select(Site).where(col(Site.id).in_(bindparam("ids", expanding=True))).order_by(col(Site.id))
+_SITES = select(Site).where(is_one_of(Site.id)).order_by(col(Site.id))
 _WAIT, _SKIP = (_SITES.with_for_update(key_share=True, skip_locked=skip) for skip in (False, True))
 
 
@@ -23,5 +22,5 @@ def lock_sites(session: Session, site_ids: Iterable[str], *, skip_locked: bool =
     wanted = set(site_ids)
     if not wanted:
         return {}
-    rows = plain_rows(session, Site, _SKIP if skip_locked else _WAIT, {"ids": list(wanted)})
+    rows = plain_rows(session, Site, _SKIP if skip_locked else _WAIT, {"ids": wanted})
     return {site.id: site for site in rows}

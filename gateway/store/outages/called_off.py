@@ -10,7 +10,6 @@ from gateway.outages.context import OutageContext
 from gateway.store.chunks import chunks
 from gateway.store.contexts import planning
 from gateway.store.contexts.promises import open_promises
-from gateway.store.contexts.providers import provider_loads
 
 
 def called_off_context(session: Session, draft: Draft, outage: Outage, now: Instant) -> OutageContext:
@@ -29,7 +28,7 @@ def called_off_context(session: Session, draft: Draft, outage: Outage, now: Inst
         Callback.outage_id == outage.id, col(Callback.closed_at).is_(None))).all()
     context.callers = dict.fromkeys(waiting, ())
     planning.planning_contexts(session, draft, (), site_ids=sorted({*waiting, *filter(None, [outage.site_id])}),
-                               provider_loads=provider_loads(session, now), sites=context.sites)
+                               now=now, sites=context.sites)
     context.promises = {outage.id: [draft.copy(one) for one in open_promises(session, [outage.id])[outage.id]]}
     session.expunge_all()
     return context

@@ -8,7 +8,7 @@ from sqlmodel import Session, col
 
 from gateway.model import Notification, RecipientKind, Site
 from gateway.notifications.context import NotificationContext
-from gateway.store.contexts.planning import areas_of
+from gateway.store.contexts.areas import areas_of
 
 
 def areas_of_messages(session: Session, notifications: Sequence[Notification],

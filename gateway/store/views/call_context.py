@@ -34,9 +34,10 @@ from gateway.model import (
 from gateway.model.states import ButtonTestState, GhostSign
 from gateway.outages.context import CUSTOMER_KINDS
 from gateway.outages.homes.devices import power_of
-from gateway.store.contexts.planning import areas_of
+from gateway.store.contexts.areas import areas_of
 from gateway.store.contexts.suppression import home_devices, suppression_context
 from gateway.store.households import households
+from gateway.store.sites.open_rows import open_rows_at
 from gateway.store.views.pages import causes_in_messages
 
 DEVICES, CALLS, TOLD, VISITS, POINTS = 40, 10, 12, 5, 120  # rows shown at most
@@ -106,7 +107,7 @@ def _open_tickets(session: Session, callback: Callback) -> list[OpenTicket]:
 
 def _around(session: Session, site: Site, callback: Callback, profiles: Mapping[str, Profile], now: Instant) -> Around:
     """Mostly nothing is out or planned anywhere: one query says so."""
-    known = suppression_context(session)
+    known = suppression_context(session, open_rows_at(session, [site.id]))
     if not known:
         return Around()
     areas = areas_of(session, {site.id}).get(site.id, frozenset())

@@ -22,6 +22,7 @@ from gateway.model import (
     Suppressor,
     Ticket,
 )
+from gateway.model.row import unwatched
 from gateway.model.states import worst
 from gateway.tickets.alarms import remote_fix
 from gateway.tickets.alarms.suppression import RECHECK_AFTER, hub, recheck_suppressed_by, suppressor_of
@@ -67,10 +68,11 @@ def new_alarm(raised: Raised, context: PlanningContext, policy: Policy, now: Ins
         why["depends_on"] = list(raised.depends_on)
     if raised.dry_run:
         why["would"] = raised.action
-    return Alarm(id=policy.new_id("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
-                 severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
-                 opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.dry_run,
-                 flapping=raised.flapping, danger=raised.danger)
+    return unwatched(
+        Alarm, id=policy.new_id("A"), device_id=context.device.id, site_id=context.device.site_id, rule=raised.rule,
+        severity=raised.severity, cause=raised.cause.get("en", raised.rule), skill=raised.skill, evidence=why,
+        opened_at=min(raised.at, now), known_at=now, latch=raised.latch, dry_run=raised.dry_run,
+        flapping=raised.flapping, danger=raised.danger)
 
 
 def _raised_again(alarm: Alarm, raised: Raised, context: PlanningContext, policy: Policy, now: Instant) -> None:

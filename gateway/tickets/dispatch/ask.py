@@ -22,6 +22,7 @@ from gateway.model import (
     TicketState,
 )
 from gateway.model import provider as provider_of
+from gateway.model.row import unwatched
 from gateway.notifications.topics import TopicName
 from gateway.tickets.context import Policy, SiteWork
 from gateway.tickets.deadlines import advance, end_due, set_due
@@ -86,9 +87,9 @@ def offer_to(job: Job, provider: Provider, rank: int, expires_at: Instant, why: 
     """Asks one provider, as part of the job's newest wave."""
     ticket = work.named_ticket(job)
     advance(job, Action.OFFER, work, now)
-    offer = Offer(id=policy.new_id("O"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id, round=job.round,
-                  wave=job.wave, rank=rank, adds_to_visit=adds_to_visit, evidence=why, offered_at=now,
-                  expires_at=expires_at)
+    offer = unwatched(
+        Offer, id=policy.new_id("O"), job_id=job.id, ticket_id=ticket.id, provider_id=provider.id, round=job.round,
+        wave=job.wave, rank=rank, adds_to_visit=adds_to_visit, evidence=why, offered_at=now, expires_at=expires_at)
     opening = link(policy, LinkPurpose.OFFER, offer, now, offer.expires_at)
     work.offers.setdefault(job.id, []).append(offer)  # the same batch may take it back
     work.offer_links[offer.id] = [opening]

@@ -1,0 +1,1 @@
+"""Sites, and what is open at them."""

@@ -90,7 +90,7 @@ def test_a_second_press_is_acknowledged_but_opens_nothing(
             press(devices, "button-1a", press_id)
         press(devices, "button-1b", "other finger")
         told = answers(devices, "button-1a", 3) + answers(devices, "button-1b", 1)
-    assert [answer["press_id"] for answer in told] == ["1", "2", "3", "other finger"]
+    assert sorted(answer["press_id"] for answer in told) == ["1", "2", "3", "other finger"]  # one may overtake another
     assert len({answer["callback_by"] for answer in told}) == 1
     assert count(village, "SELECT count(*) FROM press") == 4
     assert count(village, "SELECT presses FROM callback") == 4

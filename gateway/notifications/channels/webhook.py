@@ -4,18 +4,18 @@ import ipaddress
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from ssl import SSLContext
+from http.client import HTTPException
+from ssl import SSLContext, SSLError
 
-import httpcore
 from standardwebhooks.webhooks import Webhook as Signer
 
 from gateway.config.settings import Webhook
 from gateway.monitoring import file_descriptors
 from gateway.notifications.channels.address import check_address
-from gateway.notifications.channels.http_client import Client, Headers, public_authorities
+from gateway.notifications.channels.http_client import Client, Headers, NothingSent, public_authorities
 from gateway.notifications.channels.outcome import (
     Check,
     NotSent,
@@ -51,21 +51,17 @@ class NotPublic(OSError):
     """The host is, or has become, a private address: nothing was connected."""
 
 
-class PublicOnly(httpcore.SyncBackend):
+def connect_to_public(host: str, port: int, seconds: float) -> socket.socket:
     """Resolves, checks, and connects to the very address it checked: no second look-up for an attacker to change."""
+    found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    if not found or not all(is_public(address) for address in found):
+        raise NotPublic
+    chosen = min(found, key=lambda address: ":" in address)  # IPv4 first: it is the one that works everywhere
+    return socket.create_connection((chosen, port), seconds)
 
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        try:
-            found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-        except OSError as error:
-            raise httpcore.ConnectError(str(error)) from error
-        if not found or not all(is_public(address) for address in found):
-            raise NotPublic
-        chosen = min(found, key=lambda address: ":" in address)  # IPv4 first: it is the one that works everywhere
-        return super().connect_tcp(chosen, port, timeout, local_address, socket_options)
+
+def connect_to_any(host: str, port: int, seconds: float) -> socket.socket:
+    return socket.create_connection((host, port), seconds)
 
 
 def is_public(address: str) -> bool:
@@ -97,9 +93,10 @@ def sender(webhook: Webhook, answer_s: float = ANSWER_S) -> Send:
         body = content(message)
         try:
             return _post(mine.client, address, ref, _headers(signer, ref, body), body.encode())
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            return _no_way_in(error) or Unknown(
-                f"no answer after the request was sent ({type(error).__name__})", said=str(error))
+        except NothingSent as error:
+            return _no_way_in(error.__cause__)
+        except (OSError, HTTPException) as error:
+            return Unknown(f"no answer after the request was sent ({type(error).__name__})", said=str(error))
 
     return send
 
@@ -113,9 +110,10 @@ def checker(webhook: Webhook, answer_s: float = ANSWER_S) -> Check:
         client = _client(webhook, public_authorities, answer_s)
         try:
             client.ask("HEAD", address, [("user-agent", AGENT)])
-        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError) as error:
-            return _no_way_in(error) or NotSent(False, f"no answer ({type(error).__name__})", kind="no answer",
-                                                said=str(error))
+        except NothingSent as error:
+            return _no_way_in(error.__cause__)
+        except (OSError, HTTPException) as error:
+            return NotSent(False, f"no answer ({type(error).__name__})", kind="no answer", said=str(error))
         finally:
             client.close()
         return None
@@ -132,21 +130,17 @@ class _Clients(threading.local):
 
 
 def _client(webhook: Webhook, trusted: Callable[[], SSLContext], answer_s: float) -> Client:
-    network = httpcore.SyncBackend() if webhook.allow_private else PublicOnly()
-    return Client(network, trusted, IDLE_S, CONNECT_S, answer_s)
+    connect = connect_to_any if webhook.allow_private else connect_to_public
+    return Client(connect, trusted, IDLE_S, CONNECT_S, answer_s)
 
 
-def _no_way_in(error: Exception) -> NotSent | None:
-    """What went wrong before anything was handed over; None when that is not sure."""
-    if isinstance(error, NotPublic):
+def _no_way_in(why: BaseException | None) -> NotSent:
+    """What went wrong before anything was handed over."""
+    if isinstance(why, NotPublic):
         return NotSent(True, "the host is not on the public internet", kind="unusable")
-    if isinstance(error, httpcore.ConnectError | httpcore.ConnectTimeout | httpcore.LocalProtocolError):
-        secure = "SSL" in str(error) or "CERTIFICATE" in str(error).upper()
-        return NotSent(False, f"no connection ({type(error).__name__})", said=str(error),
-                       kind="no secure connection" if secure else "unreachable", ours=file_descriptors.ran_out(error))
-    if file_descriptors.ran_out(error):  # the file of authorities: it is read before anything is sent
-        return NotSent(False, f"no connection ({type(error).__name__})", said=str(error), ours=True)
-    return None
+    return NotSent(False, f"no connection ({type(why).__name__})", said=str(why),
+                   kind="no secure connection" if isinstance(why, SSLError) else "unreachable",
+                   ours=file_descriptors.ran_out(why))
 
 
 def content(message: Message) -> str:
@@ -168,9 +162,8 @@ def _post(client: Client, address: str, ref: str, headers: Headers, body: bytes)
     answer = client.ask("POST", address, headers, body, ANSWER_BYTES)
     if 200 <= answer.status < 300:
         return by_answer(answer.body if len(answer.body) <= STATUS_BYTES else b"", ref)
-    wait = next((value.decode("ascii", "replace") for name, value in answer.headers if name == b"retry-after"), None)
     # the words beside the status, not the page: that may repeat the message, with all that is personal in it
-    return refused_status(answer.status, wait, one_line(answer.status, answer.reason))
+    return refused_status(answer.status, answer.retry_after, one_line(answer.status, answer.reason))
 
 
 def by_answer(body: bytes, ref: str) -> Sent | NotSent:

@@ -1,6 +1,7 @@
 """receive: processes a batch of messages in one transaction, after which they may be acknowledged."""
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 from zlib import crc32
 
 from sqlmodel import Session
@@ -41,7 +42,8 @@ def receive(gw: Gateway, batch: Sequence[MqttMessage], now: Instant) -> None:
     if gw.announcements:
         batch = [message for message in batch if not _is_repeated_announcement(gw, message)]
     decoded = decode_all(batch, gw.dialects)
-    judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now))
+    attempts = count()
+    judged = retry_on_conflict(lambda: _receive(gw, batch, decoded, now, is_first=next(attempts) == 0))
     gw.states.keep(judged.changed_devices.values())
     metrics.received(received_count, len(judged.readings), judged.drops,
                      (gw.dialects.name_of(message.topic) for message, _ in judged.refused),
@@ -96,14 +98,15 @@ def _forget_announcement(gw: Gateway, source: str) -> None:
     gw.announcements.pop(source, None)
 
 
-def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant) -> BatchResult:
+def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, now: Instant, is_first: bool
+             ) -> BatchResult:
     with gw.store.write() as session:
         notes = dialect_notes.notes(session, {source for number in decoded.later
                                        for source in gw.dialects.sources(batch[number].topic)})
         attempt = decode_with_notes(decoded, batch, gw.dialects, notes, now)
         attempt.signals = _extend_to_bridged_devices(gw, session, attempt) + _save_announcements(session, attempt,
                                                                                                  batch, now)
-        known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals})
+        known = _states(gw, session, attempt.alive | {signal.key for _, _, signal in attempt.signals}, is_first)
         judged = judge(attempt, known, gw.profiles, now)
         if judged.unclaimed:
             _hear_retired_buttons(gw, session, attempt, judged, now)
@@ -123,10 +126,13 @@ def _receive(gw: Gateway, batch: Sequence[MqttMessage], decoded: DecodedBatch, n
     return judged
 
 
-def _states(gw: Gateway, session: Session, keys: set[str]) -> dict[str, ClaimedDevice]:
+def _states(gw: Gateway, session: Session, keys: set[str], is_first: bool) -> dict[str, ClaimedDevice]:
     """Key → state of the claimed devices among `keys`: as kept, else as it stands in the database. Whether it is
-    current still is known when it is saved; the attempt after that reads all of them, and locks them."""
+    current still is known when it is saved. The attempt after that reads all of them, and locks them: of several
+    workers on the same devices each comes to its turn."""
     kept = gw.states.take(keys)
+    if not is_first:
+        kept.clear()
     missing = keys - kept.keys() if kept else keys
     return kept | device_states.load(session, missing, gw.scheduled, lock=not kept) if missing else kept
 

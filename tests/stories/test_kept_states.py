@@ -1,6 +1,7 @@
 """What a gateway keeps of its devices is never believed once somebody else has changed them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -74,6 +75,26 @@ def test_two_gateways_hear_one_device_at_the_same_moment_and_nothing_is_overwrit
                          for seq, gw in enumerate(gateways, 2 * turn + 100))) == [None, None]
     assert state(story).version == before + 40  # each of them stands on the one before
     assert len([one for one in story.all(Reading) if one.seq >= 100]) == 40
+
+
+class Behind(KeptStates):
+    """As if somebody were always quicker: whatever is taken is as it was long ago."""
+
+    def take(self, keys: Iterable[str]) -> dict[str, ClaimedDevice]:
+        wanted = set(keys)
+        return {one.key: one for one in self if one.key in wanted}
+
+    def keep(self, states: Iterable[ClaimedDevice]) -> None:
+        if not self._states:
+            super().keep(states)
+
+
+def test_the_second_attempt_believes_nothing_that_is_kept(story: Story) -> None:
+    behind = replace(story.gw, states=Behind())
+    for turn in range(3):
+        story.now += MINUTE
+        says(behind, 100 + turn, story.now, pressure=1.5)
+    assert len([one for one in story.all(Reading) if one.seq >= 100]) == 3
 
 
 def test_a_device_that_is_retired_elsewhere_is_a_stranger_at_its_next_message(story: Story) -> None:

@@ -165,8 +165,10 @@ class Listener:
             except Exception:
                 log.exception("the listener failed; what was not acknowledged comes again")
                 self._stop.wait(1)
-        with suppress(DatabaseUnavailable, Conflict):
+        try:
             self._say_goodbye()
+        except Exception as error:
+            log.warning("we could not say goodbye", detail=f"{type(error).__name__}: {error}")
         self._presses.close()
         self._commands.close()
         with suppress(DatabaseUnavailable, Conflict):  # what is called at its end asks for the time
@@ -181,7 +183,8 @@ class Listener:
         said, until = self._host_messages.goodbye(self._client, self._now()), time.monotonic() + GOODBYE
         while said is not None and self._client.socket() is not None and not said.is_published() \
                 and time.monotonic() < until:
-            self._wait(reading=True)
+            if wait_for(self._client.socket(), True, self._client.want_write(), 0 if self._reader.ready else LOOK):
+                self._client.loop_write()
             self._reader.read(self._queue, self._room)
             self._queue.take_messages()
 

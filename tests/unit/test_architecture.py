@@ -63,7 +63,7 @@ OWNERS = {
     "authlib": ("web",), "joserfc": ("web",),
     "alembic": ("store",), "argon2": ("flow",), "cryptography": ("flow",), "limits": ("web",), "pyotp": ("flow",),
     "apprise": ("notifications.channels",), "babel": ("notifications",),
-    "cel": ("rules",), "certifi": ("notifications.channels",), "fastapi": ("web",), "h11": ("web",),
+    "cel": ("rules",), "fastapi": ("web",), "h11": ("web",), "httpcore": ("notifications.channels",),
     "holidays": ("calendars",), "icalendar": ("notifications",),
     "itsdangerous": ("notifications",), "jinja2": ("notifications", "notifications.catalogues", "web"),
     "markupsafe": ("web",), "paho": ("mqtt",),

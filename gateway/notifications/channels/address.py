@@ -49,6 +49,6 @@ def _webhook(address: str, allow_private: bool) -> str | None:
         usable = parts.scheme in wanted and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return f"{address!r} is not a web address; {expected}"
-    if not usable or "@" in parts.netloc or not address.isascii() or address.split() != [address]:
+    if not usable or "@" in parts.netloc or not address.isascii() or not address.isprintable() or " " in address:
         return f"{address!r} is not a usable web address; {expected}"
     return None

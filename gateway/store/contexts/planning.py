@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_
+from sqlalchemy import String, bindparam, cast, func, or_
 from sqlmodel import Session, col, select
 
 from gateway.detection.batch import Finding
@@ -46,8 +46,7 @@ from gateway.tickets.alarms.changes import broken_subject
 from gateway.tickets.context import PlanningContext, SiteWork
 from gateway.tickets.dispatch.workload import ProviderLoad
 
-_OPEN_ALARM = col(Alarm.closed_at).is_(None)
-_TRIED = col(Alarm.command_id).is_not(None)
+_OPEN_OR_TRIED = or_(col(Alarm.closed_at).is_(None), col(Alarm.command_id).is_not(None))
 _OPEN_TICKET = col(Ticket.closed_at).is_(None)
 _OPEN_CALLBACK = col(Callback.closed_at).is_(None)
 _OPEN_TEST = col(ButtonTest.closed_at).is_(None)
@@ -55,8 +54,8 @@ _OPEN_PROMISE = col(Promise.state) == PromiseState.OPEN
 _VALID_OR_A_CALLBACKS = or_(col(Link.revoked_at).is_(None), col(Link.subject_kind) == SubjectKind.CALLBACK)
 _LAST_PRESS = select(PressRecord).where(PressRecord.device_id == bindparam("device")).order_by(
     col(PressRecord.received_at).desc()).limit(1)
-_UNSENT_REPLIES = select(Command).where(
-    col(Command.state) == CommandState.QUEUED, is_one_of(Command.device_id, "devices"),
+_UNSENT_REPLIES = select(Command).where(  # cast: SQLite would read by state all that is queued
+    cast(col(Command.state), String) == CommandState.QUEUED, is_one_of(Command.device_id, "devices"),
     is_one_of(Command.press_id, "presses"))
 
 
@@ -164,11 +163,11 @@ def _tickets(session: Session, draft: Draft, site_ids: Iterable[str], visit_ids:
 def _add_alarms(session: Session, draft: Draft, contexts: Mapping[str, PlanningContext], there: OpenRows) -> None:
     """Adds the devices' open alarms, the newest remote fix of each rule, whatever its outcome, and the alarms that wait
     for the device as a hub."""
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, _at(contexts, there.alarms), _OPEN_ALARM):
-        contexts[alarm.device_id].alarms[alarm.rule] = alarm
-    for alarm in _copies(session, draft, Alarm, Alarm.device_id, _at(contexts, there.remote_fixes), _TRIED,
-                         order=Alarm.opened_at):
-        contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
+    for alarm in _copies(session, draft, Alarm, Alarm.device_id, contexts, _OPEN_OR_TRIED, order=Alarm.opened_at):
+        if alarm.closed_at is None:
+            contexts[alarm.device_id].alarms[alarm.rule] = alarm
+        if alarm.command_id is not None:
+            contexts[alarm.device_id].last_remote_fixes[alarm.rule] = alarm
     newest = [alarm.command_id for here in contexts.values() for alarm in here.last_remote_fixes.values()
               if alarm.command_id]
     for command in _copies(session, draft, Command, Command.id, newest):

@@ -43,8 +43,6 @@ class OpenRows(NamedTuple):
     button_tests: set[str]
     pages: set[str]  # of people on call
     needs: set[str]  # of somebody who lives or helps there
-    alarms: set[str]
-    remote_fixes: set[str]  # tried against any alarm, whatever came of it
     waiting_for_hub: set[str]  # alarms that wait for one of its devices
 
 
@@ -69,20 +67,14 @@ def _here(kind: type[SQLModel]) -> Any:
     return exists().where(columns.site_id == col(Site.id), columns.closed_at.is_(None)).correlate(Site)
 
 
-def _of_devices(column: Any, *also: Any) -> Any:
-    """Whether there is such an alarm, with a device of the site in `column`."""
-    return exists().where(col(Device.site_id) == col(Site.id), column == col(Device.id), *also).correlate(Site)
-
-
 _KINDS = (  # as OpenRows has them
     exists().where(col(SiteArea.site_id) == col(Site.id)).correlate(Site),
     _here(Ticket), _here(Callback), _here(ButtonTest), _here(OnCallPage),
     exists().where(col(PersonSite.site_id) == col(Site.id), col(Person.id) == col(PersonSite.person_id),
                    col(PersonSite.left_at).is_(None), col(Person.left_at).is_(None),
                    cast(col(Person.needs), String) != "[]").correlate(Site),
-    _of_devices(col(Alarm.device_id), col(Alarm.closed_at).is_(None)),
-    _of_devices(col(Alarm.device_id), col(Alarm.command_id).is_not(None)),
-    _of_devices(col(Alarm.suppressed_by_id), WAITS_FOR_HUB),
+    exists().where(col(Device.site_id) == col(Site.id), col(Alarm.suppressed_by_id) == col(Device.id), WAITS_FOR_HUB
+                   ).correlate(Site),
 )
 _WIDTH = len(columns_of(Customer))
 _OPEN = (

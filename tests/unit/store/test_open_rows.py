@@ -51,7 +51,6 @@ def test_each_kind_is_named_at_the_sites_where_it_is_open_and_nowhere_else(gw: G
         session.add_all(row for row in lives_at(2, Need.POWER_DEPENDENT) + lives_at(3) if isinstance(row, Person))
         session.flush()
         session.add_all(row for row in lives_at(2) + lives_at(3) if isinstance(row, PersonSite))
-        session.add(alarm(3, command_id="M-1", closed_at=NOON))
         session.add(alarm(4, suppressed_by_kind=SuppressedBy.HUB, suppressed_by_id="button-2a"))
     with gw.store.read() as session:
         there = open_rows_at(session, HOMES)
@@ -60,7 +59,6 @@ def test_each_kind_is_named_at_the_sites_where_it_is_open_and_nowhere_else(gw: G
         f"home-{number}": f"family-{number}" for number in range(5)}
     assert (there.outages, there.windows) == (False, False)
     assert (there.tickets, there.callbacks, there.needs) == ({"home-0"}, {"home-1"}, {"home-2"})
-    assert (there.alarms, there.remote_fixes) == ({"home-0", "home-4"}, {"home-3"})
     assert (there.waiting_for_hub, there.areas, there.button_tests, there.pages) == ({"home-2"}, set(), set(), set())
 
 

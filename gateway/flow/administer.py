@@ -131,8 +131,7 @@ def retire(session: Session, device_id: str, policy: Policy, cancel: bool, who: 
     key = device_registry.active(session, device_id).key
     device_states.outdate(session, [device_id])  # an alarm that its last message raises must be seen here
     draft = Draft()
-    context = planning.planning_contexts(session, draft, [device_id],
-                                         now=now)[device_id]
+    context = planning.planning_contexts(session, draft, [device_id], now=now)[device_id]
     errors = [] if cancel else retirement_errors(context)
     if errors:
         raise BadDevice(errors)

@@ -1,5 +1,7 @@
-"""Which sites have open tickets, alarms, callbacks and so on: one statement, as most have few of them, and each kind
-takes a statement to read."""
+"""Which sites have open tickets, callbacks, button tests and so on: one statement, as most have few of them, and each
+kind takes a statement to read.
+
+Not their alarms: SQLite would read every closed one of the site for it."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -32,7 +34,7 @@ OPEN_WINDOW = col(MaintenanceWindow.next_at).is_not(None)  # not over, or not lo
 
 
 class OpenRows(NamedTuple):
-    """Ids of the sites where there are such rows."""
+    """Whose each site is, and the ids of the sites where there are such rows."""
 
     customers: dict[str, Customer]  # site id → whose it is
     outages: bool  # anywhere

@@ -70,3 +70,16 @@ def test_a_finding_reads_no_growing_table_from_end_to_end(gw: Gateway) -> None:
     selects = [one for one in asked if one[0].startswith(("SELECT", "WITH"))]
     assert len(selects) > 20
     assert [name for one in selects for name in scanned(gw.store, *one, GROWS, SMALL)] == []
+
+
+def test_a_repeated_press_reads_its_own_device_s_answers_and_not_all_that_are_queued(gw: Gateway) -> None:
+    press = say("button-0a/press", json.dumps({"id": "1"}).encode())
+    receive(gw, [press], NOON)
+    with recorded(gw.store) as asked:
+        receive(gw, [press], NOON + 1)
+    (answers,) = [one for one in asked if one[0].startswith("SELECT") and "FROM command" in one[0]]
+    if gw.store.sqlite:  # PostgreSQL counts its rows and chooses
+        with gw.store.read() as session:
+            plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {answers[0]}", answers[1]).all()
+        assert [row for row in plan if "command_queued" in str(row)] == []
+        assert [row for row in plan if "command_of" in str(row)] != []
